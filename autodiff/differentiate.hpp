@@ -1,0 +1,115 @@
+// Derivatives: of a recorded result with respect to what led to it, and of functions.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "autodiff/parameter.hpp"
+
+namespace xgrad {
+
+// What to differentiate with respect to: tensors or parameters, {x, w, ...}.
+class Wrt {
+ public:
+  Wrt(std::initializer_list<In> list) : list_(list) {}
+  Wrt(const Tensors& list, const char* file = __builtin_FILE(), int line = __builtin_LINE());
+  Wrt(const Parameters& list, const char* file = __builtin_FILE(), int line = __builtin_LINE());
+  const std::vector<In>& list() const { return list_; }
+
+ private:
+  std::vector<In> list_;
+};
+
+struct GradOptions {
+  bool create_graph = false;  // record the gradients, so that they can be differentiated again
+  bool allow_unused = false;  // zeros instead of an Error where y does not depend on x
+};
+
+// The gradients dy/dx, in the order asked for. y must hold one element; with a cotangent g of y's shape: g^T dy/dx.
+// Lets go of nothing. A Parameter that has changed since y was recorded counts as the variable it was read from.
+Tensors grad(In y, const Wrt& x, GradOptions options = {});
+Tensors grad(In y, const Wrt& x, const Tensor& cotangent, GradOptions options = {});
+
+// An identity of x that derivatives lead to: grad(f(w), {w}) for a w = watch(x).
+Tensor watch(In x);
+
+// ---- of functions. Results stay differentiable in x and in what f captured
+using Function = std::function<Tensor(const Tensor&)>;
+using FunctionOfMany = std::function<Tensor(const Tensors&)>;
+
+struct ValueAndGrad {
+  Tensor value, grad;
+};
+struct ValueAndGrads {
+  Tensor value;
+  Tensors grads;
+};
+ValueAndGrad value_and_grad(const Function& f, In x);         // f(x) must hold one element
+ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source source = Source::here());
+
+struct Jvp {
+  Tensor value, tangent;
+};
+Jvp jvp(const Function& f, In x, In t);  // f(x) and (df/dx) t, in one forward walk of the record
+
+// g -> g^T df/dx, for cotangents of f(x)'s shape.
+class Pullback {
+ public:
+  Tensor operator()(In g) const;
+  Pullback(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) {}
+
+ private:
+  Tensor x_, y_;
+};
+struct Vjp {
+  Tensor value;
+  Pullback pullback;
+};
+Vjp vjp(const Function& f, In x);
+
+Tensor hvp(const Function& f, In x, In t);     // (d2f/dx2) t, forward over reverse; f(x) holds one element
+Tensor jacobian(const Function& f, In x);      // shape: f(x)'s, then x's
+Tensor hessian(const Function& f, In x);       // shape: x's twice
+
+// ---- a check of f's derivatives against central differences, in f64
+struct GradCheckOptions {
+  int order = 1;             // 1, or 2: also the gradient's gradient
+  double step = 1e-5;        // of the differences
+  double tolerance = 1e-6;   // |exact - numeric| <= tolerance max(1, |exact|)
+};
+struct GradCheck {
+  bool passed = false;
+  double worst = 0;      // the greatest |exact - numeric| / max(1, |exact|)
+  std::string message;   // says where
+};
+GradCheck gradcheck(const Function& f, In x, GradCheckOptions options = {});
+std::string to_string(const GradCheck& check);
+
+// ---- an op whose values and derivative the user gives
+struct CustomOpDefinition {
+  std::string name;
+  std::function<Tensor(const Tensors& in)> forward;  // not recorded
+  // cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none
+  std::function<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
+};
+class CustomOp {
+ public:
+  CustomOp(CustomOpDefinition definition);
+  Tensor operator()(In x) const;
+  Tensor operator()(In x, In y) const;
+  Tensor operator()(const Tensors& in, Source source = Source::here()) const;
+
+ private:
+  std::shared_ptr<const CustomOpDefinition> definition_;
+};
+
+}  // namespace xgrad
+
+template <>
+struct fmt::formatter<xgrad::GradCheck> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  auto format(const xgrad::GradCheck& check, fmt::format_context& context) const {
+    return xgrad::write_text(xgrad::to_string(check), context.out());
+  }
+};

@@ -1,0 +1,115 @@
+#include "autodiff/engine/compute.hpp"
+
+#include <cstring>
+
+#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/reduce.hpp"
+#include "autodiff/engine/region.hpp"
+#include "autodiff/engine/strided.hpp"
+
+namespace xgrad::engine {
+
+DType operand_dtype(Node* n) {
+  switch (n->op) {
+    case Op::where: return n->in[1]->dtype;
+    case Op::equal:
+    case Op::not_equal:
+    case Op::less:
+    case Op::less_equal:
+    case Op::greater:
+    case Op::greater_equal:
+    case Op::cast: return n->in[0]->dtype;
+    default: return n->dtype;
+  }
+}
+
+namespace {
+
+const kernels::Kernel* kernel_of(Thread& t, Node* n) {
+  return t.kernels->elementwise[static_cast<int>(n->op) - 1][static_cast<int>(operand_dtype(n))];
+}
+
+template <class T>
+bool arithmetic(Op op, char* out, Node* const* in) {
+  const auto x = [&](int i) { return *reinterpret_cast<const T*>(in[i]->data); };
+  T y;
+  switch (op) {
+    case Op::add: y = x(0) + x(1); break;
+    case Op::sub: y = x(0) - x(1); break;
+    case Op::mul: y = x(0) * x(1); break;
+    case Op::div: y = x(0) / x(1); break;
+    case Op::neg: y = -x(0); break;
+    case Op::square: y = x(0) * x(0); break;
+    default: return false;
+  }
+  std::memcpy(out, &y, sizeof y);
+  return true;
+}
+
+}  // namespace
+
+void compute_number(Thread& t, Node* n, char* out) {
+  if (n->dtype == DType::f32 && n->op != Op::cast) {
+    if (arithmetic<float>(n->op, out, n->in)) return;
+  } else if (n->dtype == DType::f64 && n->op != Op::cast) {
+    if (arithmetic<double>(n->op, out, n->in)) return;
+  }
+  const char* in[3] = {nullptr, nullptr, nullptr};
+  for (int i = 0; i < n->inputs; ++i) in[i] = n->in[i]->data;
+  if (n->op == Op::cast)
+    t.kernels->cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)](out, in[0], nullptr, nullptr, 1);
+  else
+    kernel_of(t, n)[0](out, in[0], in[1], in[2], 1);
+}
+
+void compute_small(Thread& t, Node* n) {
+  bool numbers = true;
+  for (int i = 0; i < n->inputs; ++i) numbers &= is_number(n->in[i]);
+  if (numbers) {
+    compute_number(t, n, n->local);
+    n->data = n->local;
+    if (n->count > 1) n->flags |= uniform;
+    return;
+  }
+  alignas(64) char loaded[3][small_count * 8];
+  const char* in[3] = {nullptr, nullptr, nullptr};
+  int mask = 0;
+  for (int i = 0; i < n->inputs; ++i) {
+    Node* x = n->in[i];
+    if (is_number(x)) {
+      in[i] = x->data;
+      mask |= 1 << i;
+    } else if (x->count == n->count && x->row_major()) {
+      in[i] = x->data;
+    } else {
+      copy_broadcast(loaded[i], x, n->shape);
+      in[i] = loaded[i];
+    }
+  }
+  char* out = allocate(n);
+  if (n->op == Op::cast)
+    t.kernels->cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)](out, in[0], nullptr, nullptr,
+                                                                                     n->count);
+  else
+    kernel_of(t, n)[mask](out, in[0], in[1], in[2], n->count);
+  n->data = out;
+}
+
+void compute(Thread& t, Node* n) {
+  switch (kind_of(n->op)) {
+    case Kind::elementwise:
+      if (n->count <= small_count) compute_small(t, n);
+      else run_region(t, &n, 1);
+      break;
+    case Kind::reduction: reduce(t, n); break;
+    default: rule(n->op).compute(n);
+  }
+}
+
+void settle(Thread& t, Node* n) {
+  if (n->has(needs_grad)) return;
+  unlink(t, n);
+  forget_inputs(n);
+}
+
+}  // namespace xgrad::engine

@@ -1,0 +1,193 @@
+#include "autodiff/engine/evaluate.hpp"
+
+#include <fmt/format.h>
+
+#include "autodiff/engine/compute.hpp"
+#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/region.hpp"
+#include "autodiff/engine/walk.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+
+// A pending node's part in an evaluation.
+struct Part {
+  Node* n;
+  int level;  // nodes of a level need nothing of the same level but what their own region computes
+  int latest;  // the last level that its users can do with
+  int uses;   // by nodes of this evaluation
+  bool flat;  // its numbers can be had block by block: elementwise, or a reshape of such
+  bool held;  // by others than nodes of this evaluation
+  std::uint8_t stage;
+  Size count;  // of the region that it goes to
+};
+
+struct Plan {
+  std::vector<Node*> nodes;
+  std::vector<Part> parts;
+  std::vector<Node*> group, later;
+};
+// Evaluations do not nest, so one plan a thread does, and nothing is allocated after the first.
+Plan& plan() {
+  static thread_local Plan p;
+  return p;
+}
+
+enum Stage : std::uint8_t { alone, together };  // in this order within a level
+
+class Planner {
+ public:
+  Planner(Plan& p) : parts_(p.parts) {
+    const std::size_t n = p.nodes.size();
+    parts_.resize(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      Node* node = p.nodes[n - 1 - i];  // the walk gives the latest first
+      node->place = static_cast<std::int32_t>(i);
+      parts_[i] = {node, 0, std::numeric_limits<int>::max(), 0, false, false, alone, node->count};
+    }
+  }
+
+  void make() {
+    for (Part& p : parts_) find_level(p);
+    for (Part& p : parts_) {
+      const Node* n = p.n;
+      const auto handles = n->refs + static_cast<std::uint32_t>(n->shared.load(std::memory_order_relaxed) >> 1);
+      p.held = n->has(wanted) || handles > static_cast<std::uint32_t>(p.uses);
+    }
+    for (std::size_t i = parts_.size(); i-- > 0;) move_later(parts_[i]);
+    const auto before = [](const Part& a, const Part& b) {
+      if (a.level != b.level) return a.level < b.level;
+      if (a.stage != b.stage) return a.stage < b.stage;
+      if (a.stage == together && a.count != b.count) return a.count < b.count;
+      return a.n->order < b.n->order;
+    };
+    if (!std::is_sorted(parts_.begin(), parts_.end(), before)) std::sort(parts_.begin(), parts_.end(), before);
+  }
+
+ private:
+  Part& part(const Node* n) { return parts_[static_cast<std::size_t>(n->place)]; }
+
+  // Does n take x's numbers block by block, in one region with it?
+  bool joins(const Part& n, const Part& x) const {
+    switch (kind_of(n.n->op)) {
+      case Kind::elementwise: return x.flat && x.count == n.n->count;
+      case Kind::reduction: return x.flat;
+      case Kind::view: return n.flat;
+      default: return false;
+    }
+  }
+
+  void find_level(Part& p) {
+    Node* n = p.n;
+    const Kind kind = kind_of(n->op);
+    if (kind == Kind::elementwise) p.flat = true;
+    if (n->op == Op::reshape) p.flat = n->in[0]->pending() && part(n->in[0]).flat;
+    for (int i = 0; i < n->inputs; ++i) {
+      if (!n->input(i)->pending()) continue;
+      Part& x = part(n->input(i));
+      ++x.uses;
+      const bool view = kind_of(x.n->op) == Kind::view && !x.flat;
+      p.level = std::max(p.level, x.level + (joins(p, x) || view ? 0 : 1));
+    }
+    if (p.flat) p.stage = together;
+    if (kind == Kind::reduction && n->in[0]->pending() && part(n->in[0]).flat) {
+      p.stage = together;
+      p.count = n->in[0]->count;
+    }
+  }
+
+  // What only later levels use is computed there, where that makes it read no more than it would write.
+  void move_later(Part& p) {
+    Node* n = p.n;
+    if (kind_of(n->op) == Kind::elementwise && !p.held && p.uses > 0 && p.latest > p.level) {
+      int pending = 0;
+      for (int i = 0; i < n->inputs; ++i)
+        pending += n->in[i]->pending() && (i == 0 || n->in[i] != n->in[0]) && part(n->in[i]).count == p.count;
+      if (pending <= 1) p.level = p.latest;
+    }
+    for (int i = 0; i < n->inputs; ++i) {
+      if (!n->input(i)->pending()) continue;
+      Part& x = part(n->input(i));
+      x.latest = std::min(x.latest, joins(p, x) ? p.level : p.level - 1);
+    }
+  }
+
+  std::vector<Part>& parts_;
+};
+
+void compute_one(Thread& t, Node* n) {
+  const bool waited = n->waiting();
+  compute(t, n);
+  if (waited) {
+    --t.pending_nodes;
+    t.pending_bytes -= n->count * item_size(n->dtype);
+  }
+  n->flags = static_cast<std::uint16_t>((n->flags | computed) & ~wanted);
+  ++t.evaluated;
+  settle(t, n);
+}
+
+// One count of elements on one level.
+void run_group(Thread& t, Plan& p, Size count) {
+  if (count <= small_count) {
+    for (Node* n : p.group) compute_one(t, n);
+    return;
+  }
+  Blocking blocking;
+  p.later.clear();
+  std::size_t kept = 0;
+  for (Node* n : p.group) {
+    if (kind_of(n->op) == Kind::reduction && !blocking.admit(reduced(n))) {
+      n->in[0]->flags |= wanted;
+      p.later.push_back(n);
+    } else {
+      p.group[kept++] = n;
+    }
+  }
+  p.group.resize(kept);
+  run_region(t, p.group.data(), p.group.size());
+  for (Node* n : p.later) compute_one(t, n);
+}
+
+}  // namespace
+
+void evaluate(Thread& t, Node* const* targets, std::size_t count) {
+  Plan& p = plan();
+  walk(t, targets, count, [&](Node* n) {
+    if (!n->pending()) return false;
+    if (n->owner.load(std::memory_order_relaxed) != &t)
+      fail({n->file, n->line}, fmt::format("[evaluate] a pending tensor of another thread was read, {} {}; call "
+                                           "evaluate(...) on it there first", name(n->dtype), n->shape));
+    return true;
+  }, p.nodes);
+  if (p.nodes.empty()) return;
+  for (std::size_t i = 0; i < count; ++i)
+    if (targets[i]->pending()) targets[i]->flags |= wanted;
+  try {
+    if (p.nodes.size() == 1) return compute_one(t, p.nodes[0]);
+    Planner(p).make();
+    for (std::size_t i = 0; i < p.parts.size();) {
+      const Part& first = p.parts[i];
+      if (first.stage == alone) {
+        compute_one(t, first.n);
+        ++i;
+        continue;
+      }
+      p.group.clear();
+      std::size_t k = i;
+      for (; k < p.parts.size(); ++k) {
+        const Part& part = p.parts[k];
+        if (part.level != first.level || part.stage != together || part.count != first.count) break;
+        p.group.push_back(part.n);
+      }
+      run_group(t, p, first.count);
+      i = k;
+    }
+  } catch (const std::bad_alloc&) {
+    const Node* n = targets[count - 1];
+    fail({n->file, n->line}, "[evaluate] no memory for the results");
+  }
+}
+
+}  // namespace xgrad::engine

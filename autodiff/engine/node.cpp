@@ -1,0 +1,183 @@
+#include "autodiff/engine/node.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "autodiff/engine/thread.hpp"
+
+namespace xgrad::engine {
+
+Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
+  Thread& t = current();
+  Node* n = static_cast<Node*>(take_node());
+  n->refs = 1;
+  new (&n->shared) std::atomic<std::int32_t>(0);
+  new (&n->owner) std::atomic<Thread*>(&t);
+  n->data = nullptr;
+  n->op = op;
+  n->dtype = dtype;
+  n->inputs = 0;
+  n->pool = 0;
+  n->flags = 0;
+  n->users = 0;
+  n->previous = n->next = nullptr;
+  n->order = ++t.order;
+  n->in[0] = n->in[1] = n->in[2] = nullptr;
+  n->base = nullptr;
+  n->mark = 0;
+  n->variable = nullptr;
+  n->file = source.file;
+  n->line = source.line;
+  n->slot = 0;
+  n->extra = nullptr;
+  new (&n->shape) Shape(shape);
+  n->count = n->shape.numel();
+  if (n->count == 0) n->data = n->local;  // nothing to compute
+  return n;
+}
+
+char* allocate(Node* n) {
+  const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
+  if (bytes <= inline_bytes) return n->local;
+  try {
+    return take_buffer(bytes, n->pool);
+  } catch (const std::bad_alloc&) {
+    fail({n->file, n->line}, fmt::format("[allocate] no memory for {} bytes, shape {}", bytes, n->shape));
+  }
+}
+
+namespace {
+constexpr std::size_t extra_bytes = (sizeof(Extra) + 63) / 64 * 64;
+}
+
+Extra& extra_of(Node* n) {
+  if (!n->extra) {
+    std::uint8_t pool;
+    n->extra = new (take_buffer(extra_bytes, pool)) Extra;
+    n->extra->pool = pool;
+  }
+  return *n->extra;
+}
+
+void give_extra(Node* n) noexcept {
+  if (!n->extra) return;
+  if (n->extra->in) give_buffer(reinterpret_cast<char*>(n->extra->in), n->extra->in_pool);
+  const std::uint8_t pool = n->extra->pool;
+  n->extra->~Extra();
+  give_buffer(reinterpret_cast<char*>(n->extra), pool);
+  n->extra = nullptr;
+}
+
+void set_inputs(Node* n, Node* const* in, int count) {
+  if (count > inline_inputs) {
+    Extra& extra = extra_of(n);
+    extra.in = reinterpret_cast<Node**>(
+        take_buffer(static_cast<std::size_t>(count - inline_inputs) * sizeof(Node*), extra.in_pool));
+  }
+  n->inputs = static_cast<std::uint16_t>(count);
+  for (int i = 0; i < count; ++i) {
+    retain(in[i]);
+    n->input(i) = in[i];
+  }
+}
+
+Size checked_numel(const Shape& shape, DType dtype, const char* op, Source source) {
+  bool empty = false;
+  for (Size e : shape) {
+    if (e < 0) fail(source, fmt::format("[{}] extents must not be negative, got {}", op, shape));
+    empty |= e == 0;
+  }
+  if (empty) return 0;
+  const Size most = std::numeric_limits<Size>::max() / 16 / item_size(dtype);
+  Size n = 1;
+  for (Size e : shape)
+    if (__builtin_mul_overflow(n, e, &n) || n > most)
+      fail(source, fmt::format("[{}] the shape {} has more elements than memory can hold", op, shape));
+  return n;
+}
+
+Shape row_major_strides(const Shape& shape) {
+  Shape strides;
+  strides.resize(shape.rank());
+  Size step = 1;
+  for (int i = shape.rank(); i-- > 0;) {
+    strides[i] = step;
+    step *= shape[i];
+  }
+  return strides;
+}
+
+Shape strides_of(const Node* n) {
+  if (n->has(uniform)) {
+    Shape zeros;
+    zeros.resize(n->shape.rank());
+    return zeros;
+  }
+  return n->has(strided) ? n->extra->strides : row_major_strides(n->shape);
+}
+
+void bind(Node* v, Node* n, const Shape* strides, Size offset) {
+  if (v->count == 0) {
+    v->data = v->local;
+    return;
+  }
+  const Size item = item_size(n->dtype);
+  if (n->has(uniform) || n->count == 1 || v->count == 1) {  // one number: copied
+    std::memcpy(v->local, n->data + (n->has(uniform) ? 0 : offset * item), static_cast<std::size_t>(item));
+    v->data = v->local;
+    if (v->count > 1) v->flags |= uniform;
+    return;
+  }
+  Node* owner = n->base ? n->base : n;
+  retain(owner);
+  v->base = owner;
+  v->data = n->data + offset * item;
+  if (strides && !(*strides == row_major_strides(v->shape))) {
+    extra_of(v).strides = *strides;
+    v->flags |= strided;
+  }
+}
+
+Node* alias(Node* n, Op op, const Shape& shape, const Shape* strides, Size offset, Source source) {
+  Node* v = new_node(op, n->dtype, shape, source);
+  bind(v, n, strides, offset);
+  return v;
+}
+
+Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source) {
+  Node* n = new_node(Op::leaf, dtype, shape, source);
+  if (n->count == 0) return n;
+  if (n->count > 1) n->flags |= uniform;
+  std::memcpy(n->local, value, static_cast<std::size_t>(item_size(dtype)));
+  n->data = n->local;
+  return n;
+}
+
+Node* uniform_number(DType dtype, const Shape& shape, double value, Source source) {
+  alignas(8) char number[8];
+  write_number(dtype, number, value);
+  return uniform_node(dtype, shape, number, source);
+}
+
+double read_number(DType dtype, const void* at) {
+  switch (dtype) {
+    case DType::f32: return *static_cast<const float*>(at);
+    case DType::f64: return *static_cast<const double*>(at);
+    case DType::i64: return static_cast<double>(*static_cast<const Size*>(at));
+    default: return *static_cast<const unsigned char*>(at) != 0;
+  }
+}
+
+void write_number(DType dtype, void* at, double value) {
+  switch (dtype) {
+    case DType::f32: *static_cast<float*>(at) = static_cast<float>(value); break;
+    case DType::f64: *static_cast<double*>(at) = value; break;
+    case DType::i64: *static_cast<Size*>(at) = static_cast<Size>(value); break;
+    default: *static_cast<unsigned char*>(at) = value != 0; break;
+  }
+}
+
+}  // namespace xgrad::engine

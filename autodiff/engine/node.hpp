@@ -1,0 +1,107 @@
+// A node: one recorded op, its result and its place on the tape of the thread that recorded it.
+#pragma once
+
+#include <memory>
+
+#include "autodiff/differentiate.hpp"
+#include "autodiff/engine/op.hpp"
+#include "autodiff/tensor.hpp"
+
+namespace xgrad::engine {
+
+struct Variable;
+
+// What few nodes need.
+struct Extra {
+  Shape axes;            // of permute
+  Shape strides;         // of values that are not row-major
+  Node** in = nullptr;   // inputs past the third, counted
+  std::uint8_t in_pool = 0, pool = 0;
+  std::shared_ptr<const CustomOpDefinition> custom;
+};
+
+enum Flag : std::uint16_t {
+  needs_grad = 1,  // a derivative leads through here
+  taped = 2,       // linked into the owner's tape
+  uniform = 4,     // all elements are the one number in `local`
+  strided = 8,     // extra->strides tells where the elements are
+  computed = 16,   // evaluated once without being stored; the next time it is
+  watched = 32,    // an identity that starts a derivative, whatever its input needs
+  released = 64,   // a backward() let go of what led here; `order` tells when
+  wanted = 128,    // scratch of an evaluation: to be stored
+};
+
+inline constexpr int inline_inputs = 3;
+inline constexpr std::size_t inline_bytes = 64;
+
+struct alignas(64) Node : NodeHead {
+  char* data;       // null while pending
+  Op op;
+  DType dtype;
+  std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
+  std::uint16_t inputs;
+  std::uint16_t flags;
+  std::uint16_t users;  // scratch of an evaluation: uses by the nodes of its region
+  Size count;           // elements
+  Node* previous;       // on the tape
+  Node* next;
+  std::uint64_t order;    // of recording, on this thread
+  Node* in[inline_inputs];
+  Node* base;             // whose memory `data` points into, counted; null: our own
+  std::uint32_t mark;     // scratch: the walk that saw this last
+  std::int32_t place;     // scratch: position in that walk
+  Variable* variable;     // of a parameter's leaf: weak
+  const char* file;
+  int line;
+  std::int32_t slot;      // scratch of a sweep: its entry
+  Size a[4];              // what the op was told: see the op
+  Extra* extra;           // owned
+  Shape shape;
+  alignas(64) char local[inline_bytes];  // small values live here
+
+  bool has(Flag f) const { return flags & f; }
+  bool pending() const { return data == nullptr; }
+  bool waiting() const { return data == nullptr && !(flags & computed); }
+  Node*& input(int i) { return i < inline_inputs ? in[i] : extra->in[i - inline_inputs]; }
+  bool row_major() const { return !(flags & (strided | uniform)); }
+};
+
+inline bool is_number(const Node* n) { return n->count == 1 || n->has(uniform); }  // one number, whatever the shape
+
+inline Tensor share(Node* n) {  // a new handle
+  retain(n);
+  return Tensor::adopt(n);
+}
+
+// A node with its shape set and all else zero; one count, the caller's.
+Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
+
+// Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.
+char* allocate(Node* n);
+
+Extra& extra_of(Node* n);  // made where there is none
+void give_extra(Node* n) noexcept;
+void set_inputs(Node* n, Node* const* in, int count);  // each counted once more
+
+inline bool same_numbers(const Node* a, const Node* b) { return a->count == b->count && a->shape == b->shape; }
+
+// The number of elements of a shape; an Error where an extent is negative or the product overflows.
+Size checked_numel(const Shape& shape, DType dtype, const char* op, Source source);
+
+Shape row_major_strides(const Shape& shape);
+Shape strides_of(const Node* n);  // in elements; 0 for a uniform
+
+// Makes the pending view v see n's numbers: strides null means row-major.
+void bind(Node* v, Node* n, const Shape* strides, Size offset);
+
+// An evaluated node of other shape and strides over n's memory; strides null: row-major.
+Node* alias(Node* n, Op op, const Shape& shape, const Shape* strides, Size offset, Source source);
+
+// A node whose elements are all the number at `value` (of that dtype).
+Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source);
+Node* uniform_number(DType dtype, const Shape& shape, double value, Source source);
+
+double read_number(DType dtype, const void* at);
+void write_number(DType dtype, void* at, double value);
+
+}  // namespace xgrad::engine

@@ -1,0 +1,187 @@
+#include "autodiff/engine/program.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "autodiff/kernels/threads.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+
+// Scratch blocks of the thread that runs a job; kept from job to job.
+char* scratch_memory(std::size_t bytes) {
+  struct Memory {
+    char* data = nullptr;
+    std::size_t size = 0;
+    ~Memory() { std::free(data); }
+  };
+  static thread_local Memory memory;
+  if (memory.size < bytes) {
+    std::free(memory.data);
+    memory.size = (bytes + 4095) / 4096 * 4096;
+    memory.data = static_cast<char*>(std::aligned_alloc(64, memory.size));
+    if (!memory.data) memory.size = 0, throw std::bad_alloc();
+  }
+  return memory.data;
+}
+
+// What the sinks of one run gather: partial results, folded at the end.
+struct Gathered {
+  char* data;
+  std::uint8_t pool;
+};
+
+struct Pass {
+  Thread& t;
+  const Program& p;
+  const Gathered* gathered;
+  Size unit;  // elements of a unit of columns; 0: none
+
+  Size row() const { return p.blocking.row; }
+  // The end of the block that begins at `start`.
+  Size block_end(Size start, Size end) const {
+    Size stop = start + chunk;
+    if (row() > chunk) stop = std::min(stop, start - start % row() + row());
+    else if (row() > 0) stop = start + chunk / row() * row();
+    if (unit) stop = std::min(stop, start - start % unit + unit);
+    return std::min(stop, end);
+  }
+
+  void operator()(Size begin, Size end, char* scratch) const {
+    for (Size start = begin; start < end;) {
+      const Size stop = block_end(start, end);
+      block(scratch, start, stop - start);
+      start = stop;
+    }
+  }
+
+  void block(char* scratch, Size start, Size n) const {
+    const auto at = [&](const Place& x) {
+      return x.scratch >= 0 ? scratch + x.scratch * p.scratch_bytes : x.base + start * x.step;
+    };
+    std::size_t sinks = 0;
+    for (const Instruction& op : p.code) {
+      switch (op.what) {
+        case Do::kernel:
+        case Do::cast:
+          op.kernel(at(op.out), at(op.in[0]), op.operands > 1 ? at(op.in[1]) : nullptr,
+                    op.operands > 2 ? at(op.in[2]) : nullptr, n);
+          break;
+        case Do::load:
+          gather_elements(at(op.out), op.in[0].base, p.layouts[static_cast<std::size_t>(op.layout)],
+                          item_size(op.dtype), start, n);
+          break;
+        case Do::fold_whole:
+          op.fold(gathered[sinks++].data + start / chunk * item_size(op.dtype), at(op.in[0]), n);
+          break;
+        case Do::fold_rows: fold_rows(op, gathered[sinks++].data, at(op.in[0]), start, n); break;
+        case Do::add_columns: add_columns(op, gathered[sinks++].data, at(op.in[0]), start, n); break;
+      }
+    }
+  }
+
+  void fold_rows(const Instruction& op, char* partials, const char* x, Size start, Size n) const {
+    const Size item = item_size(op.dtype), length = op.length;
+    if (length <= chunk) {
+      for (Size i = 0; i < n / length; ++i)
+        op.fold(op.out.base + (start / length + i) * item, x + i * length * item, length);
+      return;
+    }
+    const Size parts = partials_of(length), r = start / length, in_row = start % length;
+    char* own = partials + r * parts * item;
+    op.fold(own + in_row / chunk * item, x, n);
+    if (in_row + n == length) fold_partials(op.fold, op.out.base + r * item, own, parts, item);
+  }
+
+  void add_columns(const Instruction& op, char* sums, const char* x, Size start, Size n) const {
+    const Size item = item_size(op.dtype), columns = op.length;
+    const kernels::Kernel add = t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(op.dtype)][0];
+    char* own = sums + start / unit * columns * item;
+    if (start % unit == 0) std::memset(own, 0, static_cast<std::size_t>(columns * item));
+    if (const Size first = start % columns) {
+      const Size part = std::min(columns - first, n);
+      char* to = own + first * item;
+      add(to, to, x, nullptr, part);
+      x += part * item;
+      n -= part;
+    }
+    if (n >= columns) {
+      engine::add_rows(t, op.dtype, own, x, n / columns, columns);
+      x += n / columns * columns * item;
+    }
+    if (n % columns) add(own, own, x, nullptr, n % columns);
+  }
+
+  // After the last block: what was gathered becomes the results.
+  void finish(const Instruction& op, char* gathered) const {
+    const Size item = item_size(op.dtype);
+    if (op.what == Do::fold_whole) fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
+    if (op.what != Do::add_columns) return;
+    const Size units = (p.count + unit - 1) / unit;
+    if (units == 1) {
+      std::memcpy(op.out.base, gathered, static_cast<std::size_t>(op.length * item));
+      return;
+    }
+    std::memset(op.out.base, 0, static_cast<std::size_t>(op.length * item));
+    engine::add_rows(t, op.dtype, op.out.base, gathered, units, op.length);
+  }
+};
+
+Size gathered_bytes(const Instruction& op, Size count, Size unit) {
+  const Size item = item_size(op.dtype);
+  if (op.what == Do::fold_whole) return partials_of(count) * item;
+  if (op.what == Do::add_columns) return (count + unit - 1) / unit * op.length * item;
+  return op.length <= chunk ? 1 : count / op.length * partials_of(op.length) * item;
+}
+
+// Elements of a job: what one thread does at a time; a multiple of all that blocks align to.
+Size job_size(const Program& p, Size unit) {
+  constexpr Size about = 16 * chunk;
+  if (unit) return unit;
+  if (const Size row = p.blocking.row) {
+    const Size aligned = row <= chunk ? chunk / row * row : row;
+    return (about + aligned - 1) / aligned * aligned;
+  }
+  return about;
+}
+
+}  // namespace
+
+void run(Thread& t, Program& p) {
+  const Size unit = p.blocking.columns ? unit_rows(p.blocking.columns) * p.blocking.columns : 0;
+  static thread_local std::vector<Gathered> gathered;
+  gathered.clear();
+  const auto give_back = [&] {
+    for (const Gathered& g : gathered) give_buffer(g.data, g.pool);
+  };
+  try {
+    for (const Instruction& op : p.code)
+      if (op.what >= Do::fold_whole) {
+        Gathered g;
+        g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool);
+        gathered.push_back(g);
+      }
+    const Pass pass{t, p, gathered.data(), unit};
+    const std::size_t bytes = static_cast<std::size_t>(p.scratch * p.scratch_bytes);
+    const Size size = job_size(p, unit), jobs = (p.count + size - 1) / size;
+    constexpr Size worth_sharing = 1 << 17;  // elements x instructions
+    if (jobs == 1 || p.count * static_cast<Size>(p.code.size()) < worth_sharing) {
+      pass(0, p.count, scratch_memory(bytes));
+    } else {
+      kernels::parallel(jobs, [&](Size job) {
+        pass(job * size, std::min(p.count, (job + 1) * size), scratch_memory(bytes));
+      });
+    }
+    std::size_t sinks = 0;
+    for (const Instruction& op : p.code)
+      if (op.what >= Do::fold_whole) pass.finish(op, gathered[sinks++].data);
+  } catch (...) {
+    give_back();
+    throw;
+  }
+  give_back();
+}
+
+}  // namespace xgrad::engine

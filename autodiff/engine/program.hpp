@@ -1,0 +1,42 @@
+// The program of a region: what is done for each block, in order.
+#pragma once
+
+#include "autodiff/engine/region.hpp"
+#include "autodiff/engine/strided.hpp"
+
+namespace xgrad::engine {
+
+// Where a block of numbers is: in memory (step: bytes an element; 0 for one number), or in a scratch block.
+struct Place {
+  char* base = nullptr;
+  Size step = 0;
+  int scratch = -1;
+};
+
+enum class Do : std::uint8_t { kernel, cast, load, fold_whole, fold_rows, add_columns };
+
+struct Instruction {
+  Do what;
+  DType dtype;
+  std::uint8_t operands;
+  kernels::Kernel kernel = nullptr;
+  kernels::Fold fold = nullptr;
+  Place out = {}, in[3] = {};
+  int layout = -1;  // of a load
+  Size length = 0;  // of a row, or columns
+  Node* sink = nullptr;
+};
+
+struct Program {
+  std::vector<Instruction> code;
+  std::vector<Layout> layouts;
+  int scratch = 0;        // blocks
+  Size scratch_bytes = 0;  // of one block
+  Size count = 0;
+  Blocking blocking;
+};
+
+// Runs it, on all threads where it is long enough.
+void run(Thread& t, Program& program);
+
+}  // namespace xgrad::engine

@@ -1,0 +1,61 @@
+// Recording: checks of operands, and what becomes of an op as it is written.
+#pragma once
+
+#include <initializer_list>
+
+#include "autodiff/engine/thread.hpp"
+#include "autodiff/scope.hpp"
+
+namespace xgrad::engine {
+
+// Work on no more elements than this is done as it is recorded.
+inline constexpr Size small_count = 1024;
+
+struct Args {
+  Size a[4] = {0, 0, 0, 0};
+  const Shape* axes = nullptr;
+  std::shared_ptr<const CustomOpDefinition> custom = nullptr;
+};
+
+// The line that an op is at: the outermost Located's, or the operand's own.
+inline Source source_of(const In& x) {
+  const Thread& t = current();
+  return t.located ? t.at : x.source();
+}
+inline Source source_of(Source s) {
+  const Thread& t = current();
+  return t.located ? t.at : s;
+}
+
+// The operand's node, made from a number where it is one (of dtype `number`). An Error where it is empty.
+Tensor operand(const In& x, const char* op, DType number);
+Tensor operand(const In& x, const char* op);  // a number has its C++ type's dtype
+
+// Records an op whose shapes and dtypes have been checked; computes it at once where that is small.
+Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count, const Args& args, Source source);
+inline Tensor record(Op op, DType dtype, const Shape& shape, std::initializer_list<Node*> in, const Args& args,
+                     Source source) {
+  return record(op, dtype, shape, in.begin(), static_cast<int>(in.size()), args, source);
+}
+
+// Elementwise ops of one, two or three operands, with the rules for numbers, dtypes and broadcasting.
+Tensor unary(Op op, const In& x);
+Tensor binary(Op op, const In& x, const In& y);
+Tensor select(const In& condition, const In& x, const In& y);
+
+// The dtype that two operands meet in; an Error where they do not.
+DType meet(const In& x, const In& y, const char* op, Source source);
+Tensor converted(const Tensor& t, DType dtype);  // t cast, where it must be
+
+Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source);
+
+// The op of n, recorded again on other inputs.
+Tensor replay(Node* n, Node* const* in);
+
+// Which axis: negative ones count from the end.
+int checked_axis(Size axis, int rank, const char* op, Source source);
+
+// Computes all that is pending and was recorded on this thread, so that waiting work stays bounded.
+void flush(Thread& t);
+
+}  // namespace xgrad::engine

@@ -1,0 +1,36 @@
+// Reductions, in the one order that every path keeps: it depends on the shape alone.
+//
+//   rows     of L numbers that lie side by side: chunks of 1,024 are folded, the results are folded again, and so on
+//   columns  R rows of C numbers: units of rows are added up in order, then the units are
+#pragma once
+
+#include "autodiff/engine/thread.hpp"
+
+namespace xgrad::engine {
+
+inline constexpr Size chunk = 1024;
+
+// A reduction seen as [outer, length, inner].
+struct Reduced {
+  Size outer, length, inner;
+  kernels::Reduction kind;
+  bool rows() const { return inner == 1; }
+  bool whole() const { return inner == 1 && outer == 1; }
+  bool columns() const { return outer == 1 && inner > 1; }
+};
+Reduced reduced(Node* n);
+
+// Rows of a unit of columns: about 65,536 numbers, and a multiple of `chunk` of them.
+Size unit_rows(Size columns);
+
+// y = the `n` numbers at x reduced; x is overwritten where n > chunk.
+void fold_partials(kernels::Fold fold, char* y, char* x, Size n, Size item);
+void fold_row(kernels::Fold fold, char* y, const char* x, Size n, Size item, char* partials);
+inline Size partials_of(Size n) { return (n + chunk - 1) / chunk; }
+
+// sums[c] += x[r][c], row by row.
+void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size columns);
+
+void reduce(Thread& t, Node* n);
+
+}  // namespace xgrad::engine

@@ -1,0 +1,118 @@
+#include "autodiff/engine/strided.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "autodiff/engine/thread.hpp"
+#include "autodiff/kernels/threads.hpp"
+
+namespace xgrad::engine {
+
+Layout layout_of(const Shape& shape, const Shape& strides) {
+  Layout l;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] == 1) continue;
+    const int last = l.extents.rank() - 1;
+    if (last >= 0 && l.strides[last] == strides[i] * shape[i]) {
+      l.extents[last] *= shape[i];
+      l.strides[last] = strides[i];
+    } else {
+      l.extents.push_back(shape[i]);
+      l.strides.push_back(strides[i]);
+    }
+  }
+  return l;
+}
+
+Layout broadcast_layout(Node* x, const Shape& to) {
+  const Shape own = strides_of(x);
+  Shape strides;
+  strides.resize(to.rank());
+  const int lead = to.rank() - x->shape.rank();
+  for (int i = 0; i < x->shape.rank(); ++i)
+    if (x->shape[i] != 1) strides[lead + i] = own[i];
+  return layout_of(to, strides);
+}
+
+namespace {
+
+template <class T>
+void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size start, Size n) {
+  T* out = reinterpret_cast<T*>(out_bytes);
+  const T* base = reinterpret_cast<const T*>(base_bytes);
+  const int rank = l.extents.rank();
+  if (rank == 0) {
+    std::fill(out, out + n, *base);
+    return;
+  }
+  Shape index;
+  index.resize(rank);
+  Size at = 0;
+  for (int i = rank; i-- > 0;) {
+    index[i] = start % l.extents[i];
+    start /= l.extents[i];
+    at += index[i] * l.strides[i];
+  }
+  const Size inner = l.extents[rank - 1], stride = l.strides[rank - 1];
+  Size in_row = index[rank - 1];
+  while (n > 0) {
+    const Size run = std::min(n, inner - in_row);
+    const T* from = base + at;
+    if (stride == 1) {
+      if (run < 16) for (Size i = 0; i < run; ++i) out[i] = from[i];
+      else std::memcpy(out, from, static_cast<std::size_t>(run) * sizeof(T));
+    } else if (stride == 0) {
+      std::fill(out, out + run, *from);
+    } else {
+      for (Size i = 0; i < run; ++i) out[i] = from[i * stride];
+    }
+    out += run;
+    n -= run;
+    if (n == 0) return;
+    at -= in_row * stride;
+    in_row = 0;
+    for (int i = rank - 1; i-- > 0;) {
+      at += l.strides[i];
+      if (++index[i] < l.extents[i]) break;
+      at -= index[i] * l.strides[i];
+      index[i] = 0;
+    }
+  }
+}
+
+}  // namespace
+
+void gather_elements(char* out, const char* base, const Layout& l, Size item, Size start, Size n) {
+  switch (item) {
+    case 1: return gather_typed<std::uint8_t>(out, base, l, start, n);
+    case 4: return gather_typed<std::uint32_t>(out, base, l, start, n);
+    default: return gather_typed<std::uint64_t>(out, base, l, start, n);
+  }
+}
+
+void copy_broadcast(char* out, Node* x, const Shape& to) {
+  constexpr Size block = 1 << 16;
+  const Size n = to.numel(), item = item_size(x->dtype);
+  const Layout l = broadcast_layout(x, to);
+  if (n <= block) {
+    if (l.dense()) std::memcpy(out, x->data, static_cast<std::size_t>(n * item));
+    else gather_elements(out, x->data, l, item, 0, n);
+    return;
+  }
+  kernels::parallel((n + block - 1) / block, [&](Size job) {
+    const Size start = job * block;
+    gather_elements(out + start * item, x->data, l, item, start, std::min(block, n - start));
+  });
+}
+
+Tensor dense(Node* x) {
+  if (x->row_major()) return share(x);
+  Node* n = new_node(Op::leaf, x->dtype, x->shape, {x->file, x->line});
+  Tensor result = Tensor::adopt(n);
+  char* memory = allocate(n);
+  copy_broadcast(memory, x, x->shape);
+  n->data = memory;
+  return result;
+}
+
+}  // namespace xgrad::engine

@@ -1,0 +1,93 @@
+#include "autodiff/engine/variable.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/strided.hpp"
+
+namespace xgrad::engine {
+
+void retain(Variable* v) noexcept { v->strong.fetch_add(1, std::memory_order_relaxed); }
+void release(Variable* v) noexcept {
+  if (v->strong.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  v->leaf = Tensor();
+  v->grad = Tensor();
+  release_weak(v);
+}
+void release_weak(Variable* v) noexcept {
+  if (v->weak.fetch_sub(1, std::memory_order_acq_rel) == 1) delete v;
+}
+
+std::string Variable::what() const { return fmt::format("{} {}", name(leaf.node()->dtype), leaf.node()->shape); }
+
+namespace {
+
+// A leaf over the numbers of a value: small ones are copied, others shared until somebody writes.
+Tensor new_leaf(Variable* v, const Tensor& value, Source source) {
+  evaluate(value.node());
+  const Tensor numbers = dense(value.node());
+  Node* from = numbers.node();
+  Node* n = new_node(Op::leaf, from->dtype, from->shape, source);
+  const auto bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
+  if (bytes <= inline_bytes) {
+    std::memcpy(n->local, from->data, bytes);
+    n->data = n->local;
+  } else {
+    Node* owner = from->base ? from->base : from;
+    retain(owner);
+    n->base = owner;
+    n->data = from->data;
+  }
+  n->variable = v;
+  v->weak.fetch_add(1, std::memory_order_relaxed);
+  if (is_float(n->dtype)) n->flags |= needs_grad;
+  return Tensor::adopt(n);
+}
+
+bool only_ours(const Node* n) {
+  return n->owner.load(std::memory_order_relaxed) == this_thread && n->refs == 1 &&
+         n->shared.load(std::memory_order_acquire) == 0;
+}
+
+}  // namespace
+
+Variable* new_variable(const Tensor& value, Source source) {
+  if (!value.defined()) fail(source, "[parameter] expected a value, got an empty tensor");
+  auto* v = new Variable;
+  try {
+    v->leaf = new_leaf(v, value, source);
+  } catch (...) {
+    delete v;
+    throw;
+  }
+  return v;
+}
+
+void store(Variable* v, const Tensor& value, const char* op, Source source) {
+  if (!value.defined()) fail(source, fmt::format("[{}] expected a value, got an empty tensor", op));
+  const Node *held = v->leaf.node(), *n = value.node();
+  if (held->dtype != n->dtype || !(held->shape == n->shape))
+    fail(source, fmt::format("[{}] the variable holds {}, got {} {}; a variable keeps its shape and dtype", op, v->what(),
+                             name(n->dtype), n->shape));
+  v->leaf = new_leaf(v, value, {held->file, held->line});
+}
+
+void* writable(Variable* v) {
+  if (this_thread && this_thread->has_foreign.load(std::memory_order_relaxed)) collect_foreign(*this_thread);
+  Node* n = v->leaf.node();
+  if (only_ours(n) && (!n->base || (only_ours(n->base) && !n->base->base))) return n->data;
+  Tensor fresh = Tensor::adopt(new_node(Op::leaf, n->dtype, n->shape, {n->file, n->line}));
+  Node* f = fresh.node();
+  if (f->count > 0) {
+    char* memory = allocate(f);
+    std::memcpy(memory, n->data, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+    f->data = memory;
+  }
+  v->leaf = new_leaf(v, fresh, {n->file, n->line});
+  fresh = Tensor();
+  return v->leaf.node()->data;
+}
+
+}  // namespace xgrad::engine

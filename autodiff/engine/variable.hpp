@@ -1,0 +1,28 @@
+// A variable: what Parameters refer to. Its value is a leaf, a node that derivatives lead to.
+#pragma once
+
+#include <atomic>
+
+#include "autodiff/engine/node.hpp"
+
+namespace xgrad::engine {
+
+struct Variable {
+  std::atomic<int> strong{1};  // Parameters and references
+  std::atomic<int> weak{1};    // leaves that name this variable, + 1 while strong > 0
+  Tensor leaf;                 // evaluated, row-major, with needs_grad; replaced when a value is stored
+  Tensor grad;                 // what backward() added up; empty at first
+  std::string what() const;    // "f32 (3, 4)"
+};
+
+// A variable that holds the value, evaluated, without its history. No bytes are copied where that can be.
+Variable* new_variable(const Tensor& value, Source source);
+void store(Variable* v, const Tensor& value, const char* op, Source source);
+
+// The memory of its numbers for writing in place; copied first where another handle sees them.
+void* writable(Variable* v);
+
+void release_weak(Variable* v) noexcept;
+inline bool alive(const Variable* v) { return v->strong.load(std::memory_order_acquire) > 0; }
+
+}  // namespace xgrad::engine

@@ -1,0 +1,63 @@
+// Walks down the record, from results to what led to them, without a search and without recursion.
+#pragma once
+
+#include <algorithm>
+
+#include "autodiff/engine/thread.hpp"
+
+namespace xgrad::engine {
+
+// Nodes that lead to `roots`, the latest first, into `out`. `follow(n)`: is n, own and taped, part of the walk?
+// Walks the tape while what it wants is dense there, and then a heap: a walk costs its own graph.
+// Nodes of a finished walk have `mark` == its number and `place` == their position, until the next walk.
+template <class Follow>
+std::uint32_t walk(Thread& t, Node* const* roots, std::size_t count, const Follow& follow, std::vector<Node*>& out) {
+  const std::uint32_t id = ++t.walks;
+  std::vector<Node*>& seen = t.seen;
+  seen.clear();
+  out.clear();
+  Node* at = nullptr;
+  const auto see = [&](Node* n) {
+    if (!follow(n) || n->mark == id) return false;
+    n->mark = id;
+    seen.push_back(n);
+    return true;
+  };
+  for (std::size_t i = 0; i < count; ++i)
+    if (see(roots[i]) && (!at || roots[i]->order > at->order)) at = roots[i];
+  std::size_t skipped = 0;
+  while (at && out.size() < seen.size()) {
+    if (at->mark == id) {
+      at->place = static_cast<std::int32_t>(out.size());
+      out.push_back(at);
+      for (int i = 0; i < at->inputs; ++i) see(at->input(i));
+    } else if (++skipped > 64 + 2 * out.size()) {
+      break;
+    }
+    at = at->previous;
+  }
+  if (out.size() == seen.size()) return id;
+  // Sparse: the rest by a heap of those seen and not visited.
+  const auto later = [](const Node* a, const Node* b) { return a->order < b->order; };
+  std::vector<Node*>& heap = t.heap;
+  heap.clear();
+  const std::uint64_t last = out.empty() ? ~std::uint64_t{0} : out.back()->order;
+  for (Node* n : seen)
+    if (n->order < last) heap.push_back(n);
+  std::make_heap(heap.begin(), heap.end(), later);
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), later);
+    Node* n = heap.back();
+    heap.pop_back();
+    n->place = static_cast<std::int32_t>(out.size());
+    out.push_back(n);
+    for (int i = 0; i < n->inputs; ++i)
+      if (see(n->input(i))) {
+        heap.push_back(n->input(i));
+        std::push_heap(heap.begin(), heap.end(), later);
+      }
+  }
+  return id;
+}
+
+}  // namespace xgrad::engine

@@ -1,0 +1,16 @@
+// Matrix products, at the speed of the best library on the machine.
+#pragma once
+
+#include "autodiff/dtype.hpp"
+
+namespace xgrad::kernels {
+
+// C [m, n] = op(A) op(B), row-major, f32 or f64. op(A) is [m, k]: A is stored [m, k] with `lda` elements a row, or where
+// `transpose_a` [k, m]. The same bits whatever the number of threads: the split depends on the shape alone. k = 0 gives 0.
+void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
+            const void* b, Size ldb, void* c, Size ldc);
+
+// Which libraries it found, for people: "OpenBLAS 0.3.21 SkylakeX, oneDNN 2.6".
+const char* matmul_libraries();
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,36 @@
+// The numbers behind tensors, for code that reads or writes memory: optimizers, file formats, other libraries.
+#pragma once
+
+#include "autodiff/parameter.hpp"
+
+namespace xgrad {
+
+// t computed, row-major and dense: t itself where it is so already.
+Tensor contiguous(const Tensor& t, Source source = Source::here());
+
+// The address of t's numbers, row-major; t must come from contiguous() and outlive the pointer's use.
+const void* data(const Tensor& t, Source source = Source::here());
+
+// A tensor of numbers that `fill(memory)` writes, row-major, before it returns; for makers and readers.
+template <class Fill>
+Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source = Source::here());
+
+// The variable's numbers, row-major, for writing in place (f32 or f64, as its dtype says). Numbers that another handle
+// still sees are copied first, so a value that was read never changes.
+void* writable(const Parameters::Entry& p);
+
+// A tensor with uninitialised memory of its own, to be filled through the returned address before any other use.
+struct Uninitialised {
+  Tensor tensor;
+  void* memory;
+};
+Uninitialised uninitialised(const Shape& shape, DType dtype, Source source = Source::here());
+
+template <class Fill>
+Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source) {
+  Uninitialised made = uninitialised(shape, dtype, source);
+  fill(made.memory);
+  return std::move(made.tensor);
+}
+
+}  // namespace xgrad

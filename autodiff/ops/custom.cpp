@@ -1,0 +1,86 @@
+// Ops whose values and derivative the user gives. They run as they are written, so that an error of theirs is thrown there.
+#include <fmt/format.h>
+
+#include "autodiff/differentiate.hpp"
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+Tensors inputs_of(Node* n) {
+  Tensors in;
+  for (int i = 0; i < n->inputs; ++i) in.push_back(share(n->input(i)));
+  return in;
+}
+}  // namespace
+
+void compute_custom(Node*) {}  // record() is given the numbers
+
+Tensor vjp_custom(const Step& s, int i) {
+  const CustomOpDefinition& op = *s.n->extra->custom;
+  const Source source{s.n->file, s.n->line};
+  const Tensors parts = op.vjp(s.g, inputs_of(s.n), s.y());
+  if (parts.size() != s.n->inputs)
+    fail(source, fmt::format("[{}] its vjp gave {} cotangents for {} inputs", op.name, parts.size(), s.n->inputs));
+  const Tensor& part = parts[static_cast<std::size_t>(i)];
+  Node* x = s.n->input(i);
+  if (part.defined() && (part.node()->dtype != x->dtype || !(part.node()->shape == x->shape)))
+    fail(source, fmt::format("[{}] its vjp gave {} {} for input {}, which is {} {}", op.name, name(part.node()->dtype),
+                             part.node()->shape, i, name(x->dtype), x->shape));
+  return part;
+}
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+CustomOp::CustomOp(CustomOpDefinition definition)
+    : definition_(std::make_shared<const CustomOpDefinition>(std::move(definition))) {
+  if (!definition_->forward) fail({}, fmt::format("[CustomOp] {} has no forward function", definition_->name));
+}
+
+Tensor CustomOp::operator()(In x) const {
+  return (*this)({engine::operand(x, definition_->name.c_str())}, engine::source_of(x));
+}
+Tensor CustomOp::operator()(In x, In y) const {
+  const DType dtype = engine::meet(x, y, definition_->name.c_str(), engine::source_of(x));
+  return (*this)({engine::operand(x, definition_->name.c_str(), dtype), engine::operand(y, definition_->name.c_str(), dtype)},
+                 engine::source_of(x));
+}
+
+Tensor CustomOp::operator()(const Tensors& in, Source source) const {
+  source = engine::source_of(source);
+  const std::string& what = definition_->name;
+  std::vector<engine::Node*> nodes;
+  Tensors values;
+  bool grad = false;
+  for (const Tensor& t : in) {
+    if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
+    engine::evaluate(t.node());
+    nodes.push_back(t.node());
+    values.push_back(t.detach());
+    grad |= t.requires_grad();
+  }
+  Tensor y;
+  {
+    const NoGrad no_grad;
+    y = definition_->forward(values);
+    if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
+    engine::evaluate(y.node());
+  }
+  engine::Thread& t = engine::current();
+  if (!grad || t.no_grad || !is_float(y.node()->dtype)) return y;
+  if (!definition_->vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
+  engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
+  Tensor result = Tensor::adopt(n);
+  engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
+  engine::extra_of(n).custom = definition_;
+  const Shape strides = engine::strides_of(y.node());
+  engine::bind(n, y.node(), &strides, 0);
+  n->flags |= engine::needs_grad | engine::computed;
+  ++t.recorded;
+  engine::link(t, n);
+  return result;
+}
+
+}  // namespace xgrad

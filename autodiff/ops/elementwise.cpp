@@ -1,0 +1,66 @@
+// The elementwise ops of the table: functions, and slopes as the table gives them.
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad {
+
+#define UNARY(op, ...) \
+  Tensor op(In x) { return engine::unary(engine::Op::op, x); }
+#define BINARY(op, ...) \
+  Tensor op(In x, In y) { return engine::binary(engine::Op::op, x, y); }
+#include "autodiff/elementwise.def"
+
+Tensor operator+(In x, In y) { return engine::binary(engine::Op::add, x, y); }
+Tensor operator-(In x, In y) { return engine::binary(engine::Op::sub, x, y); }
+Tensor operator*(In x, In y) { return engine::binary(engine::Op::mul, x, y); }
+Tensor operator/(In x, In y) { return engine::binary(engine::Op::div, x, y); }
+Tensor operator-(In x) { return engine::unary(engine::Op::neg, x); }
+Tensor operator==(In x, In y) { return engine::binary(engine::Op::equal, x, y); }
+Tensor operator!=(In x, In y) { return engine::binary(engine::Op::not_equal, x, y); }
+Tensor operator<(In x, In y) { return engine::binary(engine::Op::less, x, y); }
+Tensor operator<=(In x, In y) { return engine::binary(engine::Op::less_equal, x, y); }
+Tensor operator>(In x, In y) { return engine::binary(engine::Op::greater, x, y); }
+Tensor operator>=(In x, In y) { return engine::binary(engine::Op::greater_equal, x, y); }
+
+Tensor where(In condition, In x, In y) { return engine::select(condition, x, y); }
+
+Tensor clamp(In x, In low, In high) {
+  const Located at(x);
+  return minimum(maximum(x, low), high);
+}
+
+Tensor cast(In x, DType dtype) {
+  const Tensor t = engine::operand(x, "cast");
+  if (t.node()->dtype == dtype) return t;
+  return engine::record(engine::Op::cast, dtype, t.node()->shape, {t.node()}, {}, engine::source_of(x));
+}
+
+namespace {
+Tensor logical(engine::Op op, const In& x, const In* y) {
+  const Tensor a = cast(x, boolean);
+  return y ? engine::binary(op, In(a, x.source().file, x.source().line), cast(*y, boolean))
+           : engine::unary(op, In(a, x.source().file, x.source().line));
+}
+}  // namespace
+Tensor logical_and(In x, In y) { return logical(engine::Op::logical_and, x, &y); }
+Tensor logical_or(In x, In y) { return logical(engine::Op::logical_or, x, &y); }
+Tensor logical_not(In x) { return logical(engine::Op::logical_not, x, nullptr); }
+
+namespace engine {
+
+#define UNARY(op, lane, slope, ...) \
+  Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, const Tensor&, int) { return slope; }
+#define BINARY(op, lane, slope_x, slope_y, ...)                                                                   \
+  Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, [[maybe_unused]] const Tensor& z, \
+                   int i) {                                                                                      \
+    return i == 0 ? Slope(slope_x) : Slope(slope_y);                                                             \
+  }
+#include "autodiff/elementwise.def"
+
+// z = c ? x : y:   gx = c ? g : 0    gy = c ? 0 : g
+Tensor vjp_where(const Step& s, int i) { return i == 1 ? where(s.x(0), s.g, 0) : where(s.x(0), 0, s.g); }
+
+// y = x in another dtype:   gx = g in x's
+Tensor vjp_cast(const Step& s, int) { return cast(s.g, s.n->in[0]->dtype); }
+
+}  // namespace engine
+}  // namespace xgrad

@@ -1,0 +1,258 @@
+// Joining, and picking by index. Indices are checked where the op is written.
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad::engine {
+
+// y = the parts side by side along an axis, a = {axis}:   each part's gx is its slice of g
+void compute_concat(Node* n) {
+  const int axis = static_cast<int>(n->a[0]);
+  const Axis to = axis_of(n->shape, axis);
+  const Size item = item_size(n->dtype);
+  char* out = allocate(n);
+  Size at = 0;
+  for (int i = 0; i < n->inputs; ++i) {
+    const Tensor x = dense(n->input(i));
+    const Size length = n->input(i)->shape[axis], run = length * to.inner * item;
+    for (Size o = 0; o < to.outer; ++o)
+      std::memcpy(out + (o * to.length + at) * to.inner * item, x.node()->data + o * run, static_cast<std::size_t>(run));
+    at += length;
+  }
+  n->data = out;
+}
+Tensor vjp_concat(const Step& s, int i) {
+  const int axis = static_cast<int>(s.a(0));
+  Size begin = 0;
+  for (int k = 0; k < i; ++k) begin += s.n->input(k)->shape[axis];
+  return slice_at(s.g, axis, begin, 1, s.n->input(i)->shape[axis], {s.n->file, s.n->line});
+}
+
+namespace {
+
+const Size* indices(const Tensor& dense_index) { return reinterpret_cast<const Size*>(dense_index.node()->data); }
+
+// For rows[k] of x along an axis: f(row of the picked, row of the whole), in numbers from their starts.
+template <class F>
+void along(const Axis& picked, const Axis& whole, const Size* index, const F& f) {
+  for (Size o = 0; o < picked.outer; ++o)
+    for (Size k = 0; k < picked.length; ++k)
+      f((o * picked.length + k) * picked.inner, (o * whole.length + index[k]) * whole.inner);
+}
+// The same with an index for each number.
+template <class F>
+void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) {
+  for (Size o = 0; o < picked.outer; ++o)
+    for (Size k = 0; k < picked.length; ++k)
+      for (Size i = 0; i < picked.inner; ++i) {
+        const Size at = (o * picked.length + k) * picked.inner + i;
+        f(at, (o * whole.length + index[at]) * whole.inner + i);
+      }
+}
+
+struct Picked {
+  Tensor x, index;
+  Axis in, out;
+  char* memory;
+};
+Picked pick_from(Node* n) {
+  const int axis = static_cast<int>(n->a[0]);
+  return {dense(n->in[0]), dense(n->in[1]), axis_of(n->in[0]->shape, axis), axis_of(n->shape, axis), allocate(n)};
+}
+
+}  // namespace
+
+// y = x[.., index, ..] along an axis, a = {axis}:   gx = g added into zeros, row by row
+void compute_index_select(Node* n) {
+  const Picked p = pick_from(n);
+  const Size item = item_size(n->dtype);
+  along(p.out, p.in, indices(p.index), [&](Size to, Size from) {
+    std::memcpy(p.memory + to * item, p.x.node()->data + from * item, static_cast<std::size_t>(p.out.inner * item));
+  });
+  n->data = p.memory;
+}
+Tensor vjp_index_select(const Step& s, int) { return index_add(s.g, s.a(0), s.x(1), s.n->in[0]->shape[s.a(0)]); }
+
+void compute_index_add(Node* n) {
+  const Picked p = pick_from(n);
+  std::memset(p.memory, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  with_type(n->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* x = reinterpret_cast<const T*>(p.x.node()->data);
+    auto* y = reinterpret_cast<T*>(p.memory);
+    along(p.in, p.out, indices(p.index), [&](Size from, Size to) {
+      for (Size i = 0; i < p.in.inner; ++i) y[to + i] = static_cast<T>(y[to + i] + x[from + i]);
+    });
+  });
+  n->data = p.memory;
+}
+Tensor vjp_index_add(const Step& s, int) { return index_select(s.g, s.a(0), s.x(1)); }
+
+// y[..k..] = x[..index[..k..]..] along an axis, a = {axis}:   gx = g added into zeros at index
+void compute_gather(Node* n) {
+  const Picked p = pick_from(n);
+  with_type(n->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* x = reinterpret_cast<const T*>(p.x.node()->data);
+    auto* y = reinterpret_cast<T*>(p.memory);
+    each(p.out, p.in, indices(p.index), [&](Size to, Size from) { y[to] = x[from]; });
+  });
+  n->data = p.memory;
+}
+Tensor vjp_gather(const Step& s, int) { return scatter_add(s.g, s.a(0), s.x(1), s.n->in[0]->shape[s.a(0)]); }
+
+void compute_scatter_add(Node* n) {
+  const Picked p = pick_from(n);
+  std::memset(p.memory, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  with_type(n->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* x = reinterpret_cast<const T*>(p.x.node()->data);
+    auto* y = reinterpret_cast<T*>(p.memory);
+    each(p.in, p.out, indices(p.index), [&](Size from, Size to) { y[to] = static_cast<T>(y[to] + x[from]); });
+  });
+  n->data = p.memory;
+}
+Tensor vjp_scatter_add(const Step& s, int) { return gather(s.g, s.a(0), s.x(1)); }
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+using engine::operand;
+using engine::source_of;
+
+namespace {
+
+Tensor join(const Tensors& parts, int axis, Source source, DType dtype) {
+  constexpr std::size_t most = 60000;  // inputs of one node
+  if (parts.size() > most) {
+    Tensors halves[2], joined;
+    for (std::size_t i = 0; i < parts.size(); ++i) halves[i >= parts.size() / 2].push_back(parts[i]);
+    for (const Tensors& half : halves) joined.push_back(join(half, axis, source, dtype));
+    return join(joined, axis, source, dtype);
+  }
+  std::vector<engine::Node*> in;
+  Shape shape = parts[0].node()->shape;
+  shape[axis] = 0;
+  for (const Tensor& p : parts) {
+    in.push_back(p.node());
+    shape[axis] += p.node()->shape[axis];
+  }
+  engine::checked_numel(shape, dtype, "concat", source);
+  return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}}, source);
+}
+
+void require_index(const Tensor& index, Size extent, const char* op, Source source) {
+  if (index.node()->dtype != i64)
+    fail(source, fmt::format("[{}] expected i64 indices, got {}; cast them: cast(index, i64)", op,
+                             name(index.node()->dtype)));
+  engine::evaluate(index.node());
+  const Tensor d = engine::dense(index.node());
+  const Size* at = reinterpret_cast<const Size*>(d.node()->data);
+  for (Size i = 0; i < index.node()->count; ++i)
+    if (at[i] < 0 || at[i] >= extent)
+      fail(source, fmt::format("[{}] index {} at position {}; expected 0 ... {}", op, at[i], i, extent - 1));
+}
+
+}  // namespace
+
+Tensor concat(const Tensors& parts, Size axis, Source source) {
+  source = source_of(source);
+  if (parts.empty()) fail(source, "[concat] expected one tensor or more, got none");
+  for (const Tensor& p : parts)
+    if (!p.defined()) fail(source, "[concat] expected tensors, got an empty one");
+  const Shape& first = parts[0].node()->shape;
+  const int a = engine::checked_axis(axis, first.rank(), "concat", source);
+  for (const Tensor& p : parts) {
+    Shape other = p.node()->shape;
+    if (other.rank() == first.rank()) other[a] = first[a];
+    if (!(other == first))
+      fail(source, fmt::format("[concat] shapes differ off axis {}: {} and {}", axis, first, p.node()->shape));
+    if (p.node()->dtype != parts[0].node()->dtype)
+      fail(source, fmt::format("[concat] {} next to {}; cast one", name(parts[0].node()->dtype), name(p.node()->dtype)));
+  }
+  if (parts.size() == 1) return parts[0];
+  return join(parts, a, source, parts[0].node()->dtype);
+}
+
+Tensor stack(const Tensors& parts, Size axis, Source source) {
+  source = source_of(source);
+  const Located at(source);
+  if (parts.empty()) fail(source, "[stack] expected one tensor or more, got none");
+  Tensors raised;
+  for (const Tensor& p : parts) raised.push_back(unsqueeze(p, axis));
+  return concat(raised, axis, source);
+}
+
+Tensor index_select(In x, Size axis, In index) {
+  const Tensor t = operand(x, "index_select"), i = operand(index, "index_select");
+  const Source source = source_of(x);
+  const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_select", source);
+  if (i.node()->shape.rank() != 1)
+    fail(source, fmt::format("[index_select] expected a vector of indices, got shape {}", i.node()->shape));
+  require_index(i, t.node()->shape[a], "index_select", source);
+  Shape shape = t.node()->shape;
+  shape[a] = i.node()->count;
+  engine::checked_numel(shape, t.node()->dtype, "index_select", source);
+  return engine::record(engine::Op::index_select, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+}
+
+namespace {
+void require_adding(const Tensor& t, Size extent, const char* op, Source source) {
+  if (t.node()->dtype == boolean) fail(source, fmt::format("[{}] expected numbers, got boolean", op));
+  if (extent < 0) fail(source, fmt::format("[{}] expected an extent of 0 or more, got {}", op, extent));
+}
+}  // namespace
+
+Tensor index_add(In x, Size axis, In index, Size extent) {
+  const Tensor t = operand(x, "index_add"), i = operand(index, "index_add");
+  const Source source = source_of(x);
+  const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_add", source);
+  require_adding(t, extent, "index_add", source);
+  if (!(i.node()->shape == Shape{t.node()->shape[a]}))
+    fail(source, fmt::format("[index_add] expected {} indices, got shape {}", t.node()->shape[a], i.node()->shape));
+  require_index(i, extent, "index_add", source);
+  Shape shape = t.node()->shape;
+  shape[a] = extent;
+  engine::checked_numel(shape, t.node()->dtype, "index_add", source);
+  return engine::record(engine::Op::index_add, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+}
+
+Tensor gather(In x, Size axis, In index) {
+  const Tensor t = operand(x, "gather"), i = operand(index, "gather");
+  const Source source = source_of(x);
+  const Shape &from = t.node()->shape, &shape = i.node()->shape;
+  const int a = engine::checked_axis(axis, from.rank(), "gather", source);
+  Shape same = shape;
+  if (same.rank() == from.rank()) same[a] = from[a];
+  if (!(same == from))
+    fail(source, fmt::format("[gather] index {} must be of x's shape {} but along axis {}", shape, from, axis));
+  require_index(i, from[a], "gather", source);
+  return engine::record(engine::Op::gather, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+}
+
+Tensor scatter_add(In x, Size axis, In index, Size extent) {
+  const Tensor t = operand(x, "scatter_add"), i = operand(index, "scatter_add");
+  const Source source = source_of(x);
+  Shape shape = t.node()->shape;
+  const int a = engine::checked_axis(axis, shape.rank(), "scatter_add", source);
+  require_adding(t, extent, "scatter_add", source);
+  if (!(i.node()->shape == shape))
+    fail(source, fmt::format("[scatter_add] expected an index for each of {}, got {}", shape, i.node()->shape));
+  require_index(i, extent, "scatter_add", source);
+  shape[a] = extent;
+  engine::checked_numel(shape, t.node()->dtype, "scatter_add", source);
+  return engine::record(engine::Op::scatter_add, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+}
+
+Tensor one_hot(In index, Size classes, DType dtype) {
+  const Tensor i = operand(index, "one_hot");
+  const Located at(index);
+  if (classes < 1) fail(source_of(index), fmt::format("[one_hot] expected 1 class or more, got {}", classes));
+  require_index(i, classes, "one_hot", source_of(index));
+  return cast(unsqueeze(i, -1) == arange(classes), dtype);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,153 @@
+// Tensors from shapes, from numbers, from memory.
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad {
+
+using engine::source_of;
+
+namespace {
+
+// The extents and the widest dtype of nested lists, which must be alike.
+struct Outline {
+  Shape shape;
+  bool any_float = false, any_f64 = false, any_integer = false, any = false;
+};
+void outline(const Literal& l, int depth, Outline& o, bool first, Source source) {
+  if (!l.is_list()) {
+    if (depth != o.shape.rank()) fail(source, "[tensor] a number beside a list; nest the braces alike");
+    o.any = true;
+    o.any_float |= is_float(l.dtype());
+    o.any_f64 |= l.dtype() == f64;
+    o.any_integer |= l.dtype() == i64;
+    return;
+  }
+  const Size n = static_cast<Size>(l.list().size());
+  if (first) o.shape.push_back(n);
+  else if (depth >= o.shape.rank() || o.shape[depth] != n)
+    fail(source, fmt::format("[tensor] lists of different lengths: {} beside {}", n,
+                             depth < o.shape.rank() ? o.shape[depth] : 0));
+  bool lead = first;
+  for (const Literal& inner : l.list()) {
+    outline(inner, depth + 1, o, lead, source);
+    lead = false;
+  }
+}
+
+DType dtype_of_outline(const Outline& o) {
+  if (!o.any) return f64;
+  if (o.any_float) return o.any_f64 ? f64 : f32;
+  return o.any_integer ? i64 : boolean;
+}
+
+void write(const Literal& l, DType dtype, char*& at) {
+  if (l.is_list()) {
+    for (const Literal& inner : l.list()) write(inner, dtype, at);
+    return;
+  }
+  if (dtype == i64) std::memcpy(at, std::array<Size, 1>{l.dtype() == i64 ? l.integer() : static_cast<Size>(l.number())}.data(), 8);
+  else engine::write_number(dtype, at, l.number());
+  at += item_size(dtype);
+}
+
+Tensor uniform_tensor(const Shape& shape, DType dtype, double number, const char* op, Source source) {
+  source = source_of(source);
+  engine::checked_numel(shape, dtype, op, source);
+  return Tensor::adopt(engine::uniform_number(dtype, shape, number, source));
+}
+
+}  // namespace
+
+Uninitialised uninitialised(const Shape& shape, DType dtype, Source source) {
+  source = source_of(source);
+  engine::checked_numel(shape, dtype, "uninitialised", source);
+  engine::Node* n = engine::new_node(engine::Op::leaf, dtype, shape, source);
+  Tensor t = Tensor::adopt(n);
+  if (n->count > 0) n->data = engine::allocate(n);
+  return {std::move(t), n->data};
+}
+
+Tensor tensor(const Literal& numbers, Source source) {
+  source = source_of(source);
+  Outline o;
+  outline(numbers, 0, o, true, source);
+  const DType dtype = dtype_of_outline(o);
+  return filled(o.shape, dtype, [&](void* memory) {
+    char* at = static_cast<char*>(memory);
+    write(numbers, dtype, at);
+  }, source);
+}
+
+Tensor zeros(const Shape& shape, DType dtype, Source source) { return uniform_tensor(shape, dtype, 0, "zeros", source); }
+Tensor ones(const Shape& shape, DType dtype, Source source) { return uniform_tensor(shape, dtype, 1, "ones", source); }
+Tensor full(const Shape& shape, const Literal& number, Source source) {
+  return full(shape, number, number.dtype(), source);
+}
+Tensor full(const Shape& shape, const Literal& number, DType dtype, Source source) {
+  if (number.is_list()) fail(source_of(source), "[full] expected a number, got a list; tensor({...}) takes lists");
+  if (dtype == i64 && number.dtype() == i64) {
+    source = source_of(source);
+    engine::checked_numel(shape, dtype, "full", source);
+    const Size value = number.integer();
+    return Tensor::adopt(engine::uniform_node(dtype, shape, &value, source));
+  }
+  return uniform_tensor(shape, dtype, number.number(), "full", source);
+}
+Tensor zeros_like(In x) { return full_like(x, 0); }
+Tensor ones_like(In x) { return full_like(x, 1); }
+Tensor full_like(In x, double number) {
+  const Tensor t = engine::operand(x, "full_like");
+  return uniform_tensor(t.node()->shape, t.node()->dtype, number, "full_like", source_of(x));
+}
+
+Tensor eye(Size n, DType dtype, Source source) {
+  return filled(Shape{n, n}, dtype, [&](void* memory) {
+    std::memset(memory, 0, static_cast<std::size_t>(n * n * item_size(dtype)));
+    for (Size i = 0; i < n; ++i) engine::write_number(dtype, static_cast<char*>(memory) + (i * n + i) * item_size(dtype), 1);
+  }, source);
+}
+
+Tensor arange(Size end, Source source) {
+  if (end < 0) fail(source_of(source), fmt::format("[arange] expected an end of 0 or more, got {}", end));
+  return filled(Shape{end}, i64, [&](void* memory) {
+    for (Size i = 0; i < end; ++i) static_cast<Size*>(memory)[i] = i;
+  }, source);
+}
+
+// from + i (to - from) / (count - 1); the last is `to` itself
+Tensor linspace(double from, double to, Size count, DType dtype, Source source) {
+  if (count < 0 || !is_float(dtype))
+    fail(source_of(source), fmt::format("[linspace] expected a count of 0 or more and floats, got {} and {}", count, name(dtype)));
+  return filled(Shape{count}, dtype, [&](void* memory) {
+    const double width = count > 1 ? (to - from) / static_cast<double>(count - 1) : 0;
+    for (Size i = 0; i < count; ++i)
+      engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype),
+                           i > 0 && i == count - 1 ? to : from + static_cast<double>(i) * width);
+  }, source);
+}
+
+Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source source) {
+  return filled(shape, dtype, [&](void* memory) {
+    const auto n = static_cast<std::size_t>(shape.numel() * item_size(dtype));
+    if (n) std::memcpy(memory, bytes, n);
+  }, source);
+}
+
+Tensor contiguous(const Tensor& t, Source source) {
+  if (!t.defined()) fail(source_of(source), "[contiguous] expected a tensor, got an empty one");
+  engine::evaluate(t.node());
+  return engine::dense(t.node());
+}
+
+const void* data(const Tensor& t, Source source) {
+  if (!t.defined() || t.node()->pending() || !t.node()->row_major())
+    fail(source_of(source), "[data] expected a tensor that contiguous() gave");
+  return t.node()->data;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,73 @@
+// Random tensors: each draw takes the next counters of the thread's generator, whatever is evaluated when.
+#include "autodiff/kernels/philox.hpp"
+
+#include <fmt/format.h>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad {
+
+using engine::source_of;
+
+namespace {
+
+std::uint64_t take_counter() { return engine::current().counter++; }
+
+template <class Fill>
+Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, const Fill& fill) {
+  source = source_of(source);
+  if (!is_float(dtype)) fail(source, fmt::format("[{}] expected f32 or f64, got {}", op, name(dtype)));
+  const Size n = engine::checked_numel(shape, dtype, op, source);
+  const std::uint64_t seed = engine::current().seed, counter = take_counter();
+  return filled(shape, dtype, [&](void* memory) { fill(dtype, memory, n, seed, counter); }, source);
+}
+
+}  // namespace
+
+void manual_seed(std::uint64_t seed) {
+  engine::current().seed = seed;
+  engine::current().counter = 0;
+}
+
+Tensor rand(const Shape& shape, DType dtype, Source source) {
+  return drawn(shape, dtype, "rand", source, kernels::uniform);
+}
+Tensor randn(const Shape& shape, DType dtype, Source source) {
+  return drawn(shape, dtype, "randn", source, kernels::normal);
+}
+
+// The high half of 64 random bits times the width: unbiased to 2^-64 (Lemire 2019, without the rejection)
+Tensor randint(Size low, Size high, const Shape& shape, Source source) {
+  source = source_of(source);
+  if (low >= high) fail(source, fmt::format("[randint] expected low < high, got {} and {}", low, high));
+  const Size n = engine::checked_numel(shape, i64, "randint", source);
+  const std::uint64_t width = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+  const std::uint64_t seed = engine::current().seed, counter = take_counter();
+  return filled(shape, i64, [&](void* memory) {
+    auto* out = static_cast<std::uint64_t*>(memory);
+    kernels::bits(out, n, seed, counter);
+    for (Size i = 0; i < n; ++i)
+      out[i] = static_cast<std::uint64_t>(low) +
+               static_cast<std::uint64_t>((static_cast<unsigned __int128>(out[i]) * width) >> 64);
+  }, source);
+}
+
+// Fisher and Yates; Durstenfeld 1964
+Tensor randperm(Size n, Source source) {
+  source = source_of(source);
+  if (n < 0) fail(source, fmt::format("[randperm] expected a count of 0 or more, got {}", n));
+  std::vector<std::uint64_t> bits(static_cast<std::size_t>(n));
+  kernels::bits(bits.data(), n, engine::current().seed, take_counter());
+  return filled(Shape{n}, i64, [&](void* memory) {
+    Size* out = static_cast<Size*>(memory);
+    for (Size i = 0; i < n; ++i) out[i] = i;
+    for (Size i = n; i-- > 1;) {
+      const auto k = static_cast<Size>((static_cast<unsigned __int128>(bits[static_cast<std::size_t>(i)]) *
+                                        static_cast<std::uint64_t>(i + 1)) >> 64);
+      std::swap(out[i], out[k]);
+    }
+  }, source);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,310 @@
+// Reductions. The primitives take adjacent axes, a = {first, one past the last, keepdim}; others are made of them.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+
+// g with the reduced axes back, as extents of 1.
+Tensor kept(const Step& s, const Tensor& g) {
+  if (s.a(2)) return g;
+  Shape shape = s.n->in[0]->shape;
+  for (Size i = s.a(0); i < s.a(1); ++i) shape[i] = 1;
+  return reshape(g, shape);
+}
+
+}  // namespace
+
+// y = sum x:   gx = g, repeated
+Tensor vjp_sum(const Step& s, int) { return expand(kept(s, s.g), s.n->in[0]->shape); }
+
+// y = max x:   gx = g / (how many are greatest) where x is greatest
+Tensor vjp_greatest(const Step& s, int) {
+  const Tensor here = cast(s.x() == kept(s, s.y()), s.n->dtype);
+  const Tensor many = sum_over(here, static_cast<int>(s.a(0)), static_cast<int>(s.a(1)), true, {s.n->file, s.n->line});
+  return here * (kept(s, s.g) / many);
+}
+Tensor vjp_least(const Step& s, int i) { return vjp_greatest(s, i); }
+
+namespace {
+
+Tensor reduce_axes(Op op, const Tensor& x, int first, int last, bool keepdim, Source source) {
+  const Shape& from = x.node()->shape;
+  Shape shape;
+  for (int i = 0; i < from.rank(); ++i) {
+    if (i < first || i >= last) shape.push_back(from[i]);
+    else if (keepdim) shape.push_back(1);
+  }
+  return record(op, x.node()->dtype, shape, {x.node()}, {{first, last, keepdim, 0}}, source);
+}
+
+}  // namespace
+
+Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source) {
+  if (first == last) return x;
+  return reduce_axes(Op::sum, x, first, last, keepdim, source);
+}
+
+Tensor sum_to(const Tensor& g, const Shape& shape, Source source) {
+  Tensor y = g;
+  const int lead = y.node()->shape.rank() - shape.rank();
+  const auto repeated = [&](int i) { return i < lead || (shape[i - lead] == 1 && y.node()->shape[i] != 1); };
+  for (int i = y.node()->shape.rank(); i-- > 0;) {  // from the last: groups of adjacent axes
+    if (!repeated(i)) continue;
+    int first = i;
+    while (first > 0 && repeated(first - 1)) --first;
+    y = sum_over(y, first, i + 1, true, source);
+    i = first;
+  }
+  return y.node()->shape == shape ? y : reshape_to(y, shape, source);
+}
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+using engine::checked_axis;
+using engine::operand;
+using engine::source_of;
+
+namespace {
+
+// Which axes, as flags; all where none is named.
+std::vector<bool> chosen(std::initializer_list<Size> axes, int rank, const char* op, Source source) {
+  std::vector<bool> in(static_cast<std::size_t>(rank), false);
+  for (Size axis : axes) {
+    const auto a = static_cast<std::size_t>(checked_axis(axis, rank, op, source));
+    if (in[a]) fail(source, fmt::format("[{}] axis {} is named twice", op, axis));
+    in[a] = true;
+  }
+  return in;
+}
+
+Tensor sum_chosen(const Tensor& x, const std::vector<bool>& in, bool keepdim, Source source) {
+  Tensor y = x;
+  for (int i = static_cast<int>(in.size()); i-- > 0;) {
+    if (!in[static_cast<std::size_t>(i)]) continue;
+    int first = i;
+    while (first > 0 && in[static_cast<std::size_t>(first) - 1]) --first;
+    y = engine::sum_over(y, first, i + 1, keepdim, source);
+    i = first;
+  }
+  return y;
+}
+
+Tensor summable(const In& x, const char* op) {
+  const Tensor t = operand(x, op);
+  return t.node()->dtype == boolean ? engine::converted(t, i64) : t;
+}
+
+void require_float(const Tensor& t, const char* op, Source source) {
+  if (!is_float(t.node()->dtype))
+    fail(source, fmt::format("[{}] expected floats, got {}; cast it first: cast(x, f32)", op, name(t.node()->dtype)));
+}
+
+Size count_of(const Tensor& x, const std::vector<bool>& in) {
+  Size n = 1;
+  for (std::size_t i = 0; i < in.size(); ++i)
+    if (in[i]) n *= x.node()->shape[static_cast<int>(i)];
+  return n;
+}
+
+// Sums of nothing are 0; means and extremes of nothing are errors.
+void require_some(Size n, const char* op, Source source) {
+  if (n == 0) fail(source, fmt::format("[{}] of no elements has no value", op));
+}
+
+}  // namespace
+
+Tensor sum(In x) {
+  const Tensor t = summable(x, "sum");
+  return engine::sum_over(t, 0, t.node()->shape.rank(), false, source_of(x));
+}
+Tensor sum(In x, Size axis, bool keepdim) {
+  const Tensor t = summable(x, "sum");
+  const int a = checked_axis(axis, t.node()->shape.rank(), "sum", source_of(x));
+  return engine::sum_over(t, a, a + 1, keepdim, source_of(x));
+}
+Tensor sum(In x, std::initializer_list<Size> axes, bool keepdim) {
+  const Tensor t = summable(x, "sum");
+  return sum_chosen(t, chosen(axes, t.node()->shape.rank(), "sum", source_of(x)), keepdim, source_of(x));
+}
+
+// sum / n
+Tensor mean(In x) {
+  const Tensor t = operand(x, "mean");
+  const Located at(x);
+  require_float(t, "mean", source_of(x));
+  require_some(t.node()->count, "mean", source_of(x));
+  return sum(t) * (1.0 / static_cast<double>(t.node()->count));
+}
+Tensor mean(In x, std::initializer_list<Size> axes, bool keepdim) {
+  const Tensor t = operand(x, "mean");
+  const Located at(x);
+  require_float(t, "mean", source_of(x));
+  const std::vector<bool> in = chosen(axes, t.node()->shape.rank(), "mean", source_of(x));
+  const Size n = count_of(t, in);
+  require_some(n, "mean", source_of(x));
+  return sum_chosen(t, in, keepdim, source_of(x)) * (1.0 / static_cast<double>(n));
+}
+Tensor mean(In x, Size axis, bool keepdim) { return mean(x, {axis}, keepdim); }
+
+// sum (x - mean)^2 / (n - correction)
+Tensor var(In x, Size axis, Size correction, bool keepdim) {
+  const Tensor t = operand(x, "var");
+  const Located at(x);
+  const int a = checked_axis(axis, t.node()->shape.rank(), "var", source_of(x));
+  const Size n = t.node()->shape[a];
+  if (n <= correction)
+    fail(source_of(x), fmt::format("[var] {} elements with correction {} leave nothing to divide by", n, correction));
+  const Tensor centred = t - mean(t, a, true);
+  return sum(square(centred), a, keepdim) * (1.0 / static_cast<double>(n - correction));
+}
+
+namespace {
+
+Tensor extreme(engine::Op op, const In& x, int first, int last, bool keepdim, const char* what) {
+  const Source source = source_of(x);
+  const Tensor t = operand(x, what);
+  if (t.node()->dtype == boolean)
+    fail(source, fmt::format("[{}] expected numbers, got boolean; any and all are for booleans", what));
+  Size n = 1;
+  for (int i = first; i < last; ++i) n *= t.node()->shape[i];
+  require_some(n, what, source);
+  return first == last ? t : engine::reduce_axes(op, t, first, last, keepdim, source);
+}
+Tensor extreme_axis(engine::Op op, const In& x, Size axis, bool keepdim, const char* what) {
+  const int a = checked_axis(axis, operand(x, what).node()->shape.rank(), what, source_of(x));
+  return extreme(op, x, a, a + 1, keepdim, what);
+}
+
+}  // namespace
+
+Tensor amax(In x) { return extreme(engine::Op::greatest, x, 0, operand(x, "amax").node()->shape.rank(), false, "amax"); }
+Tensor amin(In x) { return extreme(engine::Op::least, x, 0, operand(x, "amin").node()->shape.rank(), false, "amin"); }
+Tensor amax(In x, Size axis, bool keepdim) { return extreme_axis(engine::Op::greatest, x, axis, keepdim, "amax"); }
+Tensor amin(In x, Size axis, bool keepdim) { return extreme_axis(engine::Op::least, x, axis, keepdim, "amin"); }
+
+Tensor all(In x) {
+  const Tensor t = cast(x, boolean);
+  const Located at(x);
+  return sum(t) == t.node()->count;
+}
+Tensor any(In x) {
+  const Tensor t = cast(x, boolean);
+  const Located at(x);
+  return sum(t) > 0;
+}
+
+// m + log sum exp(x - m), with m = max x as a constant
+Tensor logsumexp(In x, Size axis, bool keepdim) {
+  const Tensor t = operand(x, "logsumexp");
+  const Located at(x);
+  require_float(t, "logsumexp", source_of(x));
+  const Tensor m = [&] {
+    const NoGrad constant;
+    const Tensor greatest = amax(t, axis, true);
+    return where(abs(greatest) == std::numeric_limits<double>::infinity(), 0.0, greatest);
+  }();
+  const Tensor y = log(sum(exp(t - m), axis, true)) + m;
+  return keepdim ? y : squeeze(y, axis);
+}
+
+// sqrt(sum x^2)
+Tensor norm(In x) {
+  const Located at(x);
+  return sqrt(sum(square(x)));
+}
+
+}  // namespace xgrad
+
+namespace xgrad::engine {
+
+namespace {
+
+// The first of equals; a NaN is more than any number (as PyTorch's).
+template <class T, class More>
+void pick(const T* x, Size* out, const Axis& a, const More& more) {
+  for (Size o = 0; o < a.outer; ++o)
+    for (Size i = 0; i < a.inner; ++i) {
+      const T* at = x + o * a.length * a.inner + i;
+      Size best = 0;
+      for (Size k = 1; k < a.length; ++k)
+        if (more(at[k * a.inner], at[best * a.inner])) best = k;
+      out[o * a.inner + i] = best;
+    }
+}
+
+void compute_extreme_place(Node* n, bool greatest) {
+  const Tensor x = dense(n->in[0]);
+  const Axis a = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
+  char* out = allocate(n);
+  with_type(n->in[0]->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* from = reinterpret_cast<const T*>(x.node()->data);
+    auto* to = reinterpret_cast<Size*>(out);
+    if (greatest) pick(from, to, a, [](T p, T q) { return p > q || (p != p && q == q); });
+    else pick(from, to, a, [](T p, T q) { return p < q || (p != p && q == q); });
+  });
+  n->data = out;
+}
+
+}  // namespace
+
+void compute_argmax(Node* n) { compute_extreme_place(n, true); }
+void compute_argmin(Node* n) { compute_extreme_place(n, false); }
+
+// y[k] = x[0] + ... + x[k] along an axis, a = {axis}; a[1]: x[k] + ... to the end.   gx = the other way round, of g
+void compute_cumsum(Node* n) {
+  const Tensor x = dense(n->in[0]);
+  const Axis a = axis_of(n->shape, static_cast<int>(n->a[0]));
+  const bool from_end = n->a[1] != 0;
+  char* out = allocate(n);
+  with_type(n->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* from = reinterpret_cast<const T*>(x.node()->data);
+    auto* to = reinterpret_cast<T*>(out);
+    for (Size o = 0; o < a.outer; ++o)
+      for (Size k = 0; k < a.length; ++k) {
+        const Size row = (o * a.length + (from_end ? a.length - 1 - k : k)) * a.inner;
+        const Size before = k == 0 ? 0 : row + (from_end ? a.inner : -a.inner);
+        for (Size i = 0; i < a.inner; ++i)
+          to[row + i] = k == 0 ? from[row + i] : static_cast<T>(to[before + i] + from[row + i]);
+      }
+  });
+  n->data = out;
+}
+Tensor vjp_cumsum(const Step& s, int) {
+  return record(Op::cumsum, s.n->dtype, s.n->shape, {s.g.node()}, {{s.a(0), !s.a(1), 0, 0}}, {s.n->file, s.n->line});
+}
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+namespace {
+Tensor extreme_place(engine::Op op, const In& x, Size axis, bool keepdim, const char* what) {
+  const Tensor t = operand(x, what);
+  const int a = checked_axis(axis, t.node()->shape.rank(), what, source_of(x));
+  require_some(t.node()->shape[a], what, source_of(x));
+  Shape shape = t.node()->shape;
+  keepdim ? void(shape[a] = 1) : shape.erase(a);
+  return engine::record(op, i64, shape, {t.node()}, {{a, 0, keepdim, 0}}, source_of(x));
+}
+}  // namespace
+
+Tensor argmax(In x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmax, x, axis, keepdim, "argmax"); }
+Tensor argmin(In x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmin, x, axis, keepdim, "argmin"); }
+
+Tensor cumsum(In x, Size axis) {
+  const Tensor t = summable(x, "cumsum");
+  const int a = checked_axis(axis, t.node()->shape.rank(), "cumsum", source_of(x));
+  return engine::record(engine::Op::cumsum, t.node()->dtype, t.node()->shape, {t.node()}, {{a, 0, 0, 0}}, source_of(x));
+}
+
+}  // namespace xgrad

@@ -1,0 +1,43 @@
+// What the files of ops share: recording, and the letters of a rule.
+#pragma once
+
+#include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/strided.hpp"
+#include "autodiff/ops.hpp"
+
+namespace xgrad::engine {
+
+// Slices of a walk along one axis: numbers before it, along it, after it.
+struct Axis {
+  Size outer, length, inner;
+};
+inline Axis axis_of(const Shape& shape, int axis) {
+  Axis a{1, shape[axis], 1};
+  for (int i = 0; i < axis; ++i) a.outer *= shape[i];
+  for (int i = axis + 1; i < shape.rank(); ++i) a.inner *= shape[i];
+  return a;
+}
+
+// f(T{}) for the C++ type of a dtype.
+template <class F>
+void with_type(DType dtype, const F& f) {
+  switch (dtype) {
+    case DType::f32: return f(float{});
+    case DType::f64: return f(double{});
+    case DType::i64: return f(Size{});
+    default: return f(std::uint8_t{});
+  }
+}
+
+// Primitive views and their transposes, checked by who calls them.
+Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
+Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
+Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
+Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
+Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
+
+// g summed over the axes along which `shape` was broadcast.
+Tensor sum_to(const Tensor& g, const Shape& shape, Source source);
+
+}  // namespace xgrad::engine

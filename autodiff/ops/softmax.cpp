@@ -1,0 +1,61 @@
+// Softmax and its logarithm, over the last axis, row by row; another axis is brought there by a transpose.
+#include <fmt/format.h>
+
+#include "autodiff/kernels/rows.hpp"
+#include "autodiff/kernels/threads.hpp"
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+
+template <class Rows>
+void compute_rows(Node* n, const Rows& rows_of) {
+  const Tensor x = dense(n->in[0]);
+  char* out = allocate(n);
+  const Size columns = n->shape.back(), rows = n->count / columns, item = item_size(n->dtype);
+  const Size together = std::max<Size>(1, 16384 / columns);
+  const auto some = [&](Size job) {
+    const Size first = job * together;
+    rows_of(n->dtype, out + first * columns * item, x.node()->data + first * columns * item,
+            std::min(together, rows - first), columns);
+  };
+  if (rows <= together) some(0);
+  else kernels::parallel((rows + together - 1) / together, some);
+  n->data = out;
+}
+
+Tensor over_last(Op op, const In& x, Size axis) {
+  const char* what = rule(op).name;
+  const Tensor t = operand(x, what);
+  const Source source = source_of(x);
+  const int rank = t.node()->shape.rank(), a = checked_axis(axis, rank, what, source);
+  if (!is_float(t.node()->dtype))
+    fail(source, fmt::format("[{}] expected floats, got {}; cast it first: cast(x, f32)", what, name(t.node()->dtype)));
+  const Located at(x);
+  if (a == rank - 1) return record(op, t.node()->dtype, t.node()->shape, {t.node()}, {}, source);
+  const Tensor turned = transpose(t, a, -1);
+  return transpose(record(op, t.node()->dtype, turned.node()->shape, {turned.node()}, {}, source), a, -1);
+}
+
+}  // namespace
+
+// y = x - log sum exp x:   gx = g - exp(y) sum g
+void compute_log_softmax(Node* n) { compute_rows(n, kernels::log_softmax_rows); }
+Tensor vjp_log_softmax(const Step& s, int) { return s.g - exp(s.y()) * sum(s.g, -1, true); }
+
+// y = exp x / sum exp x:   gx = y (g - sum g y)
+void compute_softmax(Node* n) { compute_rows(n, kernels::softmax_rows); }
+Tensor vjp_softmax(const Step& s, int) {
+  const Tensor y = s.y();
+  return y * (s.g - sum(s.g * y, -1, true));
+}
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+Tensor log_softmax(In x, Size axis) { return engine::over_last(engine::Op::log_softmax, x, axis); }
+Tensor softmax(In x, Size axis) { return engine::over_last(engine::Op::softmax, x, axis); }
+
+}  // namespace xgrad

@@ -1,0 +1,260 @@
+// Other ways to see the same numbers: shapes, axes, slices. Views of what has numbers; a copy where strides cannot say.
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad::engine {
+
+// y = x in another shape:   gx = g in x's
+void compute_reshape(Node* n) {
+  Node* x = n->in[0];
+  if (x->has(strided)) {
+    char* memory = allocate(n);
+    copy_broadcast(memory, x, x->shape);
+    n->data = memory;
+  } else {
+    bind(n, x, nullptr, 0);
+  }
+}
+Tensor vjp_reshape(const Step& s, int) { return reshape(s.g, s.n->in[0]->shape); }
+Tensor reshape_to(const Tensor& x, const Shape& shape, Source source) {
+  return record(Op::reshape, x.node()->dtype, shape, {x.node()}, {}, source);
+}
+
+// axis i of y is axis p[i] of x:   axis p[i] of gx is axis i of g
+void compute_permute(Node* n) {
+  const Shape from = strides_of(n->in[0]), axes = n->extra->axes;
+  Shape strides = from;
+  for (int i = 0; i < axes.rank(); ++i) strides[i] = from[axes[i]];
+  bind(n, n->in[0], &strides, 0);
+}
+Tensor vjp_permute(const Step& s, int) {
+  const Shape& p = s.n->extra->axes;
+  Shape inverse = p;
+  for (int i = 0; i < p.rank(); ++i) inverse[p[i]] = i;
+  return permute(s.g, inverse);
+}
+
+// y[k] = x[begin + k step] along an axis; a = {axis, begin, step}.   gx = g padded with zeros
+void compute_slice(Node* n) {
+  const int axis = static_cast<int>(n->a[0]);
+  Shape strides = strides_of(n->in[0]);
+  const Size offset = n->a[1] * strides[axis];
+  strides[axis] *= n->a[2];
+  bind(n, n->in[0], &strides, offset);
+}
+Tensor vjp_slice(const Step& s, int) {
+  const int axis = static_cast<int>(s.a(0));
+  return pad_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], {s.n->file, s.n->line});
+}
+Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
+  Shape shape = x.node()->shape;
+  shape[axis] = extent;
+  return record(Op::slice, x.node()->dtype, shape, {x.node()}, {{axis, begin, step, 0}}, source);
+}
+
+// y[begin + k step] = x[k] along an axis, else 0; a = {axis, begin, step}.   gx = that slice of g
+void compute_pad(Node* n) {
+  const Tensor x = dense(n->in[0]);
+  const Axis to = axis_of(n->shape, static_cast<int>(n->a[0])), from = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
+  const Size item = item_size(n->dtype), row = to.inner * item;
+  char* out = allocate(n);
+  std::memset(out, 0, static_cast<std::size_t>(n->count * item));
+  for (Size o = 0; o < to.outer; ++o)
+    for (Size k = 0; k < from.length; ++k)
+      std::memcpy(out + (o * to.length + n->a[1] + k * n->a[2]) * row, x.node()->data + (o * from.length + k) * row,
+                  static_cast<std::size_t>(row));
+  n->data = out;
+}
+Tensor vjp_pad(const Step& s, int) {
+  const int axis = static_cast<int>(s.a(0));
+  return slice_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], {s.n->file, s.n->line});
+}
+Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
+  Shape shape = x.node()->shape;
+  shape[axis] = extent;
+  checked_numel(shape, x.node()->dtype, "pad", source);
+  return record(Op::pad, x.node()->dtype, shape, {x.node()}, {{axis, begin, step, 0}}, source);
+}
+
+// y = x repeated, as broadcasting does:   gx = g (the engine sums what was repeated)
+void compute_expand(Node* n) {
+  Node* x = n->in[0];
+  const Shape own = strides_of(x);
+  const int lead = n->shape.rank() - x->shape.rank();
+  Shape strides;
+  strides.resize(n->shape.rank());
+  for (int i = 0; i < own.rank(); ++i)
+    if (x->shape[i] != 1) strides[lead + i] = own[i];
+  bind(n, x, &strides, 0);
+}
+Tensor vjp_expand(const Step& s, int) { return s.g; }
+Tensor expand_to(const Tensor& x, const Shape& shape, Source source) {
+  if (x.node()->shape == shape) return x;
+  return record(Op::expand, x.node()->dtype, shape, {x.node()}, {}, source);
+}
+
+// y = x
+void compute_identity(Node* n) {
+  const Shape strides = strides_of(n->in[0]);
+  bind(n, n->in[0], n->in[0]->has(strided) ? &strides : nullptr, 0);
+}
+Tensor vjp_identity(const Step& s, int) { return s.g; }
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+using engine::operand;
+using engine::source_of;
+
+Tensor reshape(In x, const Shape& shape) {
+  const Tensor t = operand(x, "reshape");
+  const Source source = source_of(x);
+  Shape to = shape;
+  int unknown = -1;
+  Size known = 1;
+  for (int i = 0; i < to.rank(); ++i) {
+    if (to[i] == -1 && unknown < 0) {
+      unknown = i;
+    } else if (to[i] < 0 || __builtin_mul_overflow(known, to[i], &known)) {
+      fail(source, fmt::format("[reshape] {} is no shape; extents are 0 or more, and one may be -1", shape));
+    }
+  }
+  const Size n = t.node()->count;
+  if (unknown >= 0 && known > 0 && n % known == 0) {
+    to[unknown] = n / known;
+    known = n;
+  }
+  if (known != n || (unknown >= 0 && to[unknown] < 0))
+    fail(source, fmt::format("[reshape] {} elements, of shape {}, do not fill {}", n, t.node()->shape, shape));
+  if (to == t.node()->shape) return t;
+  return engine::reshape_to(t, to, source);
+}
+
+Tensor flatten(In x, Size from) {
+  const Tensor t = operand(x, "flatten");
+  const Shape& s = t.node()->shape;
+  const Located at(x);
+  if (s.rank() == 0) return reshape(t, {1});
+  const int first = engine::checked_axis(from, s.rank(), "flatten", source_of(x));
+  Shape to;
+  Size rest = 1;
+  for (int i = 0; i < s.rank(); ++i) i < first ? to.push_back(s[i]) : void(rest *= s[i]);
+  to.push_back(rest);
+  return reshape(t, to);
+}
+
+Tensor permute(In x, const Shape& axes) {
+  const Tensor t = operand(x, "permute");
+  const int rank = t.node()->shape.rank();
+  Shape order = axes, shape = axes, seen = axes;
+  bool right = axes.rank() == rank, same = true;
+  for (Size& s : seen) s = 0;
+  for (int i = 0; right && i < rank; ++i) {
+    order[i] = engine::checked_axis(axes[i], rank, "permute", source_of(x));
+    shape[i] = t.node()->shape[order[i]];
+    right = seen[order[i]]++ == 0;
+    same &= order[i] == i;
+  }
+  if (!right)
+    fail(source_of(x), fmt::format("[permute] expected each of {} axes once, got {}", rank, axes));
+  if (same) return t;
+  engine::Args args;
+  args.axes = &order;
+  return engine::record(engine::Op::permute, t.node()->dtype, shape, {t.node()}, args, source_of(x));
+}
+
+Tensor transpose(In x, Size axis, Size other) {
+  const Tensor t = operand(x, "transpose");
+  const int rank = t.node()->shape.rank();
+  const int a = engine::checked_axis(axis, rank, "transpose", source_of(x));
+  const int b = engine::checked_axis(other, rank, "transpose", source_of(x));
+  const Located at(x);
+  Shape axes;
+  for (int i = 0; i < rank; ++i) axes.push_back(i == a ? b : i == b ? a : i);
+  return permute(t, axes);
+}
+Tensor transpose(In x) {
+  const Tensor t = operand(x, "transpose");
+  const Located at(x);
+  return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);
+}
+
+Tensor squeeze(In x, Size axis) {
+  const Tensor t = operand(x, "squeeze");
+  const Source source = source_of(x);
+  Shape to = t.node()->shape;
+  const int a = engine::checked_axis(axis, to.rank(), "squeeze", source);
+  if (to[a] != 1) fail(source, fmt::format("[squeeze] expected an extent of 1 at axis {}, got shape {}", axis, to));
+  to.erase(a);
+  return engine::reshape_to(t, to, source);
+}
+Tensor unsqueeze(In x, Size axis) {
+  const Tensor t = operand(x, "unsqueeze");
+  Shape to = t.node()->shape;
+  to.insert(engine::checked_axis(axis, to.rank() + 1, "unsqueeze", source_of(x)), 1);
+  return engine::reshape_to(t, to, source_of(x));
+}
+
+Tensor expand(In x, const Shape& shape) {
+  const Tensor t = operand(x, "expand");
+  const Source source = source_of(x);
+  engine::checked_numel(shape, t.node()->dtype, "expand", source);
+  if (!(engine::broadcast(t.node()->shape, shape, "expand", source) == shape))
+    fail(source, fmt::format("[expand] {} does not expand to {}", t.node()->shape, shape));
+  return engine::expand_to(t, shape, source);
+}
+
+Tensor flip(In x, Size axis) {
+  const Tensor t = operand(x, "flip");
+  const Shape& s = t.node()->shape;
+  const int a = engine::checked_axis(axis, s.rank(), "flip", source_of(x));
+  return engine::slice_at(t, a, std::max<Size>(0, s[a] - 1), -1, s[a], source_of(x));
+}
+
+namespace {
+Tensor slice_checked(const In& x, Size axis, Size begin, Size end, bool to_end, Size step) {
+  const Tensor t = operand(x, "slice");
+  const Source source = source_of(x);
+  const Shape& s = t.node()->shape;
+  const int a = engine::checked_axis(axis, s.rank(), "slice", source);
+  const Size n = s[a];
+  if (step < 1) fail(source, fmt::format("[slice] expected a step of 1 or more, got {}; flip goes backwards", step));
+  const Size from = begin < 0 ? begin + n : begin, to = to_end ? n : end < 0 ? end + n : end;
+  if (from < 0 || from > n || to < 0 || to > n || to < from)
+    fail(source, fmt::format("[slice] {} ... {} of axis {} of {}; expected 0 <= begin <= end <= {}", begin,
+                             to_end ? n : end, axis, s, n));
+  if (from == 0 && to == n && step == 1) return t;
+  return engine::slice_at(t, a, from, step, (to - from) / step + ((to - from) % step != 0), source);
+}
+}  // namespace
+Tensor slice(In x, Size axis, Size begin) { return slice_checked(x, axis, begin, 0, true, 1); }
+Tensor slice(In x, Size axis, Size begin, Size end, Size step) {
+  return slice_checked(x, axis, begin, end, false, step);
+}
+
+Tensor pad(In x, Size axis, Size before, Size after) {
+  const Tensor t = operand(x, "pad");
+  const Source source = source_of(x);
+  const int a = engine::checked_axis(axis, t.node()->shape.rank(), "pad", source);
+  Size extent = 0;
+  if (before < 0 || after < 0 || __builtin_add_overflow(t.node()->shape[a], before, &extent) ||
+      __builtin_add_overflow(extent, after, &extent))
+    fail(source, fmt::format("[pad] expected counts of 0 or more, got {} and {}", before, after));
+  return engine::pad_at(t, a, before, 1, extent, source);
+}
+
+Tensor Tensor::operator[](Size i) const {
+  const Source source = engine::source_of(Source{});
+  if (!defined()) fail(source, "[x[i]] expected a tensor, got an empty one");
+  const Shape& s = node()->shape;
+  if (s.empty() || i < -s[0] || i >= s[0])
+    fail(source, fmt::format("[x[i]] index {} of a tensor of shape {}", i, s));
+  const Located at(source);
+  return squeeze(engine::slice_at(*this, 0, i < 0 ? i + s[0] : i, 1, 1, source), 0);
+}
+
+}  // namespace xgrad

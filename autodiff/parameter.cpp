@@ -1,0 +1,98 @@
+#include "autodiff/parameter.hpp"
+
+#include <fmt/format.h>
+
+#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/variable.hpp"
+#include "autodiff/memory.hpp"
+#include "autodiff/ops.hpp"
+
+namespace xgrad {
+
+using engine::source_of;
+using engine::Variable;
+
+namespace {
+const Tensor empty;
+
+const Tensor& value_of(const Variable* v) noexcept { return v ? v->leaf : empty; }
+const Tensor& grad_of(const Variable* v) noexcept { return v ? v->grad : empty; }
+
+void set_grad_of(Variable* v, const Tensor& g, Source source) {
+  if (!v) fail(source, "[set_grad] of an empty Parameter; give it a value first");
+  if (!g.defined()) {
+    v->grad = Tensor();
+    return;
+  }
+  if (g.dtype(source) != v->leaf.dtype() || !(g.shape(source) == v->leaf.shape()))
+    fail(source, fmt::format("[set_grad] the variable holds {}, got {} {}", v->what(), name(g.dtype()), g.shape()));
+  v->grad = g.detach();
+}
+
+}  // namespace
+
+Parameter::Parameter(const Tensor& value, Source source)
+    : variable_(engine::VariableRef(engine::new_variable(value, source_of(source)))) {}
+
+Parameter::Parameter(const Parameter& other) {
+  if (other.defined()) {
+    const engine::Node* n = other.value().node();
+    variable_ = engine::VariableRef(engine::new_variable(other.value(), {n->file, n->line}));
+  }
+}
+
+Parameter& Parameter::operator=(const Parameter& other) {
+  if (this == &other) return *this;
+  if (!other.defined()) variable_ = engine::VariableRef();
+  else assign(other.value());
+  return *this;
+}
+Parameter& Parameter::operator=(const Tensor& value) {
+  assign(value, {});
+  return *this;
+}
+void Parameter::assign(const Tensor& value, Source source) {
+  source = source_of(source);
+  if (defined()) engine::store(variable(), value, "assign", source);
+  else variable_ = engine::VariableRef(engine::new_variable(value, source));
+}
+
+Parameter& Parameter::operator+=(const In& y) { return *this = value() + y; }
+Parameter& Parameter::operator-=(const In& y) { return *this = value() - y; }
+Parameter& Parameter::operator*=(const In& y) { return *this = value() * y; }
+Parameter& Parameter::operator/=(const In& y) { return *this = value() / y; }
+
+const Tensor& Parameter::value() const noexcept { return value_of(variable()); }
+const Tensor& Parameter::grad() const noexcept { return grad_of(variable()); }
+void Parameter::zero_grad() noexcept {
+  if (variable()) variable()->grad = Tensor();
+}
+void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(), g, source_of(source)); }
+
+In::In(const Parameter& p, const char* file, int line) noexcept : node_(p.value().node()), source_{file, line} {}
+
+Parameter parameter(const Tensor& value, Source source) { return Parameter(value, source); }
+Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }
+
+const Tensor& Parameters::Entry::value() const noexcept { return value_of(variable.get()); }
+const Tensor& Parameters::Entry::grad() const noexcept { return grad_of(variable.get()); }
+void Parameters::Entry::assign(const Tensor& value, Source source) const {
+  engine::store(variable.get(), value, "assign", source_of(source));
+}
+void Parameters::Entry::set_grad(const Tensor& g, Source source) const { set_grad_of(variable.get(), g, source_of(source)); }
+void Parameters::Entry::zero_grad() const noexcept { variable.get()->grad = Tensor(); }
+
+Parameters::Parameters(std::initializer_list<Reference> list) {
+  for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter);
+}
+void Parameters::add(std::string name, Parameter& parameter) {
+  if (!parameter.defined()) fail(source_of(Source{}), fmt::format("[Parameters] {} is empty; give it a value first", name));
+  entries_.push_back({std::move(name), parameter.ref()});
+}
+void Parameters::append(const std::string& prefix, const Parameters& others) {
+  for (const Entry& e : others) entries_.push_back({prefix + e.name, e.variable});
+}
+
+void* writable(const Parameters::Entry& p) { return engine::writable(p.variable.get()); }
+
+}  // namespace xgrad

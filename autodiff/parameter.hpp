@@ -1,0 +1,151 @@
+// Parameter: a variable, the one thing that changes. Reading it gives the Tensor that it holds now, for good.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autodiff/tensor.hpp"
+
+namespace xgrad {
+
+namespace engine {
+struct Variable;
+void retain(Variable* variable) noexcept;
+void release(Variable* variable) noexcept;
+
+// A counted reference to a variable.
+class VariableRef {
+ public:
+  VariableRef() noexcept = default;
+  explicit VariableRef(Variable* adopted) noexcept : variable_(adopted) {}
+  VariableRef(const VariableRef& other) noexcept : variable_(other.variable_) {
+    if (variable_) retain(variable_);
+  }
+  VariableRef(VariableRef&& other) noexcept : variable_(std::exchange(other.variable_, nullptr)) {}
+  VariableRef& operator=(VariableRef other) noexcept {
+    std::swap(variable_, other.variable_);
+    return *this;
+  }
+  ~VariableRef() {
+    if (variable_) release(variable_);
+  }
+  Variable* get() const noexcept { return variable_; }
+
+ private:
+  Variable* variable_ = nullptr;
+};
+}  // namespace engine
+
+// A variable. Copying makes an independent variable of the same value (no bytes are copied until one changes), so
+// copying a model is a snapshot. Assigning stores a value; whoever refers to the variable sees it. Moving moves it.
+class Parameter {
+ public:
+  Parameter() noexcept = default;  // empty
+  explicit Parameter(const Tensor& value, Source source = Source::here());
+  Parameter(const Parameter& other);
+  Parameter(Parameter&& other) noexcept = default;
+  Parameter& operator=(const Parameter& other);
+  Parameter& operator=(Parameter&& other) noexcept = default;
+  ~Parameter() = default;
+
+  // Stores a value, evaluated, without its history. Shape and dtype must be those held (unless this is empty).
+  Parameter& operator=(const Tensor& value);
+  Parameter& operator+=(const In& y);
+  Parameter& operator-=(const In& y);
+  Parameter& operator*=(const In& y);
+  Parameter& operator/=(const In& y);
+  void assign(const Tensor& value, Source source = Source::here());
+
+  const Tensor& value() const noexcept;  // what it holds now; an op on it is differentiated
+  operator const Tensor&() const noexcept { return value(); }
+  const Shape& shape(Source source = Source::here()) const { return value().shape(source); }
+  DType dtype(Source source = Source::here()) const { return value().dtype(source); }
+  Size numel(Source source = Source::here()) const { return value().numel(source); }
+  Size size(Size axis, Source source = Source::here()) const { return value().size(axis, source); }
+  int dim(Source source = Source::here()) const { return value().dim(source); }
+  double item(Source source = Source::here()) const { return value().item(source); }
+  Tensor detach() const { return value().detach(); }
+  Tensor operator[](Size i) const { return value()[i]; }
+  bool defined() const noexcept { return variable_.get() != nullptr; }
+
+  const Tensor& grad() const noexcept;  // what backward() added up; empty before
+  void zero_grad() noexcept;            // empties it
+  void set_grad(const Tensor& g, Source source = Source::here());
+
+  engine::Variable* variable() const noexcept { return variable_.get(); }
+  const engine::VariableRef& ref() const noexcept { return variable_; }
+
+ private:
+  engine::VariableRef variable_;
+};
+
+// Nested brace lists of numbers: 1.0, {1.0, 2.0}, {{1, 2}, {3, 4}}.
+class Literal {
+ public:
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  Literal(T number) : dtype_(dtype_of<T>()), number_(static_cast<double>(number)) {
+    if constexpr (std::is_integral_v<T>) integer_ = static_cast<Size>(number);
+  }
+  Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
+
+  bool is_list() const { return is_list_; }
+  DType dtype() const { return dtype_; }
+  double number() const { return number_; }
+  Size integer() const { return integer_; }
+  const std::vector<Literal>& list() const { return list_; }
+
+ private:
+  bool is_list_ = false;
+  DType dtype_ = DType::f64;
+  double number_ = 0;
+  Size integer_ = 0;
+  std::vector<Literal> list_;
+};
+
+// A variable that holds `value` (its history dropped), or numbers: a C++ double makes f64, a float f32.
+Parameter parameter(const Tensor& value, Source source = Source::here());
+Parameter parameter(const Literal& numbers, Source source = Source::here());
+
+// References to variables, with names: what optimizers take. Built from non-const Parameters, or by nn::parameters.
+class Parameters {
+ public:
+  struct Entry {
+    std::string name;
+    engine::VariableRef variable;
+
+    const Tensor& value() const noexcept;  // as Parameter::value
+    const Tensor& grad() const noexcept;
+    void assign(const Tensor& value, Source source = Source::here()) const;
+    void set_grad(const Tensor& g, Source source = Source::here()) const;
+    void zero_grad() const noexcept;
+  };
+
+  // One variable by reference: what a brace list of Parameters is made of.
+  struct Reference {
+    Parameter& parameter;
+    Reference(Parameter& p) : parameter(p) {}
+  };
+
+  Parameters() = default;
+  Parameters(std::initializer_list<Reference> list);  // named "0", "1", ...
+  void add(std::string name, Parameter& parameter);
+  void append(const std::string& prefix, const Parameters& others);  // names become prefix + name
+
+  std::size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+  const Entry& operator[](std::size_t i) const { return entries_[i]; }
+  const Entry* begin() const { return entries_.data(); }
+  const Entry* end() const { return entries_.data() + entries_.size(); }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+}  // namespace xgrad
+
+template <>
+struct fmt::formatter<xgrad::Parameter> : fmt::formatter<xgrad::Tensor> {
+  auto format(const xgrad::Parameter& p, fmt::format_context& context) const {
+    return fmt::formatter<xgrad::Tensor>::format(p.value(), context);
+  }
+};

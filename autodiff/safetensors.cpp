@@ -1,0 +1,254 @@
+// The format (github.com/huggingface/safetensors): 8 bytes, little-endian: the header's length; the header, in JSON;
+// the numbers, row-major and little-endian, without holes.
+#include "autodiff/safetensors.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <unordered_set>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/safetensors_header.hpp"
+
+namespace xgrad {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
+
+constexpr std::uint64_t length_bytes = 8, longest_header = 100'000'000;  // the reference's limit
+
+struct Format {
+  const char* name;
+  DType dtype;  // that it is read as
+  std::uint64_t bytes;
+};
+constexpr Format formats[] = {{"F32", f32, 4}, {"F64", f64, 8}, {"I64", i64, 8},
+                              {"BOOL", boolean, 1}, {"F16", f32, 2}, {"BF16", f32, 2}};
+
+const Format* format_of(std::string_view name) {
+  for (const Format& f : formats)
+    if (name == f.name) return &f;
+  return nullptr;
+}
+const char* format_name(DType dtype) {
+  for (const Format& f : formats)
+    if (f.dtype == dtype) return f.name;
+  return nullptr;
+}
+
+// An open file; closed, and removed if it is temporary, when it goes.
+class File {
+ public:
+  File(std::string path, int flags) : path_(std::move(path)), fd_(::open(path_.c_str(), flags | O_CLOEXEC, 0666)) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+    if (temporary) ::unlink(path_.c_str());
+  }
+  bool open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  const std::string& path() const { return path_; }
+  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+  bool write(const void* bytes, std::size_t n) {
+    for (const char* at = static_cast<const char*>(bytes); n > 0;) {
+      const ssize_t done = ::write(fd_, at, std::min(n, most_at_once));
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) return false;
+      at += done;
+      n -= static_cast<std::size_t>(done);
+    }
+    return true;
+  }
+  bool read(void* bytes, std::size_t n, std::uint64_t from) {
+    for (char* at = static_cast<char*>(bytes); n > 0;) {
+      const ssize_t done = ::pread(fd_, at, std::min(n, most_at_once), static_cast<off_t>(from));
+      if (done < 0 && errno == EINTR) continue;
+      if (done == 0) errno = 0;  // the file has become shorter
+      if (done <= 0) return false;
+      at += done;
+      from += static_cast<std::uint64_t>(done);
+      n -= static_cast<std::size_t>(done);
+    }
+    return true;
+  }
+
+  bool temporary = false;
+
+ private:
+  static constexpr std::size_t most_at_once = 1u << 30;
+  std::string path_;
+  int fd_;
+};
+
+std::string reason() { return errno ? std::strerror(errno) : "the file ends early"; }
+
+// IEEE half: 1 sign, 5 exponent, 10 fraction bits
+float from_half(std::uint16_t h) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023;
+  if (exponent == 0) {
+    const float size = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -size : size;
+  }
+  const std::uint32_t wide = exponent == 31 ? 255 : exponent + (127 - 15);
+  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+}
+
+// In place, from the back, so that a half is read before a float lies over it.
+void widen(void* memory, Size n, bool brain) {
+  auto* bytes = static_cast<char*>(memory);
+  for (Size i = n; i-- > 0;) {
+    std::uint16_t half;
+    std::memcpy(&half, bytes + 2 * i, 2);
+    const float wide = brain ? std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16) : from_half(half);
+    std::memcpy(bytes + 4 * i, &wide, 4);
+  }
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata, Source source) {
+  const auto broken = [&](const std::string& what) { fail(source, fmt::format("[write_safetensors] {}: {}", path, what)); };
+
+  // Wide numbers first, so that each is aligned.
+  std::vector<const NamedTensor*> order;
+  std::unordered_set<std::string_view> names;
+  for (const NamedTensor& t : tensors) {
+    if (!t.value.defined()) broken(fmt::format("{} is an empty Tensor; leave it out", t.name));
+    if (t.name == "__metadata__" || !names.insert(t.name).second)
+      broken(fmt::format("the name {} is {}; rename it", t.name, t.name == "__metadata__" ? "reserved" : "there twice"));
+    order.push_back(&t);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    return item_size(a->value.dtype()) > item_size(b->value.dtype());
+  });
+
+  safetensors::Header header{{}, metadata};
+  std::uint64_t end = 0;
+  for (const NamedTensor* t : order) {
+    const std::uint64_t begin = end;
+    end += static_cast<std::uint64_t>(t->value.numel() * item_size(t->value.dtype()));
+    header.entries.push_back({t->name, format_name(t->value.dtype()),
+                              {t->value.shape().begin(), t->value.shape().end()}, begin, end});
+  }
+  const std::string text = safetensors::print(header);
+  if (text.size() > longest_header) broken("the names need a header that is longer than the format allows");
+
+  struct stat there;
+  const bool exists = ::stat(path.c_str(), &there) == 0;
+  if (exists && S_ISDIR(there.st_mode)) broken("this is a directory; give a file's name");
+  const bool in_place = exists && !S_ISREG(there.st_mode);  // a device or a pipe cannot be replaced
+  static std::atomic<unsigned> count{0};
+  File file(in_place ? path : fmt::format("{}.{}.{}.tmp", path, ::getpid(), count++),
+            O_WRONLY | (in_place ? 0 : O_CREAT | O_EXCL));
+  if (!file.open()) broken(fmt::format("cannot write there: {}", reason()));
+  file.temporary = !in_place;
+
+  const auto put = [&](const void* bytes, std::size_t n) {
+    if (!file.write(bytes, n)) broken(fmt::format("writing failed: {}; the old file, if any, is as it was", reason()));
+  };
+  const std::uint64_t length = text.size();
+  put(&length, length_bytes);
+  put(text.data(), text.size());
+  for (const NamedTensor* t : order) {
+    const Tensor dense = contiguous(t->value, source);
+    if (dense.numel() > 0) put(data(dense, source), static_cast<std::size_t>(dense.numel() * item_size(dense.dtype())));
+  }
+  if (in_place) return;
+  if (::fsync(file.fd()) != 0 || !file.close() || std::rename(file.path().c_str(), path.c_str()) != 0)
+    broken(fmt::format("writing failed: {}; the old file, if any, is as it was", reason()));
+  file.temporary = false;
+
+  const std::size_t slash = path.rfind('/');
+  const File folder(slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
+  if (folder.open()) ::fsync(folder.fd());  // the new name survives a power cut; where that is not known, no harm
+}
+
+Safetensors read_safetensors(const std::string& path, Source source) {
+  const auto broken = [&](const std::string& what) { fail(source, fmt::format("[read_safetensors] {}: {}", path, what)); };
+  const auto corrupt = [&](const std::string& what) { broken(what + "; the file is corrupt, write it anew"); };
+
+  File file(path, O_RDONLY);
+  struct stat found;
+  if (!file.open() || ::fstat(file.fd(), &found) != 0) broken(fmt::format("cannot open: {}; check the path", reason()));
+  if (!S_ISREG(found.st_mode)) broken("this is not a file of numbers; check the path");
+  const auto size = static_cast<std::uint64_t>(found.st_size);
+  const auto get = [&](void* to, std::uint64_t n, std::uint64_t from) {
+    if (!file.read(to, static_cast<std::size_t>(n), from)) broken(fmt::format("reading failed: {}", reason()));
+  };
+
+  std::uint64_t length = 0;
+  if (size < length_bytes) corrupt(fmt::format("{} bytes are too few for a .safetensors file", size));
+  get(&length, length_bytes, 0);
+  if (length > longest_header || length > size - length_bytes)
+    corrupt(fmt::format("a header of {} bytes does not fit in a file of {}", length, size));
+  std::string text(static_cast<std::size_t>(length), '\0');
+  get(text.data(), length, length_bytes);
+  safetensors::Header header = safetensors::parse(text, corrupt);
+
+  const std::uint64_t start = length_bytes + length, bytes = size - start;
+  std::vector<const safetensors::Entry*> order;
+  std::vector<Shape> shapes;
+  for (const safetensors::Entry& e : header.entries) {
+    const Format* format = format_of(e.dtype);
+    if (!format)
+      broken(fmt::format("{} has the dtype {}; expected F64, F32, F16, BF16, I64 or BOOL: convert it before it is saved",
+                         e.name, e.dtype));
+    Size n = 1;
+    bool none = false, overflow = false;
+    Shape shape;
+    for (const std::uint64_t extent : e.shape) {
+      if (extent > static_cast<std::uint64_t>(std::numeric_limits<Size>::max())) overflow = true;
+      none |= extent == 0;
+      overflow |= __builtin_mul_overflow(n, static_cast<Size>(std::max(extent, std::uint64_t{1})), &n);
+      shape.push_back(static_cast<Size>(extent));
+    }
+    std::uint64_t needed = 0;
+    overflow |= __builtin_mul_overflow(static_cast<std::uint64_t>(n), format->bytes, &needed);
+    if (overflow) corrupt(fmt::format("{} has the shape {}, more than memory holds", e.name, shape));
+    if (none) needed = 0;
+    if (e.begin > e.end || e.end > bytes || e.end - e.begin != needed)
+      corrupt(fmt::format("{} has {} of shape {}, {} bytes, at {} ... {} of {}", e.name, e.dtype, shape, needed, e.begin,
+                          e.end, bytes));
+    shapes.push_back(std::move(shape));
+    order.push_back(&e);
+  }
+  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
+  });
+  std::uint64_t end = 0;
+  for (const safetensors::Entry* e : order) {
+    if (e->begin != end)
+      corrupt(fmt::format("{} begins at byte {}, where {} was expected: tensors overlap or leave a hole", e->name, e->begin,
+                          end));
+    end = e->end;
+  }
+  if (end != bytes) corrupt(fmt::format("{} bytes follow the last tensor", bytes - end));
+
+  Safetensors made;
+  made.metadata = std::move(header.metadata);
+  for (std::size_t i = 0; i < header.entries.size(); ++i) {
+    const safetensors::Entry& e = header.entries[i];
+    const Format* format = format_of(e.dtype);
+    made.tensors.push_back({e.name, filled(shapes[i], format->dtype, [&](void* memory) {
+      get(memory, e.end - e.begin, start + e.begin);
+      const Size n = shapes[i].numel();
+      if (format->bytes == 2) widen(memory, n, e.dtype == "BF16");
+      if (format->dtype == boolean)
+        for (Size k = 0; k < n; ++k) static_cast<unsigned char*>(memory)[k] = static_cast<unsigned char*>(memory)[k] != 0;
+    }, source)});
+  }
+  return made;
+}
+
+}  // namespace xgrad

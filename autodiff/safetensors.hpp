@@ -1,0 +1,31 @@
+// Files of named tensors (.safetensors): the format that PyTorch users exchange weights in.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autodiff/tensor.hpp"
+
+namespace xgrad {
+
+struct NamedTensor {
+  std::string name;
+  Tensor value;
+};
+using NamedTensors = std::vector<NamedTensor>;
+using Metadata = std::vector<std::pair<std::string, std::string>>;  // a file's notes: key and text
+
+struct Safetensors {
+  NamedTensors tensors;  // as the header lists them
+  Metadata metadata;
+};
+
+// Replaces the file in one step: on an Error (a full disk, say) the old one is untouched and nothing is left behind.
+void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {},
+                       Source source = Source::here());
+
+// Reads F64, F32, I64 and BOOL as they are, F16 and BF16 as f32. The whole header is checked before any number is read.
+Safetensors read_safetensors(const std::string& path, Source source = Source::here());
+
+}  // namespace xgrad

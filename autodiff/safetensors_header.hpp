@@ -1,0 +1,30 @@
+// The JSON header of a .safetensors file: as much of JSON as the format has.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "autodiff/safetensors.hpp"
+
+namespace xgrad::safetensors {
+
+struct Entry {
+  std::string name, dtype;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0, end = 0;  // bytes after the header
+};
+struct Header {
+  std::vector<Entry> entries;
+  Metadata metadata;
+};
+
+// Calls `fail(what)`, which throws, where the text is not a header; names are unique in what it returns.
+Header parse(std::string_view text, const std::function<void(const std::string& what)>& fail);
+
+// Spaces make the text a multiple of 8 bytes long, as the numbers that follow are to be aligned.
+std::string print(const Header& header);
+
+}  // namespace xgrad::safetensors

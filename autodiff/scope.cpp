@@ -1,0 +1,51 @@
+#include "autodiff/scope.hpp"
+
+#include <fmt/format.h>
+
+#include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/record.hpp"
+
+namespace xgrad {
+
+using engine::current;
+
+Tensor evaluate(In x) {
+  const Tensor t = engine::operand(x, "evaluate");
+  engine::evaluate(t.node());
+  return t;
+}
+void evaluate(const Tensors& list, Source source) {
+  std::vector<engine::Node*> nodes;
+  for (const Tensor& t : list) {
+    if (!t.defined()) fail(engine::source_of(source), "[evaluate] expected tensors, got an empty one");
+    nodes.push_back(t.node());
+  }
+  engine::evaluate(current(), nodes.data(), nodes.size());
+}
+
+NoGrad::NoGrad() noexcept : before_(std::exchange(current().no_grad, true)) {}
+NoGrad::~NoGrad() { current().no_grad = before_; }
+
+Eager::Eager() noexcept : before_(std::exchange(current().eager, true)) {}
+Eager::~Eager() { current().eager = before_; }
+
+Located::Located(Source at) noexcept : outermost_(!current().located) {
+  if (!outermost_) return;
+  current().located = true;
+  current().at = at;
+}
+Located::~Located() {
+  if (outermost_) current().located = false;
+}
+
+Counters counters() {
+  const engine::Thread& t = current();
+  return {.recorded = t.recorded,
+          .evaluated = t.evaluated,
+          .regions = t.regions,
+          .pending = static_cast<std::uint64_t>(t.pending_nodes),
+          .taped = static_cast<std::uint64_t>(t.taped_nodes),
+          .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, t.bytes_in_use))};
+}
+
+}  // namespace xgrad

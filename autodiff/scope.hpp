@@ -1,0 +1,68 @@
+// How ops run: evaluation, scopes, and a look at the record.
+#pragma once
+
+#include "autodiff/tensor.hpp"
+
+namespace xgrad {
+
+// Computes what is still pending. Returns its argument where there is one.
+Tensor evaluate(In x);
+void evaluate(const Tensors& list, Source source = Source::here());
+template <class... More>
+void evaluate(const Tensor& x, const Tensor& y, const More&... more) {
+  evaluate(Tensors{x, y, more...});
+}
+
+// While one lives, ops on this thread are not recorded for differentiation.
+class NoGrad {
+ public:
+  NoGrad() noexcept;
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+// While one lives, every op on this thread is computed as it is written: for debugging, and as the tests' oracle.
+class Eager {
+ public:
+  Eager() noexcept;
+  ~Eager();
+  Eager(const Eager&) = delete;
+  Eager& operator=(const Eager&) = delete;
+
+ private:
+  bool before_;
+};
+
+// While the outermost lives, ops take `at` as their line: for functions that are made of ops.
+class Located {
+ public:
+  explicit Located(Source at) noexcept;
+  explicit Located(const In& in) noexcept : Located(in.source()) {}
+  ~Located();
+  Located(const Located&) = delete;
+  Located& operator=(const Located&) = delete;
+
+ private:
+  bool outermost_;
+};
+
+// The record that leads to y, one op a line:  %3 f32[64, 3] = matmul(%1, %2)   model.cpp:12
+std::string tape(const Tensor& y, Source source = Source::here());
+void print_tape(const Tensor& y, Source source = Source::here());
+
+// What the engine has done on this thread, for tests and benchmarks.
+struct Counters {
+  std::uint64_t recorded = 0;      // ops written
+  std::uint64_t evaluated = 0;     // nodes computed, second times included
+  std::uint64_t regions = 0;       // fused passes
+  std::uint64_t pending = 0;       // nodes waiting now
+  std::uint64_t taped = 0;         // nodes on the tape now
+  std::uint64_t bytes = 0;         // of buffers that this thread took and has not given back
+};
+Counters counters();
+
+}  // namespace xgrad

@@ -1,0 +1,38 @@
+#include "autodiff/shape.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "autodiff/error.hpp"
+
+namespace xgrad {
+
+void fail_extent_too_large() { fail({}, "[shape] an extent does not fit a signed 64-bit integer"); }
+
+void Shape::insert(int at, Size extent) {
+  push_back(extent);
+  std::rotate(begin() + at, end() - 1, end());
+}
+
+void Shape::erase(int at) {
+  std::copy(begin() + at + 1, end(), begin() + at);
+  --rank_;
+}
+
+void Shape::grow(int rank) {
+  const int capacity = std::max(rank, 2 * capacity_);
+  auto* more = new Size[static_cast<std::size_t>(capacity)];
+  std::copy(begin(), end(), more);
+  free();
+  heap_ = more;
+  capacity_ = capacity;
+}
+
+std::string to_string(const Shape& shape) {
+  if (shape.rank() == 1) return fmt::format("({},)", shape[0]);
+  return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", "));
+}
+
+}  // namespace xgrad

@@ -1,0 +1,129 @@
+// Shape: the extents of a tensor, of any rank.
+#pragma once
+
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "autodiff/dtype.hpp"
+
+namespace xgrad {
+
+[[noreturn]] void fail_extent_too_large();
+
+// One extent, from any integer type; one that does not fit a Size is an Error.
+struct Extent {
+  Size value;
+  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  constexpr Extent(T v) : value(static_cast<Size>(v)) {
+    if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))
+      if (v > static_cast<T>(std::numeric_limits<Size>::max())) fail_extent_too_large();
+  }
+};
+
+// A list of extents (also used for strides and axes). Up to 6 are held inline.
+class Shape {
+ public:
+  Shape() noexcept = default;
+  Shape(std::initializer_list<Extent> extents) {
+    resize(static_cast<int>(extents.size()));
+    Size* at = data();
+    for (const Extent& e : extents) *at++ = e.value;
+  }
+  Shape(const std::vector<Size>& extents) {
+    resize(static_cast<int>(extents.size()));
+    for (std::size_t i = 0; i < extents.size(); ++i) data()[i] = extents[i];
+  }
+  Shape(const Shape& other) { assign(other); }
+  Shape(Shape&& other) noexcept { steal(other); }
+  Shape& operator=(const Shape& other) {
+    if (this != &other) assign(other);
+    return *this;
+  }
+  Shape& operator=(Shape&& other) noexcept {
+    if (this != &other) {
+      free();
+      steal(other);
+    }
+    return *this;
+  }
+  ~Shape() { free(); }
+
+  int rank() const { return rank_; }
+  std::size_t size() const { return static_cast<std::size_t>(rank_); }
+  bool empty() const { return rank_ == 0; }
+  Size* data() { return capacity_ <= inline_capacity ? inline_ : heap_; }
+  const Size* data() const { return capacity_ <= inline_capacity ? inline_ : heap_; }
+  Size* begin() { return data(); }
+  Size* end() { return data() + rank_; }
+  const Size* begin() const { return data(); }
+  const Size* end() const { return data() + rank_; }
+  Size& operator[](Size i) { return data()[i]; }
+  Size operator[](Size i) const { return data()[i]; }
+  Size back() const { return data()[rank_ - 1]; }
+
+  // Keeps the leading extents; new ones are 0.
+  void resize(int rank) {
+    if (rank > capacity_) grow(rank);
+    Size* at = data();
+    for (int i = rank_; i < rank; ++i) at[i] = 0;
+    rank_ = rank;
+  }
+  void push_back(Size extent) {
+    resize(rank_ + 1);
+    data()[rank_ - 1] = extent;
+  }
+  void insert(int at, Size extent);  // before position `at`
+  void erase(int at);
+
+  // The product of the extents: 1 for rank 0.
+  Size numel() const {
+    Size n = 1;
+    for (Size e : *this) n *= e;
+    return n;
+  }
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    if (a.rank_ != b.rank_) return false;
+    const Size *x = a.data(), *y = b.data();
+    for (int i = 0; i < a.rank_; ++i)
+      if (x[i] != y[i]) return false;
+    return true;
+  }
+
+ private:
+  static constexpr int inline_capacity = 6;
+  void assign(const Shape& other) {
+    if (other.rank_ > capacity_) grow(other.rank_);
+    rank_ = other.rank_;
+    Size* to = data();
+    const Size* from = other.data();
+    for (int i = 0; i < rank_; ++i) to[i] = from[i];
+  }
+  void steal(Shape& other) noexcept {
+    rank_ = other.rank_;
+    capacity_ = other.capacity_;
+    if (capacity_ > inline_capacity) heap_ = other.heap_;
+    else
+      for (int i = 0; i < rank_; ++i) inline_[i] = other.inline_[i];
+    other.rank_ = 0;
+    other.capacity_ = inline_capacity;
+  }
+  void free() noexcept {
+    if (capacity_ > inline_capacity) delete[] heap_;
+  }
+  void grow(int rank);
+
+  int rank_ = 0;
+  int capacity_ = inline_capacity;
+  union {
+    Size inline_[inline_capacity];
+    Size* heap_;
+  };
+};
+
+std::string to_string(const Shape& shape);  // "(3, 4)"
+
+}  // namespace xgrad

@@ -1,0 +1,92 @@
+#include "autodiff/tensor.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/strided.hpp"
+#include "autodiff/ops.hpp"
+
+namespace xgrad {
+
+using engine::Node;
+using engine::source_of;
+
+namespace {
+Node* checked(const Tensor& t, const char* what, Source source) {
+  if (!t.defined())
+    fail(source_of(source), fmt::format("[{}] of an empty tensor (default-constructed); give it a value first", what));
+  return t.node();
+}
+}  // namespace
+
+const Shape& Tensor::shape(Source source) const { return checked(*this, "shape", source)->shape; }
+DType Tensor::dtype(Source source) const { return checked(*this, "dtype", source)->dtype; }
+Size Tensor::numel(Source source) const { return checked(*this, "numel", source)->count; }
+Size Tensor::size(Size axis, Source source) const {
+  const Shape& s = checked(*this, "size", source)->shape;
+  return s[engine::checked_axis(axis, s.rank(), "size", source_of(source))];
+}
+
+double Tensor::item(Source source) const {
+  Node* n = checked(*this, "item", source);
+  if (n->count != 1)
+    fail(source_of(source), fmt::format("[item] expected one element, got shape {}; to_vector<T>() reads many", n->shape));
+  engine::evaluate(n);
+  return engine::read_number(n->dtype, n->data);
+}
+
+double Tensor::element(Size i, Source source) const {
+  const Tensor t = engine::dense((engine::evaluate(checked(*this, "to_vector", source)), node()));
+  return engine::read_number(t.node()->dtype, t.node()->data + i * item_size(t.node()->dtype));
+}
+
+void Tensor::copy_to(void* out, DType dtype, std::size_t bytes, Source source) const {
+  Node* n = checked(*this, "to_vector", source);
+  engine::evaluate(n);
+  const Tensor t = engine::dense(n);
+  const char* from = t.node()->data;
+  if (dtype == n->dtype && bytes == static_cast<std::size_t>(item_size(dtype))) {
+    if (n->count) std::memcpy(out, from, static_cast<std::size_t>(n->count) * bytes);
+    return;
+  }
+  for (Size i = 0; i < n->count; ++i) {
+    const char* at = from + i * item_size(n->dtype);
+    Size whole;
+    if (n->dtype == DType::i64) std::memcpy(&whole, at, sizeof whole);
+    else whole = is_float(dtype) ? 0 : static_cast<Size>(engine::read_number(n->dtype, at));
+    if (dtype == DType::f32) static_cast<float*>(out)[i] = static_cast<float>(engine::read_number(n->dtype, at));
+    else if (dtype == DType::f64) static_cast<double*>(out)[i] = engine::read_number(n->dtype, at);
+    else std::memcpy(static_cast<char*>(out) + static_cast<std::size_t>(i) * bytes, &whole, bytes);  // little-endian
+  }
+}
+
+bool Tensor::requires_grad() const noexcept { return defined() && node()->has(engine::needs_grad); }
+bool Tensor::pending() const noexcept { return defined() && node()->pending(); }
+
+Tensor Tensor::detach() const {
+  Node* n = checked(*this, "detach", {});
+  const Source source{n->file, n->line};
+  if (n->pending()) {
+    const NoGrad no_grad;
+    return engine::record(engine::Op::identity, n->dtype, n->shape, {n}, {}, source);
+  }
+  if (!n->has(engine::needs_grad)) return *this;
+  const Shape strides = engine::strides_of(n);
+  return adopt(engine::alias(n, engine::Op::leaf, n->shape, &strides, 0, source));
+}
+
+Tensor& Tensor::operator+=(const In& y) & { return *this = *this + y; }
+Tensor& Tensor::operator-=(const In& y) & { return *this = *this - y; }
+Tensor& Tensor::operator*=(const In& y) & { return *this = *this * y; }
+Tensor& Tensor::operator/=(const In& y) & { return *this = *this / y; }
+
+In::operator Tensor() const {
+  if (!is_number_) return node_ ? engine::share(node_) : Tensor();
+  if (kind_ == DType::i64) return Tensor::adopt(engine::uniform_node(DType::i64, Shape{}, &integer_, source_of(*this)));
+  return Tensor::adopt(engine::uniform_number(kind_, Shape{}, number_, source_of(*this)));
+}
+
+}  // namespace xgrad

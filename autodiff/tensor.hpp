@@ -1,0 +1,255 @@
+// Tensor: a value. Shape and dtype are known at run time; the handle is one pointer; the numbers never change.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "autodiff/dtype.hpp"
+#include "autodiff/error.hpp"
+#include "autodiff/shape.hpp"
+
+namespace xgrad {
+
+class Parameter;
+class In;
+
+namespace engine {
+
+struct Thread;
+struct Node;
+
+// What a handle needs to know of a node. Counts are biased: the thread that recorded a node counts its handles without
+// atomics, the others share an atomic counter (Choi, Shull, Torrellas 2018, "Biased reference counting").
+struct NodeHead {
+  std::uint32_t refs;                // handles counted by the owner
+  std::atomic<std::int32_t> shared;  // 2 x handles counted by others, + 1 once the owner holds none
+  std::atomic<Thread*> owner;
+};
+
+#if defined(__GNUC__)
+[[gnu::tls_model("initial-exec")]]
+#endif
+extern constinit thread_local Thread* this_thread;
+
+void retain_shared(NodeHead* node) noexcept;
+void release_shared(NodeHead* node) noexcept;
+void release_last(NodeHead* node) noexcept;
+
+inline void retain(NodeHead* node) noexcept {
+  if (node->owner.load(std::memory_order_relaxed) == this_thread) ++node->refs;
+  else retain_shared(node);
+}
+inline void release(NodeHead* node) noexcept {
+  if (node->owner.load(std::memory_order_relaxed) != this_thread) release_shared(node);
+  else if (--node->refs == 0) release_last(node);
+}
+
+}  // namespace engine
+
+struct BackwardOptions {
+  bool keep_graph = false;    // keep the record, so that backward() may be called again
+  bool create_graph = false;  // record the gradients too, so that they can be differentiated; keeps the record
+};
+
+// A value: cheap to copy, safe to keep; an op on it makes another. May be pending (recorded, not yet computed): that
+// shows in nothing but time. A default-constructed Tensor is empty, and every op refuses it.
+class Tensor {
+ public:
+  Tensor() noexcept = default;
+  Tensor(const Tensor& other) noexcept : node_(other.node_) {
+    if (node_) engine::retain(node_);
+  }
+  Tensor(Tensor&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  ~Tensor() {
+    if (node_) engine::release(node_);
+  }
+  // &-qualified: `x[0] = y` does not compile, for x[0] is a value.
+  Tensor& operator=(const Tensor& other) & noexcept {
+    Tensor copy(other);
+    std::swap(node_, copy.node_);
+    return *this;
+  }
+  Tensor& operator=(Tensor&& other) & noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+
+  bool defined() const noexcept { return node_ != nullptr; }  // not empty
+  const Shape& shape(Source source = Source::here()) const;
+  DType dtype(Source source = Source::here()) const;
+  int dim(Source source = Source::here()) const { return shape(source).rank(); }
+  Size numel(Source source = Source::here()) const;
+  Size size(Size axis, Source source = Source::here()) const;  // the extent of an axis; -1 is the last
+
+  // The number in a tensor of one element.
+  double item(Source source = Source::here()) const;
+  // All numbers in row-major order, converted to T.
+  template <class T>
+  std::vector<T> to_vector(Source source = Source::here()) const {
+    std::vector<T> out(static_cast<std::size_t>(numel(source)));
+    if constexpr (std::is_same_v<T, bool>) {
+      for (Size i = 0; i < numel(source); ++i) out[static_cast<std::size_t>(i)] = element(i, source) != 0;
+    } else {
+      copy_to(out.data(), dtype_of<T>(), sizeof(T), source);
+    }
+    return out;
+  }
+
+  // The i-th slice along the first axis (-1 is the last): a view.
+  Tensor operator[](Size i) const;
+
+  // d(this)/d(parameter) into .grad() of every Parameter that led here, added to what is there. This must hold one
+  // element. Evaluates both and lets go of the record, unless told to keep it.
+  void backward(BackwardOptions options = {}, Source source = Source::here()) const;
+  void backward(const Tensor& cotangent, BackwardOptions options = {}, Source source = Source::here()) const;
+
+  bool requires_grad() const noexcept;  // does a derivative lead through this?
+  bool pending() const noexcept;        // recorded, and not computed yet?
+  Tensor detach() const;                // the same numbers, without a history
+
+  // Compound assignment stores a new value in this handle; other handles keep the old one.
+  Tensor& operator+=(const In& y) &;
+  Tensor& operator-=(const In& y) &;
+  Tensor& operator*=(const In& y) &;
+  Tensor& operator/=(const In& y) &;
+
+  // For the engine: the node behind the handle.
+  engine::Node* node() const noexcept { return reinterpret_cast<engine::Node*>(node_); }
+  static Tensor adopt(engine::Node* node) noexcept {  // takes over one count
+    Tensor t;
+    t.node_ = reinterpret_cast<engine::NodeHead*>(node);
+    return t;
+  }
+
+ private:
+  double element(Size i, Source source) const;
+  void copy_to(void* out, DType dtype, std::size_t bytes, Source source) const;
+  engine::NodeHead* node_ = nullptr;
+};
+
+// A short list of tensors; up to 3 are held inline.
+class Tensors {
+ public:
+  Tensors() noexcept = default;
+  Tensors(std::initializer_list<Tensor> list) {
+    for (const Tensor& t : list) push_back(t);
+  }
+  Tensors(const std::vector<Tensor>& list) {
+    for (const Tensor& t : list) push_back(t);
+  }
+  Tensors(const Tensors& other) {
+    for (const Tensor& t : other) push_back(t);
+  }
+  Tensors(Tensors&& other) noexcept { swap(other); }
+  Tensors& operator=(Tensors other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Tensors() = default;
+
+  void push_back(Tensor t) {
+    if (size_ < inline_capacity) inline_[size_] = std::move(t);
+    else {
+      if (size_ == inline_capacity)
+        for (Tensor& held : inline_) more_.push_back(std::move(held));
+      more_.push_back(std::move(t));
+    }
+    ++size_;
+  }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  Tensor* begin() { return size_ <= inline_capacity ? inline_ : more_.data(); }
+  Tensor* end() { return begin() + size_; }
+  const Tensor* begin() const { return const_cast<Tensors*>(this)->begin(); }
+  const Tensor* end() const { return begin() + size_; }
+  Tensor& operator[](std::size_t i) { return begin()[i]; }
+  const Tensor& operator[](std::size_t i) const { return begin()[i]; }
+  const Tensor& at(std::size_t i, Source source = Source::here()) const {
+    if (i >= size_) fail(source, "[Tensors] index past the end; check size()");
+    return begin()[i];
+  }
+
+ private:
+  static constexpr std::size_t inline_capacity = 3;
+  void swap(Tensors& other) noexcept {
+    for (std::size_t i = 0; i < inline_capacity; ++i) std::swap(inline_[i], other.inline_[i]);
+    more_.swap(other.more_);
+    std::swap(size_, other.size_);
+  }
+  Tensor inline_[inline_capacity];
+  std::vector<Tensor> more_;
+  std::size_t size_ = 0;
+};
+
+// The operand of an op: a tensor, a parameter or a number, and the line of the user's program that wrote it.
+// A reference that lives as long as the call: for function parameters only.
+class In {
+ public:
+  In(const Tensor& t, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
+      : node_(t.node()), source_{file, line} {}
+  In(const Parameter& p, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept;
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  In(T number, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
+      : number_(static_cast<double>(number)), kind_(dtype_of<T>()), is_number_(true), source_{file, line} {
+    if constexpr (std::is_integral_v<T>) integer_ = static_cast<Size>(number);
+  }
+
+  operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype
+  bool is_number() const noexcept { return is_number_; }
+  double number() const noexcept { return number_; }
+  Size integer() const noexcept { return integer_; }
+  DType number_dtype() const noexcept { return kind_; }
+  engine::Node* node() const noexcept { return node_; }  // null where this is a number or empty
+  Source source() const noexcept { return source_; }
+
+ private:
+  engine::Node* node_ = nullptr;
+  double number_ = 0;
+  Size integer_ = 0;
+  DType kind_ = DType::f64;
+  bool is_number_ = false;
+  Source source_;
+};
+
+std::string to_string(const Tensor& t);                 // the numbers, as NumPy prints them
+std::string to_string(const Tensor& t, int precision);  // with so many significant digits
+
+template <class Out>
+Out write_text(const std::string& text, Out out) {
+  for (char c : text) *out++ = c;
+  return out;
+}
+
+}  // namespace xgrad
+
+// {} prints a tensor with 6 significant digits, {:.3} with 3.
+template <>
+struct fmt::formatter<xgrad::Tensor> {
+  int precision = 6;
+  constexpr auto parse(fmt::format_parse_context& context) {
+    auto at = context.begin();
+    if (at != context.end() && *at == '.') {
+      precision = 0;
+      for (++at; at != context.end() && *at >= '0' && *at <= '9'; ++at) precision = 10 * precision + (*at - '0');
+    }
+    if (at != context.end() && *at != '}') context.on_error("a tensor is printed by {} or {:.3}");
+    return at;
+  }
+  auto format(const xgrad::Tensor& t, fmt::format_context& context) const {
+    return xgrad::write_text(xgrad::to_string(t, precision), context.out());
+  }
+};
+template <>
+struct fmt::formatter<xgrad::Shape> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  auto format(const xgrad::Shape& s, fmt::format_context& context) const {
+    return xgrad::write_text(xgrad::to_string(s), context.out());
+  }
+};

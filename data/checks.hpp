@@ -1,0 +1,14 @@
+// What the makers of data share: checks of their options, and labels.
+#pragma once
+
+#include "autodiff/tensor.hpp"
+
+namespace xgrad::data {
+
+// classes x per_class, which must both be at least 1 and have a product.
+Size checked_count(const char* op, Size classes, Size per_class, Source source);
+void check_noise(const char* op, double noise, Source source);
+
+Tensor cycling_labels(Size n, Size classes, Source source);  // 0, 1, ..., classes - 1, 0, 1, ...
+
+}  // namespace xgrad::data

@@ -1,0 +1,22 @@
+// Dataset: inputs and labels, row for row.
+#pragma once
+
+#include "autodiff/tensor.hpp"
+
+namespace xgrad::data {
+
+struct Dataset {
+  Tensor inputs;  // f32 [n, ...]
+  Tensor labels;  // i64 [n]
+
+  operator Tensors() const { return {inputs, labels}; }  // what a DataLoader takes
+};
+
+struct Split {
+  Dataset train, test;
+};
+
+// The first `count` rows, and the others: views of the same numbers, in their order.
+Split split(const Dataset& whole, Size count, Source source = Source::here());
+
+}  // namespace xgrad::data

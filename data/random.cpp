@@ -1,0 +1,23 @@
+#include "data/random.hpp"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "autodiff/ops.hpp"
+
+namespace xgrad::data {
+
+Random Random::from(const std::optional<std::uint64_t>& seed) {
+  if (seed) return Random(*seed);
+  const Tensor drawn = randint(0, std::numeric_limits<Size>::max(), Shape{1});
+  return Random(static_cast<std::uint64_t>(drawn.to_vector<Size>()[0]));
+}
+
+// Box and Muller 1958: sqrt(-2 log u) cos(2 pi v)
+double Random::normal() {
+  const double u = 1.0 - uniform(), v = uniform();
+  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
+}  // namespace xgrad::data

@@ -1,0 +1,49 @@
+#include "nn/activations.hpp"
+
+#include <fmt/core.h>
+
+#include "autodiff/scope.hpp"
+
+namespace xgrad::nn {
+
+// exact: 0.5 x (1 + erf(x / sqrt 2));  tanh: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))   (Hendrycks & Gimpel 2016)
+Tensor gelu(In x, GeluForm form) {
+  const Located at(x);
+  constexpr double sqrt_half = 0.70710678118654752440, sqrt_2_by_pi = 0.79788456080286535588;
+  if (form == GeluForm::exact) return 0.5 * x * (1.0 + erf(sqrt_half * x));
+  return 0.5 * x * (1.0 + xgrad::tanh(sqrt_2_by_pi * (x + 0.044715 * (x * x * x))));
+}
+
+Tensor silu(In x) {
+  const Located at(x);
+  return x * sigmoid(x);
+}
+
+Tensor leaky_relu(In x, double negative_slope) {
+  const Located at(x);
+  return where(x > 0.0, x, negative_slope * x);
+}
+
+// The inner `where` keeps e^x finite where it is not chosen, so that its derivative is 0 there and not 0 times infinity.
+Tensor elu(In x, double alpha) {
+  const Located at(x);
+  const Tensor positive = x > 0.0;
+  return where(positive, x, alpha * expm1(where(positive, 0.0, x)));
+}
+
+Tensor softplus(In x, double beta) {
+  if (beta == 1) return xgrad::softplus(x);
+  if (beta == 0) fail(x.source(), "[softplus] expected a beta other than 0");
+  const Located at(x);
+  return xgrad::softplus(beta * x) / beta;
+}
+
+Tensor dropout(In x, double p) {
+  if (!(p >= 0 && p <= 1)) fail(x.source(), fmt::format("[dropout] expected a probability in [0, 1], got {}", p));
+  if (p == 0) return x;
+  const Located at(x);
+  const Tensor kept = rand(Tensor(x).shape(), f32, x.source()) >= p;
+  return where(kept, p == 1 ? Tensor(zeros_like(x)) : x * (1 / (1 - p)), 0.0);
+}
+
+}  // namespace xgrad::nn

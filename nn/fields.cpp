@@ -1,0 +1,24 @@
+#include "nn/fields.hpp"
+
+namespace xgrad::nn {
+
+std::string Path::dotted() const {
+  const std::string here = index >= 0 ? std::to_string(index) : std::string(field);
+  const std::string before = parent ? parent->dotted() : std::string();
+  return before.empty() ? here : here.empty() ? before : before + "." + here;
+}
+
+std::string_view fields::next_name(std::string_view& names) {
+  constexpr std::string_view blank = " \t\n";
+  const std::size_t comma = names.find(',');
+  std::string_view name = names.substr(0, comma);
+  names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
+  const std::size_t first = name.find_first_not_of(blank);
+  if (first == std::string_view::npos) return {};
+  name = name.substr(first, name.find_last_not_of(blank) - first + 1);
+  for (const std::string_view prefix : {std::string_view("this->"), std::string_view("*")})
+    if (name.substr(0, prefix.size()) == prefix) name.remove_prefix(prefix.size());
+  return name;
+}
+
+}  // namespace xgrad::nn

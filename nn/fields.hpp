@@ -1,0 +1,157 @@
+// XGRAD_FIELDS: the one line that makes a struct a layer, and the walk over models that it allows.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "autodiff/parameter.hpp"
+
+// Names a struct's parameters, buffers (plain Tensors) and sub-layers; vectors, arrays and optionals of them too. Any
+// number of fields, none included. A derived struct writes its own line, with the inherited fields in it.
+#define XGRAD_FIELDS(...)                                             \
+  auto xgrad_fields() { return std::tie(__VA_ARGS__); }               \
+  static const char* xgrad_field_names() { return "" #__VA_ARGS__; }  \
+  void xgrad_fields_line() const {}
+
+namespace xgrad::nn {
+
+// Where a walk is: the fields that led there, innermost first. Lives on the stack; names are put together on demand.
+struct Path {
+  const Path* parent = nullptr;
+  std::string_view field;  // or
+  Size index = -1;         // in a vector, an array, a Sequential
+
+  std::string dotted() const;  // PyTorch's name: "layers.0.weight"
+};
+
+// A layer that a walk enters.
+struct Visit {
+  void* layer;
+  const std::type_info* type;
+  bool* training;  // the layer's `bool training`; null where it has none
+};
+
+// What a walk calls, in the order of the fields. Empty parameters and buffers are skipped.
+class Walker {
+ public:
+  virtual void parameter(const Path&, Parameter&) {}
+  virtual void buffer(const Path&, Tensor&) {}
+  virtual void enter(const Path&, const Visit&) {}
+  virtual void leave() {}
+
+ protected:
+  ~Walker() = default;
+};
+
+namespace fields {
+
+template <class T>
+concept Named = requires(T& t) { t.xgrad_fields(); };
+template <class T>  // walks itself, as Sequential does
+concept Walks = requires(T& t, const Path& path, Walker& to) { t.xgrad_walk(path, to); };
+template <class T>
+concept HasMode = requires(T& t) {
+  { t.training } -> std::same_as<bool&>;
+};
+
+template <class T>
+struct Elements : std::false_type {};
+template <class T, class A>
+struct Elements<std::vector<T, A>> : std::true_type {};
+template <class T, std::size_t n>
+struct Elements<std::array<T, n>> : std::true_type {};
+template <class T, std::size_t n>
+struct Elements<T[n]> : std::true_type {};
+template <class T>
+struct Optional : std::false_type {};
+template <class T>
+struct Optional<std::optional<T>> : std::true_type {};
+
+template <class Owner>
+Owner owner(void (Owner::*)() const);
+// The struct whose body holds the XGRAD_FIELDS line that T shows: T itself, or a base.
+template <class T>
+using LineOf = decltype(owner(&T::xgrad_fields_line));
+
+// A derived struct that adds no data may go without a line of its own; one that adds data may not.
+template <class T>
+constexpr bool has_own_line() {
+  if constexpr (std::is_same_v<LineOf<T>, T>) return true;
+  else return sizeof(LineOf<T>) == sizeof(T);
+}
+
+// Has no parameters, surely: a function, a lambda that captures numbers or references, an empty struct.
+template <class T>
+constexpr bool holds_nothing = std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
+
+std::string_view next_name(std::string_view& names);  // takes the first of a stringized list
+
+}  // namespace fields
+
+template <class T>
+void walk(T& field, const Path& path, Walker& to) {
+  static_assert(!std::is_const_v<T>, "a const field of a model cannot be trained or loaded: drop its const");
+  if constexpr (std::is_same_v<T, Parameter>) {
+    if (field.defined()) to.parameter(path, field);
+  } else if constexpr (std::is_same_v<T, Tensor>) {
+    if (field.defined()) to.buffer(path, field);
+  } else if constexpr (fields::Elements<T>::value) {
+    Size i = 0;
+    for (auto& element : field) walk(element, Path{&path, {}, i++}, to);
+  } else if constexpr (fields::Optional<T>::value) {
+    if (field) walk(*field, path, to);
+  } else {
+    static_assert(!std::is_arithmetic_v<T> && !std::is_enum_v<T>,
+                  "XGRAD_FIELDS names parameters, buffers and layers: leave numbers and options out of it");
+    bool* training = nullptr;
+    if constexpr (fields::HasMode<T>) training = &field.training;
+    to.enter(path, Visit{&field, &typeid(T), training});
+    if constexpr (fields::Walks<T>) {
+      field.xgrad_walk(path, to);
+    } else if constexpr (fields::Named<T>) {
+      static_assert(fields::has_own_line<T>(),
+                    "a struct derived from a layer adds fields, but has no XGRAD_FIELDS line of its own: "
+                    "write one that names the inherited fields and the new ones");
+      std::string_view names = T::xgrad_field_names();
+      std::apply([&](auto&... each) { (walk(each, Path{&path, fields::next_name(names)}, to), ...); },
+                 field.xgrad_fields());
+    } else {
+      static_assert(fields::holds_nothing<T>,
+                    "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
+                    "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none");
+    }
+    to.leave();
+  }
+}
+
+// Any model by reference, for functions that change nothing in it; and for functions that do. For parameters only.
+class AnyModel {
+ public:
+  template <class M>
+    requires(!std::is_base_of_v<AnyModel, M>)
+  AnyModel(const M& model)
+      : model_(const_cast<M*>(std::addressof(model))),
+        walk_([](void* m, Walker& to) { nn::walk(*static_cast<M*>(m), Path{}, to); }) {}
+  void walk(Walker& to) const { walk_(model_, to); }
+
+ private:
+  void* model_;
+  void (*walk_)(void*, Walker&);
+};
+class MutableModel : public AnyModel {
+ public:
+  template <class M>
+    requires(!std::is_base_of_v<AnyModel, M>)
+  MutableModel(M& model) : AnyModel(std::as_const(model)) {
+    static_assert(!std::is_const_v<M>, "this needs a model that it may change: this one is const");
+  }
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,40 @@
+#include "nn/linear.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
+#include "nn/init.hpp"
+
+namespace xgrad::nn {
+
+// kaiming_uniform with a = sqrt(5) is uniform in +-sqrt(6 / (1 + a^2) / in) = +-1 / sqrt(in) (torch.nn.Linear)
+Linear::Linear(Extent in, Extent out, LinearOptions options, Source source) {
+  if (in.value < 1 || out.value < 1)
+    fail(source, fmt::format("[Linear] expected sizes of at least 1, got {} -> {}", in.value, out.value));
+  if (!is_float(options.dtype))
+    fail(source, fmt::format("[Linear] expected the dtype f32 or f64, got {}", name(options.dtype)));
+  const double bound = 1 / std::sqrt(static_cast<double>(in.value));
+  weight = init::uniform_tensor({out, in}, options.dtype, -bound, bound, source);
+  if (options.bias) bias = init::uniform_tensor({out}, options.dtype, -bound, bound, source);
+}
+
+Tensor Linear::operator()(In x) const {
+  const Located at(x);
+  const Tensor input = x;
+  const Shape& shape = input.shape(x.source());
+  if (shape.empty() || shape.back() != weight.shape()[1])
+    fail(x.source(), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "
+                                 "made for {} -> {}", weight.shape()[1], shape, weight.shape()[1], weight.shape()[0]));
+  if (shape.rank() > 2) {  // one product of matrices, not a batch of them
+    Shape out = shape;
+    out[out.rank() - 1] = weight.shape()[0];
+    return reshape((*this)(reshape(input, {shape.numel() / shape.back(), shape.back()})), out);
+  }
+  const Tensor product = matmul(input, transpose(weight));
+  return bias.defined() ? product + bias : product;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,23 @@
+// The fully connected layer.
+#pragma once
+
+#include "nn/fields.hpp"
+
+namespace xgrad::nn {
+
+struct LinearOptions {
+  bool bias = true;
+  DType dtype = f32;
+};
+
+// y = x W^T + b, over the last axis of x. Starts as PyTorch's: both uniform in +-1 / sqrt(in).
+struct Linear {
+  Parameter weight, bias;  // [out, in], [out]
+
+  Linear(Extent in, Extent out, LinearOptions options = {}, Source source = Source::here());
+  Tensor operator()(In x) const;
+
+  XGRAD_FIELDS(weight, bias)
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,192 @@
+#include "nn/losses.hpp"
+
+#include <fmt/core.h>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
+
+namespace xgrad::nn {
+namespace {
+
+Tensor reduce(In x, Reduction reduction) {
+  return reduction == Reduction::mean ? mean(x) : reduction == Reduction::sum ? sum(x) : Tensor(x);
+}
+
+// A target that broadcasts makes a loss of the wrong pairs: (n, 1) next to (n) gives (n, n). So the shapes must agree.
+void check_same_shape(const char* op, In x, In y) {
+  if (y.is_number() || x.is_number()) return;
+  const Tensor a = x, b = y;
+  if (b.dim(y.source()) == 0 || a.shape(x.source()) == b.shape()) return;
+  fail(x.source(), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
+                               op, a.shape(), b.shape()));
+}
+
+// ---- losses of classes
+
+Size class_axis(const Tensor& scores) { return scores.dim() == 1 ? 0 : 1; }
+
+void check_scores(const char* op, const Tensor& scores, Source source) {
+  if (scores.dim(source) < 1 || !is_float(scores.dtype()))
+    fail(source, fmt::format("[{}] expected floats of shape [classes] or [rows, classes, ...], got {} {}", op,
+                             name(scores.dtype()), scores.shape()));
+}
+
+void check_weight(const char* op, const Tensor& weight, const Tensor& scores, Source source) {
+  const Size classes = scores.size(class_axis(scores));
+  if (weight.defined() && weight.shape() != Shape{classes})
+    fail(source, fmt::format("[{}] expected a weight for each of {} classes, got the shape {}", op, classes,
+                             weight.shape()));
+}
+
+// Class indices, checked once; `ignored` says whether any row is to be left out.
+struct Classes {
+  Tensor index;
+  bool ignored = false;
+};
+
+Classes check_classes(const char* op, const Tensor& scores, const Tensor& target, Size ignore_index, Source source) {
+  if (target.dtype(source) != i64)
+    fail(source, fmt::format("[{}] expected class indices as i64, got {}; use cast", op, name(target.dtype())));
+  const Size axis = class_axis(scores), classes = scores.size(axis);
+  Shape rows = scores.shape();
+  rows.erase(static_cast<int>(axis));
+  if (target.shape() != rows)
+    fail(source, fmt::format("[{}] expected a class for each row, shape {}, got {}; the scores are {}", op, rows,
+                             target.shape(), scores.shape()));
+  Classes made{contiguous(target, source)};
+  const auto* at = static_cast<const Size*>(data(made.index, source));
+  for (Size i = 0, n = made.index.numel(); i < n; ++i) {
+    if (at[i] == ignore_index) made.ignored = true;
+    else if (at[i] < 0 || at[i] >= classes)
+      fail(source, fmt::format("[{}] expected classes 0 ... {}, got {} at position {} of the target; check the labels, "
+                               "or give the scores more classes", op, classes - 1, at[i], i));
+  }
+  return made;
+}
+
+// loss = - w_t log p_t (1 - s) - s / C sum_c w_c log p_c;  the mean divides by sum w_t
+Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options,
+                  Source source) {
+  const Size axis = class_axis(log_p);
+  const auto [given, ignored] = check_classes(op, log_p, target, options.ignore_index, source);
+  const bool weighted = options.weight.defined();
+  const Tensor kept = ignored ? given != options.ignore_index : Tensor();
+  const Tensor index = ignored ? where(kept, given, 0) : given;
+
+  const Tensor picked = gather(log_p, axis, unsqueeze(index, axis));
+  if (!ignored && !weighted && options.label_smoothing == 0) {
+    if (options.reduction == Reduction::none) return -squeeze(picked, axis);
+    return -reduce(picked, options.reduction);
+  }
+
+  Tensor row_weight;
+  if (weighted) row_weight = reshape(index_select(options.weight, 0, flatten(index)), index.shape());
+  Tensor loss = -squeeze(picked, axis);
+  if (weighted) loss = loss * row_weight;
+  if (const double s = options.label_smoothing; s != 0) {
+    Shape along(std::vector<Size>(log_p.shape().size(), 1));
+    along[axis] = log_p.size(axis);
+    const Tensor each = weighted ? log_p * reshape(options.weight, along) : log_p;
+    loss = (1 - s) * loss - s / static_cast<double>(log_p.size(axis)) * sum(each, axis);
+  }
+  if (ignored) loss = where(kept, loss, 0.0);
+  if (options.reduction != Reduction::mean) return reduce(loss, options.reduction);
+  if (!ignored && !weighted) return mean(loss);
+  Tensor total = weighted ? row_weight : ones_like(loss);
+  if (ignored) total = where(kept, total, 0.0);
+  return sum(loss) / sum(total.detach());
+}
+
+Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options, Source source) {
+  if (target.shape() != log_p.shape())
+    fail(source, fmt::format("[cross_entropy] expected probabilities of the logits' shape {}, got {}; class indices "
+                             "are i64", log_p.shape(), target.shape()));
+  const Size axis = class_axis(log_p), classes = log_p.size(axis);
+  const double s = options.label_smoothing;
+  Tensor p = s == 0 ? target : (1 - s) * target + s / static_cast<double>(classes);
+  if (options.weight.defined()) {
+    Shape along(std::vector<Size>(log_p.shape().size(), 1));
+    along[axis] = classes;
+    p = p * reshape(options.weight, along);
+  }
+  if (options.reduction == Reduction::none) return -sum(log_p * p, axis);
+  const Tensor total = sum(log_p * p);
+  return options.reduction == Reduction::sum ? -total : total / static_cast<double>(-(log_p.numel() / classes));
+}
+
+}  // namespace
+
+Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
+  const Located at(logits);
+  const Source source = logits.source();
+  const Tensor x = logits, t = target;
+  check_scores("cross_entropy", x, source);
+  check_weight("cross_entropy", options.weight, x, source);
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    fail(source, fmt::format("[cross_entropy] expected a label_smoothing in [0, 1], got {}", options.label_smoothing));
+  if (x.size(class_axis(x)) == 0) fail(source, fmt::format("[cross_entropy] the logits {} have no classes", x.shape()));
+  if (is_float(t.dtype(source)))
+    return of_probabilities(log_softmax(x, class_axis(x)), t, options, source);
+  return of_classes("cross_entropy", log_softmax(x, class_axis(x)), t, options, source);
+}
+
+Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
+  const Located at(log_probabilities);
+  const Source source = log_probabilities.source();
+  const Tensor log_p = log_probabilities;
+  check_scores("nll_loss", log_p, source);
+  check_weight("nll_loss", options.weight, log_p, source);
+  return of_classes("nll_loss", log_p, target,
+                    {.reduction = options.reduction, .ignore_index = options.ignore_index, .weight = options.weight},
+                    source);
+}
+
+// ---- losses of numbers
+
+Tensor mse_loss(In prediction, In target, LossOptions options) {
+  const Located at(prediction);
+  check_same_shape("mse_loss", prediction, target);
+  return reduce(square(prediction - target), options.reduction);
+}
+
+Tensor l1_loss(In prediction, In target, LossOptions options) {
+  const Located at(prediction);
+  check_same_shape("l1_loss", prediction, target);
+  return reduce(abs(prediction - target), options.reduction);
+}
+
+// e^2 / 2 where |e| <= d, else d (|e| - d / 2)   (Huber 1964)
+Tensor huber_loss(In prediction, In target, HuberOptions options) {
+  const Located at(prediction);
+  check_same_shape("huber_loss", prediction, target);
+  if (!(options.delta > 0))
+    fail(prediction.source(), fmt::format("[huber_loss] expected a delta above 0, got {}", options.delta));
+  const Tensor e = prediction - target, size = abs(e);
+  const Tensor loss = where(size <= options.delta, 0.5 * square(e), options.delta * (size - 0.5 * options.delta));
+  return reduce(loss, options.reduction);
+}
+
+// beta 0 is the l1 loss
+Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options) {
+  const Located at(prediction);
+  check_same_shape("smooth_l1_loss", prediction, target);
+  if (!(options.beta >= 0))
+    fail(prediction.source(), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, got {}", options.beta));
+  if (options.beta == 0) return l1_loss(prediction, target, {options.reduction});
+  return huber_loss(prediction, target, {options.reduction, options.beta}) / options.beta;
+}
+
+// - y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)) = softplus(x) - x y;  with the weight q of positives:
+// x - x y + (1 + (q - 1) y) softplus(-x)
+Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossEntropyOptions& options) {
+  const Located at(logits);
+  check_same_shape("binary_cross_entropy_with_logits", logits, target);
+  const Tensor product = logits * target, &q = options.pos_weight;
+  Tensor loss = q.defined() ? logits - product + (1.0 + (q - 1.0) * target) * softplus(-logits)
+                            : softplus(logits) - product;
+  if (options.weight.defined()) loss = loss * options.weight;
+  return reduce(loss, options.reduction);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,53 @@
+// Losses: functions of a prediction and a target. Formulas, names and options as torch.nn.functional has them.
+#pragma once
+
+#include "autodiff/parameter.hpp"
+
+namespace xgrad::nn {
+
+enum class Reduction { mean, sum, none };
+
+struct CrossEntropyOptions {
+  Reduction reduction = Reduction::mean;
+  double label_smoothing = 0;  // mixes the target with the uniform distribution
+  Size ignore_index = -100;    // rows of this class count for nothing, in the mean's divisor neither
+  Tensor weight = {};          // of each class; the mean divides by the weights' sum. Empty: 1
+};
+
+// - sum_c target_c log softmax(logits)_c. logits: [classes], [rows, classes] or [rows, classes, ...]; target: class
+// indices (i64, without the classes' axis) or probabilities (floats, of the logits' shape).
+Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options = {});
+
+struct NllOptions {
+  Reduction reduction = Reduction::mean;
+  Size ignore_index = -100;
+  Tensor weight = {};
+};
+// - log_probabilities at the target's class; shapes as cross_entropy's with class indices
+Tensor nll_loss(In log_probabilities, In target, const NllOptions& options = {});
+
+struct LossOptions {
+  Reduction reduction = Reduction::mean;
+};
+struct HuberOptions {
+  Reduction reduction = Reduction::mean;
+  double delta = 1;
+};
+struct SmoothL1Options {
+  Reduction reduction = Reduction::mean;
+  double beta = 1;
+};
+struct BinaryCrossEntropyOptions {
+  Reduction reduction = Reduction::mean;
+  Tensor weight = {};      // of each element; broadcasts. Empty: 1
+  Tensor pos_weight = {};  // of the positive term; broadcasts. Empty: 1
+};
+
+// Prediction and target of one shape, or the target one number.
+Tensor mse_loss(In prediction, In target, LossOptions options = {});             // (x - y)^2
+Tensor l1_loss(In prediction, In target, LossOptions options = {});              // |x - y|
+Tensor huber_loss(In prediction, In target, HuberOptions options = {});          // |e| <= d ? e^2 / 2 : d (|e| - d / 2)
+Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options = {});   // huber_loss(delta = beta) / beta
+Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossEntropyOptions& options = {});
+
+}  // namespace xgrad::nn

@@ -1,0 +1,75 @@
+#include "nn/sequential.hpp"
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+
+#include "autodiff/scope.hpp"
+
+namespace xgrad::nn {
+
+Layer& Layer::operator=(const Layer& other) {
+  if (!held_) {
+    held_ = other.held_->clone();
+  } else if (this != &other) {
+    if (type() != other.type())
+      fail({}, fmt::format("[Sequential] expected a layer of the same type to assign from, {}, got {}; move a new model "
+                           "in instead", type_name(type()), type_name(other.type())));
+    held_->assign(*other.held_);
+  }
+  return *this;
+}
+
+Sequential& Sequential::operator=(const Sequential& other) {
+  if (layers_.empty()) {
+    layers_ = std::vector<Layer>(other.layers_);
+    return *this;
+  }
+  if (size() != other.size())
+    fail({}, fmt::format("[Sequential] expected {} layers to assign from, got {}; move a new model in instead", size(),
+                         other.size()));
+  for (std::size_t i = 0; i < size(); ++i)
+    if (layers_[i].type() != other.layers_[i].type())
+      fail({}, fmt::format("[Sequential] expected a layer {} of the same type to assign from, {}, got {}; move a new "
+                           "model in instead", i, type_name(layers_[i].type()), type_name(other.layers_[i].type())));
+  for (std::size_t i = 0; i < size(); ++i) layers_[i] = other.layers_[i];
+  return *this;
+}
+
+Tensor Sequential::operator()(In x) const {
+  const Located at(x);
+  Tensor y = x;
+  for (const Layer& layer : layers_) y = layer(y);
+  return y;
+}
+
+void Sequential::xgrad_walk(const Path& path, Walker& to) {
+  Size i = 0;
+  for (Layer& layer : layers_) layer.walk(Path{&path, {}, i++}, to);
+}
+
+Layer& Sequential::checked(Size i, Source source) {
+  if (i < 0 || i >= static_cast<Size>(size()))
+    fail(source, fmt::format("[Sequential] expected a layer's number, 0 ... {}, got {}",
+                             static_cast<Size>(size()) - 1, i));
+  return layers_[static_cast<std::size_t>(i)];
+}
+
+void Sequential::fail_type(Size i, const std::type_info& asked, Source source) const {
+  fail(source, fmt::format("[Sequential] layer {} is a {}, not a {}", i,
+                           type_name(layers_[static_cast<std::size_t>(i)].type()), type_name(asked)));
+}
+
+std::string type_name(const std::type_info& type) {
+  int status = 0;
+  char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? demangled : type.name();
+  std::free(demangled);
+  if (name.find("{lambda") != std::string::npos || name.find('(') == name.size() - 4) return "function";
+  // "main::Net" or "main()::Net" or "xgrad::nn::Linear"; what is between < and > stays
+  const std::size_t scope = name.substr(0, name.find('<')).rfind("::");
+  if (scope != std::string::npos) name = name.substr(scope + 2);
+  return name.back() == ')' || name.find("(*)") != std::string::npos ? "function" : name;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,110 @@
+// Sequential: a chain of layers.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "nn/fields.hpp"
+
+namespace xgrad::nn {
+
+// A layer of any type: a struct, a function, a lambda. A value: a copy is a copy of the layer.
+class Layer {
+ public:
+  template <class L>
+    requires(!std::is_same_v<std::decay_t<L>, Layer> && std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>)
+  Layer(L&& layer) : held_(std::make_unique<Of<std::decay_t<L>>>(std::forward<L>(layer))) {}
+  Layer(const Layer& other) : held_(other.held_->clone()) {}
+  Layer(Layer&&) noexcept = default;
+  Layer& operator=(const Layer& other);  // stores into this layer's variables; the types must agree
+  Layer& operator=(Layer&&) noexcept = default;
+  ~Layer() = default;
+
+  Tensor operator()(const Tensor& x) const { return held_->call(x); }
+  const std::type_info& type() const { return held_->type(); }
+  template <class L>
+  L* get() const {
+    return type() == typeid(L) ? static_cast<L*>(held_->address()) : nullptr;
+  }
+  void walk(const Path& path, Walker& to) { held_->walk(path, to); }
+
+ private:
+  struct Held {
+    virtual ~Held() = default;
+    virtual std::unique_ptr<Held> clone() const = 0;
+    virtual void assign(const Held& same_type) = 0;
+    virtual Tensor call(const Tensor& x) const = 0;
+    virtual void walk(const Path& path, Walker& to) = 0;
+    virtual const std::type_info& type() const = 0;
+    virtual void* address() = 0;
+  };
+  template <class L>
+  struct Of final : Held {
+    explicit Of(const L& l) : layer(l) {}
+    explicit Of(L&& l) : layer(std::move(l)) {}
+    std::unique_ptr<Held> clone() const override { return std::make_unique<Of>(layer); }
+    void assign(const Held& other) override {
+      const L& from = static_cast<const Of&>(other).layer;
+      if constexpr (std::is_copy_assignable_v<L>) {
+        layer = from;
+      } else {  // a lambda with captures
+        static_assert(fields::holds_nothing<L>, "a layer with parameters needs an assignment operator: no const fields");
+        std::destroy_at(&layer);
+        std::construct_at(&layer, from);
+      }
+    }
+    Tensor call(const Tensor& x) const override { return layer(x); }
+    void walk(const Path& path, Walker& to) override { nn::walk(layer, path, to); }
+    const std::type_info& type() const override { return typeid(L); }
+    void* address() override { return &layer; }
+    L layer;
+  };
+  std::unique_ptr<Held> held_;
+};
+
+// The layers one after the other; their names are "0", "1", ... Copying copies the layers, and assigning a Sequential
+// of the same layers stores values into this one's variables (an empty one takes a copy; other layers are an Error).
+class Sequential {
+ public:
+  Sequential() = default;
+  template <class... Layers>
+    requires(sizeof...(Layers) > 0 && (std::is_constructible_v<Layer, Layers> && ...) &&
+             !(sizeof...(Layers) == 1 && (std::is_same_v<std::decay_t<Layers>, Sequential> && ...)))
+  explicit Sequential(Layers&&... layers) {
+    layers_.reserve(sizeof...(Layers));
+    (layers_.emplace_back(std::forward<Layers>(layers)), ...);
+  }
+  Sequential(const Sequential&) = default;
+  Sequential(Sequential&&) noexcept = default;
+  Sequential& operator=(const Sequential& other);
+  Sequential& operator=(Sequential&&) noexcept = default;
+  ~Sequential() = default;
+
+  Tensor operator()(In x) const;
+
+  void push_back(Layer layer) { layers_.push_back(std::move(layer)); }
+  std::size_t size() const { return layers_.size(); }
+  // The i-th layer, as the type that it was given as.
+  template <class L>
+  L& at(Size i, Source source = Source::here()) {
+    L* layer = checked(i, source).get<L>();
+    if (!layer) fail_type(i, typeid(L), source);
+    return *layer;
+  }
+  template <class L>
+  const L& at(Size i, Source source = Source::here()) const {
+    return const_cast<Sequential*>(this)->at<L>(i, source);
+  }
+
+  void xgrad_walk(const Path& path, Walker& to);
+
+ private:
+  Layer& checked(Size i, Source source);
+  [[noreturn]] void fail_type(Size i, const std::type_info& asked, Source source) const;
+  std::vector<Layer> layers_;
+};
+
+std::string type_name(const std::type_info& type);  // without namespaces; "function" for lambdas and pointers
+
+}  // namespace xgrad::nn

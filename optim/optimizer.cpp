@@ -1,0 +1,179 @@
+#include "optim/optimizer.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <unordered_set>
+
+#include "autodiff/kernels/threads.hpp"
+#include "autodiff/memory.hpp"
+#include "autodiff/scope.hpp"
+#include "optim/rates.hpp"
+
+namespace xgrad::optim {
+namespace {
+
+constexpr Size alignment = 64;             // a slot begins on a cache line
+constexpr Size block = 1 << 15;            // elements of a job
+constexpr Size worth_sharing = 1 << 16;    // fewer stay on the calling thread
+
+Size slot_bytes(Size n, DType dtype) { return (n * item_size(dtype) + alignment - 1) / alignment * alignment; }
+
+char* zeroed(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* memory = std::aligned_alloc(alignment, bytes);
+  if (!memory) throw std::bad_alloc();
+  return static_cast<char*>(std::memset(memory, 0, bytes));
+}
+
+void check_lr(const char* name, double lr, Source source) {
+  if (!(lr >= 0) || std::isinf(lr)) fail(source, fmt::format("[{}] expected a finite lr of 0 or more, got {}", name, lr));
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const char* name) : name_(name), rates_(std::make_shared<Rates>()) {}
+Optimizer::Optimizer(Optimizer&&) noexcept = default;
+Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
+Optimizer::~Optimizer() = default;
+void Optimizer::Free::operator()(char* memory) const { std::free(memory); }
+
+void Require::operator()(bool right, const char* expected, double got) const {
+  if (!right) fail(source, fmt::format("[{}] expected {}, got {}", name, expected, got));
+}
+
+void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) {
+  check_lr(name_, lr, source);
+  if (parameters.empty())
+    fail(source, fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
+                             name_));
+  std::unordered_set<const engine::Variable*> known;
+  std::unordered_set<std::string> names;
+  for (const Item& item : items_) {
+    known.insert(item.entry.variable.get());
+    names.insert(item.entry.name);
+  }
+  bool renamed = false;  // {a} and then {b}: both are called "0"
+  for (const Parameters::Entry& entry : parameters) renamed |= names.count(entry.name) != 0;
+
+  std::vector<Item> items;
+  Size bytes = 0;
+  for (const Parameters::Entry& entry : parameters) {
+    if (!entry.variable.get()) fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name_, entry.name));
+    if (!known.insert(entry.variable.get()).second)
+      fail(source, fmt::format("[{}] the parameter {} is there twice; a variable has one state", name_, entry.name));
+    const Tensor& value = entry.value();
+    if (!is_float(value.dtype(source)))
+      fail(source, fmt::format("[{}] expected parameters of f32 or f64, got {} for {}", name_, name(value.dtype()),
+                               entry.name));
+    Item item{entry, value.numel(), 0, nullptr, slot_bytes(value.numel(), value.dtype()),
+              static_cast<int>(groups_.size()), value.dtype()};
+    if (renamed) item.entry.name = fmt::format("group{}.{}", groups_.size(), entry.name);
+    if (!names.insert(item.entry.name).second)
+      fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
+    bytes += item.stride * static_cast<Size>(slots.size());
+    items.push_back(std::move(item));
+  }
+
+  Group group{std::unique_ptr<char, Free>(zeroed(static_cast<std::size_t>(bytes))), slots};
+  char* at = group.state.get();
+  for (Item& item : items) {
+    item.state = at;
+    if (at) at += item.stride * static_cast<Size>(slots.size());
+  }
+  items_.reserve(items_.size() + items.size());
+  groups_.reserve(groups_.size() + 1);
+  rates_->groups.push_back({lr, lr, {}});
+  for (Item& item : items) items_.push_back(std::move(item));
+  groups_.push_back(std::move(group));
+}
+
+void Optimizer::zero_grad() noexcept {
+  for (const Item& item : items_) item.entry.zero_grad();
+}
+
+void Optimizer::evaluate_gradients(Source source) const {
+  Tensors pending;
+  for (const Item& item : items_)
+    if (const Tensor& g = item.entry.grad(); g.pending()) pending.push_back(g);
+  evaluate(pending, source);
+}
+
+// Everything that can fail comes before the first number changes.
+void Optimizer::step(Source source) {
+  begin();
+  work_.clear();
+  stepped_.clear();
+  held_.clear();
+  int group = -1, prepared = -1;
+  Size t = -1, total = 0;
+  for (Item& item : items_) {
+    const Tensor* g = &item.entry.grad();
+    if (!g->defined()) continue;
+    if (g->pending()) {
+      evaluate_gradients(source);
+      g = &item.entry.grad();
+    }
+    if (g->numel() != item.n || g->dtype() != item.dtype)
+      fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
+                               item.entry.value().shape(), item.entry.name, name(g->dtype()), g->shape()));
+    Tensor dense = contiguous(*g, source);
+    const void* numbers = data(dense, source);
+    if (dense.node() != g->node()) held_.push_back(std::move(dense));
+    if (item.group != group || item.t != t) {
+      group = item.group;
+      t = item.t;
+      prepared = prepare(group, rates_->groups[static_cast<std::size_t>(group)].lr, t + 1);
+    }
+    work_.push_back({static_cast<char*>(writable(item.entry)), static_cast<const char*>(numbers), item.state, item.stride,
+                     item.n, prepared, item.dtype});
+    stepped_.push_back(&item);
+    total += item.n;
+  }
+
+  if (total < worth_sharing) {
+    update(work_.data(), work_.data() + work_.size());
+  } else {
+    blocks_.clear();
+    for (const Work& w : work_)
+      for (Size from = 0; from < w.n; from += block) {
+        const Size bytes = from * item_size(w.dtype);
+        blocks_.push_back({w.p + bytes, w.g + bytes, w.state + (w.state ? bytes : 0), w.stride,
+                           std::min(block, w.n - from), w.step, w.dtype});
+      }
+    kernels::parallel(static_cast<Size>(blocks_.size()),
+                      [&](Size job) { update(blocks_.data() + job, blocks_.data() + job + 1); });
+  }
+  for (Item* item : stepped_) ++item->t;
+  held_.clear();
+}
+
+Size Optimizer::groups() const { return static_cast<Size>(groups_.size()); }
+
+void Optimizer::check_group(Size group, Source source) const {
+  if (group < 0 || group >= groups())
+    fail(source, fmt::format("[{}] expected a group's number, 0 ... {}, got {}", name_, groups() - 1, group));
+}
+
+double Optimizer::lr(Size group, Source source) const {
+  check_group(group, source);
+  return rates_->groups[static_cast<std::size_t>(group)].lr;
+}
+
+void Optimizer::set_lr(double lr, Source source) {
+  for (Size group = 0; group < groups(); ++group) set_lr(lr, group, source);
+}
+
+void Optimizer::set_lr(double lr, Size group, Source source) {
+  check_lr(name_, lr, source);
+  check_group(group, source);
+  Rate& rate = rates_->groups[static_cast<std::size_t>(group)];
+  const double product = rate.product();
+  rate.lr = lr;
+  rate.base = product > 0 ? lr / product : lr;
+}
+
+}  // namespace xgrad::optim

@@ -1,0 +1,144 @@
+// The driver that all elementwise optimizers share. It owns the references to the parameters, their groups and state,
+// the step counts, save and load; a rule (sgd.hpp, adam.hpp, ...) adds the options and the formula.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autodiff/parameter.hpp"
+#include "autodiff/safetensors.hpp"
+
+namespace xgrad::optim {
+
+struct Rates;
+
+// Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".
+struct Require {
+  const char* name;
+  Source source;
+  void operator()(bool right, const char* expected, double got) const;
+};
+
+// A run of elements of one parameter that a rule updates: p, g and the state's slots are contiguous.
+struct Work {
+  char* p;
+  const char* g;
+  char* state;   // slot k is at state + k * stride
+  Size stride;   // bytes
+  Size n;        // elements
+  int step;      // which of the rule's prepared steps
+  DType dtype;   // f32 or f64
+  void* slot(int k) const { return state + k * stride; }
+};
+
+// Moves, and does not copy: two optimizers with a state of their own would train the same variables.
+class Optimizer {
+ public:
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+  Optimizer(Optimizer&&) noexcept;
+  Optimizer& operator=(Optimizer&&) noexcept;
+  virtual ~Optimizer();
+
+  void zero_grad() noexcept;
+  // Updates every parameter that has a gradient; the others, and their step counts, stay as they are. Gradients that are
+  // pending are evaluated together. On an Error nothing has changed.
+  void step(Source source = Source::here());
+
+  Size groups() const;
+  double lr(Size group = 0, Source source = Source::here()) const;
+  void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
+  void set_lr(double lr, Size group, Source source = Source::here());
+
+  // Step counts, learning rates and the rule's state, by parameter: "hidden.weight.exp_avg". Loading checks every name,
+  // shape and dtype first, and leaves the optimizer as it was on an Error.
+  NamedTensors state() const;
+  void load_state(const NamedTensors& state, Source source = Source::here());
+  void save(const std::string& path, Source source = Source::here()) const;
+  void load(const std::string& path, Source source = Source::here());
+
+ protected:
+  explicit Optimizer(const char* name);
+
+  // `slots` name the rule's state, one buffer of the parameter's size each, zero at first.
+  void add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source);
+
+ private:
+  friend class Schedule;
+
+  struct Item {
+    Parameters::Entry entry;
+    Size n;        // elements
+    Size t;        // steps so far
+    char* state;
+    Size stride;   // bytes of a slot
+    int group;
+    DType dtype;
+  };
+  struct Free {
+    void operator()(char* memory) const;
+  };
+  struct Group {
+    std::unique_ptr<char, Free> state;  // of all its parameters
+    std::vector<const char*> slots;
+  };
+
+  // What is the same for all parameters of a group with the same count is worked out once; the number of the step.
+  virtual int prepare(int group, double lr, Size t) = 0;
+  virtual void begin() = 0;  // forgets the prepared steps
+  virtual void update(const Work* work, const Work* end) const = 0;
+
+  void evaluate_gradients(Source source) const;
+  void check_group(Size group, Source source) const;
+
+  const char* name_;
+  std::vector<Item> items_;
+  std::vector<Group> groups_;
+  std::shared_ptr<Rates> rates_;  // schedules hold it weakly: they see when the optimizer is gone
+  // scratch of a step, kept so that a step allocates nothing
+  std::vector<Work> work_, blocks_;
+  std::vector<Item*> stepped_;
+  std::vector<Tensor> held_;
+};
+
+// An optimizer is a rule:
+//   name                      for people and files
+//   Options                   with the reference's defaults; lr is one of them
+//   check(options, require)   refuses options that make no sense
+//   slots(options)            names of the state, one buffer of the parameter's size each
+//   Step                      what changes from step to step, from prepare(options, lr, t), t from 1
+//   update(steps, work, end)  the formula, on the elements of each run of work
+template <class Rule>
+class Elementwise final : public Optimizer {
+ public:
+  using Options = typename Rule::Options;
+
+  explicit Elementwise(const Parameters& parameters, Options options = {}, Source source = Source::here())
+      : Optimizer(Rule::name) {
+    add_group(parameters, options, source);
+  }
+  Elementwise(Elementwise&&) noexcept = default;
+  Elementwise& operator=(Elementwise&&) noexcept = default;
+
+  // More parameters, with options of their own.
+  void add_group(const Parameters& parameters, Options options = {}, Source source = Source::here()) {
+    Rule::check(options, Require{Rule::name, source});
+    options_.reserve(options_.size() + 1);
+    add(parameters, options.lr, Rule::slots(options), source);
+    options_.push_back(options);
+  }
+
+ private:
+  int prepare(int group, double lr, Size t) override {
+    steps_.push_back(Rule::prepare(options_[static_cast<std::size_t>(group)], lr, t));
+    return static_cast<int>(steps_.size()) - 1;
+  }
+  void begin() override { steps_.clear(); }
+  void update(const Work* work, const Work* end) const override { Rule::update(steps_.data(), work, end); }
+
+  std::vector<Options> options_;  // of each group
+  std::vector<typename Rule::Step> steps_;
+};
+
+}  // namespace xgrad::optim

@@ -1,0 +1,106 @@
+// An optimizer's state as named tensors, and as a file.
+#include <fmt/core.h>
+
+#include <cmath>
+#include <cstring>
+#include <unordered_map>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
+#include "optim/optimizer.hpp"
+#include "optim/rates.hpp"
+
+namespace xgrad::optim {
+namespace {
+
+// Names that no parameter's state has: those end in ".step" or in a slot's name.
+constexpr const char *lr_name = "lr", *base_name = "base_lr", *step_name = "step";
+
+template <class F>
+Tensor of_groups(const std::vector<Rate>& groups, const F& number) {
+  std::vector<double> numbers;
+  for (const Rate& rate : groups) numbers.push_back(number(rate));
+  return tensor(numbers);
+}
+
+}  // namespace
+
+NamedTensors Optimizer::state() const {
+  NamedTensors made;
+  made.push_back({lr_name, of_groups(rates_->groups, [](const Rate& r) { return r.lr; })});
+  made.push_back({base_name, of_groups(rates_->groups, [](const Rate& r) { return r.base; })});
+  for (const Item& item : items_) {
+    made.push_back({item.entry.name + "." + step_name, full({}, item.t)});
+    const auto& slots = groups_[static_cast<std::size_t>(item.group)].slots;
+    for (std::size_t k = 0; k < slots.size(); ++k)
+      made.push_back({item.entry.name + "." + slots[k],
+                      from_memory(item.state + static_cast<Size>(k) * item.stride, item.entry.value().shape(), item.dtype)});
+  }
+  return made;
+}
+
+void Optimizer::load_state(const NamedTensors& state, Source source) {
+  const auto broken = [&](const std::string& what) {
+    fail(source, fmt::format("[{}] cannot load this state: {}; build the optimizer as it was saved", name_, what));
+  };
+  std::unordered_map<std::string, const Tensor*> given;
+  for (const NamedTensor& entry : state)
+    if (!given.emplace(entry.name, &entry.value).second) broken(fmt::format("{} is there twice", entry.name));
+  const auto take = [&](const std::string& wanted, DType dtype, const Shape& shape) {
+    const auto found = given.find(wanted);
+    if (found == given.end()) broken(wanted + " is missing");
+    const Tensor& value = *found->second;
+    if (!value.defined() || value.dtype() != dtype || value.shape() != shape)
+      broken(fmt::format("expected {} {} for {}, got {}", name(dtype), shape, wanted,
+                         value.defined() ? fmt::format("{} {}", name(value.dtype()), value.shape()) : "an empty Tensor"));
+    given.erase(found);
+    return contiguous(value, source);
+  };
+
+  const Shape each_group{groups()};
+  const std::vector<double> lr = take(lr_name, f64, each_group).to_vector<double>(),
+                            base = take(base_name, f64, each_group).to_vector<double>();
+  for (const double rate : lr)
+    if (!(rate >= 0) || std::isinf(rate)) broken(fmt::format("the lr {} is not a finite number of 0 or more", rate));
+  for (const double rate : base)
+    if (!(rate >= 0) || std::isinf(rate)) broken(fmt::format("the base_lr {} is not a finite number of 0 or more", rate));
+  std::vector<Size> steps;
+  std::vector<Tensor> slots;  // of the items, in order
+  for (const Item& item : items_) {
+    const double step = take(item.entry.name + "." + step_name, i64, {}).item();
+    if (step < 0) broken(fmt::format("{} has taken {} steps", item.entry.name, step));
+    steps.push_back(static_cast<Size>(step));
+    for (const char* slot : groups_[static_cast<std::size_t>(item.group)].slots)
+      slots.push_back(take(item.entry.name + "." + slot, item.dtype, item.entry.value().shape()));
+  }
+  if (!given.empty()) broken(given.begin()->first + " belongs to no parameter here");
+
+  for (std::size_t g = 0; g < lr.size(); ++g) {
+    rates_->groups[g].lr = lr[g];
+    rates_->groups[g].base = base[g];
+  }
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    item.t = steps[i];
+    for (std::size_t k = 0; k < groups_[static_cast<std::size_t>(item.group)].slots.size(); ++k, ++next)
+      if (item.n > 0)
+        std::memcpy(item.state + static_cast<Size>(k) * item.stride, data(slots[next], source),
+                    static_cast<std::size_t>(item.n * item_size(item.dtype)));
+  }
+}
+
+void Optimizer::save(const std::string& path, Source source) const {
+  write_safetensors(path, state(), {{"optimizer", name_}}, source);
+}
+
+void Optimizer::load(const std::string& path, Source source) {
+  const Safetensors file = read_safetensors(path, source);
+  for (const auto& [key, value] : file.metadata)
+    if (key == "optimizer" && value != name_)
+      fail(source, fmt::format("[{}] {} holds the state of {}; build that optimizer", name_, path, value));
+  load_state(file.tensors, source);
+}
+
+}  // namespace xgrad::optim

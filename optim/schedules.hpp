@@ -1,0 +1,74 @@
+// Schedules: learning rates that change from epoch to epoch. Formulas as torch.optim.lr_scheduler has them.
+#pragma once
+
+#include <memory>
+
+#include "optim/optimizer.hpp"
+
+namespace xgrad::optim {
+
+// A schedule multiplies each group's lr by a factor of the count of its step() calls; several multiply together. It
+// follows the optimizer when that moves, and says so when it is gone (destroyed, or assigned another).
+class Schedule {
+ public:
+  virtual ~Schedule() = default;
+  void step(Source source = Source::here());                 // once an epoch (or a batch: as its options count)
+  void resume(Size steps, Source source = Source::here());   // as after so many steps
+  Size steps() const { return t_; }
+
+ protected:
+  Schedule(const char* name, const Optimizer& optimizer);
+  Schedule(const Schedule&) = default;
+  Schedule& operator=(const Schedule&) = default;
+  virtual double factor(Size t, double base) const = 0;  // lr(t) / base
+
+ private:
+  const char* name_;
+  std::weak_ptr<Rates> rates_;
+  std::size_t index_ = 0;  // among the optimizer's schedules
+  Size t_ = 0;
+};
+
+// lr = base gamma^floor(t / every)
+struct StepOptions {
+  Size every = 0;  // steps between the drops; to be given
+  double gamma = 0.1;
+};
+class StepLR final : public Schedule {
+ public:
+  StepLR(const Optimizer& optimizer, StepOptions options, Source source = Source::here());
+
+ private:
+  double factor(Size t, double base) const override;
+  StepOptions options_;
+};
+
+// lr = min + (base - min) (1 + cos(pi t / steps)) / 2   (Loshchilov & Hutter 2017, without restarts; rises again after)
+struct CosineOptions {
+  Size steps = 0;  // to the lowest rate; to be given
+  double min_lr = 0;
+};
+class CosineAnnealing final : public Schedule {
+ public:
+  CosineAnnealing(const Optimizer& optimizer, CosineOptions options, Source source = Source::here());
+
+ private:
+  double factor(Size t, double base) const override;
+  CosineOptions options_;
+};
+
+// lr = base (start + (end - start) min(t, steps) / steps)
+struct WarmupOptions {
+  Size steps = 5;
+  double start = 1.0 / 3, end = 1;  // factors
+};
+class LinearWarmup final : public Schedule {
+ public:
+  LinearWarmup(const Optimizer& optimizer, WarmupOptions options = {}, Source source = Source::here());
+
+ private:
+  double factor(Size t, double base) const override;
+  WarmupOptions options_;
+};
+
+}  // namespace xgrad::optim

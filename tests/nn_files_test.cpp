@@ -1,0 +1,127 @@
+// State dicts and files of models: both ways with PyTorch, and an Error that changes nothing where they do not fit.
+#define BOOST_TEST_MODULE nn_files
+#include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+#include "autodiff/autodiff.hpp"
+#include "nn/nn.hpp"
+#include "references/references.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+// As in make.py: Sequential(Linear(3, 5), Tanh(), Linear(5, 2, bias=False))
+nn::Sequential network(DType dtype) {
+  return nn::Sequential{nn::Linear(3, 5, {.dtype = dtype}), nn::Tanh{},
+                        nn::Linear(5, 2, {.bias = false, .dtype = dtype})};
+}
+
+std::string temporary(const std::string& name) {
+  const auto folder = std::filesystem::temp_directory_path() / "xgrad_nn_files_test";
+  std::filesystem::create_directories(folder);
+  return (folder / name).string();
+}
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<double> numbers(const nn::Sequential& net) {
+  std::vector<double> all;
+  for (const NamedTensor& t : nn::state_dict(net))
+    for (const double v : t.value.to_vector<double>()) all.push_back(v);
+  return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(from_pytorch) {
+  for (const DType dtype : {f32, f64}) {
+    const references::File file(fmt::format("network_{}", name(dtype)));
+    nn::Sequential net = network(dtype);
+    nn::load(net, references::path(fmt::format("from_torch_{}", name(dtype))));
+    CHECK_NEAR(name(dtype), net(file["x"]), file["from_torch"]);
+  }
+}
+
+// The file was written by this library, loaded (strictly) by PyTorch, and its outputs recorded by make.py.
+BOOST_AUTO_TEST_CASE(to_pytorch) {
+  for (const DType dtype : {f32, f64}) {
+    const references::File file(fmt::format("network_{}", name(dtype)));
+    const std::string written = references::path(fmt::format("from_xgrad_{}", name(dtype))), again = temporary("again");
+    nn::Sequential net = network(dtype);
+    nn::load(net, written);
+    CHECK_NEAR(name(dtype), net(file["x"]), file["from_xgrad"]);
+    nn::save(net, again);
+    BOOST_TEST((bytes_of(again) == bytes_of(written)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(saved_and_loaded) {
+  struct Net {
+    nn::Linear layer{3, 2};
+    Tensor buffer = tensor({1.0, 2.0}), counts = tensor({1, 2, 3}), flags = tensor({1, 0}) > 0;
+    XGRAD_FIELDS(layer, buffer, counts, flags)
+  };
+  const std::string path = temporary("net.safetensors");
+  const Net net;
+  nn::save(net, path);
+  Net other;
+  other.buffer = zeros({2}, f64);
+  other.flags = tensor({0, 0}) > 0;
+  nn::load(other, path);
+  const NamedTensors a = nn::state_dict(net), b = nn::state_dict(other);
+  BOOST_TEST_REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    BOOST_TEST(a[i].name == b[i].name);
+    BOOST_TEST(a[i].value.to_vector<double>() == b[i].value.to_vector<double>(), boost::test_tools::per_element());
+    BOOST_TEST((a[i].value.dtype() == b[i].value.dtype()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_fit_changes_nothing) {
+  nn::Sequential net = network(f32);
+  const std::vector<double> before = numbers(net);
+  const NamedTensors good = nn::state_dict(network(f32));
+  struct Row {
+    const char* what;
+    std::function<void(NamedTensors&)> spoil;
+    const char* message;
+    bool strict = true;
+  };
+  const Row rows[] = {
+      {"missing", [](NamedTensors& s) { s.pop_back(); }, "missing 2.weight; not in the model none"},
+      {"left over", [](NamedTensors& s) { s.push_back({"3.bias", ones({1})}); }, "not in the model 3.bias"},
+      {"shape", [](NamedTensors& s) { s[2].value = ones({5, 2}); }, "expected f32 (2, 5) for 2.weight, got f32 (5, 2)"},
+      {"dtype", [](NamedTensors& s) { s[2].value = ones({2, 5}, f64); }, "got f64 (2, 5)"},
+      {"twice", [](NamedTensors& s) { s.push_back(s[0]); }, "0.weight appears twice"},
+      {"empty", [](NamedTensors& s) { s[2].value = Tensor(); }, ""},
+      {"shape, not strict", [](NamedTensors& s) { s[2].value = ones({5, 2}); }, "for 2.weight", false},
+  };
+  for (const Row& row : rows) {
+    NamedTensors state = good;
+    row.spoil(state);
+    CHECK_ERROR(nn::load_state_dict(net, state, {.strict = row.strict}), row.message);
+    BOOST_TEST(numbers(net) == before, boost::test_tools::per_element());
+  }
+  CHECK_ERROR(nn::load(net, "/nowhere/at/all"), "/nowhere/at/all: cannot open");
+  BOOST_TEST(numbers(net) == before, boost::test_tools::per_element());
+
+  NamedTensors some{good[0], {"3.bias", ones({1})}};
+  nn::load_state_dict(net, some, {.strict = false});
+  BOOST_TEST(numbers(net) != before);
+  BOOST_TEST(all(net.at<nn::Linear>(0).weight == good[0].value).item() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_state_dict_is_a_snapshot) {
+  nn::Linear layer(2, 2);
+  const NamedTensors state = nn::state_dict(layer);
+  const double before = sum(state[0].value).item();
+  layer.weight += 1;
+  BOOST_TEST(sum(state[0].value).item() == before);
+  BOOST_TEST(!state[0].value.requires_grad());
+}

@@ -1,0 +1,206 @@
+// .safetensors files: what is written comes back; a file that is not right is one Error; a failed write leaves the old.
+#define BOOST_TEST_MODULE safetensors
+#include <boost/test/unit_test.hpp>
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "autodiff/autodiff.hpp"
+#include "autodiff/safetensors.hpp"
+#include "references/references.hpp"
+
+using namespace xgrad;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / "xgrad_safetensors_test";
+  Folder() {
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string file(const std::string& name) const { return (path / name).string(); }
+  std::ptrdiff_t count() const { return std::distance(fs::directory_iterator(path), {}); }
+};
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void put(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+std::string with_header(const std::string& header, const std::string& numbers) {
+  const std::uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + header + numbers;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(what_is_written_comes_back) {
+  const Folder folder;
+  const std::string path = folder.file("all");
+  const Tensor wide = reshape(arange(24), {2, 3, 4});
+  const NamedTensors written{
+      {"flag", tensor({1, 0, 1}) > 0},
+      {"f32", tensor({{1.5f, -0.0f}, {std::numeric_limits<float>::infinity(), 1e-40f}})},
+      {"f64", linspace(0, 1, 7)},
+      {"i64", tensor({std::numeric_limits<Size>::min(), std::numeric_limits<Size>::max()})},
+      {"scalar", full({}, 2.5)},
+      {"none", zeros({0, 3})},
+      {"transposed", transpose(wide)},
+      {"pending", exp(ones({100, 100})) + 1},
+      {"expanded", expand(ones({1, 3}), {4, 3})},
+      {"quotes \" \\ \n \x01 and \xc3\xa9", ones({1})},
+  };
+  const Metadata metadata{{"format", "pt"}, {"a \"key\"", "line\nbreak"}};
+  write_safetensors(path, written, metadata);
+  const Safetensors read = read_safetensors(path);
+  BOOST_TEST((read.metadata == metadata));
+  BOOST_TEST_REQUIRE(read.tensors.size() == written.size());
+  for (const NamedTensor& want : written) {
+    const auto got = std::find_if(read.tensors.begin(), read.tensors.end(),
+                                  [&](const NamedTensor& t) { return t.name == want.name; });
+    BOOST_TEST_REQUIRE((got != read.tensors.end()), want.name);
+    BOOST_TEST((got->value.shape() == want.value.shape() && got->value.dtype() == want.value.dtype()));
+    if (want.value.dtype() == i64)
+      BOOST_TEST(got->value.to_vector<Size>() == want.value.to_vector<Size>(), boost::test_tools::per_element());
+    else
+      BOOST_TEST(got->value.to_vector<double>() == want.value.to_vector<double>(), boost::test_tools::per_element());
+  }
+  const std::string bytes = bytes_of(path);
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  BOOST_TEST(length % 8 == 0);  // so that the numbers are aligned
+  write_safetensors(path, read.tensors, read.metadata);
+  BOOST_TEST((bytes_of(path) == bytes));
+  BOOST_TEST(folder.count() == 1);  // no temporary file is left
+  write_safetensors(path, {});
+  BOOST_TEST(read_safetensors(path).tensors.empty());
+}
+
+BOOST_AUTO_TEST_CASE(halves_are_widened) {
+  const references::File file("halves");
+  const auto got = file["F16"].to_vector<float>(), want = file["as_f32"].to_vector<float>();
+  BOOST_TEST_REQUIRE(got.size() == want.size());
+  BOOST_TEST(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0);
+  const Folder folder;
+  put(folder.file("brain"), with_header(R"({"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})",
+                                        std::string("\x80\x3f\x20\xc0", 4)));
+  BOOST_TEST(read_safetensors(folder.file("brain")).tensors[0].value.to_vector<float>() == (std::vector<float>{1, -2.5}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(booleans_are_0_or_1) {
+  const Folder folder;
+  put(folder.file("flags"), with_header(R"({"x":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})",
+                                        std::string("\x00\x01\xff", 3)));
+  BOOST_TEST(sum(read_safetensors(folder.file("flags")).tensors[0].value).item() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
+  const std::string four(4, '\0'), eight(8, '\0');
+  const auto x = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
+    return fmt::format(R"({{"x":{{"dtype":"{}","shape":{},"data_offsets":{}}}}})", dtype, shape, offsets);
+  };
+  const auto two = [](const std::string& a, const std::string& b) {
+    return fmt::format(R"({{"x":{{"dtype":"F32","shape":[1],"data_offsets":{}}},)"
+                       R"("y":{{"dtype":"F32","shape":[1],"data_offsets":{}}}}})", a, b);
+  };
+  const std::pair<std::string, const char*> rows[] = {
+      {"", "0 bytes are too few"},
+      {"1234567", "7 bytes are too few"},
+      {std::string("\xff\xff\xff\xff\xff\xff\xff\xff", 8), "does not fit"},
+      {std::string("\x09\0\0\0\0\0\0\0{}", 10), "a header of 9 bytes does not fit in a file of 10"},
+      {with_header("", ""), "expected { at byte 0"},
+      {with_header("[]", ""), "expected { at byte 0"},
+      {with_header("{", ""), "not what JSON is"},
+      {with_header("{}x", ""), "expected the end"},
+      {with_header("{\"x\"}", ""), "expected :"},
+      {with_header("{\"x\":3}", ""), "expected {"},
+      {with_header("{\"x", ""), "a closing quote"},
+      {with_header("{\"x\\", ""), "an escape"},
+      {with_header("{\"\\q\":{}}", ""), "an escape"},
+      {with_header("{\"\\u12g4\":{}}", ""), "four hexadecimal digits"},
+      {with_header("{\"\\ud800\":{}}", ""), "second half"},
+      {with_header("{\"a\nb\":{}}", ""), "a character"},
+      {with_header("{}", four), "4 bytes follow the last tensor"},
+      {with_header(R"({"x":{}})", ""), "x has no dtype, shape or data_offsets"},
+      {with_header(R"({"x":{"dtype":"F32","shape":[1],"extra":[1]}})", four), "unknown key extra"},
+      {with_header(R"({"x":{"dtype":"F32","dtype":"F32","shape":[1]}})", four), "dtype is there twice"},
+      {with_header(R"({"__metadata__":{"a":3}})", ""), "expected \""},
+      {with_header(x("F32", "[1]", "[0]"), four), "1 data_offsets, not 2"},
+      {with_header(x("F31", "[1]", "[0,4]"), four), "x has the dtype F31; expected F64"},
+      {with_header(x("F32", "[-1]", "[0,4]"), four), "a whole number"},
+      {with_header(x("F32", "[1.5]", "[0,4]"), four), "expected ]"},
+      {with_header(x("F32", "[99999999999999999999]", "[0,4]"), four), "too many digits"},
+      {with_header(x("F32", "[18446744073709551615]", "[0,4]"), four), "more than memory holds"},
+      {with_header(x("F32", "[4294967296,4294967296]", "[0,4]"), four), "more than memory holds"},
+      {with_header(x("F64", "[4611686018427387904]", "[0,0]"), ""), "more than memory holds"},
+      {with_header(x("F32", "[2]", "[0,8]"), four), "8 bytes, at 0 ... 8 of 4"},
+      {with_header(x("F32", "[2]", "[0,4]"), four), "8 bytes, at 0 ... 4 of 4"},
+      {with_header(x("F32", "[1]", "[4,0]"), four), "at 4 ... 0"},
+      {with_header(x("F32", "[1]", "[18446744073709551612,0]"), four), "at 18446744073709551612 ... 0"},
+      {with_header(two("[0,4]", "[0,4]"), four), "overlap or leave a hole"},
+      {with_header(two("[0,4]", "[8,12]"), eight + four), "overlap or leave a hole"},
+      {with_header(two("[4,8]", "[8,12]"), eight + four), "overlap or leave a hole"},
+      {with_header(R"({"x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)"
+                   R"("x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", ""), "x is there twice"},
+  };
+  const Folder folder;
+  const std::string path = folder.file("bad");
+  for (const auto& [bytes, message] : rows) {
+    put(path, bytes);
+    CHECK_ERROR(read_safetensors(path), message);
+  }
+  const std::string good = with_header(two("[0,4]", "[4,8]"), eight);
+  put(path, good);
+  BOOST_TEST(read_safetensors(path).tensors.size() == 2);
+  for (std::size_t n = 0; n < good.size(); ++n) {  // cut off anywhere
+    put(path, good.substr(0, n));
+    BOOST_TEST(references::error_of([&] { read_safetensors(path); }) != "");
+  }
+  for (std::size_t i = 0; i < good.size() - 8; ++i)  // any byte wrong: an Error or other numbers, and nothing worse
+    for (const char c : {'\0', '"', '9', '{', '\xff'}) {
+      std::string bad = good;
+      bad[i] = c;
+      put(path, bad);
+      (void)references::error_of([&] { read_safetensors(path); });
+    }
+  CHECK_ERROR(read_safetensors(folder.file("missing")), "cannot open: No such file or directory; check the path");
+  CHECK_ERROR(read_safetensors(folder.path.string()), "not a file of numbers");
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file) {
+  const Folder folder;
+  const std::string path = folder.file("net");
+  write_safetensors(path, {{"x", ones({3})}});
+  const std::string before = bytes_of(path);
+  const auto unchanged = [&] { return bytes_of(path) == before && folder.count() == 1; };
+
+  CHECK_ERROR(write_safetensors(path, {{"x", ones({1})}, {"x", ones({1})}}), "the name x is there twice");
+  CHECK_ERROR(write_safetensors(path, {{"__metadata__", ones({1})}}), "reserved");
+  CHECK_ERROR(write_safetensors(path, {{"x", Tensor()}}), "x is an empty Tensor");
+  BOOST_TEST(unchanged());
+
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow: writing fails midway, as on a full disk
+  rlimit limit{};
+  getrlimit(RLIMIT_FSIZE, &limit);
+  const rlimit small{4096, limit.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const std::string message = references::error_of([&] { write_safetensors(path, {{"x", ones({1000, 1000})}}); });
+  setrlimit(RLIMIT_FSIZE, &limit);
+  BOOST_TEST(message.find("writing failed: File too large; the old file") != std::string::npos, message);
+  BOOST_TEST(unchanged());
+
+  CHECK_ERROR(write_safetensors("/dev/full", {{"x", ones({3})}}), "No space left on device");
+  CHECK_ERROR(write_safetensors(folder.path.string(), {{"x", ones({3})}}), "this is a directory");
+  CHECK_ERROR(write_safetensors(folder.file("no/such/folder"), {{"x", ones({3})}}), "cannot write there");
+  BOOST_TEST(unchanged());
+}

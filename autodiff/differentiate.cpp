@@ -66,8 +66,8 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
       if (e.g.defined()) sum = sum.defined() ? sum + e.g : e.g;
     };
     if (n->variable) {  // every value that the variable had
-      for (std::size_t k = record.nodes(); k < record.entries().size(); ++k)
-        if (is_target(record.entries()[k].n, target)) plus(record.entries()[k]);
+      for (const Record::Entry& e : record.leaves())
+        if (is_target(e.n, target)) plus(e);
     } else if (const Record::Entry* e = record.find(n); e && n->has(engine::needs_grad)) {
       plus(*e);
     }
@@ -82,10 +82,10 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
 
 }  // namespace
 
-Tensors grad(In y, const Wrt& x, GradOptions options) { return grad_of(y, x, {}, options); }
-Tensors grad(In y, const Wrt& x, const Tensor& cotangent, GradOptions options) { return grad_of(y, x, cotangent, options); }
+Tensors grad(const In& y, const Wrt& x, GradOptions options) { return grad_of(y, x, {}, options); }
+Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options) { return grad_of(y, x, cotangent, options); }
 
-Tensor watch(In x) {
+Tensor watch(const In& x) {
   const Tensor t = engine::operand(x, "watch");
   if (!is_float(t.node()->dtype))
     fail(source_of(x), fmt::format("[watch] expected floats, got {}; cast it first", name(t.node()->dtype)));
@@ -128,8 +128,7 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   {
     const Located at(source);
     const bool no_grad = std::exchange(t.no_grad, !options.create_graph);
-    for (std::size_t i = record.nodes(); i < record.entries().size(); ++i) {
-      Record::Entry& e = record.entries()[i];
+    for (Record::Entry& e : record.leaves()) {
       engine::Variable* v = e.n->variable;
       const Tensor g = std::move(e.g);
       if (!g.defined() || !v || !engine::alive(v)) continue;
@@ -160,9 +159,9 @@ namespace {
 bool leads_elsewhere(Node* y, Node* x, Source source) {
   if (x->in[0]->has(engine::needs_grad)) return true;
   Record record(engine::current(), y, "vjp", source);
-  for (const Record::Entry& e : record.entries())
-    if (e.n != x && (e.n->op == engine::Op::leaf || e.n->has(engine::watched))) return true;
-  return false;
+  for (const Record::Entry& e : record.nodes())
+    if (e.n != x && e.n->has(engine::watched)) return true;
+  return !record.leaves().empty();
 }
 
 // f at a watched x, recorded whatever the scope.
@@ -204,7 +203,7 @@ void require_like(const Tensor& t, const Tensor& x, const char* op, const char* 
 
 }  // namespace
 
-ValueAndGrad value_and_grad(const Function& f, In x) {
+ValueAndGrad value_and_grad(const Function& f, const In& x) {
   const Applied a = apply(f, x, "value_and_grad");
   const Located at(x);
   Tensor g = grad(a.y, {a.x}, {.create_graph = a.elsewhere, .allow_unused = true})[0];
@@ -233,11 +232,11 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
   if (!y.defined()) fail(source, "[value_and_grad] the function gave an empty tensor");
   {
     Record record(t, y.node(), "value_and_grad", source);
-    for (const Record::Entry& e : record.entries()) {
+    elsewhere = !record.leaves().empty();
+    for (const Record::Entry& e : record.nodes()) {
       bool own = false;
       for (const Tensor& w : watched) own |= e.n == w.node();
-      if (own) elsewhere |= e.n->in[0]->has(engine::needs_grad);
-      else elsewhere |= e.n->op == engine::Op::leaf || e.n->has(engine::watched);
+      elsewhere |= own ? e.n->in[0]->has(engine::needs_grad) : e.n->has(engine::watched);
     }
     elsewhere &= !no_grad;
   }
@@ -245,7 +244,7 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
   return {elsewhere ? y : y.detach(), std::move(grads)};
 }
 
-Jvp jvp(const Function& f, In x, In t) {
+Jvp jvp(const Function& f, const In& x, const In& t) {
   const Applied a = apply(f, x, "jvp");
   const Located at(x);
   const Tensor tangent = engine::operand(t, "jvp", a.x.node()->dtype);
@@ -254,12 +253,12 @@ Jvp jvp(const Function& f, In x, In t) {
   return {a.value(), a.elsewhere || tangent.requires_grad() ? pushed_tangent : pushed_tangent.detach()};
 }
 
-Vjp vjp(const Function& f, In x) {
+Vjp vjp(const Function& f, const In& x) {
   const Applied a = apply(f, x, "vjp");
   return {a.value(), Pullback(a.x, a.y)};
 }
 
-Tensor Pullback::operator()(In g) const {
+Tensor Pullback::operator()(const In& g) const {
   const Located at(g);
   const Tensor cotangent = engine::operand(g, "pullback", y_.node()->dtype);
   const bool create = !engine::current().no_grad &&
@@ -300,7 +299,7 @@ Tensor columns(const Tensor& of, const Tensor& x, bool keep, Source source) {
 
 }  // namespace
 
-Tensor hvp(const Function& f, In x, In t) {
+Tensor hvp(const Function& f, const In& x, const In& t) {
   const Gradient d = gradient(f, x, "hvp");
   const Located at(x);
   const Tensor tangent = engine::operand(t, "hvp", d.a.x.node()->dtype);
@@ -309,7 +308,7 @@ Tensor hvp(const Function& f, In x, In t) {
   return d.a.elsewhere || tangent.requires_grad() ? y : y.detach();
 }
 
-Tensor jacobian(const Function& f, In x) {
+Tensor jacobian(const Function& f, const In& x) {
   const Applied a = apply(f, x, "jacobian");
   const Located at(x);
   const Size m = a.y.node()->count, n = a.x.node()->count;
@@ -324,7 +323,7 @@ Tensor jacobian(const Function& f, In x) {
   return rows.empty() ? zeros(shape, a.x.node()->dtype) : reshape(stack(rows), shape);
 }
 
-Tensor hessian(const Function& f, In x) {
+Tensor hessian(const Function& f, const In& x) {
   const Gradient d = gradient(f, x, "hessian");
   const Located at(x);
   return columns(d.g, d.a.x, d.a.elsewhere, source_of(x));

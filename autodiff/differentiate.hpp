@@ -28,11 +28,11 @@ struct GradOptions {
 
 // The gradients dy/dx, in the order asked for. y must hold one element; with a cotangent g of y's shape: g^T dy/dx.
 // Lets go of nothing. A Parameter that has changed since y was recorded counts as the variable it was read from.
-Tensors grad(In y, const Wrt& x, GradOptions options = {});
-Tensors grad(In y, const Wrt& x, const Tensor& cotangent, GradOptions options = {});
+Tensors grad(const In& y, const Wrt& x, GradOptions options = {});
+Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options = {});
 
 // An identity of x that derivatives lead to: grad(f(w), {w}) for a w = watch(x).
-Tensor watch(In x);
+Tensor watch(const In& x);
 
 // ---- of functions. Results stay differentiable in x and in what f captured
 using Function = std::function<Tensor(const Tensor&)>;
@@ -45,18 +45,18 @@ struct ValueAndGrads {
   Tensor value;
   Tensors grads;
 };
-ValueAndGrad value_and_grad(const Function& f, In x);         // f(x) must hold one element
+ValueAndGrad value_and_grad(const Function& f, const In& x);         // f(x) must hold one element
 ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source source = Source::here());
 
 struct Jvp {
   Tensor value, tangent;
 };
-Jvp jvp(const Function& f, In x, In t);  // f(x) and (df/dx) t, in one forward walk of the record
+Jvp jvp(const Function& f, const In& x, const In& t);  // f(x) and (df/dx) t, in one forward walk of the record
 
 // g -> g^T df/dx, for cotangents of f(x)'s shape.
 class Pullback {
  public:
-  Tensor operator()(In g) const;
+  Tensor operator()(const In& g) const;
   Pullback(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) {}
 
  private:
@@ -66,11 +66,11 @@ struct Vjp {
   Tensor value;
   Pullback pullback;
 };
-Vjp vjp(const Function& f, In x);
+Vjp vjp(const Function& f, const In& x);
 
-Tensor hvp(const Function& f, In x, In t);     // (d2f/dx2) t, forward over reverse; f(x) holds one element
-Tensor jacobian(const Function& f, In x);      // shape: f(x)'s, then x's
-Tensor hessian(const Function& f, In x);       // shape: x's twice
+Tensor hvp(const Function& f, const In& x, const In& t);     // (d2f/dx2) t, forward over reverse; f(x) holds one element
+Tensor jacobian(const Function& f, const In& x);      // shape: f(x)'s, then x's
+Tensor hessian(const Function& f, const In& x);       // shape: x's twice
 
 // ---- a check of f's derivatives against central differences, in f64
 struct GradCheckOptions {
@@ -83,7 +83,7 @@ struct GradCheck {
   double worst = 0;      // the greatest |exact - numeric| / max(1, |exact|)
   std::string message;   // says where
 };
-GradCheck gradcheck(const Function& f, In x, GradCheckOptions options = {});
+GradCheck gradcheck(const Function& f, const In& x, GradCheckOptions options = {});
 std::string to_string(const GradCheck& check);
 
 // ---- an op whose values and derivative the user gives
@@ -96,8 +96,8 @@ struct CustomOpDefinition {
 class CustomOp {
  public:
   CustomOp(CustomOpDefinition definition);
-  Tensor operator()(In x) const;
-  Tensor operator()(In x, In y) const;
+  Tensor operator()(const In& x) const;
+  Tensor operator()(const In& x, const In& y) const;
   Tensor operator()(const Tensors& in, Source source = Source::here()) const;
 
  private:

@@ -8,117 +8,117 @@
 namespace xgrad {
 
 // ---- arithmetic: f32, f64, i64. i64: div truncates, and division by zero is an Error
-Tensor operator+(In x, In y);
-Tensor operator-(In x, In y);
-Tensor operator*(In x, In y);
-Tensor operator/(In x, In y);
-Tensor operator-(In x);
-inline Tensor operator+(In x) { return x; }
-Tensor add(In x, In y);
-Tensor sub(In x, In y);
-Tensor mul(In x, In y);
-Tensor div(In x, In y);
-Tensor neg(In x);
-Tensor abs(In x);
-Tensor sign(In x);                // -1, 0 or 1
-Tensor square(In x);
-Tensor reciprocal(In x);          // 1 / x, floats
-Tensor pow(In x, In y);           // x^y
-Tensor maximum(In x, In y);       // at a tie each gets half of the gradient
-Tensor minimum(In x, In y);
-Tensor clamp(In x, In low, In high);
-Tensor floor(In x);
-Tensor ceil(In x);
-Tensor round(In x);               // to nearest, halves to even
+Tensor operator+(const In& x, const In& y);
+Tensor operator-(const In& x, const In& y);
+Tensor operator*(const In& x, const In& y);
+Tensor operator/(const In& x, const In& y);
+Tensor operator-(const In& x);
+inline Tensor operator+(const In& x) { return x; }
+Tensor add(const In& x, const In& y);
+Tensor sub(const In& x, const In& y);
+Tensor mul(const In& x, const In& y);
+Tensor div(const In& x, const In& y);
+Tensor neg(const In& x);
+Tensor abs(const In& x);
+Tensor sign(const In& x);                // -1, 0 or 1
+Tensor square(const In& x);
+Tensor reciprocal(const In& x);          // 1 / x, floats
+Tensor pow(const In& x, const In& y);           // x^y
+Tensor maximum(const In& x, const In& y);       // at a tie each gets half of the gradient
+Tensor minimum(const In& x, const In& y);
+Tensor clamp(const In& x, const In& low, const In& high);
+Tensor floor(const In& x);
+Tensor ceil(const In& x);
+Tensor round(const In& x);               // to nearest, halves to even
 
 // ---- functions of floats
-Tensor sqrt(In x);
-Tensor rsqrt(In x);               // 1 / sqrt(x)
-Tensor exp(In x);
-Tensor expm1(In x);               // e^x - 1
-Tensor log(In x);
-Tensor log1p(In x);               // log(1 + x)
-Tensor log2(In x);
-Tensor sin(In x);
-Tensor cos(In x);
-Tensor tan(In x);
-Tensor asin(In x);
-Tensor acos(In x);
-Tensor atan(In x);
-Tensor atan2(In y, In x);         // the angle of the point (x, y)
-Tensor sinh(In x);
-Tensor cosh(In x);
-Tensor tanh(In x);
-Tensor erf(In x);
-Tensor sigmoid(In x);             // 1 / (1 + e^-x)
-Tensor softplus(In x);            // log(1 + e^x)
-Tensor relu(In x);                // max(x, 0); derivative 0 at 0
-Tensor step(In x);                // 1 where x > 0, else 0
-Tensor half_step(In x);           // the same, but 0.5 at 0
-Tensor log_or_0(In x);            // log(x), but 0 at 0
+Tensor sqrt(const In& x);
+Tensor rsqrt(const In& x);               // 1 / sqrt(x)
+Tensor exp(const In& x);
+Tensor expm1(const In& x);               // e^x - 1
+Tensor log(const In& x);
+Tensor log1p(const In& x);               // log(1 + x)
+Tensor log2(const In& x);
+Tensor sin(const In& x);
+Tensor cos(const In& x);
+Tensor tan(const In& x);
+Tensor asin(const In& x);
+Tensor acos(const In& x);
+Tensor atan(const In& x);
+Tensor atan2(const In& y, const In& x);         // the angle of the point (x, y)
+Tensor sinh(const In& x);
+Tensor cosh(const In& x);
+Tensor tanh(const In& x);
+Tensor erf(const In& x);
+Tensor sigmoid(const In& x);             // 1 / (1 + e^-x)
+Tensor softplus(const In& x);            // log(1 + e^x)
+Tensor relu(const In& x);                // max(x, 0); derivative 0 at 0
+Tensor step(const In& x);                // 1 where x > 0, else 0
+Tensor half_step(const In& x);           // the same, but 0.5 at 0
+Tensor log_or_0(const In& x);            // log(x), but 0 at 0
 
 // ---- comparisons, elementwise: boolean
-Tensor operator==(In x, In y);
-Tensor operator!=(In x, In y);
-Tensor operator<(In x, In y);
-Tensor operator<=(In x, In y);
-Tensor operator>(In x, In y);
-Tensor operator>=(In x, In y);
-Tensor logical_and(In x, In y);
-Tensor logical_or(In x, In y);
-Tensor logical_not(In x);
-Tensor where(In condition, In x, In y);  // condition ? x : y
-Tensor cast(In x, DType dtype);          // float to i64 truncates; to boolean: x != 0
+Tensor operator==(const In& x, const In& y);
+Tensor operator!=(const In& x, const In& y);
+Tensor operator<(const In& x, const In& y);
+Tensor operator<=(const In& x, const In& y);
+Tensor operator>(const In& x, const In& y);
+Tensor operator>=(const In& x, const In& y);
+Tensor logical_and(const In& x, const In& y);
+Tensor logical_or(const In& x, const In& y);
+Tensor logical_not(const In& x);
+Tensor where(const In& condition, const In& x, const In& y);  // condition ? x : y
+Tensor cast(const In& x, DType dtype);          // float to i64 truncates; to boolean: x != 0
 
 // ---- reductions: over all elements, one axis, or some. keepdim leaves an extent of 1
-Tensor sum(In x);                        // boolean counts: i64
-Tensor sum(In x, Size axis, bool keepdim = false);
-Tensor sum(In x, std::initializer_list<Size> axes, bool keepdim = false);
-Tensor mean(In x);                       // floats
-Tensor mean(In x, Size axis, bool keepdim = false);
-Tensor mean(In x, std::initializer_list<Size> axes, bool keepdim = false);
-Tensor var(In x, Size axis, Size correction = 1, bool keepdim = false);  // divides by n - correction
-Tensor amax(In x);                       // ties share the gradient equally
-Tensor amax(In x, Size axis, bool keepdim = false);
-Tensor amin(In x);
-Tensor amin(In x, Size axis, bool keepdim = false);
-Tensor argmax(In x, Size axis, bool keepdim = false);  // i64; the first of equals
-Tensor argmin(In x, Size axis, bool keepdim = false);
-Tensor all(In x);                        // of booleans
-Tensor any(In x);
-Tensor logsumexp(In x, Size axis, bool keepdim = false);
-Tensor softmax(In x, Size axis);
-Tensor log_softmax(In x, Size axis);
-Tensor cumsum(In x, Size axis);
-Tensor norm(In x);                       // sqrt(sum x^2)
+Tensor sum(const In& x);                        // boolean counts: i64
+Tensor sum(const In& x, Size axis, bool keepdim = false);
+Tensor sum(const In& x, std::initializer_list<Size> axes, bool keepdim = false);
+Tensor mean(const In& x);                       // floats
+Tensor mean(const In& x, Size axis, bool keepdim = false);
+Tensor mean(const In& x, std::initializer_list<Size> axes, bool keepdim = false);
+Tensor var(const In& x, Size axis, Size correction = 1, bool keepdim = false);  // divides by n - correction
+Tensor amax(const In& x);                       // ties share the gradient equally
+Tensor amax(const In& x, Size axis, bool keepdim = false);
+Tensor amin(const In& x);
+Tensor amin(const In& x, Size axis, bool keepdim = false);
+Tensor argmax(const In& x, Size axis, bool keepdim = false);  // i64; the first of equals
+Tensor argmin(const In& x, Size axis, bool keepdim = false);
+Tensor all(const In& x);                        // of booleans
+Tensor any(const In& x);
+Tensor logsumexp(const In& x, Size axis, bool keepdim = false);
+Tensor softmax(const In& x, Size axis);
+Tensor log_softmax(const In& x, Size axis);
+Tensor cumsum(const In& x, Size axis);
+Tensor norm(const In& x);                       // sqrt(sum x^2)
 
 // ---- shapes: views where they can be
-Tensor reshape(In x, const Shape& shape);  // one extent may be -1: what is left
-Tensor flatten(In x, Size from = 0);       // axes `from` to the last become one
-Tensor transpose(In x);                    // reverses the last two axes
-Tensor transpose(In x, Size axis, Size other);
-Tensor permute(In x, const Shape& axes);   // axis i of the result is axes[i] of x
-Tensor squeeze(In x, Size axis);           // drops an extent of 1
-Tensor unsqueeze(In x, Size axis);         // puts one in
-Tensor expand(In x, const Shape& shape);   // repeats extents of 1, as broadcasting does
-Tensor flip(In x, Size axis);
-Tensor slice(In x, Size axis, Size begin);  // to the end; negative counts from the end
-Tensor slice(In x, Size axis, Size begin, Size end, Size step = 1);
-Tensor pad(In x, Size axis, Size before, Size after);  // with zeros
+Tensor reshape(const In& x, const Shape& shape);  // one extent may be -1: what is left
+Tensor flatten(const In& x, Size from = 0);       // axes `from` to the last become one
+Tensor transpose(const In& x);                    // reverses the last two axes
+Tensor transpose(const In& x, Size axis, Size other);
+Tensor permute(const In& x, const Shape& axes);   // axis i of the result is axes[i] of x
+Tensor squeeze(const In& x, Size axis);           // drops an extent of 1
+Tensor unsqueeze(const In& x, Size axis);         // puts one in
+Tensor expand(const In& x, const Shape& shape);   // repeats extents of 1, as broadcasting does
+Tensor flip(const In& x, Size axis);
+Tensor slice(const In& x, Size axis, Size begin);  // to the end; negative counts from the end
+Tensor slice(const In& x, Size axis, Size begin, Size end, Size step = 1);
+Tensor pad(const In& x, Size axis, Size before, Size after);  // with zeros
 Tensor concat(const Tensors& parts, Size axis = 0, Source source = Source::here());
 Tensor stack(const Tensors& parts, Size axis = 0, Source source = Source::here());
 
 // ---- picking by index (i64)
-Tensor index_select(In x, Size axis, In index);           // the slices of x that a vector names
-Tensor gather(In x, Size axis, In index);                 // y[i][j] = x[i][index[i][j]], along axis
-Tensor scatter_add(In x, Size axis, In index, Size extent);  // its transpose: adds x into zeros with `extent` along axis
-Tensor index_add(In x, Size axis, In index, Size extent);    // the transpose of index_select
-Tensor one_hot(In index, Size classes, DType dtype = f32);
+Tensor index_select(const In& x, Size axis, const In& index);           // the slices of x that a vector names
+Tensor gather(const In& x, Size axis, const In& index);                 // y[i][j] = x[i][index[i][j]], along axis
+Tensor scatter_add(const In& x, Size axis, const In& index, Size extent);  // its transpose: adds x into zeros with `extent` along axis
+Tensor index_add(const In& x, Size axis, const In& index, Size extent);    // the transpose of index_select
+Tensor one_hot(const In& index, Size classes, DType dtype = f32);
 
 // ---- products
-Tensor matmul(In x, In y);  // vectors, matrices, batches of matrices (the leading axes broadcast); floats
-Tensor dot(In x, In y);     // of two vectors
-Tensor outer(In x, In y);
+Tensor matmul(const In& x, const In& y);  // vectors, matrices, batches of matrices (the leading axes broadcast); floats
+Tensor dot(const In& x, const In& y);     // of two vectors
+Tensor outer(const In& x, const In& y);
 
 // ---- makers. From a shape: f32 unless told; from numbers: the C++ type
 Tensor tensor(const Literal& numbers, Source source = Source::here());
@@ -126,9 +126,9 @@ Tensor zeros(const Shape& shape, DType dtype = f32, Source source = Source::here
 Tensor ones(const Shape& shape, DType dtype = f32, Source source = Source::here());
 Tensor full(const Shape& shape, const Literal& number, Source source = Source::here());
 Tensor full(const Shape& shape, const Literal& number, DType dtype, Source source = Source::here());
-Tensor zeros_like(In x);
-Tensor ones_like(In x);
-Tensor full_like(In x, double number);
+Tensor zeros_like(const In& x);
+Tensor ones_like(const In& x);
+Tensor full_like(const In& x, double number);
 Tensor eye(Size n, DType dtype = f32, Source source = Source::here());
 Tensor arange(Size end, Source source = Source::here());                   // i64: 0 ... end - 1
 Tensor linspace(double from, double to, Size count, DType dtype = f64, Source source = Source::here());

@@ -9,7 +9,7 @@ namespace xgrad {
 
 using engine::current;
 
-Tensor evaluate(In x) {
+Tensor evaluate(const In& x) {
   const Tensor t = engine::operand(x, "evaluate");
   engine::evaluate(t.node());
   return t;

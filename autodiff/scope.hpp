@@ -6,7 +6,7 @@
 namespace xgrad {
 
 // Computes what is still pending. Returns its argument where there is one.
-Tensor evaluate(In x);
+Tensor evaluate(const In& x);
 void evaluate(const Tensors& list, Source source = Source::here());
 template <class... More>
 void evaluate(const Tensor& x, const Tensor& y, const More&... more) {

@@ -36,7 +36,14 @@ class Shape {
     resize(static_cast<int>(extents.size()));
     for (std::size_t i = 0; i < extents.size(); ++i) data()[i] = extents[i];
   }
-  Shape(const Shape& other) { assign(other); }
+  Shape(const Shape& other) {
+    if (other.capacity_ > inline_capacity) {
+      assign(other);
+    } else {  // all of it: a copy without a loop
+      rank_ = other.rank_;
+      __builtin_memcpy(inline_, other.inline_, sizeof inline_);
+    }
+  }
   Shape(Shape&& other) noexcept { steal(other); }
   Shape& operator=(const Shape& other) {
     if (this != &other) assign(other);

@@ -84,9 +84,10 @@ Tensor& Tensor::operator*=(const In& y) & { return *this = *this * y; }
 Tensor& Tensor::operator/=(const In& y) & { return *this = *this / y; }
 
 In::operator Tensor() const {
-  if (!is_number_) return node_ ? engine::share(node_) : Tensor();
-  if (kind_ == DType::i64) return Tensor::adopt(engine::uniform_node(DType::i64, Shape{}, &integer_, source_of(*this)));
-  return Tensor::adopt(engine::uniform_number(kind_, Shape{}, number_, source_of(*this)));
+  if (!is_number()) return node_ ? engine::share(node_) : Tensor();
+  const DType dtype = number_dtype();
+  if (dtype == DType::i64) return Tensor::adopt(engine::uniform_node(dtype, Shape{}, &value_.integer, source_of(*this)));
+  return Tensor::adopt(engine::uniform_number(dtype, Shape{}, number(), source_of(*this)));
 }
 
 }  // namespace xgrad

@@ -193,29 +193,39 @@ class Tensors {
 class In {
  public:
   In(const Tensor& t, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
-      : node_(t.node()), source_{file, line} {}
+      : node_(t.node()), source_{file, line, DType::f64, false} {}
   In(const Parameter& p, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept;
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   In(T number, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
-      : number_(static_cast<double>(number)), kind_(dtype_of<T>()), is_number_(true), source_{file, line} {
-    if constexpr (std::is_integral_v<T>) integer_ = static_cast<Size>(number);
+      : source_{file, line, dtype_of<T>(), true} {
+    if constexpr (std::is_integral_v<T>) value_.integer = static_cast<Size>(number);
+    else value_.number = static_cast<double>(number);
   }
 
   operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype
-  bool is_number() const noexcept { return is_number_; }
-  double number() const noexcept { return number_; }
-  Size integer() const noexcept { return integer_; }
-  DType number_dtype() const noexcept { return kind_; }
+  bool is_number() const noexcept { return source_.is_number; }
+  double number() const noexcept {
+    return is_float(source_.dtype) ? value_.number : static_cast<double>(value_.integer);
+  }
+  Size integer() const noexcept {
+    return is_float(source_.dtype) ? static_cast<Size>(value_.number) : value_.integer;
+  }
+  DType number_dtype() const noexcept { return source_.dtype; }
   engine::Node* node() const noexcept { return node_; }  // null where this is a number or empty
-  Source source() const noexcept { return source_; }
+  Source source() const noexcept { return {source_.file, source_.line}; }
 
  private:
   engine::Node* node_ = nullptr;
-  double number_ = 0;
-  Size integer_ = 0;
-  DType kind_ = DType::f64;
-  bool is_number_ = false;
-  Source source_;
+  union {
+    double number;
+    Size integer;
+  } value_ = {0};
+  struct {
+    const char* file;
+    int line;
+    DType dtype;
+    bool is_number;
+  } source_;
 };
 
 std::string to_string(const Tensor& t);                 // the numbers, as NumPy prints them

@@ -33,16 +33,16 @@ Tensor elu(In x, double alpha) {
 
 Tensor softplus(In x, double beta) {
   if (beta == 1) return xgrad::softplus(x);
-  if (beta == 0) fail(x.source(), "[softplus] expected a beta other than 0");
+  if (beta == 0) fail(line_of(x), "[softplus] expected a beta other than 0");
   const Located at(x);
   return xgrad::softplus(beta * x) / beta;
 }
 
 Tensor dropout(In x, double p) {
-  if (!(p >= 0 && p <= 1)) fail(x.source(), fmt::format("[dropout] expected a probability in [0, 1], got {}", p));
+  if (!(p >= 0 && p <= 1)) fail(line_of(x), fmt::format("[dropout] expected a probability in [0, 1], got {}", p));
   if (p == 0) return x;
   const Located at(x);
-  const Tensor kept = rand(Tensor(x).shape(), f32, x.source()) >= p;
+  const Tensor kept = rand(Tensor(x).shape(), f32, line_of(x)) >= p;
   return where(kept, p == 1 ? Tensor(zeros_like(x)) : x * (1 / (1 - p)), 0.0);
 }
 

@@ -1,5 +1,7 @@
 #include "nn/fields.hpp"
 
+#include "autodiff/engine/record.hpp"
+
 namespace xgrad::nn {
 
 std::string Path::dotted() const {
@@ -20,5 +22,7 @@ std::string_view fields::next_name(std::string_view& names) {
     if (name.substr(0, prefix.size()) == prefix) name.remove_prefix(prefix.size());
   return name;
 }
+
+Source line_of(const In& x) { return engine::source_of(x); }
 
 }  // namespace xgrad::nn

@@ -131,6 +131,9 @@ void walk(T& field, const Path& path, Walker& to) {
   }
 }
 
+// The line that an Error of a layer or a loss names: of the outermost call that is Located, or the operand's own.
+Source line_of(const In& x);
+
 // Any model by reference, for functions that change nothing in it; and for functions that do. For parameters only.
 class AnyModel {
  public:

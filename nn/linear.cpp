@@ -24,9 +24,9 @@ Linear::Linear(Extent in, Extent out, LinearOptions options, Source source) {
 Tensor Linear::operator()(In x) const {
   const Located at(x);
   const Tensor input = x;
-  const Shape& shape = input.shape(x.source());
+  const Shape& shape = input.shape(line_of(x));
   if (shape.empty() || shape.back() != weight.shape()[1])
-    fail(x.source(), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "
+    fail(line_of(x), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "
                                  "made for {} -> {}", weight.shape()[1], shape, weight.shape()[1], weight.shape()[0]));
   if (shape.rank() > 2) {  // one product of matrices, not a batch of them
     Shape out = shape;

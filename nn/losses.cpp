@@ -5,6 +5,7 @@
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
 #include "autodiff/scope.hpp"
+#include "nn/fields.hpp"
 
 namespace xgrad::nn {
 namespace {
@@ -17,8 +18,8 @@ Tensor reduce(In x, Reduction reduction) {
 void check_same_shape(const char* op, In x, In y) {
   if (y.is_number() || x.is_number()) return;
   const Tensor a = x, b = y;
-  if (b.dim(y.source()) == 0 || a.shape(x.source()) == b.shape()) return;
-  fail(x.source(), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
+  if (b.dim(line_of(y)) == 0 || a.shape(line_of(x)) == b.shape()) return;
+  fail(line_of(x), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
                                op, a.shape(), b.shape()));
 }
 
@@ -77,7 +78,8 @@ Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, con
   const Tensor picked = gather(log_p, axis, unsqueeze(index, axis));
   if (!ignored && !weighted && options.label_smoothing == 0) {
     if (options.reduction == Reduction::none) return -squeeze(picked, axis);
-    return -reduce(picked, options.reduction);
+    const double rows = options.reduction == Reduction::mean ? static_cast<double>(picked.numel()) : 1;
+    return sum(picked) * (-1 / rows);
   }
 
   Tensor row_weight;
@@ -119,7 +121,7 @@ Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEn
 
 Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
   const Located at(logits);
-  const Source source = logits.source();
+  const Source source = line_of(logits);
   const Tensor x = logits, t = target;
   check_scores("cross_entropy", x, source);
   check_weight("cross_entropy", options.weight, x, source);
@@ -133,7 +135,7 @@ Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
 
 Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
   const Located at(log_probabilities);
-  const Source source = log_probabilities.source();
+  const Source source = line_of(log_probabilities);
   const Tensor log_p = log_probabilities;
   check_scores("nll_loss", log_p, source);
   check_weight("nll_loss", options.weight, log_p, source);
@@ -161,7 +163,7 @@ Tensor huber_loss(In prediction, In target, HuberOptions options) {
   const Located at(prediction);
   check_same_shape("huber_loss", prediction, target);
   if (!(options.delta > 0))
-    fail(prediction.source(), fmt::format("[huber_loss] expected a delta above 0, got {}", options.delta));
+    fail(line_of(prediction), fmt::format("[huber_loss] expected a delta above 0, got {}", options.delta));
   const Tensor e = prediction - target, size = abs(e);
   const Tensor loss = where(size <= options.delta, 0.5 * square(e), options.delta * (size - 0.5 * options.delta));
   return reduce(loss, options.reduction);
@@ -172,7 +174,7 @@ Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options) {
   const Located at(prediction);
   check_same_shape("smooth_l1_loss", prediction, target);
   if (!(options.beta >= 0))
-    fail(prediction.source(), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, got {}", options.beta));
+    fail(line_of(prediction), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, got {}", options.beta));
   if (options.beta == 0) return l1_loss(prediction, target, {options.reduction});
   return huber_loss(prediction, target, {options.reduction, options.beta}) / options.beta;
 }

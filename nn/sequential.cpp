@@ -10,12 +10,12 @@ namespace xgrad::nn {
 
 Layer& Layer::operator=(const Layer& other) {
   if (!held_) {
-    held_ = other.held_->clone();
+    held_ = other.held().clone();
   } else if (this != &other) {
     if (type() != other.type())
       fail({}, fmt::format("[Sequential] expected a layer of the same type to assign from, {}, got {}; move a new model "
                            "in instead", type_name(type()), type_name(other.type())));
-    held_->assign(*other.held_);
+    held_->assign(other.held());
   }
   return *this;
 }

@@ -15,19 +15,19 @@ class Layer {
   template <class L>
     requires(!std::is_same_v<std::decay_t<L>, Layer> && std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>)
   Layer(L&& layer) : held_(std::make_unique<Of<std::decay_t<L>>>(std::forward<L>(layer))) {}
-  Layer(const Layer& other) : held_(other.held_->clone()) {}
+  Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
   Layer& operator=(const Layer& other);  // stores into this layer's variables; the types must agree
   Layer& operator=(Layer&&) noexcept = default;
   ~Layer() = default;
 
-  Tensor operator()(const Tensor& x) const { return held_->call(x); }
-  const std::type_info& type() const { return held_->type(); }
+  Tensor operator()(const Tensor& x) const { return held().call(x); }
+  const std::type_info& type() const { return held().type(); }
   template <class L>
   L* get() const {
     return type() == typeid(L) ? static_cast<L*>(held_->address()) : nullptr;
   }
-  void walk(const Path& path, Walker& to) { held_->walk(path, to); }
+  void walk(const Path& path, Walker& to) { held().walk(path, to); }
 
  private:
   struct Held {
@@ -60,6 +60,10 @@ class Layer {
     void* address() override { return &layer; }
     L layer;
   };
+  Held& held() const {
+    if (!held_) fail({}, "[Sequential] this layer was moved from; make a new one");
+    return *held_;
+  }
   std::unique_ptr<Held> held_;
 };
 

@@ -44,8 +44,7 @@ struct Rows final : Walker {
 // 1234567 -> "1,234,567"
 std::string grouped(Size n) {
   std::string digits = std::to_string(n);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), ",");
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(digits.begin() + at, ',');
   return digits;
 }
 
@@ -76,10 +75,12 @@ std::string summary(AnyModel model) {
     count = std::max(count, grouped(row.count).size());
   }
   const auto line = [&](const std::string& a, const std::string& b, const std::string& c, const std::string& d) {
-    return fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}\n", a, name, b, type, c, shapes, d, count);
+    std::string text = fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}", a, name, b, type, c, shapes, d, count);
+    text.resize(text.find_last_not_of(' ') + 1);
+    return text += '\n';
   };
   std::string table = line("layer", "type", "parameters", "count");
-  table += std::string(name + type + shapes + count + 6, '-') + "\n";
+  table.append(name + type + shapes + count + 6, '-') += '\n';
   for (const Row& row : rows) table += line(row.name, row.type, row.shapes, row.shapes.empty() ? "" : grouped(row.count));
   return table + fmt::format("{} parameters, {}", grouped(walked.count), sized(walked.bytes));
 }

@@ -1,7 +1,11 @@
-// Adam, with AMSGrad.
+// Adam, with AMSGrad; and what AdamW shares with it.
 #pragma once
 
 #include "optim/optimizer.hpp"
+
+namespace xgrad::kernels {
+struct AdamStep;
+}
 
 namespace xgrad::optim {
 
@@ -15,18 +19,6 @@ struct AdamOptions {
   bool maximize = false;
 };
 
-// What a step of Adam or AdamW needs: the decay is of the gradient in one, of the parameter in the other.
-struct AdamStep {
-  double beta1, beta2, rate, root, eps, grad_decay, shrink, sign;
-  bool amsgrad;
-
-  // rate = lr / (1 - beta1^t), root = sqrt(1 - beta2^t)
-  static AdamStep at(double lr, double beta1, double beta2, double eps, bool amsgrad, bool maximize, Size t);
-};
-void adam_check(const Require& require, double beta1, double beta2, double eps, double weight_decay);
-std::vector<const char*> adam_slots(bool amsgrad);
-void adam_update(const AdamStep* steps, const Work* work, const Work* end);
-
 // With g + weight_decay p for g (to maximize: its negative first), t from 1:
 //   m <- beta1 m + (1 - beta1) g     v <- beta2 v + (1 - beta2) g^2
 //   p <- p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
@@ -34,13 +26,14 @@ void adam_update(const AdamStep* steps, const Work* work, const Work* end);
 // PyTorch has it.
 struct AdamRule {
   using Options = AdamOptions;
-  using Step = AdamStep;
+  using Step = kernels::AdamStep;
   static constexpr const char* name = "Adam";
   static void check(const Options& options, const Require& require);
   static std::vector<const char*> slots(const Options& options);
   static Step prepare(const Options& options, double lr, Size t);
-  static void update(const Step* steps, const Work* work, const Work* end) { adam_update(steps, work, end); }
+  static void update(const Step* steps, const Work* work, const Work* end);
 };
 using Adam = Elementwise<AdamRule>;
+extern template class Elementwise<AdamRule>;
 
 }  // namespace xgrad::optim

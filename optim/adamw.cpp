@@ -1,17 +1,32 @@
 #include "optim/adamw.hpp"
 
-namespace xgrad::optim {
+#include "autodiff/kernels/optimizer.hpp"
+#include "optim/elementwise.hpp"
 
-void AdamWRule::check(const Options& o, const Require& require) {
-  adam_check(require, o.beta1, o.beta2, o.eps, o.weight_decay);
+namespace xgrad::optim {
+namespace {
+
+AdamOptions without_decay(const AdamWOptions& o) {
+  return {.beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .amsgrad = o.amsgrad, .maximize = o.maximize};
 }
 
-std::vector<const char*> AdamWRule::slots(const Options& o) { return adam_slots(o.amsgrad); }
+}  // namespace
 
-AdamStep AdamWRule::prepare(const Options& o, double lr, Size t) {
-  AdamStep step = AdamStep::at(lr, o.beta1, o.beta2, o.eps, o.amsgrad, o.maximize, t);
+void AdamWRule::check(const Options& o, const Require& require) {
+  AdamRule::check(without_decay(o), require);
+  require(o.weight_decay >= 0, "weight_decay of 0 or more", o.weight_decay);
+}
+
+std::vector<const char*> AdamWRule::slots(const Options& o) { return AdamRule::slots(without_decay(o)); }
+
+kernels::AdamStep AdamWRule::prepare(const Options& o, double lr, Size t) {
+  kernels::AdamStep step = AdamRule::prepare(without_decay(o), lr, t);
   step.shrink = 1 - lr * o.weight_decay;
   return step;
 }
+
+void AdamWRule::update(const Step* steps, const Work* work, const Work* end) { AdamRule::update(steps, work, end); }
+
+template class Elementwise<AdamWRule>;
 
 }  // namespace xgrad::optim

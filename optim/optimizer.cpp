@@ -8,6 +8,7 @@
 #include <new>
 #include <unordered_set>
 
+#include "autodiff/engine/variable.hpp"
 #include "autodiff/kernels/threads.hpp"
 #include "autodiff/memory.hpp"
 #include "autodiff/scope.hpp"
@@ -46,6 +47,7 @@ void Require::operator()(bool right, const char* expected, double got) const {
 }
 
 void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) {
+  Rates& rates = this->rates(source);
   check_lr(name_, lr, source);
   if (parameters.empty())
     fail(source, fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
@@ -70,7 +72,7 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
       fail(source, fmt::format("[{}] expected parameters of f32 or f64, got {} for {}", name_, name(value.dtype()),
                                entry.name));
     Item item{entry, value.numel(), 0, nullptr, slot_bytes(value.numel(), value.dtype()),
-              static_cast<int>(groups_.size()), value.dtype()};
+              static_cast<int>(groups_.size()), static_cast<int>(slots.size()), value.dtype()};
     if (renamed) item.entry.name = fmt::format("group{}.{}", groups_.size(), entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
@@ -86,7 +88,7 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   }
   items_.reserve(items_.size() + items.size());
   groups_.reserve(groups_.size() + 1);
-  rates_->groups.push_back({lr, lr, {}});
+  rates.groups.push_back({lr, lr, {}});
   for (Item& item : items) items_.push_back(std::move(item));
   groups_.push_back(std::move(group));
 }
@@ -102,6 +104,17 @@ void Optimizer::evaluate_gradients(Source source) const {
   evaluate(pending, source);
 }
 
+// The numbers of a gradient that is pending, or not row-major; held until the step is done.
+const char* Optimizer::dense_gradient(const Item& item, Source source) {
+  if (item.entry.grad().pending()) evaluate_gradients(source);
+  const Tensor& g = item.entry.grad();
+  if (g.numel() != item.n || g.dtype() != item.dtype)
+    fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
+                             item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape()));
+  held_.push_back(contiguous(g, source));
+  return static_cast<const char*>(data(held_.back(), source));
+}
+
 // Everything that can fail comes before the first number changes.
 void Optimizer::step(Source source) {
   begin();
@@ -111,25 +124,17 @@ void Optimizer::step(Source source) {
   int group = -1, prepared = -1;
   Size t = -1, total = 0;
   for (Item& item : items_) {
-    const Tensor* g = &item.entry.grad();
-    if (!g->defined()) continue;
-    if (g->pending()) {
-      evaluate_gradients(source);
-      g = &item.entry.grad();
-    }
-    if (g->numel() != item.n || g->dtype() != item.dtype)
-      fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
-                               item.entry.value().shape(), item.entry.name, name(g->dtype()), g->shape()));
-    Tensor dense = contiguous(*g, source);
-    const void* numbers = data(dense, source);
-    if (dense.node() != g->node()) held_.push_back(std::move(dense));
+    const engine::Node* g = item.entry.variable.get()->grad.node();
+    if (!g) continue;
+    const bool ready = g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
+    const char* numbers = ready ? g->data : dense_gradient(item, source);
     if (item.group != group || item.t != t) {
       group = item.group;
       t = item.t;
       prepared = prepare(group, rates_->groups[static_cast<std::size_t>(group)].lr, t + 1);
     }
-    work_.push_back({static_cast<char*>(writable(item.entry)), static_cast<const char*>(numbers), item.state, item.stride,
-                     item.n, prepared, item.dtype});
+    work_.push_back({static_cast<char*>(writable(item.entry)), numbers, item.state, item.stride, item.n, item.slots,
+                     prepared, item.dtype});
     stepped_.push_back(&item);
     total += item.n;
   }
@@ -141,14 +146,19 @@ void Optimizer::step(Source source) {
     for (const Work& w : work_)
       for (Size from = 0; from < w.n; from += block) {
         const Size bytes = from * item_size(w.dtype);
-        blocks_.push_back({w.p + bytes, w.g + bytes, w.state + (w.state ? bytes : 0), w.stride,
-                           std::min(block, w.n - from), w.step, w.dtype});
+        blocks_.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
+                           std::min(block, w.n - from), w.slots, w.step, w.dtype});
       }
     kernels::parallel(static_cast<Size>(blocks_.size()),
                       [&](Size job) { update(blocks_.data() + job, blocks_.data() + job + 1); });
   }
   for (Item* item : stepped_) ++item->t;
   held_.clear();
+}
+
+Rates& Optimizer::rates(Source source) const {
+  if (!rates_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name_));
+  return *rates_;
 }
 
 Size Optimizer::groups() const { return static_cast<Size>(groups_.size()); }

@@ -24,12 +24,13 @@ struct Require {
 struct Work {
   char* p;
   const char* g;
-  char* state;   // slot k is at state + k * stride
-  Size stride;   // bytes
-  Size n;        // elements
-  int step;      // which of the rule's prepared steps
-  DType dtype;   // f32 or f64
-  void* slot(int k) const { return state + k * stride; }
+  char* state;  // slot k is at state + k * stride
+  Size stride;  // bytes
+  Size n;       // elements
+  int slots;
+  int step;     // which of the rule's prepared steps
+  DType dtype;  // f32 or f64
+  void* slot(int k) const { return k < slots ? state + k * stride : nullptr; }
 };
 
 // Moves, and does not copy: two optimizers with a state of their own would train the same variables.
@@ -53,7 +54,7 @@ class Optimizer {
 
   // Step counts, learning rates and the rule's state, by parameter: "hidden.weight.exp_avg". Loading checks every name,
   // shape and dtype first, and leaves the optimizer as it was on an Error.
-  NamedTensors state() const;
+  NamedTensors state(Source source = Source::here()) const;
   void load_state(const NamedTensors& state, Source source = Source::here());
   void save(const std::string& path, Source source = Source::here()) const;
   void load(const std::string& path, Source source = Source::here());
@@ -73,7 +74,7 @@ class Optimizer {
     Size t;        // steps so far
     char* state;
     Size stride;   // bytes of a slot
-    int group;
+    int group, slots;
     DType dtype;
   };
   struct Free {
@@ -90,6 +91,8 @@ class Optimizer {
   virtual void update(const Work* work, const Work* end) const = 0;
 
   void evaluate_gradients(Source source) const;
+  const char* dense_gradient(const Item& item, Source source);
+  Rates& rates(Source source) const;  // an Error where this was moved from
   void check_group(Size group, Source source) const;
 
   const char* name_;
@@ -114,28 +117,18 @@ class Elementwise final : public Optimizer {
  public:
   using Options = typename Rule::Options;
 
-  explicit Elementwise(const Parameters& parameters, Options options = {}, Source source = Source::here())
-      : Optimizer(Rule::name) {
-    add_group(parameters, options, source);
-  }
-  Elementwise(Elementwise&&) noexcept = default;
-  Elementwise& operator=(Elementwise&&) noexcept = default;
+  explicit Elementwise(const Parameters& parameters, Options options = {}, Source source = Source::here());
+  Elementwise(Elementwise&&) noexcept;
+  Elementwise& operator=(Elementwise&&) noexcept;
+  ~Elementwise() override;
 
   // More parameters, with options of their own.
-  void add_group(const Parameters& parameters, Options options = {}, Source source = Source::here()) {
-    Rule::check(options, Require{Rule::name, source});
-    options_.reserve(options_.size() + 1);
-    add(parameters, options.lr, Rule::slots(options), source);
-    options_.push_back(options);
-  }
+  void add_group(const Parameters& parameters, Options options = {}, Source source = Source::here());
 
  private:
-  int prepare(int group, double lr, Size t) override {
-    steps_.push_back(Rule::prepare(options_[static_cast<std::size_t>(group)], lr, t));
-    return static_cast<int>(steps_.size()) - 1;
-  }
-  void begin() override { steps_.clear(); }
-  void update(const Work* work, const Work* end) const override { Rule::update(steps_.data(), work, end); }
+  int prepare(int group, double lr, Size t) override;
+  void begin() override;
+  void update(const Work* work, const Work* end) const override;
 
   std::vector<Options> options_;  // of each group
   std::vector<typename Rule::Step> steps_;

@@ -26,10 +26,11 @@ Tensor of_groups(const std::vector<Rate>& groups, const F& number) {
 
 }  // namespace
 
-NamedTensors Optimizer::state() const {
+NamedTensors Optimizer::state(Source source) const {
+  const std::vector<Rate>& rates = this->rates(source).groups;
   NamedTensors made;
-  made.push_back({lr_name, of_groups(rates_->groups, [](const Rate& r) { return r.lr; })});
-  made.push_back({base_name, of_groups(rates_->groups, [](const Rate& r) { return r.base; })});
+  made.push_back({lr_name, of_groups(rates, [](const Rate& r) { return r.lr; })});
+  made.push_back({base_name, of_groups(rates, [](const Rate& r) { return r.base; })});
   for (const Item& item : items_) {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t)});
     const auto& slots = groups_[static_cast<std::size_t>(item.group)].slots;
@@ -41,6 +42,7 @@ NamedTensors Optimizer::state() const {
 }
 
 void Optimizer::load_state(const NamedTensors& state, Source source) {
+  std::vector<Rate>& rates = this->rates(source).groups;
   const auto broken = [&](const std::string& what) {
     fail(source, fmt::format("[{}] cannot load this state: {}; build the optimizer as it was saved", name_, what));
   };
@@ -77,8 +79,8 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
   if (!given.empty()) broken(given.begin()->first + " belongs to no parameter here");
 
   for (std::size_t g = 0; g < lr.size(); ++g) {
-    rates_->groups[g].lr = lr[g];
-    rates_->groups[g].base = base[g];
+    rates[g].lr = lr[g];
+    rates[g].base = base[g];
   }
   std::size_t next = 0;
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -92,7 +94,7 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
 }
 
 void Optimizer::save(const std::string& path, Source source) const {
-  write_safetensors(path, state(), {{"optimizer", name_}}, source);
+  write_safetensors(path, state(source), {{"optimizer", name_}}, source);
 }
 
 void Optimizer::load(const std::string& path, Source source) {

@@ -1,6 +1,7 @@
 #include "optim/sgd.hpp"
 
 #include "autodiff/kernels/optimizer.hpp"
+#include "optim/elementwise.hpp"
 
 namespace xgrad::optim {
 
@@ -15,15 +16,20 @@ std::vector<const char*> SGDRule::slots(const Options& o) {
   return o.momentum > 0 ? std::vector<const char*>{"momentum_buffer"} : std::vector<const char*>{};
 }
 
-// At the first step 0 b + 1 g is g.
-SGDRule::Step SGDRule::prepare(const Options& o, double lr, Size t) {
-  const bool first = t == 1;
+kernels::SgdStep SGDRule::prepare(const Options& o, double lr, Size t) {
   return {.lr = lr,
-          .momentum = first ? 0 : o.momentum,
-          .undampened = first ? 1 : 1 - o.dampening,
+          .momentum = o.momentum,
+          .dampening = o.dampening,
           .weight_decay = o.weight_decay,
-          .sign = o.maximize ? -1.0 : 1.0,
-          .nesterov = o.nesterov};
+          .nesterov = o.nesterov,
+          .first = t == 1,
+          .maximize = o.maximize};
 }
+
+void SGDRule::update(const Step* steps, const Work* work, const Work* end) {
+  for (const Work* w = work; w != end; ++w) kernels::sgd(w->dtype, w->p, w->g, w->slot(0), w->n, steps[w->step]);
+}
+
+template class Elementwise<SGDRule>;
 
 }  // namespace xgrad::optim

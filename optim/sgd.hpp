@@ -3,6 +3,10 @@
 
 #include "optim/optimizer.hpp"
 
+namespace xgrad::kernels {
+struct SgdStep;
+}
+
 namespace xgrad::optim {
 
 struct SGDOptions {
@@ -20,10 +24,7 @@ struct SGDOptions {
 // as PyTorch has it (Sutskever et al. 2013; the rate multiplies the buffer, the first buffer is not dampened).
 struct SGDRule {
   using Options = SGDOptions;
-  struct Step {
-    double lr, momentum, undampened, weight_decay, sign;
-    bool nesterov;
-  };
+  using Step = kernels::SgdStep;
   static constexpr const char* name = "SGD";
   static void check(const Options& options, const Require& require);
   static std::vector<const char*> slots(const Options& options);
@@ -31,5 +32,6 @@ struct SGDRule {
   static void update(const Step* steps, const Work* work, const Work* end);
 };
 using SGD = Elementwise<SGDRule>;
+extern template class Elementwise<SGDRule>;
 
 }  // namespace xgrad::optim

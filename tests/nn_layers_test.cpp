@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   const Tensor x = ones({4, 3}), labels = tensor({0, 1, 2, 0});
   CHECK_ERROR(nn::cross_entropy(x, tensor({0, 1, 3, 0})), "[cross_entropy] expected classes 0 ... 2, got 3 at position 2");
   CHECK_ERROR(nn::cross_entropy(x, tensor({0, -1, 2, 0})), "got -1 at position 1");
-  CHECK_ERROR(nn::cross_entropy(x, tensor({0, 1})), "shape (4), got (2)");
+  CHECK_ERROR(nn::cross_entropy(x, tensor({0, 1})), "shape (4,), got (2,)");
   CHECK_ERROR(nn::cross_entropy(x, labels == 1), "class indices as i64, got boolean");
   CHECK_ERROR(nn::cross_entropy(x, ones({4})), "probabilities of the logits' shape");
   CHECK_ERROR(nn::cross_entropy(labels, labels), "[cross_entropy] expected floats");

@@ -42,7 +42,7 @@ struct Problem {
   }
   // Checks what is recorded of this row after step t.
   void check(const std::string& row, int t) const {
-    const std::string key = fmt::format("{}.{}.{}", kind, row, t);
+    const std::string key = fmt::format("{} {} {}", kind, row, t);
     if (!file.has(key)) return;
     const Tensor all = concat({reshape(a, {-1}), reshape(b, {-1}), reshape(c, {-1})});
     CHECK_NEAR(key, all, file[key]);
@@ -53,7 +53,7 @@ struct Problem {
 void check_row(references::File& file, const std::string& row,
                const std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)>& make) {
   for (const DType dtype : dtypes) {
-    BOOST_TEST_REQUIRE(file.has(fmt::format("{}.{}.25", name(dtype), row)), row);
+    BOOST_TEST_REQUIRE(file.has(fmt::format("{} {} 25", name(dtype), row)), row);
     Problem problem(file, dtype);
     auto optimizer = make(problem.parameters());
     for (int t = 1; t <= 25; ++t) {
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(sgd) {
         for (const bool nesterov : {false, true})
           for (const bool maximize : {false, true}) {
             if (nesterov && (momentum == 0 || dampening != 0)) continue;
-            check_row(file, fmt::format("SGD.{}.{}.{}.{:d}.{:d}", momentum, dampening, decay, nesterov, maximize),
+            check_row(file, fmt::format("SGD {} {} {} {:d} {:d}", momentum, dampening, decay, nesterov, maximize),
                       [&](const Parameters& p) {
                         return std::make_unique<optim::SGD>(p, optim::SGDOptions{.lr = 0.05, .momentum = momentum,
                                                                                  .dampening = dampening,
@@ -97,12 +97,12 @@ void check_adam(const char* name) {
   for (const double decay : {0.0, 0.1})
     for (const bool amsgrad : {false, true})
       for (const bool maximize : {false, true})
-        check_row(file, fmt::format("{}.{}.{:d}.{:d}", name, decay, amsgrad, maximize), [&](const Parameters& p) {
+        check_row(file, fmt::format("{} {} {:d} {:d}", name, decay, amsgrad, maximize), [&](const Parameters& p) {
           return std::make_unique<Optimizer>(
               p, typename Optimizer::Options{.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = decay,
                                              .amsgrad = amsgrad, .maximize = maximize});
         });
-  check_row(file, fmt::format("{}.defaults", name), [](const Parameters& p) { return std::make_unique<Optimizer>(p); });
+  check_row(file, fmt::format("{} defaults", name), [](const Parameters& p) { return std::make_unique<Optimizer>(p); });
 }
 BOOST_AUTO_TEST_CASE(adam) { check_adam<optim::Adam>("Adam"); }
 BOOST_AUTO_TEST_CASE(adamw) { check_adam<optim::AdamW>("AdamW"); }
@@ -152,6 +152,10 @@ BOOST_AUTO_TEST_CASE(schedules_and_optimizers_that_move_or_go) {
   auto first = std::make_unique<optim::Adam>(optim::Adam({a}, {.lr = 0.1}));
   optim::StepLR schedule(*first, {.every = 1, .gamma = 0.5});
   optim::Adam moved = std::move(*first);
+  first->step();  // it has no parameters any more
+  CHECK_ERROR(first->state(), "moved from");
+  CHECK_ERROR(first->add_group({a}), "moved from");
+  CHECK_ERROR(first->lr(), "expected a group's number");
   first.reset();
   schedule.step();
   BOOST_TEST(moved.lr() == 0.05);
@@ -290,9 +294,9 @@ BOOST_AUTO_TEST_CASE(state_survives_a_file) {
       {[](NamedTensors& s) { s.pop_back(); }, "is missing"},
       {[](NamedTensors& s) { s.push_back(s[2]); }, "is there twice"},
       {[](NamedTensors& s) { s[0].value = tensor({-1.0}); }, "the lr -1 is not a finite number"},
-      {[](NamedTensors& s) { s[0].value = tensor({1.0, 1.0}); }, "expected f64 (1) for lr, got f64 (2)"},
+      {[](NamedTensors& s) { s[0].value = tensor({1.0, 1.0}); }, "expected f64 (1,) for lr, got f64 (2,)"},
       {[](NamedTensors& s) { s[2].value = full({}, -1); }, "has taken -1 steps"},
-      {[](NamedTensors& s) { s[3].value = ones({4}); }, "expected f32 (5) for 0.exp_avg, got f32 (4)"},
+      {[](NamedTensors& s) { s[3].value = ones({4}); }, "expected f32 (5,) for 0.exp_avg, got f32 (4,)"},
       {[](NamedTensors& s) { s[3].value = Tensor(); }, "an empty Tensor"},
   };
   for (const auto& [spoil, message] : rows) {

@@ -10,35 +10,6 @@
 
 namespace xgrad::engine {
 
-Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
-  Thread& t = current();
-  Node* n = static_cast<Node*>(take_node());
-  n->refs = 1;
-  new (&n->shared) std::atomic<std::int32_t>(0);
-  new (&n->owner) std::atomic<Thread*>(&t);
-  n->data = nullptr;
-  n->op = op;
-  n->dtype = dtype;
-  n->inputs = 0;
-  n->pool = 0;
-  n->flags = 0;
-  n->users = 0;
-  n->previous = n->next = nullptr;
-  n->order = ++t.order;
-  n->in[0] = n->in[1] = n->in[2] = nullptr;
-  n->base = nullptr;
-  n->mark = 0;
-  n->variable = nullptr;
-  n->file = source.file;
-  n->line = source.line;
-  n->slot = 0;
-  n->extra = nullptr;
-  new (&n->shape) Shape(shape);
-  n->count = n->shape.numel();
-  if (n->count == 0) n->data = n->local;  // nothing to compute
-  return n;
-}
-
 char* allocate(Node* n) {
   const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
   if (bytes <= inline_bytes) return n->local;
@@ -116,8 +87,19 @@ Shape strides_of(const Node* n) {
     zeros.resize(n->shape.rank());
     return zeros;
   }
-  return n->has(strided) ? n->extra->strides : row_major_strides(n->shape);
+  return n->has(strided) ? n->strides() : row_major_strides(n->shape);
 }
+
+namespace {
+bool is_row_major(const Shape& shape, const Shape& strides) {
+  Size step = 1;
+  for (int i = shape.rank(); i-- > 0;) {
+    if (strides[i] != step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+}  // namespace
 
 void bind(Node* v, Node* n, const Shape* strides, Size offset) {
   if (v->count == 0) {
@@ -135,10 +117,14 @@ void bind(Node* v, Node* n, const Shape* strides, Size offset) {
   retain(owner);
   v->base = owner;
   v->data = n->data + offset * item;
-  if (strides && !(*strides == row_major_strides(v->shape))) {
-    extra_of(v).strides = *strides;
+  if (strides && !is_row_major(v->shape, *strides)) {
+    new (v->local) Shape(*strides);
     v->flags |= strided;
   }
+}
+
+Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
+  return new_node(current(), op, dtype, shape, shape.numel(), source);
 }
 
 Node* alias(Node* n, Op op, const Shape& shape, const Shape* strides, Size offset, Source source) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 
 #include "autodiff/differentiate.hpp"
 #include "autodiff/engine/op.hpp"
@@ -13,8 +14,6 @@ struct Variable;
 
 // What few nodes need.
 struct Extra {
-  Shape axes;            // of permute
-  Shape strides;         // of values that are not row-major
   Node** in = nullptr;   // inputs past the third, counted
   std::uint8_t in_pool = 0, pool = 0;
   std::shared_ptr<const CustomOpDefinition> custom;
@@ -24,7 +23,7 @@ enum Flag : std::uint16_t {
   needs_grad = 1,  // a derivative leads through here
   taped = 2,       // linked into the owner's tape
   uniform = 4,     // all elements are the one number in `local`
-  strided = 8,     // extra->strides tells where the elements are
+  strided = 8,     // strides() tells where the elements are
   computed = 16,   // evaluated once without being stored; the next time it is
   watched = 32,    // an identity that starts a derivative, whatever its input needs
   released = 64,   // a backward() let go of what led here; `order` tells when
@@ -57,7 +56,10 @@ struct alignas(64) Node : NodeHead {
   Size a[4];              // what the op was told: see the op
   Extra* extra;           // owned
   Shape shape;
-  alignas(64) char local[inline_bytes];  // small values live here
+  alignas(64) char local[inline_bytes];  // small values live here, and the strides of a view that is not row-major
+
+  Shape& strides() { return *std::launder(reinterpret_cast<Shape*>(local)); }
+  const Shape& strides() const { return *std::launder(reinterpret_cast<const Shape*>(local)); }
 
   bool has(Flag f) const { return flags & f; }
   bool pending() const { return data == nullptr; }
@@ -68,12 +70,21 @@ struct alignas(64) Node : NodeHead {
 
 inline bool is_number(const Node* n) { return n->count == 1 || n->has(uniform); }  // one number, whatever the shape
 
+// A node as a Tensor for as long as this lives, uncounted: for calls whose arguments are held by others.
+class Borrowed {
+ public:
+  explicit Borrowed(Node* n) noexcept { new (memory_) Tensor(Tensor::adopt(n)); }
+  operator const Tensor&() const noexcept { return *std::launder(reinterpret_cast<const Tensor*>(memory_)); }
+
+ private:
+  alignas(Tensor) unsigned char memory_[sizeof(Tensor)];
+};
+
 inline Tensor share(Node* n) {  // a new handle
   retain(n);
   return Tensor::adopt(n);
 }
 
-// A node with its shape set and all else zero; one count, the caller's.
 Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
 
 // Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.

@@ -76,6 +76,7 @@ struct Rule {
 };
 
 // Mutable so that the tests can break a rule and see it caught.
-Rule& rule(Op op);
+extern Rule rules[];
+inline Rule& rule(Op op) { return rules[static_cast<int>(op)]; }
 
 }  // namespace xgrad::engine

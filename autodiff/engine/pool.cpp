@@ -8,30 +8,8 @@ namespace xgrad::engine {
 
 namespace {
 
-constexpr int classes = 200;
-constexpr int magazine = 256;                            // nodes that move between lists at a time
-constexpr std::size_t kept_by_thread = 1 << 20;          // bytes of one size class that a thread keeps, or 4 buffers
+constexpr std::size_t kept_by_thread = 1 << 20;  // bytes of one size class that a thread keeps, or 4 buffers
 constexpr std::size_t kept_by_process = std::size_t{2} << 30;
-
-struct Link {
-  Link* next;
-};
-struct Stack {
-  Link* top = nullptr;
-  std::size_t size = 0;
-  void push(void* p) {
-    Link* l = static_cast<Link*>(p);
-    l->next = top;
-    top = l;
-    ++size;
-  }
-  void* pop() {
-    Link* l = top;
-    top = l->next;
-    --size;
-    return l;
-  }
-};
 
 // Size classes: 64 x 2^k x {1, 1.25, 1.5, 1.75} bytes, from 1 on.
 std::size_t class_bytes(int c) {
@@ -47,8 +25,8 @@ int class_of(std::size_t bytes) {
 
 struct Process {
   std::mutex mutex;
-  std::vector<Link*> node_magazines;
-  Stack buffers[classes];
+  std::vector<FreeList::Link*> node_magazines;
+  FreeList buffers[buffer_classes];
   std::size_t kept = 0;
 };
 Process& process() {
@@ -64,64 +42,43 @@ void* system_memory(std::size_t bytes) {
 
 }  // namespace
 
-struct Pools {
-  Stack nodes, spare;
-  Stack buffers[classes];
-};
-
-namespace {
-Pools& pools() {
-  Thread& t = current();
-  if (!t.pools) t.pools = new Pools;
-  return *t.pools;
-}
-
-void refill(Pools& p) {
-  if (p.spare.top) {
-    std::swap(p.nodes, p.spare);
+void refill_nodes(Thread& t) {
+  if (t.spare_nodes.top) {
+    std::swap(t.nodes, t.spare_nodes);
     return;
   }
   {
     Process& shared = process();
     const std::lock_guard lock(shared.mutex);
     if (!shared.node_magazines.empty()) {
-      p.nodes.top = shared.node_magazines.back();
-      p.nodes.size = magazine;
+      t.nodes.top = shared.node_magazines.back();
+      t.nodes.size = node_magazine;
       shared.node_magazines.pop_back();
       return;
     }
   }
-  char* chunk = static_cast<char*>(system_memory(magazine * sizeof(Node)));
-  for (int i = magazine; i-- > 0;) p.nodes.push(chunk + static_cast<std::size_t>(i) * sizeof(Node));
-}
-}  // namespace
-
-void* take_node() {
-  Pools& p = pools();
-  if (!p.nodes.top) refill(p);
-  return p.nodes.pop();
+  char* chunk = static_cast<char*>(system_memory(node_magazine * sizeof(Node)));
+  for (std::size_t i = node_magazine; i-- > 0;) t.nodes.push(chunk + i * sizeof(Node));
 }
 
-void give_node(void* memory) noexcept {
-  Pools& p = pools();
-  p.nodes.push(memory);
-  if (p.nodes.size < magazine) return;
-  if (p.spare.top) {
+void spill_nodes(Thread& t) noexcept {
+  if (t.spare_nodes.top) {
     Process& shared = process();
     const std::lock_guard lock(shared.mutex);
-    shared.node_magazines.push_back(p.spare.top);
-    p.spare = Stack{};
+    shared.node_magazines.push_back(t.spare_nodes.top);
+    t.spare_nodes = FreeList{};
   }
-  std::swap(p.nodes, p.spare);
+  std::swap(t.nodes, t.spare_nodes);
 }
 
 char* take_buffer(std::size_t bytes, std::uint8_t& pool) {
+  Thread& t = current();
   const int c = class_of(bytes);
   const std::size_t size = class_bytes(c);
-  Pools& p = pools();
   void* memory = nullptr;
-  if (p.buffers[c].top) memory = p.buffers[c].pop();
-  else {
+  if (t.buffers[c].top) {
+    memory = t.buffers[c].pop();
+  } else {
     Process& shared = process();
     const std::lock_guard lock(shared.mutex);
     if (shared.buffers[c].top) {
@@ -131,15 +88,15 @@ char* take_buffer(std::size_t bytes, std::uint8_t& pool) {
   }
   if (!memory) memory = system_memory(size);
   pool = static_cast<std::uint8_t>(c);
-  this_thread->bytes_in_use += static_cast<std::int64_t>(size);
+  t.bytes_in_use += static_cast<std::int64_t>(size);
   return static_cast<char*>(memory);
 }
 
 void give_buffer(char* data, std::uint8_t pool) noexcept {
+  Thread& t = current();
   const std::size_t size = class_bytes(pool);
-  Pools& p = pools();
-  this_thread->bytes_in_use -= static_cast<std::int64_t>(size);
-  Stack& own = p.buffers[pool];
+  t.bytes_in_use -= static_cast<std::int64_t>(size);
+  FreeList& own = t.buffers[pool];
   if (own.size < 4 || (own.size + 1) * size <= kept_by_thread) {
     own.push(data);
     return;

@@ -68,11 +68,15 @@ Tensor operand(const In& x, const char* op) {
   return static_cast<Tensor>(x);
 }
 
-Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count, const Args& args, Source source) {
-  Thread& t = current();
+namespace {
+
+// A node with its inputs. `ready`: all of them have numbers.
+inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
+                   Source source, bool& ready) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   ++t.recorded;
-  bool ready = true, grad = false;
+  bool grad = false;
+  ready = true;
   for (int i = 0; i < count; ++i) {
     Node* x = in[i];
     grad |= x->has(needs_grad);
@@ -80,37 +84,101 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
     ready = false;
     if (x->owner.load(std::memory_order_relaxed) != &t) fail_foreign(x, rule(op).name, source);
   }
-  Node* n = new_node(op, dtype, shape, source);
-  Tensor result = Tensor::adopt(n);
-  set_inputs(n, in, count);
-  for (int i = 0; i < 4; ++i) n->a[i] = args.a[i];
-  if (args.axes) extra_of(n).axes = *args.axes;
-  if (args.custom) extra_of(n).custom = args.custom;
-  if (grad && !t.no_grad && is_float(dtype)) n->flags |= needs_grad;
-
-  if (n->pending()) {
-    if (!ready && t.eager) {
-      for (int i = 0; i < count; ++i) evaluate(t, in[i]);
-      ready = true;
+  Node* n = new_node(t, op, dtype, shape, elements, source);
+  if (count <= inline_inputs) {
+    n->inputs = static_cast<std::uint16_t>(count);
+    for (int i = 0; i < count; ++i) {
+      retain(in[i]);
+      n->in[i] = in[i];
     }
-    const Kind kind = kind_of(op);
-    if (ready && (t.eager || small(n) || kind == Kind::view || op == Op::custom ||
-                  (kind == Kind::elementwise && all_numbers(n)))) {
-      if (kind == Kind::elementwise && n->count > small_count && all_numbers(n)) compute_small(t, n);
-      else compute(t, n);
-      n->flags |= computed;
-      ++t.evaluated;
-    }
+  } else {
+    set_inputs(n, in, count);
   }
+  if (grad && !t.no_grad && is_float(dtype)) n->flags |= needs_grad;
+  return n;
+}
+
+// What has numbers by now keeps its inputs only where derivatives need them; what has not waits.
+inline void finish(Thread& t, Node* n) {
   if (n->pending()) {
     link(t, n);
-    t.pending_bytes += n->count * item_size(dtype);
+    t.pending_bytes += n->count * item_size(n->dtype);
     if (++t.pending_nodes > most_pending || t.pending_bytes > most_pending_bytes) flush(t);
   } else if (n->has(needs_grad)) {
     link(t, n);
   } else {
     forget_inputs(n);
   }
+}
+
+bool is_arithmetic(Op op) { return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div; }
+
+template <class T>
+T arithmetic(Op op, const char* x, const char* y) {
+  const T a = *reinterpret_cast<const T*>(x), b = *reinterpret_cast<const T*>(y);
+  return op == Op::add ? a + b : op == Op::sub ? a - b : op == Op::mul ? a * b : a / b;
+}
+
+// Arithmetic on two numbers that are known: nothing is kept but the result, and what derivatives need.
+inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, Node* const* in, Source source) {
+  if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
+  Node* n = new_node(t, op, dtype, shape, 1, source);
+  if (dtype == DType::f32) *reinterpret_cast<float*>(n->local) = arithmetic<float>(op, in[0]->data, in[1]->data);
+  else *reinterpret_cast<double*>(n->local) = arithmetic<double>(op, in[0]->data, in[1]->data);
+  ++t.recorded;
+  ++t.evaluated;
+  n->data = n->local;
+  n->flags = computed;
+  if ((in[0]->flags | in[1]->flags) & needs_grad && !t.no_grad) {
+    n->flags |= needs_grad;
+    n->inputs = 2;
+    for (int i = 0; i < 2; ++i) {
+      retain(in[i]);
+      n->in[i] = in[i];
+    }
+    link(t, n);
+  }
+  return Tensor::adopt(n);
+}
+
+Tensor record_elementwise(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
+                          Source source) {
+  bool ready;
+  Node* n = begin(t, op, dtype, shape, elements, in, count, source, ready);
+  Tensor result = Tensor::adopt(n);
+  if (!ready && t.eager && n->pending()) {
+    for (int i = 0; i < count; ++i) evaluate(t, in[i]);
+    ready = true;
+  }
+  if (ready && n->pending() && (small(n) || t.eager || all_numbers(n))) {
+    if (n->count <= small_count || all_numbers(n)) compute_small(t, n);
+    else compute(t, n);
+    n->flags |= computed;
+    ++t.evaluated;
+  }
+  finish(t, n);
+  return result;
+}
+
+}  // namespace
+
+Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count, const Args& args, Source source) {
+  Thread& t = current();
+  if (kind_of(op) == Kind::elementwise) return record_elementwise(t, op, dtype, shape, shape.numel(), in, count, source);
+  bool ready;
+  Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready);
+  Tensor result = Tensor::adopt(n);
+  for (int i = 0; i < 4; ++i) n->a[i] = args.a[i];
+  if (!ready && t.eager && n->pending()) {
+    for (int i = 0; i < count; ++i) evaluate(t, in[i]);
+    ready = true;
+  }
+  if (ready && n->pending() && (t.eager || small(n) || kind_of(op) == Kind::view)) {
+    compute(t, n);
+    n->flags |= computed;
+    ++t.evaluated;
+  }
+  finish(t, n);
   return result;
 }
 
@@ -180,15 +248,17 @@ Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source) {
 
 namespace {
 
-void require_kernel(Op op, DType dtype, Source source) {
+[[noreturn]] void fail_kernel(Op op, DType dtype, Source source) {
   const bool logic = op == Op::logical_and || op == Op::logical_or || op == Op::logical_not;
-  if (kind_of(op) != Kind::elementwise || op == Op::cast) return;
-  if (!current().kernels->elementwise[static_cast<int>(op) - 1][static_cast<int>(dtype)][0])
-    fail(source, fmt::format("[{}] expected {}, got {}; cast it first: cast(x, {})", rule(op).name,
-                             logic                    ? "boolean"
-                             : dtype == DType::boolean ? "numbers"
-                                                       : "floats",
-                             name(dtype), logic ? "boolean" : dtype == DType::boolean ? "i64" : "f32"));
+  fail(source, fmt::format("[{}] expected {}, got {}; cast it first: cast(x, {})", rule(op).name,
+                           logic                    ? "boolean"
+                           : dtype == DType::boolean ? "numbers"
+                                                     : "floats",
+                           name(dtype), logic ? "boolean" : dtype == DType::boolean ? "i64" : "f32"));
+}
+
+inline void require_kernel(const Thread& t, Op op, DType dtype, Source source) {
+  if (!t.kernels->elementwise[static_cast<int>(op) - 1][static_cast<int>(dtype)][0]) fail_kernel(op, dtype, source);
 }
 
 void require_no_zero(Node* divisor, Source source) {
@@ -207,48 +277,65 @@ Tensor unary(Op op, const In& x) {
   const Source source = source_of(x);
   const Tensor held = x.is_number() ? operand(x, rule(op).name) : Tensor();
   Node* n = x.is_number() ? held.node() : node_of(x, rule(op).name);
-  require_kernel(op, n->dtype, source);
-  return record(op, n->dtype, n->shape, &n, 1, {}, source);
+  require_kernel(current(), op, n->dtype, source);
+  return record_elementwise(current(), op, n->dtype, n->shape, n->count, &n, 1, source);
 }
 
-Tensor binary(Op op, const In& x, const In& y) {
-  if (op == Op::pow && y.is_number() && !x.is_number() && is_float(node_of(x, "pow")->dtype)) {
-    if (y.number() == 1) return share(x.node());
-    if (y.number() == 2) return unary(Op::square, x);
-    if (y.number() == 0.5) return unary(Op::sqrt, x);
-    if (y.number() == -1) return unary(Op::reciprocal, x);
-  }
-  const char* what = rule(op).name;
-  const Source source = source_of(x);
-  const DType dtype = meet(x, y, what, source);
-  Tensor held[2];
-  Node* in[2];
-  for (int i = 0; i < 2; ++i) {
-    const In& v = i == 0 ? x : y;
-    if (v.is_number()) {
-      if (dtype == DType::i64) {
-        Node* n = new_node(Op::leaf, DType::i64, Shape{}, source);
-        const Size number = v.integer();
-        std::memcpy(n->local, &number, sizeof number);
-        n->data = n->local;
-        held[i] = Tensor::adopt(n);
-      } else {
-        held[i] = share(number_node(current(), dtype, v.number(), source));
-      }
-    } else if (v.node()->dtype != dtype) {
-      held[i] = record(Op::cast, dtype, v.node()->shape, {v.node()}, {}, source);
-    }
-    in[i] = held[i].defined() ? held[i].node() : v.node();
-  }
-  require_kernel(op, dtype, source);
+namespace {
+
+Tensor record_binary(Thread& t, Op op, DType dtype, Node* const* in, Source source) {
+  const Shape &a = in[0]->shape, &b = in[1]->shape;
+  const bool like_a = b.rank() == 0 || a == b;
+  if (in[0]->count == 1 && in[1]->count == 1 && in[0]->data && in[1]->data && (like_a || a.rank() == 0) &&
+      is_arithmetic(op) && is_float(dtype))
+    return record_numbers(t, op, dtype, like_a ? a : b, in, source);
+  require_kernel(t, op, dtype, source);
   if (op == Op::div && dtype == DType::i64) require_no_zero(in[1], source);
   const DType result = is_comparison(op) ? DType::boolean : dtype;
-  const Shape &a = in[0]->shape, &b = in[1]->shape;
-  if (b.rank() == 0 || a == b) return record(op, result, a, in, 2, {}, source);
-  if (a.rank() == 0) return record(op, result, b, in, 2, {}, source);
-  const Shape shape = broadcast(a, b, what, source);
-  checked_numel(shape, result, what, source);
-  return record(op, result, shape, in, 2, {}, source);
+  if (like_a) return record_elementwise(t, op, result, a, in[0]->count, in, 2, source);
+  if (a.rank() == 0) return record_elementwise(t, op, result, b, in[1]->count, in, 2, source);
+  const Shape shape = broadcast(a, b, rule(op).name, source);
+  return record_elementwise(t, op, result, shape, checked_numel(shape, result, rule(op).name, source), in, 2, source);
+}
+
+// Operands of two dtypes, whole numbers, and what is no tensor.
+Tensor binary_converted(Thread& t, Op op, const In& x, const In& y, Source source) {
+  const DType dtype = meet(x, y, rule(op).name, source);
+  const Tensor a = converted(operand(x, rule(op).name), dtype), b = converted(operand(y, rule(op).name), dtype);
+  Node* const in[] = {a.node(), b.node()};
+  return record_binary(t, op, dtype, in, source);
+}
+
+// Powers that have ops of their own.
+Tensor simple_power(const In& x, double y) {
+  if (y == 1) return share(x.node());
+  if (y == 2) return unary(Op::square, x);
+  if (y == 0.5) return unary(Op::sqrt, x);
+  if (y == -1) return unary(Op::reciprocal, x);
+  return {};
+}
+
+}  // namespace
+
+Tensor binary(Op op, const In& x, const In& y) {
+  Thread& t = current();
+  const Source source = t.located ? t.at : x.source();
+  Node *a = x.node(), *b = y.node();
+  if (a && b && a->dtype == b->dtype) {
+    Node* const in[] = {a, b};
+    return record_binary(t, op, a->dtype, in, source);
+  }
+  if (a && y.is_number() && is_float(a->dtype)) {
+    if (op == Op::pow)
+      if (Tensor z = simple_power(x, y.number()); z.defined()) return z;
+    Node* const in[] = {a, number_node(t, a->dtype, y.number(), source)};
+    return record_binary(t, op, a->dtype, in, source);
+  }
+  if (b && x.is_number() && is_float(b->dtype)) {
+    Node* const in[] = {number_node(t, b->dtype, x.number(), source), b};
+    return record_binary(t, op, b->dtype, in, source);
+  }
+  return binary_converted(t, op, x, y, source);
 }
 
 Tensor select(const In& condition, const In& x, const In& y) {
@@ -262,14 +349,13 @@ Tensor select(const In& condition, const In& x, const In& y) {
   const Shape shape =
       broadcast(broadcast(a.node()->shape, b.node()->shape, "where", source), c.node()->shape, "where", source);
   checked_numel(shape, dtype, "where", source);
-  require_kernel(Op::where, dtype, source);
+  require_kernel(current(), Op::where, dtype, source);
   return record(Op::where, dtype, shape, {c.node(), a.node(), b.node()}, {}, source);
 }
 
 Tensor replay(Node* n, Node* const* in) {
   Args args;
   for (int i = 0; i < 4; ++i) args.a[i] = n->a[i];
-  if (n->extra && n->op == Op::permute) args.axes = &n->extra->axes;
   return record(n->op, n->dtype, n->shape, in, n->inputs, args, {n->file, n->line});
 }
 

@@ -13,8 +13,6 @@ inline constexpr Size small_count = 1024;
 
 struct Args {
   Size a[4] = {0, 0, 0, 0};
-  const Shape* axes = nullptr;
-  std::shared_ptr<const CustomOpDefinition> custom = nullptr;
 };
 
 // The line that an op is at: the outermost Located's, or the operand's own.

@@ -56,6 +56,10 @@ struct Buffer {
 };
 
 void reduce_rows(const Reduced& r, kernels::Fold fold, char* out, const char* x, Size item) {
+  if (r.length <= chunk && r.outer * r.length <= 65536) {
+    for (Size i = 0; i < r.outer; ++i) fold(out + i * item, x + i * r.length * item, r.length);
+    return;
+  }
   if (r.outer == 1 && r.length > chunk) {  // one long row: its chunks side by side
     const Size parts = partials_of(r.length), together = 64;
     Buffer partials(parts * item);

@@ -16,24 +16,21 @@ Tensor vjp_cast(const Step&, int);
 Tensor vjp_argmax(const Step&, int) { return {}; }  // whole numbers have no derivative
 Tensor vjp_argmin(const Step&, int) { return {}; }
 
-Rule& rule(Op op) {
-  static Rule rules[] = {
-      {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr},
+constinit Rule rules[] = {
+    {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr},
 #define UNARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr},
 #define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
 #include "autodiff/elementwise.def"
-      {"where", Kind::elementwise, Forward::linear, nullptr, vjp_where, nullptr},
-      {"logical_and", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
-      {"logical_or", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
-      {"logical_not", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
-      {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr},
+    {"where", Kind::elementwise, Forward::linear, nullptr, vjp_where, nullptr},
+    {"logical_and", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
+    {"logical_or", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
+    {"logical_not", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
+    {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr},
 #define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op},
 #define REDUCTION(op, jvp) {#op, Kind::reduction, Forward::jvp, nullptr, vjp_##op, nullptr},
 #define BARRIER(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, vjp_##op, compute_##op},
 #include "autodiff/structural.def"
-  };
-  return rules[static_cast<int>(op)];
-}
+};
 
 }  // namespace xgrad::engine

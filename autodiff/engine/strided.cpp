@@ -45,6 +45,20 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
     std::fill(out, out + n, *base);
     return;
   }
+  if (start == 0 && rank == 2 && n == l.extents[0] * l.extents[1]) {  // all of a matrix
+    const Size rows = l.extents[0], columns = l.extents[1], down = l.strides[0], across = l.strides[1];
+    if (down == 0 && across == 1) {  // one row, again and again: copies of twice the length each time
+      std::memcpy(out, base, static_cast<std::size_t>(columns) * sizeof(T));
+      for (Size have = columns; have < n; have *= 2)
+        std::memcpy(out + have, out, static_cast<std::size_t>(std::min(have, n - have)) * sizeof(T));
+      return;
+    }
+    if (columns <= 16) {
+      for (Size r = 0; r < rows; ++r, base += down)
+        for (Size c = 0; c < columns; ++c) *out++ = base[c * across];
+      return;
+    }
+  }
   Shape index;
   index.resize(rank);
   Size at = 0;

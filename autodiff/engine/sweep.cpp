@@ -70,8 +70,8 @@ Tensor scaled(const Slope& slope, const Tensor& g) {
 }
 
 Slope slope_of(Node* n, int i) {
-  const Tensor x = share(n->in[0]), z = share(n);
-  return rule(n->op).slope(x, n->inputs > 1 ? share(n->in[1]) : z, z, i);
+  const Borrowed x(n->in[0]), y(n->inputs > 1 ? n->in[1] : n), z(n);
+  return rule(n->op).slope(x, y, z, i);
 }
 
 [[noreturn]] void fail_released(const char* op, Source source) {
@@ -87,7 +87,6 @@ Tensor pull_one(Node* n, int i, const Tensor& g) {
 }
 
 Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y), storage_(next_storage()) {
-  std::vector<Entry>& all = storage_.entries;
   try {
     const auto follow = [&](Node* n) {
       if (!n->has(needs_grad) || n->op == Op::leaf) return false;
@@ -98,72 +97,81 @@ Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y)
       return true;
     };
     walk(t, &y, 1, follow, storage_.walked);
-    nodes_ = storage_.walked.size();
     if (sweeps().depth > 1)
       for (const Node* n : storage_.walked) outer_slots_.push_back(n->slot);
     for (Node* n : storage_.walked) {
-      n->slot = static_cast<std::int32_t>(all.size());
-      all.push_back({n, {}, true, false});
-    }
-    for (Node* n : storage_.walked)
+      n->slot = static_cast<std::int32_t>(nodes().size());
+      nodes().push_back({n, {}, true, false});
       for (int i = 0; i < n->inputs; ++i) {
         Node* x = n->input(i);
-        if (x->op == Op::leaf && x->has(needs_grad)) {
-          if (find(x)) continue;
-          if (x->owner.load(std::memory_order_relaxed) == &t) x->slot = static_cast<std::int32_t>(all.size());
-          all.push_back({x, {}, true});
+        if (x->op == Op::leaf) {
+          if (x->has(needs_grad)) add_leaf(x);
         } else if (x->has(released) && n->order < x->order) {
           fail_released(op, source);
         }
       }
-    if (nodes_ == 0 && y->has(needs_grad)) {
-      if (y->owner.load(std::memory_order_relaxed) == &t) y->slot = 0;
-      all.push_back({y, {}, true});
     }
+    if (y->op == Op::leaf && y->has(needs_grad)) add_leaf(y);
   } catch (...) {
-    all.clear();
+    nodes().clear();
+    leaves().clear();
     --sweeps().depth;
     throw;
   }
 }
 
 Record::~Record() {
-  for (std::size_t i = 0; i < outer_slots_.size(); ++i) storage_.entries[i].n->slot = outer_slots_[i];
-  storage_.entries.clear();
+  for (std::size_t i = 0; i < outer_slots_.size(); ++i) storage_.walked[i]->slot = outer_slots_[i];
+  nodes().clear();
+  leaves().clear();
   --sweeps().depth;
 }
 
+// Each leaf once. Another thread's is looked for: its scratch is not ours.
+void Record::add_leaf(Node* x) {
+  std::vector<Entry>& all = leaves();
+  if (x->owner.load(std::memory_order_relaxed) == &t_) {
+    const auto at = static_cast<std::size_t>(x->slot);
+    if (at < all.size() && all[at].n == x) return;
+    x->slot = static_cast<std::int32_t>(all.size());
+  } else {
+    for (const Entry& e : all)
+      if (e.n == x) return;
+  }
+  all.push_back({x, {}, true, true});
+}
+
 Record::Entry* Record::find(const Node* n) {
-  std::vector<Entry>& all = storage_.entries;
+  std::vector<Entry>& all = n->op == Op::leaf ? leaves() : nodes();
   if (n->owner.load(std::memory_order_relaxed) == &t_) {
     const auto at = static_cast<std::size_t>(n->slot);
     return at < all.size() && all[at].n == n ? &all[at] : nullptr;
   }
-  for (std::size_t i = nodes_; i < all.size(); ++i)  // another thread's leaf: its scratch is not ours
-    if (all[i].n == n) return &all[i];
+  for (Entry& e : all)
+    if (e.n == n) return &e;
   return nullptr;
 }
 
-void Record::add(Entry& e, Tensor g, Source source) {
+void Record::add(Entry& e, Tensor&& g, Source source) {
   if (!(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, source);
-  e.g = e.g.defined() ? e.g + g : std::move(g);
+  if (e.g.defined()) e.g = e.g + g;
+  else e.g = std::move(g);
 }
 
 void Record::pull(const Tensor& g, bool create_graph) {
   RuleScope scope(t_, create_graph);
-  std::vector<Entry>& all = storage_.entries;
   if (Entry* e = find(y_)) e->g = g;
-  for (std::size_t i = 0; i < nodes_; ++i) {
-    if (!all[i].useful || !all[i].g.defined()) continue;
-    Node* n = all[i].n;
+  for (Entry& e : nodes()) {
+    if (!e.useful || !e.g.defined()) continue;
+    Node* n = e.n;
     scope.at(n);
-    const Tensor own = all[i].keep ? all[i].g : std::move(all[i].g);
+    const Tensor own = e.keep ? e.g : std::move(e.g);
     for (int k = 0; k < n->inputs; ++k) {
       Node* x = n->input(k);
       if (!x->has(needs_grad)) continue;
-      Entry* to = find(x);
-      if (!to->useful) continue;
-      if (Tensor part = pull_one(n, k, own); part.defined()) add(*to, std::move(part), {n->file, n->line});
+      Entry& to = at(x);
+      if (!to.useful) continue;
+      if (Tensor part = pull_one(n, k, own); part.defined()) add(to, std::move(part), {n->file, n->line});
     }
   }
 }
@@ -187,16 +195,15 @@ Tensor transposed_vjp(Node* n, int i, const Tensor& tangent) {
 }  // namespace
 
 Tensor Record::push() {
-  std::vector<Entry>& all = storage_.entries;
   RuleScope scope(t_, !t_.no_grad);
-  for (std::size_t i = nodes_; i-- > 0;) {
-    Node* n = all[i].n;
-    if (all[i].g.defined() || !all[i].useful) continue;
+  for (std::size_t i = nodes().size(); i-- > 0;) {
+    Entry& entry = nodes()[i];
+    Node* n = entry.n;
+    if (entry.g.defined() || !entry.useful) continue;
     scope.at(n);
     const Forward forward = rule(n->op).forward;
     const auto tangent = [&](int k) -> Tensor {
-      const Entry* e = n->input(k)->has(needs_grad) ? find(n->input(k)) : nullptr;
-      return e ? e->g : Tensor();
+      return n->input(k)->has(needs_grad) ? at(n->input(k)).g : Tensor();
     };
     Tensor sum;
     const auto plus = [&](const Tensor& part) {
@@ -231,18 +238,16 @@ Tensor Record::push() {
         }
       }
     }
-    if (sum.defined()) all[i].g = expand_to(sum, n->shape, {n->file, n->line});
+    if (sum.defined()) entry.g = expand_to(sum, n->shape, {n->file, n->line});
   }
   const Entry* y = find(y_);
   return y ? y->g : Tensor();
 }
 
 void Record::release() {
-  std::vector<Entry>& all = storage_.entries;
   const std::uint64_t now = t_.order;
-  for (std::size_t i = nodes_; i-- > 0;) {  // the oldest first: what a node lets go of has been visited
-    Node* n = all[i].n;
-    all[i].g = Tensor();
+  for (std::size_t i = nodes().size(); i-- > 0;) {  // the oldest first: what a node lets go of has been visited
+    Node* n = nodes()[i].n;
     if (n->pending()) continue;
     unlink(t_, n);
     n->flags |= released;
@@ -250,8 +255,9 @@ void Record::release() {
     if (n == y_) n->flags &= static_cast<std::uint16_t>(~needs_grad);
     forget_inputs(n);
   }
-  all.clear();
-  nodes_ = 0;
+  outer_slots_.clear();
+  nodes().clear();
+  leaves().clear();
 }
 
 }  // namespace xgrad::engine

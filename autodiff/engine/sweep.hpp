@@ -20,24 +20,21 @@ class Record {
     bool keep = true;  // g is asked for; others are let go of as the sweep passes, so that they need not be stored
   };
 
-  // Nodes but leaves, the latest first; then the leaves that they have, and y if it is one.
-  std::vector<Entry>& entries() { return storage_.entries; }
-  std::size_t nodes() const { return nodes_; }
-  Entry* find(const Node* n);  // null where n does not lead to y
+  std::vector<Entry>& nodes() { return storage_.nodes; }    // the latest first; no leaves
+  std::vector<Entry>& leaves() { return storage_.leaves; }  // that they have, and y if it is one
+  Entry* find(const Node* n);                               // null where n does not lead to y
 
   // Marks what leads from the nodes for which wanted(n) holds; false where none does.
   template <class Wanted>
   bool prune(const Wanted& wanted) {
     bool any = false;
-    std::vector<Entry>& all = entries();
-    for (std::size_t i = all.size(); i-- > nodes_;) any |= all[i].keep = all[i].useful = wanted(all[i].n);
-    for (std::size_t i = nodes_; i-- > 0;) {
-      Node* n = all[i].n;
-      bool useful = wanted(n);
-      any |= all[i].keep = useful;
-      for (int k = 0; !useful && k < n->inputs; ++k)
-        if (n->input(k)->has(needs_grad)) useful = find(n->input(k))->useful;
-      all[i].useful = useful;
+    for (Entry& e : leaves()) any |= e.keep = e.useful = wanted(e.n);
+    for (std::size_t i = nodes().size(); i-- > 0;) {
+      Entry& e = nodes()[i];
+      e.keep = e.useful = wanted(e.n);
+      any |= e.keep;
+      for (int k = 0; !e.useful && k < e.n->inputs; ++k)
+        if (Node* x = e.n->input(k); x->has(needs_grad)) e.useful = at(x).useful;
     }
     return any;
   }
@@ -51,15 +48,23 @@ class Record {
 
   struct Storage {
     std::vector<Node*> walked;
-    std::vector<Entry> entries;
+    std::vector<Entry> nodes, leaves;
   };
 
  private:
-  void add(Entry& e, Tensor g, Source source);
+  Entry& at(Node* x) {  // of an input with needs_grad, of a node of the record
+    return x->op == Op::leaf ? leaf_at(x) : storage_.nodes[static_cast<std::size_t>(x->slot)];
+  }
+  Entry& leaf_at(Node* x) {
+    std::vector<Entry>& all = storage_.leaves;
+    if (x->owner.load(std::memory_order_relaxed) == &t_) return all[static_cast<std::size_t>(x->slot)];
+    return *std::find_if(all.begin(), all.end(), [&](const Entry& e) { return e.n == x; });
+  }
+  void add_leaf(Node* x);
+  void add(Entry& e, Tensor&& g, Source source);
   Thread& t_;
   Node* y_;
   Storage& storage_;
-  std::size_t nodes_ = 0;
   std::vector<std::int32_t> outer_slots_;  // of the sweep that this one runs inside of
 };
 

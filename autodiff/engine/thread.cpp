@@ -117,66 +117,44 @@ void collect_foreign(Thread& t) {
   for (NodeHead* n : list) release(n);
 }
 
-void link(Thread& t, Node* n) {
-  n->flags |= taped;
-  n->previous = t.newest;
-  n->next = nullptr;
-  if (t.newest) t.newest->next = n;
-  t.newest = n;
-  ++t.taped_nodes;
-}
-
-void unlink(Thread& t, Node* n) {
-  if (!n->has(taped)) return;
-  n->flags &= static_cast<std::uint16_t>(~taped);
-  (n->next ? n->next->previous : t.newest) = n->previous;
-  if (n->previous) n->previous->next = n->next;
-  --t.taped_nodes;
-}
-
 void release_weak(Variable* variable) noexcept;
 
 namespace {
 
+inline void destroy_one(Thread& own, Node* d) {
+  if (d->has(taped)) {
+    unlink(own, d);
+    if (d->waiting()) {
+      --own.pending_nodes;
+      own.pending_bytes -= d->count * item_size(d->dtype);
+    }
+  }
+  forget_inputs(d);
+  if (d->base) release(d->base);
+  else if (d->pool && d->data) give_buffer(d->data, d->pool);
+  if (d->variable) release_weak(d->variable);
+  if (d->extra) give_extra(d);
+  d->shape.~Shape();
+  if (d->has(strided)) d->strides().~Shape();
+  give_node(own, d);
+}
+
 // Frees a node that no handle is left of, and what that leaves without a handle: a worklist, not recursion.
 void destroy(Thread& own, Node* n) {
-  own.doomed.push_back(n);
-  if (own.releasing) return;
+  if (own.releasing) {
+    own.doomed.push_back(n);
+    return;
+  }
   own.releasing = true;
+  destroy_one(own, n);
   while (!own.doomed.empty()) {
     Node* d = own.doomed.back();
     own.doomed.pop_back();
-    if (d->has(taped)) {
-      unlink(own, d);
-      if (d->waiting()) {
-        --own.pending_nodes;
-        own.pending_bytes -= d->count * item_size(d->dtype);
-      }
-    }
-    const int inputs = d->inputs;
-    d->inputs = 0;
-    for (int i = 0; i < inputs; ++i)
-      if (Node* in = d->input(i)) release(in);
-    if (d->base) release(d->base);
-    else if (d->pool && d->data) give_buffer(d->data, d->pool);
-    if (d->variable) release_weak(d->variable);
-    give_extra(d);
-    d->shape.~Shape();
-    give_node(d);
+    destroy_one(own, d);
   }
   own.releasing = false;
 }
 
 }  // namespace
-
-void forget_inputs(Node* n) {
-  const int inputs = n->inputs;
-  n->inputs = 0;
-  for (int i = 0; i < inputs; ++i) {
-    Node* in = n->input(i);
-    if (i < inline_inputs) n->in[i] = nullptr;
-    release(in);
-  }
-}
 
 }  // namespace xgrad::engine

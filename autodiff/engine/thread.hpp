@@ -10,7 +10,32 @@
 
 namespace xgrad::engine {
 
+// A list of free blocks of one size.
+struct FreeList {
+  struct Link {
+    Link* next;
+  };
+  Link* top = nullptr;
+  std::size_t size = 0;
+  void push(void* p) {
+    Link* l = static_cast<Link*>(p);
+    l->next = top;
+    top = l;
+    ++size;
+  }
+  void* pop() {
+    Link* l = top;
+    top = l->next;
+    --size;
+    return l;
+  }
+};
+
+inline constexpr int buffer_classes = 200;
+inline constexpr std::size_t node_magazine = 256;  // nodes that move between lists at a time
+
 struct Thread {
+  FreeList nodes, spare_nodes;
   // the tape: live nodes that are pending or lead to a derivative, in order of recording
   Node* newest = nullptr;
   std::uint64_t order = 0;
@@ -40,7 +65,7 @@ struct Thread {
 
   const kernels::Table* kernels = nullptr;
 
-  struct Pools* pools = nullptr;
+  FreeList buffers[buffer_classes];
   std::int64_t bytes_in_use = 0;  // taken less given back, by this thread
 };
 
@@ -48,16 +73,67 @@ Thread& new_thread();  // adopts the state of a thread that has ended, or makes 
 inline Thread& current() { return this_thread ? *this_thread : new_thread(); }
 void collect_foreign(Thread& t);
 
-void link(Thread& t, Node* n);    // at the end of the tape
-void unlink(Thread& t, Node* n);
+// At the end of the tape; off it.
+inline void link(Thread& t, Node* n) {
+  n->flags |= taped;
+  n->previous = t.newest;
+  n->next = nullptr;
+  if (t.newest) t.newest->next = n;
+  t.newest = n;
+  ++t.taped_nodes;
+}
+inline void unlink(Thread& t, Node* n) {
+  if (!n->has(taped)) return;
+  n->flags &= static_cast<std::uint16_t>(~taped);
+  (n->next ? n->next->previous : t.newest) = n->previous;
+  if (n->previous) n->previous->next = n->next;
+  --t.taped_nodes;
+}
 
 // Lets go of the inputs of an evaluated node: it is a number from now on.
-void forget_inputs(Node* n);
+inline void forget_inputs(Node* n) {
+  const int inputs = n->inputs;
+  n->inputs = 0;
+  for (int i = 0; i < inputs; ++i) release(n->input(i));
+}
 
 // Memory: 64-byte aligned, from the thread's pool. `pool` receives the size class.
 char* take_buffer(std::size_t bytes, std::uint8_t& pool);
 void give_buffer(char* data, std::uint8_t pool) noexcept;
-void* take_node();
-void give_node(void* memory) noexcept;
+void refill_nodes(Thread& t);
+void spill_nodes(Thread& t) noexcept;
+inline void* take_node(Thread& t) {
+  if (!t.nodes.top) refill_nodes(t);
+  return t.nodes.pop();
+}
+inline void give_node(Thread& t, void* memory) noexcept {
+  t.nodes.push(memory);
+  if (t.nodes.size >= node_magazine) spill_nodes(t);
+}
+
+// A node with its shape set and no inputs; one count, the caller's.
+inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
+  Node* n = static_cast<Node*>(take_node(t));
+  n->refs = 1;
+  new (&n->shared) std::atomic<std::int32_t>(0);
+  new (&n->owner) std::atomic<Thread*>(&t);
+  n->data = count == 0 ? n->local : nullptr;  // of none: nothing to compute
+  n->op = op;
+  n->dtype = dtype;
+  n->pool = 0;
+  n->inputs = 0;
+  n->flags = 0;
+  n->count = count;
+  n->order = ++t.order;
+  n->base = nullptr;
+  n->mark = 0;
+  n->slot = 0;
+  n->variable = nullptr;
+  n->file = source.file;
+  n->line = source.line;
+  n->extra = nullptr;
+  new (&n->shape) Shape(shape);
+  return n;
+}
 
 }  // namespace xgrad::engine

@@ -39,10 +39,10 @@ CustomOp::CustomOp(CustomOpDefinition definition)
   if (!definition_->forward) fail({}, fmt::format("[CustomOp] {} has no forward function", definition_->name));
 }
 
-Tensor CustomOp::operator()(In x) const {
+Tensor CustomOp::operator()(const In& x) const {
   return (*this)({engine::operand(x, definition_->name.c_str())}, engine::source_of(x));
 }
-Tensor CustomOp::operator()(In x, In y) const {
+Tensor CustomOp::operator()(const In& x, const In& y) const {
   const DType dtype = engine::meet(x, y, definition_->name.c_str(), engine::source_of(x));
   return (*this)({engine::operand(x, definition_->name.c_str(), dtype), engine::operand(y, definition_->name.c_str(), dtype)},
                  engine::source_of(x));

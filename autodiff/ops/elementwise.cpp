@@ -4,31 +4,31 @@
 namespace xgrad {
 
 #define UNARY(op, ...) \
-  Tensor op(In x) { return engine::unary(engine::Op::op, x); }
+  Tensor op(const In& x) { return engine::unary(engine::Op::op, x); }
 #define BINARY(op, ...) \
-  Tensor op(In x, In y) { return engine::binary(engine::Op::op, x, y); }
+  Tensor op(const In& x, const In& y) { return engine::binary(engine::Op::op, x, y); }
 #include "autodiff/elementwise.def"
 
-Tensor operator+(In x, In y) { return engine::binary(engine::Op::add, x, y); }
-Tensor operator-(In x, In y) { return engine::binary(engine::Op::sub, x, y); }
-Tensor operator*(In x, In y) { return engine::binary(engine::Op::mul, x, y); }
-Tensor operator/(In x, In y) { return engine::binary(engine::Op::div, x, y); }
-Tensor operator-(In x) { return engine::unary(engine::Op::neg, x); }
-Tensor operator==(In x, In y) { return engine::binary(engine::Op::equal, x, y); }
-Tensor operator!=(In x, In y) { return engine::binary(engine::Op::not_equal, x, y); }
-Tensor operator<(In x, In y) { return engine::binary(engine::Op::less, x, y); }
-Tensor operator<=(In x, In y) { return engine::binary(engine::Op::less_equal, x, y); }
-Tensor operator>(In x, In y) { return engine::binary(engine::Op::greater, x, y); }
-Tensor operator>=(In x, In y) { return engine::binary(engine::Op::greater_equal, x, y); }
+Tensor operator+(const In& x, const In& y) { return engine::binary(engine::Op::add, x, y); }
+Tensor operator-(const In& x, const In& y) { return engine::binary(engine::Op::sub, x, y); }
+Tensor operator*(const In& x, const In& y) { return engine::binary(engine::Op::mul, x, y); }
+Tensor operator/(const In& x, const In& y) { return engine::binary(engine::Op::div, x, y); }
+Tensor operator-(const In& x) { return engine::unary(engine::Op::neg, x); }
+Tensor operator==(const In& x, const In& y) { return engine::binary(engine::Op::equal, x, y); }
+Tensor operator!=(const In& x, const In& y) { return engine::binary(engine::Op::not_equal, x, y); }
+Tensor operator<(const In& x, const In& y) { return engine::binary(engine::Op::less, x, y); }
+Tensor operator<=(const In& x, const In& y) { return engine::binary(engine::Op::less_equal, x, y); }
+Tensor operator>(const In& x, const In& y) { return engine::binary(engine::Op::greater, x, y); }
+Tensor operator>=(const In& x, const In& y) { return engine::binary(engine::Op::greater_equal, x, y); }
 
-Tensor where(In condition, In x, In y) { return engine::select(condition, x, y); }
+Tensor where(const In& condition, const In& x, const In& y) { return engine::select(condition, x, y); }
 
-Tensor clamp(In x, In low, In high) {
+Tensor clamp(const In& x, const In& low, const In& high) {
   const Located at(x);
   return minimum(maximum(x, low), high);
 }
 
-Tensor cast(In x, DType dtype) {
+Tensor cast(const In& x, DType dtype) {
   const Tensor t = engine::operand(x, "cast");
   if (t.node()->dtype == dtype) return t;
   return engine::record(engine::Op::cast, dtype, t.node()->shape, {t.node()}, {}, engine::source_of(x));
@@ -41,9 +41,9 @@ Tensor logical(engine::Op op, const In& x, const In* y) {
            : engine::unary(op, In(a, x.source().file, x.source().line));
 }
 }  // namespace
-Tensor logical_and(In x, In y) { return logical(engine::Op::logical_and, x, &y); }
-Tensor logical_or(In x, In y) { return logical(engine::Op::logical_or, x, &y); }
-Tensor logical_not(In x) { return logical(engine::Op::logical_not, x, nullptr); }
+Tensor logical_and(const In& x, const In& y) { return logical(engine::Op::logical_and, x, &y); }
+Tensor logical_or(const In& x, const In& y) { return logical(engine::Op::logical_or, x, &y); }
+Tensor logical_not(const In& x) { return logical(engine::Op::logical_not, x, nullptr); }
 
 namespace engine {
 

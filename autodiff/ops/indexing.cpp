@@ -186,7 +186,7 @@ Tensor stack(const Tensors& parts, Size axis, Source source) {
   return concat(raised, axis, source);
 }
 
-Tensor index_select(In x, Size axis, In index) {
+Tensor index_select(const In& x, Size axis, const In& index) {
   const Tensor t = operand(x, "index_select"), i = operand(index, "index_select");
   const Source source = source_of(x);
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_select", source);
@@ -206,7 +206,7 @@ void require_adding(const Tensor& t, Size extent, const char* op, Source source)
 }
 }  // namespace
 
-Tensor index_add(In x, Size axis, In index, Size extent) {
+Tensor index_add(const In& x, Size axis, const In& index, Size extent) {
   const Tensor t = operand(x, "index_add"), i = operand(index, "index_add");
   const Source source = source_of(x);
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_add", source);
@@ -220,7 +220,7 @@ Tensor index_add(In x, Size axis, In index, Size extent) {
   return engine::record(engine::Op::index_add, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
 }
 
-Tensor gather(In x, Size axis, In index) {
+Tensor gather(const In& x, Size axis, const In& index) {
   const Tensor t = operand(x, "gather"), i = operand(index, "gather");
   const Source source = source_of(x);
   const Shape &from = t.node()->shape, &shape = i.node()->shape;
@@ -233,7 +233,7 @@ Tensor gather(In x, Size axis, In index) {
   return engine::record(engine::Op::gather, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
 }
 
-Tensor scatter_add(In x, Size axis, In index, Size extent) {
+Tensor scatter_add(const In& x, Size axis, const In& index, Size extent) {
   const Tensor t = operand(x, "scatter_add"), i = operand(index, "scatter_add");
   const Source source = source_of(x);
   Shape shape = t.node()->shape;
@@ -247,7 +247,7 @@ Tensor scatter_add(In x, Size axis, In index, Size extent) {
   return engine::record(engine::Op::scatter_add, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
 }
 
-Tensor one_hot(In index, Size classes, DType dtype) {
+Tensor one_hot(const In& index, Size classes, DType dtype) {
   const Tensor i = operand(index, "one_hot");
   const Located at(index);
   if (classes < 1) fail(source_of(index), fmt::format("[one_hot] expected 1 class or more, got {}", classes));

@@ -98,9 +98,9 @@ Tensor full(const Shape& shape, const Literal& number, DType dtype, Source sourc
   }
   return uniform_tensor(shape, dtype, number.number(), "full", source);
 }
-Tensor zeros_like(In x) { return full_like(x, 0); }
-Tensor ones_like(In x) { return full_like(x, 1); }
-Tensor full_like(In x, double number) {
+Tensor zeros_like(const In& x) { return full_like(x, 0); }
+Tensor ones_like(const In& x) { return full_like(x, 1); }
+Tensor full_like(const In& x, double number) {
   const Tensor t = engine::operand(x, "full_like");
   return uniform_tensor(t.node()->shape, t.node()->dtype, number, "full_like", source_of(x));
 }

@@ -70,10 +70,16 @@ namespace xgrad {
 using engine::operand;
 using engine::source_of;
 
-Tensor matmul(In x, In y) {
+Tensor matmul(const In& x, const In& y) {
   const Source source = source_of(x);
-  const Located at(x);
   Tensor a = operand(x, "matmul"), b = operand(y, "matmul");
+  if (const Shape &s = a.node()->shape, &t = b.node()->shape;
+      s.rank() == 2 && t.rank() == 2 && s[1] == t[0] && a.node()->dtype == b.node()->dtype && is_float(a.node()->dtype)) {
+    const Shape shape{s[0], t[1]};
+    engine::checked_numel(shape, a.node()->dtype, "matmul", source);
+    return engine::record(engine::Op::matmul, a.node()->dtype, shape, {a.node(), b.node()}, {}, source);
+  }
+  const Located at(x);
   const DType dtype = engine::meet(a, b, "matmul", source);
   if (!is_float(dtype)) fail(source, fmt::format("[matmul] expected floats, got {}; cast first", name(dtype)));
   a = engine::converted(a, dtype), b = engine::converted(b, dtype);
@@ -109,7 +115,7 @@ Tensor matmul(In x, In y) {
   return reshape(z, squeezed);
 }
 
-Tensor dot(In x, In y) {
+Tensor dot(const In& x, const In& y) {
   const Tensor a = operand(x, "dot"), b = operand(y, "dot");
   if (a.node()->shape.rank() != 1 || !(a.node()->shape == b.node()->shape))
     fail(source_of(x), fmt::format("[dot] expected two vectors of one length, got {} and {}", a.node()->shape, b.node()->shape));
@@ -117,7 +123,7 @@ Tensor dot(In x, In y) {
   return sum(a * b);
 }
 
-Tensor outer(In x, In y) {
+Tensor outer(const In& x, const In& y) {
   const Tensor a = operand(x, "outer"), b = operand(y, "outer");
   if (a.node()->shape.rank() != 1 || b.node()->shape.rank() != 1)
     fail(source_of(x), fmt::format("[outer] expected two vectors, got {} and {}", a.node()->shape, b.node()->shape));

@@ -121,29 +121,29 @@ void require_some(Size n, const char* op, Source source) {
 
 }  // namespace
 
-Tensor sum(In x) {
+Tensor sum(const In& x) {
   const Tensor t = summable(x, "sum");
   return engine::sum_over(t, 0, t.node()->shape.rank(), false, source_of(x));
 }
-Tensor sum(In x, Size axis, bool keepdim) {
+Tensor sum(const In& x, Size axis, bool keepdim) {
   const Tensor t = summable(x, "sum");
   const int a = checked_axis(axis, t.node()->shape.rank(), "sum", source_of(x));
   return engine::sum_over(t, a, a + 1, keepdim, source_of(x));
 }
-Tensor sum(In x, std::initializer_list<Size> axes, bool keepdim) {
+Tensor sum(const In& x, std::initializer_list<Size> axes, bool keepdim) {
   const Tensor t = summable(x, "sum");
   return sum_chosen(t, chosen(axes, t.node()->shape.rank(), "sum", source_of(x)), keepdim, source_of(x));
 }
 
 // sum / n
-Tensor mean(In x) {
+Tensor mean(const In& x) {
   const Tensor t = operand(x, "mean");
   const Located at(x);
   require_float(t, "mean", source_of(x));
   require_some(t.node()->count, "mean", source_of(x));
   return sum(t) * (1.0 / static_cast<double>(t.node()->count));
 }
-Tensor mean(In x, std::initializer_list<Size> axes, bool keepdim) {
+Tensor mean(const In& x, std::initializer_list<Size> axes, bool keepdim) {
   const Tensor t = operand(x, "mean");
   const Located at(x);
   require_float(t, "mean", source_of(x));
@@ -152,10 +152,10 @@ Tensor mean(In x, std::initializer_list<Size> axes, bool keepdim) {
   require_some(n, "mean", source_of(x));
   return sum_chosen(t, in, keepdim, source_of(x)) * (1.0 / static_cast<double>(n));
 }
-Tensor mean(In x, Size axis, bool keepdim) { return mean(x, {axis}, keepdim); }
+Tensor mean(const In& x, Size axis, bool keepdim) { return mean(x, {axis}, keepdim); }
 
 // sum (x - mean)^2 / (n - correction)
-Tensor var(In x, Size axis, Size correction, bool keepdim) {
+Tensor var(const In& x, Size axis, Size correction, bool keepdim) {
   const Tensor t = operand(x, "var");
   const Located at(x);
   const int a = checked_axis(axis, t.node()->shape.rank(), "var", source_of(x));
@@ -185,24 +185,24 @@ Tensor extreme_axis(engine::Op op, const In& x, Size axis, bool keepdim, const c
 
 }  // namespace
 
-Tensor amax(In x) { return extreme(engine::Op::greatest, x, 0, operand(x, "amax").node()->shape.rank(), false, "amax"); }
-Tensor amin(In x) { return extreme(engine::Op::least, x, 0, operand(x, "amin").node()->shape.rank(), false, "amin"); }
-Tensor amax(In x, Size axis, bool keepdim) { return extreme_axis(engine::Op::greatest, x, axis, keepdim, "amax"); }
-Tensor amin(In x, Size axis, bool keepdim) { return extreme_axis(engine::Op::least, x, axis, keepdim, "amin"); }
+Tensor amax(const In& x) { return extreme(engine::Op::greatest, x, 0, operand(x, "amax").node()->shape.rank(), false, "amax"); }
+Tensor amin(const In& x) { return extreme(engine::Op::least, x, 0, operand(x, "amin").node()->shape.rank(), false, "amin"); }
+Tensor amax(const In& x, Size axis, bool keepdim) { return extreme_axis(engine::Op::greatest, x, axis, keepdim, "amax"); }
+Tensor amin(const In& x, Size axis, bool keepdim) { return extreme_axis(engine::Op::least, x, axis, keepdim, "amin"); }
 
-Tensor all(In x) {
+Tensor all(const In& x) {
   const Tensor t = cast(x, boolean);
   const Located at(x);
   return sum(t) == t.node()->count;
 }
-Tensor any(In x) {
+Tensor any(const In& x) {
   const Tensor t = cast(x, boolean);
   const Located at(x);
   return sum(t) > 0;
 }
 
 // m + log sum exp(x - m), with m = max x as a constant
-Tensor logsumexp(In x, Size axis, bool keepdim) {
+Tensor logsumexp(const In& x, Size axis, bool keepdim) {
   const Tensor t = operand(x, "logsumexp");
   const Located at(x);
   require_float(t, "logsumexp", source_of(x));
@@ -216,7 +216,7 @@ Tensor logsumexp(In x, Size axis, bool keepdim) {
 }
 
 // sqrt(sum x^2)
-Tensor norm(In x) {
+Tensor norm(const In& x) {
   const Located at(x);
   return sqrt(sum(square(x)));
 }
@@ -298,10 +298,10 @@ Tensor extreme_place(engine::Op op, const In& x, Size axis, bool keepdim, const 
 }
 }  // namespace
 
-Tensor argmax(In x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmax, x, axis, keepdim, "argmax"); }
-Tensor argmin(In x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmin, x, axis, keepdim, "argmin"); }
+Tensor argmax(const In& x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmax, x, axis, keepdim, "argmax"); }
+Tensor argmin(const In& x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmin, x, axis, keepdim, "argmin"); }
 
-Tensor cumsum(In x, Size axis) {
+Tensor cumsum(const In& x, Size axis) {
   const Tensor t = summable(x, "cumsum");
   const int a = checked_axis(axis, t.node()->shape.rank(), "cumsum", source_of(x));
   return engine::record(engine::Op::cumsum, t.node()->dtype, t.node()->shape, {t.node()}, {{a, 0, 0, 0}}, source_of(x));

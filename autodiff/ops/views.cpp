@@ -23,17 +23,22 @@ Tensor reshape_to(const Tensor& x, const Shape& shape, Source source) {
   return record(Op::reshape, x.node()->dtype, shape, {x.node()}, {}, source);
 }
 
-// axis i of y is axis p[i] of x:   axis p[i] of gx is axis i of g
+// axis i of y is axis p[i] of x; p is kept in the bytes of a:   axis p[i] of gx is axis i of g
+namespace {
+constexpr int most_axes = sizeof(Args::a);
+signed char* axes_in(Size* a) { return reinterpret_cast<signed char*>(a); }
+}  // namespace
 void compute_permute(Node* n) {
-  const Shape from = strides_of(n->in[0]), axes = n->extra->axes;
+  const Shape from = strides_of(n->in[0]);
+  const signed char* p = axes_in(n->a);
   Shape strides = from;
-  for (int i = 0; i < axes.rank(); ++i) strides[i] = from[axes[i]];
+  for (int i = 0; i < strides.rank(); ++i) strides[i] = from[p[i]];
   bind(n, n->in[0], &strides, 0);
 }
 Tensor vjp_permute(const Step& s, int) {
-  const Shape& p = s.n->extra->axes;
-  Shape inverse = p;
-  for (int i = 0; i < p.rank(); ++i) inverse[p[i]] = i;
+  const signed char* p = axes_in(s.n->a);
+  Shape inverse = s.n->shape;
+  for (int i = 0; i < inverse.rank(); ++i) inverse[p[i]] = i;
   return permute(s.g, inverse);
 }
 
@@ -110,7 +115,7 @@ namespace xgrad {
 using engine::operand;
 using engine::source_of;
 
-Tensor reshape(In x, const Shape& shape) {
+Tensor reshape(const In& x, const Shape& shape) {
   const Tensor t = operand(x, "reshape");
   const Source source = source_of(x);
   Shape to = shape;
@@ -134,7 +139,7 @@ Tensor reshape(In x, const Shape& shape) {
   return engine::reshape_to(t, to, source);
 }
 
-Tensor flatten(In x, Size from) {
+Tensor flatten(const In& x, Size from) {
   const Tensor t = operand(x, "flatten");
   const Shape& s = t.node()->shape;
   const Located at(x);
@@ -147,7 +152,7 @@ Tensor flatten(In x, Size from) {
   return reshape(t, to);
 }
 
-Tensor permute(In x, const Shape& axes) {
+Tensor permute(const In& x, const Shape& axes) {
   const Tensor t = operand(x, "permute");
   const int rank = t.node()->shape.rank();
   Shape order = axes, shape = axes, seen = axes;
@@ -162,12 +167,14 @@ Tensor permute(In x, const Shape& axes) {
   if (!right)
     fail(source_of(x), fmt::format("[permute] expected each of {} axes once, got {}", rank, axes));
   if (same) return t;
+  if (rank > engine::most_axes)
+    fail(source_of(x), fmt::format("[permute] expected at most {} axes, got {}", engine::most_axes, rank));
   engine::Args args;
-  args.axes = &order;
+  for (int i = 0; i < rank; ++i) engine::axes_in(args.a)[i] = static_cast<signed char>(order[i]);
   return engine::record(engine::Op::permute, t.node()->dtype, shape, {t.node()}, args, source_of(x));
 }
 
-Tensor transpose(In x, Size axis, Size other) {
+Tensor transpose(const In& x, Size axis, Size other) {
   const Tensor t = operand(x, "transpose");
   const int rank = t.node()->shape.rank();
   const int a = engine::checked_axis(axis, rank, "transpose", source_of(x));
@@ -177,13 +184,18 @@ Tensor transpose(In x, Size axis, Size other) {
   for (int i = 0; i < rank; ++i) axes.push_back(i == a ? b : i == b ? a : i);
   return permute(t, axes);
 }
-Tensor transpose(In x) {
+Tensor transpose(const In& x) {
   const Tensor t = operand(x, "transpose");
+  if (const Shape& s = t.node()->shape; s.rank() == 2) {
+    engine::Args swap;
+    engine::axes_in(swap.a)[0] = 1;
+    return engine::record(engine::Op::permute, t.node()->dtype, {s[1], s[0]}, {t.node()}, swap, source_of(x));
+  }
   const Located at(x);
   return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);
 }
 
-Tensor squeeze(In x, Size axis) {
+Tensor squeeze(const In& x, Size axis) {
   const Tensor t = operand(x, "squeeze");
   const Source source = source_of(x);
   Shape to = t.node()->shape;
@@ -192,14 +204,14 @@ Tensor squeeze(In x, Size axis) {
   to.erase(a);
   return engine::reshape_to(t, to, source);
 }
-Tensor unsqueeze(In x, Size axis) {
+Tensor unsqueeze(const In& x, Size axis) {
   const Tensor t = operand(x, "unsqueeze");
   Shape to = t.node()->shape;
   to.insert(engine::checked_axis(axis, to.rank() + 1, "unsqueeze", source_of(x)), 1);
   return engine::reshape_to(t, to, source_of(x));
 }
 
-Tensor expand(In x, const Shape& shape) {
+Tensor expand(const In& x, const Shape& shape) {
   const Tensor t = operand(x, "expand");
   const Source source = source_of(x);
   engine::checked_numel(shape, t.node()->dtype, "expand", source);
@@ -208,7 +220,7 @@ Tensor expand(In x, const Shape& shape) {
   return engine::expand_to(t, shape, source);
 }
 
-Tensor flip(In x, Size axis) {
+Tensor flip(const In& x, Size axis) {
   const Tensor t = operand(x, "flip");
   const Shape& s = t.node()->shape;
   const int a = engine::checked_axis(axis, s.rank(), "flip", source_of(x));
@@ -231,12 +243,12 @@ Tensor slice_checked(const In& x, Size axis, Size begin, Size end, bool to_end, 
   return engine::slice_at(t, a, from, step, (to - from) / step + ((to - from) % step != 0), source);
 }
 }  // namespace
-Tensor slice(In x, Size axis, Size begin) { return slice_checked(x, axis, begin, 0, true, 1); }
-Tensor slice(In x, Size axis, Size begin, Size end, Size step) {
+Tensor slice(const In& x, Size axis, Size begin) { return slice_checked(x, axis, begin, 0, true, 1); }
+Tensor slice(const In& x, Size axis, Size begin, Size end, Size step) {
   return slice_checked(x, axis, begin, end, false, step);
 }
 
-Tensor pad(In x, Size axis, Size before, Size after) {
+Tensor pad(const In& x, Size axis, Size before, Size after) {
   const Tensor t = operand(x, "pad");
   const Source source = source_of(x);
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "pad", source);

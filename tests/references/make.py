@@ -161,14 +161,14 @@ def optimizers():
     for mu, tau, decay, nesterov, maximize in itertools.product((0, 0.9), (0, 0.3), (0, 0.1), (0, 1), (0, 1)):
         if nesterov and (mu == 0 or tau != 0):
             continue
-        rows[f"SGD.{mu}.{tau}.{decay}.{nesterov}.{maximize}"] = lambda p, o=(mu, tau, decay, nesterov, maximize): \
+        rows[f"SGD {mu} {tau} {decay} {nesterov} {maximize}"] = lambda p, o=(mu, tau, decay, nesterov, maximize): \
             torch.optim.SGD(p, lr=0.05, momentum=o[0], dampening=o[1], weight_decay=o[2], nesterov=bool(o[3]),
                             maximize=bool(o[4]))
     for name, make in (("Adam", torch.optim.Adam), ("AdamW", torch.optim.AdamW)):
         for decay, amsgrad, maximize in itertools.product((0, 0.1), (0, 1), (0, 1)):
-            rows[f"{name}.{decay}.{amsgrad}.{maximize}"] = lambda p, m=make, o=(decay, amsgrad, maximize): \
+            rows[f"{name} {decay} {amsgrad} {maximize}"] = lambda p, m=make, o=(decay, amsgrad, maximize): \
                 m(p, lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=o[0], amsgrad=bool(o[1]), maximize=bool(o[2]))
-        rows[name + ".defaults"] = lambda p, m=make: m(p)
+        rows[name + " defaults"] = lambda p, m=make: m(p)
     for kind, dtype in DTYPES.items():
         start = {n: draw(20 + i, *s).to(dtype) for i, (n, s) in enumerate(SHAPES.items())}
         noise = {n: draw(30 + i, STEPS, *s).to(dtype) for i, (n, s) in enumerate(SHAPES.items())}
@@ -184,7 +184,7 @@ def optimizers():
                     p[n].grad = None if skip else (0.3 * p[n].detach() + noise[n][t - 1])
                 optimizer.step()
                 if t in SEEN:
-                    out[f"{kind}.{row}.{t}"] = torch.cat([v.detach().reshape(-1) for v in p.values()]).clone()
+                    out[f"{kind} {row} {t}"] = torch.cat([v.detach().reshape(-1) for v in p.values()]).clone()
     write("optimizers", out)
 
 

@@ -37,7 +37,7 @@ class File {
 
 inline double tolerance(xgrad::DType dtype) { return dtype == xgrad::f64 ? 1e-12 : 1e-6; }
 
-// Empty where `got` is within the tolerance of `wanted`, relative to the number itself and a tenth of the greatest.
+// Empty where `got` is within the tolerance of `wanted`, relative to the number itself or to half of the greatest.
 inline std::string difference(const xgrad::Tensor& got, const xgrad::Tensor& wanted, double times = 1) {
   using namespace xgrad;
   if (!got.defined()) return "empty";
@@ -48,7 +48,7 @@ inline std::string difference(const xgrad::Tensor& got, const xgrad::Tensor& wan
   for (const double v : b) greatest = std::max(greatest, std::abs(v));
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    const double allowed = times * tolerance(got.dtype()) * std::max(std::abs(b[i]), 0.1 * greatest);
+    const double allowed = times * tolerance(got.dtype()) * std::max(std::abs(b[i]), 0.5 * greatest);
     if (!(std::abs(a[i] - b[i]) <= allowed))
       return fmt::format("element {}: {} instead of {}, off by {} where {} is allowed", i, a[i], b[i],
                          std::abs(a[i] - b[i]), allowed);

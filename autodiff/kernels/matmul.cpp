@@ -1,0 +1,161 @@
+#include "autodiff/kernels/matmul.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "autodiff/kernels/kernels.hpp"
+#include "autodiff/kernels/threads.hpp"
+
+namespace xgrad::kernels {
+
+namespace {
+
+using Sgemm = void (*)(int order, int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda,
+                       const float* b, int ldb, float beta, float* c, int ldc);
+using Dgemm = void (*)(int order, int ta, int tb, int m, int n, int k, double alpha, const double* a, int lda,
+                       const double* b, int ldb, double beta, double* c, int ldc);
+using DnnlSgemm = int (*)(char ta, char tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
+                          std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
+
+// The libraries are opened, not linked: OpenBLAS reads its core type as it is loaded, and takes newer Xeons for old ones.
+struct Libraries {
+  Sgemm sgemm = nullptr;
+  Dgemm dgemm = nullptr;
+  DnnlSgemm dnnl = nullptr;
+  std::string found;
+
+  Libraries() {
+    open_openblas();
+    open_dnnl();
+    if (found.empty()) found = "own loops: neither OpenBLAS nor oneDNN was found";
+  }
+
+ private:
+  template <class F>
+  static F symbol(void* library, const char* name) {
+    return reinterpret_cast<F>(dlsym(library, name));
+  }
+
+  void open_openblas() {
+    constexpr const char* variable = "OPENBLAS_CORETYPE";
+    void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+    if (!library) {
+      const bool set = std::getenv(variable) != nullptr;
+      const char* core = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? "SkylakeX"
+                         : __builtin_cpu_supports("avx2")                                         ? "Haswell"
+                                                                                                  : nullptr;
+      if (!set && core) setenv(variable, core, 1);
+      library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+      if (!set && core) unsetenv(variable);
+    }
+    if (!library) return;
+    sgemm = symbol<Sgemm>(library, "cblas_sgemm");
+    dgemm = symbol<Dgemm>(library, "cblas_dgemm");
+    // Its own threads would change bits; the pool splits products instead.
+    if (auto set_threads = symbol<void (*)(int)>(library, "openblas_set_num_threads")) set_threads(1);
+    const auto config = symbol<const char* (*)()>(library, "openblas_get_config");
+    const auto core = symbol<const char* (*)()>(library, "openblas_get_corename");
+    std::string version = config ? config() : "OpenBLAS";
+    version = version.substr(0, version.find(' ', version.find(' ') + 1));
+    found = fmt::format("{} {}", version, core ? core() : "");
+  }
+
+  void open_dnnl() {
+    void* library = nullptr;
+    for (const char* name : {"libdnnl.so.2", "libdnnl.so.3"})
+      if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) return;
+    dnnl = symbol<DnnlSgemm>(library, "dnnl_sgemm");
+    if (dnnl) found += found.empty() ? "oneDNN" : ", oneDNN";
+  }
+};
+
+const Libraries& libraries() {
+  static const Libraries* l = new Libraries;
+  return *l;
+}
+
+template <class T>
+void plain(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
+  for (Size i = 0; i < m; ++i) {
+    T* row = c + i * ldc;
+    for (Size j = 0; j < n; ++j) row[j] = 0;
+    for (Size l = 0; l < k; ++l) {
+      const T x = ta ? a[l * lda + i] : a[i * lda + l];
+      for (Size j = 0; j < n; ++j) row[j] += x * (tb ? b[j * ldb + l] : b[l * ldb + j]);
+    }
+  }
+}
+
+constexpr Size tiny = 256;               // products: a library's call costs more than the work
+constexpr Size worth_dnnl = 1 << 20;     // from here on oneDNN's sgemm is the faster
+constexpr Size worth_sharing = 1 << 23;  // from here on the pool takes part
+
+void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb, float* c,
+         Size ldc, bool large) {
+  const Libraries& l = libraries();
+  if (large && l.dnnl) {
+    const int threads = omp_get_max_threads();
+    if (threads != 1) omp_set_num_threads(1);  // of this thread's calls
+    l.dnnl(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
+    if (threads != 1) omp_set_num_threads(threads);
+    return;
+  }
+  constexpr int row_major = 101, no = 111, yes = 112;
+  if (m * n * k <= tiny || !l.sgemm) return plain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  l.sgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
+          static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
+}
+
+void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double* c,
+         Size ldc, bool) {
+  const Libraries& l = libraries();
+  constexpr int row_major = 101, no = 111, yes = 112;
+  if (m * n * k <= tiny || !l.dgemm) return plain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  l.dgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
+          static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
+}
+
+template <class T>
+void product(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
+    return plain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  const Size work = m * n * k;
+  const bool large = work >= worth_dnnl;
+  const bool rows = m >= n;
+  const Size length = rows ? m : n;
+  if (work < worth_sharing || length < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, large);
+  // Few large tiles, at multiples of 64, whatever the number of threads: the same bits.
+  constexpr Size grain = 64, most_tiles = 8;
+  const Size grains = (length + grain - 1) / grain, tiles = std::min(most_tiles, grains / 2 + grains % 2);
+  const Size each = (grains + tiles - 1) / tiles * grain;
+  parallel((length + each - 1) / each, [&](Size job) {
+    const Size from = job * each, extent = std::min(each, length - from);
+    if (rows) one(ta, tb, extent, n, k, a + (ta ? from : from * lda), lda, b, ldb, c + from * ldc, ldc, large);
+    else one(ta, tb, m, extent, k, a, lda, b + (tb ? from * ldb : from), ldb, c + from, ldc, large);
+  });
+}
+
+}  // namespace
+
+void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
+            const void* b, Size ldb, void* c, Size ldc) {
+  if (dtype == DType::f32)
+    product(transpose_a, transpose_b, m, n, k, static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb,
+            static_cast<float*>(c), ldc);
+  else
+    product(transpose_a, transpose_b, m, n, k, static_cast<const double*>(a), lda, static_cast<const double*>(b), ldb,
+            static_cast<double*>(c), ldc);
+}
+
+const char* matmul_libraries() { return libraries().found.c_str(); }
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,17 @@
+// Kernels on the rows of a contiguous matrix [rows, columns], f32 or f64. Not threaded: the caller shares out rows.
+#pragma once
+
+#include "autodiff/dtype.hpp"
+
+namespace xgrad::kernels {
+
+// y = x - max x - log sum exp(x - max x), of each row. `out` may be x. A row's bits depend on that row alone.
+void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns);
+
+// y = exp(x - max x) / sum exp(x - max x), of each row. `out` may be x. A row's bits depend on that row alone.
+void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns);
+
+// sums[c] += x[r, c] for r = 0 ... rows - 1, in this order.
+void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns);
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,211 @@
+// Vectors of the instruction set that this file is compiled for, and what xsimd 8.1 lacks: fused multiply-add for
+// AVX-512, parts of vectors, and conversions between float and double.
+//
+// xsimd itself is renamed for each instruction set, and everything else here has internal linkage: a function compiled
+// for AVX-512 must not be the one that the linker picks for all.
+#pragma once
+
+#define XGRAD_JOIN_(a, b) a##b
+#define XGRAD_JOIN(a, b) XGRAD_JOIN_(a, b)
+#define xsimd XGRAD_JOIN(xsimd_, XGRAD_ARCH)
+#include <xsimd/xsimd.hpp>
+
+#include "autodiff/kernels/simd.hpp"
+
+#define XGRAD_INLINE [[gnu::always_inline]] inline
+
+namespace xgrad::kernels {
+namespace {
+
+#if defined(__AVX512F__)
+using Arch = xsimd::avx512bw;
+#elif defined(__AVX2__)
+using Arch = xsimd::fma3<xsimd::avx2>;
+#elif defined(__SSE2__)
+using Arch = xsimd::sse2;
+#else
+using Arch = xsimd::default_arch;
+#endif
+
+template <class T>
+using Batch = xsimd::batch<T, Arch>;
+template <class T>
+using Mask = xsimd::batch_bool<T, Arch>;
+template <class T>
+inline constexpr Size width = static_cast<Size>(Batch<T>::size);
+template <class T>
+using Int = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+// x y + z: rounded once where the machine can, the same way for all lanes always
+template <class T>
+XGRAD_INLINE Batch<T> madd(const Batch<T>& x, const Batch<T>& y, const Batch<T>& z) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_fmadd_ps(x, y, z);
+  else return _mm512_fmadd_pd(x, y, z);
+#elif defined(__FMA__)
+  if constexpr (sizeof(T) == 4) return _mm256_fmadd_ps(x, y, z);
+  else return _mm256_fmadd_pd(x, y, z);
+#else
+  return x * y + z;
+#endif
+}
+#if defined(__FMA__)
+inline constexpr bool fused_madd = true;
+#else
+inline constexpr bool fused_madd = false;
+#endif
+
+// z - x y
+template <class T>
+XGRAD_INLINE Batch<T> nmadd(const Batch<T>& x, const Batch<T>& y, const Batch<T>& z) {
+  return madd(-x, y, z);
+}
+
+template <class T>
+XGRAD_INLINE Batch<Int<T>> as_int(const Batch<T>& x) {
+  return xsimd::bitwise_cast<Batch<Int<T>>>(x);
+}
+template <class T, class I>
+XGRAD_INLINE Batch<T> as_float(const Batch<I>& x) {
+  return xsimd::bitwise_cast<Batch<T>>(x);
+}
+
+// c0 + c1 x + c2 x^2 + ...
+template <class T, class... C>
+XGRAD_INLINE Batch<T> polynomial(const Batch<T>& x, double c0, C... c) {
+  if constexpr (sizeof...(C) == 0) return Batch<T>(static_cast<T>(c0));
+  else return madd(polynomial(x, c...), x, Batch<T>(static_cast<T>(c0)));
+}
+
+// The nearest integer of |x| < 2^22 (2^51), to even.
+template <class T>
+XGRAD_INLINE Batch<T> nearest(const Batch<T>& x) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  else return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__AVX__)
+  if constexpr (sizeof(T) == 4) return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  else return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0) : T(6755399441055744.0));  // 1.5 2^23, 1.5 2^52
+  return (x + magic) - magic;
+#endif
+}
+
+template <class T>
+inline constexpr T infinity = __builtin_inf();
+template <class T>
+inline constexpr T not_a_number = __builtin_nan("");
+template <class T>
+inline constexpr T smallest_normal = sizeof(T) == 4 ? T(1.17549435082228750797e-38) : T(2.2250738585072014e-308);
+
+// The first k < width elements, 0 in the other lanes; nothing past them is touched.
+template <class T>
+XGRAD_INLINE Batch<T> load_part(const T* x, Size k) {
+  if (k == 1) {  // a narrow load of a narrow store is forwarded, a wide one would wait
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) return _mm512_castps128_ps512(_mm_load_ss(x));
+    else return _mm512_castpd128_pd512(_mm_load_sd(x));
+#else
+    return Batch<T>(*x);
+#endif
+  }
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << k) - 1), x);
+  else return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << k) - 1), x);
+#else
+  alignas(64) T part[width<T>] = {};
+  for (Size i = 0; i < width<T> - 1; ++i)
+    if (i < k) part[i] = x[i];
+  return Batch<T>::load_aligned(part);
+#endif
+}
+
+template <class T>
+XGRAD_INLINE void store_part(T* out, const Batch<T>& x, Size k) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    if (k == 1) return _mm_store_ss(out, _mm512_castps512_ps128(x));
+    _mm512_mask_storeu_ps(out, static_cast<__mmask16>((1u << k) - 1), x);
+  } else {
+    if (k == 1) return _mm_store_sd(out, _mm512_castpd512_pd128(x));
+    _mm512_mask_storeu_pd(out, static_cast<__mmask8>((1u << k) - 1), x);
+  }
+#else
+#if defined(__AVX__)
+  if (k == 1) {
+    if constexpr (sizeof(T) == 4) return _mm_store_ss(out, _mm256_castps256_ps128(x));
+    else return _mm_store_sd(out, _mm256_castpd256_pd128(x));
+  }
+#elif defined(__SSE2__)
+  if (k == 1) {
+    if constexpr (sizeof(T) == 4) return _mm_store_ss(out, x);
+    else return _mm_store_sd(out, x);
+  }
+#endif
+  alignas(64) T part[width<T>];
+  x.store_aligned(part);
+  for (Size i = 0; i < width<T> - 1; ++i)
+    if (i < k) out[i] = part[i];
+#endif
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> load(const T* x) {
+  return Batch<T>::load_unaligned(x);
+}
+
+#if defined(__SSE2__)
+// The lower and the upper half of floats as doubles, and back.
+XGRAD_INLINE void widen(const Batch<float>& x, Batch<double>& low, Batch<double>& high) {
+#if defined(__AVX512F__)
+  low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+  high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
+#elif defined(__AVX__)
+  low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+  high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+#else
+  low = _mm_cvtps_pd(x);
+  high = _mm_cvtps_pd(_mm_movehl_ps(x, x));
+#endif
+}
+XGRAD_INLINE Batch<float> narrow(const Batch<double>& low, const Batch<double>& high) {
+#if defined(__AVX512F__)
+  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
+#elif defined(__AVX__)
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)), _mm256_cvtpd_ps(high), 1);
+#else
+  return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+#endif
+}
+#else
+XGRAD_INLINE void widen(const Batch<float>& x, Batch<double>& low, Batch<double>& high) {
+  float from[width<float>];
+  double to[width<float>];
+  x.store_unaligned(from);
+  for (Size i = 0; i < width<float>; ++i) to[i] = from[i];
+  low = load(to);
+  high = load(to + width<double>);
+}
+XGRAD_INLINE Batch<float> narrow(const Batch<double>& low, const Batch<double>& high) {
+  double from[width<float>];
+  float to[width<float>];
+  low.store_unaligned(from);
+  high.store_unaligned(from + width<double>);
+  for (Size i = 0; i < width<float>; ++i) to[i] = static_cast<float>(from[i]);
+  return load(to);
+}
+#endif
+
+// Lane by lane in one order, on every instruction set: halves, quarters, ..., so that sums have the same bits.
+template <class T, class F>
+XGRAD_INLINE T reduce_lanes(const Batch<T>& x, const F& f) {
+  alignas(64) T lanes[width<T>];
+  x.store_aligned(lanes);
+  for (Size half = width<T> / 2; half > 0; half /= 2)
+    for (Size i = 0; i < half; ++i) lanes[i] = f(lanes[i], lanes[i + half]);
+  return lanes[0];
+}
+
+}  // namespace
+}  // namespace xgrad::kernels

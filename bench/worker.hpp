@@ -1,0 +1,78 @@
+// A worker runs one side of the benchmarks and answers the driver, line by line, on its standard input and output:
+//   names            the work it knows
+//   result NAME      per way of doing it: the numbers after three repeats, for comparison with the other sides
+//   run NAME N       the seconds that N repeats of the fastest way take
+//   count NAME       what one repeat counts (Running::count)
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+// Work set up and ready: `repeat` does it once, `result` reads what the last repeat left.
+struct Running {
+  std::function<void()> repeat;
+  std::function<std::vector<double>()> result;
+  std::function<double()> count = {};
+};
+
+// Several of one name are several ways to do the same; the fastest counts.
+struct Work {
+  std::string name;
+  std::function<Running()> make;
+};
+
+int serve(const std::vector<Work>& works);
+
+// The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
+inline std::vector<float> uniform(std::size_t n, double low, double high, std::uint64_t seed) {
+  std::vector<float> numbers(n);
+  std::uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+  for (float& number : numbers) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    number = static_cast<float>(low + (high - low) * static_cast<double>(state >> 40) * 0x1p-24);
+  }
+  return numbers;
+}
+
+// A network of two layers, in - hidden - out, and a batch for it.
+struct Network {
+  const char* name;
+  std::int64_t in, hidden, out, batch;
+  bool tanh;  // between the layers; else relu
+
+  double bound(std::int64_t fan_in) const;  // 1 / sqrt(fan_in)
+  std::vector<float> weight1() const { return uniform(in * hidden, -bound(in), bound(in), 1); }
+  std::vector<float> bias1() const { return uniform(hidden, -bound(in), bound(in), 2); }
+  std::vector<float> weight2() const { return uniform(hidden * out, -bound(hidden), bound(hidden), 3); }
+  std::vector<float> bias2() const { return uniform(out, -bound(hidden), bound(hidden), 4); }
+  std::vector<float> points() const { return uniform(batch * in, -1, 1, 5); }
+  std::vector<std::int64_t> labels() const;
+};
+inline constexpr Network networks[] = {{"mlp.2-16-2", 2, 16, 2, 32, true},
+                                       {"mlp.784-128-10", 784, 128, 10, 64, false},
+                                       {"mlp.1024-1024-1024", 1024, 1024, 1024, 256, false}};
+inline constexpr Network mnist_network{"mnist", 784, 128, 10, 64, false};
+inline constexpr int mnist_epochs = 10;
+inline constexpr int mnist_train = 8000;  // the others are for testing
+
+inline constexpr double adam_rate = 1e-3;
+inline constexpr std::size_t million = 1 << 20;
+inline constexpr int chain_length = 10;  // of two ops each
+inline constexpr int loop_steps[] = {100, 200, 400, 800};
+inline constexpr std::size_t loop_size = 100000;
+
+// A few of many numbers: the first, the last, some between, and the sum.
+std::vector<double> sample(const float* numbers, std::size_t n);
+
+// MNIST from the IDX files in XGRAD_DATA; empty where there are none.
+struct Images {
+  std::vector<float> pixels;  // [n, 784], 0 to 1
+  std::vector<std::int64_t> labels;
+};
+Images read_mnist();
+
+}  // namespace bench

@@ -1,0 +1,21 @@
+# Installs BUILD into a scratch prefix, builds SOURCE (and the programs in CONTRACT, where there are some) against it,
+# and runs what was built.
+set(prefix ${SCRATCH}/prefix)
+file(REMOVE_RECURSE ${SCRATCH})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+set(flags "-Wall -Wextra")
+if(SANITIZE)
+  string(APPEND flags " -fsanitize=${SANITIZE}")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE} -B ${SCRATCH}/build -G ${GENERATOR} -DCMAKE_BUILD_TYPE=Release
+  -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} -DCMAKE_CXX_FLAGS=${flags}
+  -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_RUNTIME_OUTPUT_DIRECTORY=${SCRATCH}/bin -DCONTRACT=${CONTRACT}
+  OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${SCRATCH}/build -j2 COMMAND_ERROR_IS_FATAL ANY)
+
+file(GLOB programs ${SCRATCH}/bin/*)
+file(MAKE_DIRECTORY ${SCRATCH}/run)
+foreach(program ${programs})
+  message("-- ${program}")
+  execute_process(COMMAND ${program} WORKING_DIRECTORY ${SCRATCH}/run COMMAND_ERROR_IS_FATAL ANY)
+endforeach()

@@ -110,6 +110,6 @@ template <>
 struct fmt::formatter<xgrad::GradCheck> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   auto format(const xgrad::GradCheck& check, fmt::format_context& context) const {
-    return xgrad::write_text(xgrad::to_string(check), context.out());
+    return fmt::format_to(context.out(), "{}", xgrad::to_string(check));
   }
 };

@@ -65,7 +65,9 @@ struct Printer {
   void print(int axis, Size at) {
     const int rank = n->shape.rank();
     if (axis == rank) {
-      out += fmt::format("{:>{}}", number(n, at, precision), width);
+      const std::string text = number(n, at, precision);
+      out.append(width - text.size(), ' ');
+      out += text;
       return;
     }
     out += '[';
@@ -133,18 +135,19 @@ std::string tape(const Tensor& y, Source source) {
   for (std::size_t i = 0; i < named.size(); ++i) {
     Node* n = const_cast<Node*>(named[i]);
     std::string shape = to_string(n->shape);
-    shape = n->shape.rank() == 1 ? fmt::format("[{}]", n->shape[0]) : "[" + shape.substr(1, shape.size() - 2) + "]";
-    std::string line = fmt::format("%{} {}{} = ", i + 1, name(n->dtype), shape);
+    shape = n->shape.rank() == 1 ? fmt::format("{}", n->shape[0]) : shape.substr(1, shape.size() - 2);
+    std::string line = fmt::format("%{} {}[{}] = ", i + 1, name(n->dtype), shape);
     if (i < outside || n->op == engine::Op::leaf) {
       line += n->variable ? "parameter" : "value";
     } else {
       line += engine::rule(n->op).name;
-      for (int k = 0; k < n->inputs; ++k) line += (k == 0 ? "(" : ", ") + label(n->input(k));
+      for (int k = 0; k < n->inputs; ++k) line += fmt::format("{}{}", k == 0 ? "(" : ", ", label(n->input(k)));
       line += ')';
     }
     if (n->file) {
       const char* slash = std::strrchr(n->file, '/');
-      line += fmt::format("{:>{}}{}:{}", "", line.size() < 50 ? 50 - line.size() : 2, slash ? slash + 1 : n->file, n->line);
+      line.append(line.size() < 50 ? 50 - line.size() : 2, ' ');
+      line += fmt::format("{}:{}", slash ? slash + 1 : n->file, n->line);
     }
     out += line + '\n';
   }

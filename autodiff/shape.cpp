@@ -1,8 +1,5 @@
 #include "autodiff/shape.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "autodiff/error.hpp"
@@ -31,8 +28,12 @@ void Shape::grow(int rank) {
 }
 
 std::string to_string(const Shape& shape) {
-  if (shape.rank() == 1) return fmt::format("({},)", shape[0]);
-  return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", "));
+  std::string text = "(";
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(shape[i]);
+  }
+  return text + (shape.rank() == 1 ? ",)" : ")");
 }
 
 }  // namespace xgrad

@@ -94,6 +94,7 @@ class Shape {
 
   friend bool operator==(const Shape& a, const Shape& b) {
     if (a.rank_ != b.rank_) return false;
+    if (a.rank_ == 0) return true;
     const Size *x = a.data(), *y = b.data();
     for (int i = 0; i < a.rank_; ++i)
       if (x[i] != y[i]) return false;

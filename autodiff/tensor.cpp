@@ -74,8 +74,7 @@ Tensor Tensor::detach() const {
     return engine::record(engine::Op::identity, n->dtype, n->shape, {n}, {}, source);
   }
   if (!n->has(engine::needs_grad)) return *this;
-  const Shape strides = engine::strides_of(n);
-  return adopt(engine::alias(n, engine::Op::leaf, n->shape, &strides, 0, source));
+  return adopt(engine::detached(n, source));
 }
 
 Tensor& Tensor::operator+=(const In& y) & { return *this = *this + y; }

@@ -231,12 +231,6 @@ class In {
 std::string to_string(const Tensor& t);                 // the numbers, as NumPy prints them
 std::string to_string(const Tensor& t, int precision);  // with so many significant digits
 
-template <class Out>
-Out write_text(const std::string& text, Out out) {
-  for (char c : text) *out++ = c;
-  return out;
-}
-
 }  // namespace xgrad
 
 // {} prints a tensor with 6 significant digits, {:.3} with 3.
@@ -253,13 +247,13 @@ struct fmt::formatter<xgrad::Tensor> {
     return at;
   }
   auto format(const xgrad::Tensor& t, fmt::format_context& context) const {
-    return xgrad::write_text(xgrad::to_string(t, precision), context.out());
+    return fmt::format_to(context.out(), "{}", xgrad::to_string(t, precision));
   }
 };
 template <>
 struct fmt::formatter<xgrad::Shape> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   auto format(const xgrad::Shape& s, fmt::format_context& context) const {
-    return xgrad::write_text(xgrad::to_string(s), context.out());
+    return fmt::format_to(context.out(), "{}", xgrad::to_string(s));
   }
 };

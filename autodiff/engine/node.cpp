@@ -6,9 +6,14 @@
 #include <limits>
 #include <new>
 
+#include "autodiff/engine/strided.hpp"
 #include "autodiff/engine/thread.hpp"
 
 namespace xgrad::engine {
+
+Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
+  return new_node(current(), op, dtype, shape, shape.numel(), source);
+}
 
 char* allocate(Node* n) {
   const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
@@ -123,14 +128,47 @@ void bind(Node* v, Node* n, const Shape* strides, Size offset) {
   }
 }
 
-Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
-  return new_node(current(), op, dtype, shape, shape.numel(), source);
+namespace {
+
+// The node to hold for n's numbers. Memory of a node with a history moves to a node without; null where it cannot.
+Node* keeper(Node* n) {
+  Node* owner = n->base ? n->base : n;
+  if (owner->base) owner = owner->base;
+  if (owner->inputs == 0) return owner;
+  if (!owner->pool || owner->owner.load(std::memory_order_relaxed) != this_thread ||
+      owner->shared.load(std::memory_order_relaxed) != 0)
+    return nullptr;
+  Node* k = new_node(Op::leaf, owner->dtype, owner->shape, {owner->file, owner->line});
+  k->data = owner->data;
+  k->pool = std::exchange(owner->pool, 0);
+  owner->base = k;
+  return k;
 }
 
-Node* alias(Node* n, Op op, const Shape& shape, const Shape* strides, Size offset, Source source) {
-  Node* v = new_node(op, n->dtype, shape, source);
-  bind(v, n, strides, offset);
-  return v;
+}  // namespace
+
+Node* detached(Node* n, Source source) {
+  Node* d = new_node(Op::leaf, n->dtype, n->shape, source);
+  if (d->count == 0) return d;
+  Tensor holder = Tensor::adopt(d);
+  const bool few = static_cast<std::size_t>(n->count * item_size(n->dtype)) <= inline_bytes;
+  if (is_number(n)) {
+    bind(d, n, nullptr, 0);
+  } else if (Node* k = few ? nullptr : keeper(n)) {
+    retain(k);
+    d->base = k;
+    d->data = n->data;
+    if (n->has(strided)) {
+      new (d->local) Shape(n->strides());
+      d->flags |= strided;
+    }
+  } else {
+    char* memory = allocate(d);
+    copy_broadcast(memory, n, n->shape);
+    d->data = memory;
+  }
+  retain(d);  // the caller's
+  return d;
 }
 
 Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source) {

@@ -105,8 +105,8 @@ Shape strides_of(const Node* n);  // in elements; 0 for a uniform
 // Makes the pending view v see n's numbers: strides null means row-major.
 void bind(Node* v, Node* n, const Shape* strides, Size offset);
 
-// An evaluated node of other shape and strides over n's memory; strides null: row-major.
-Node* alias(Node* n, Op op, const Shape& shape, const Shape* strides, Size offset, Source source);
+// A leaf of n's numbers that holds nothing of n's history. No bytes are copied where that can be.
+Node* detached(Node* n, Source source);
 
 // A node whose elements are all the number at `value` (of that dtype).
 Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source);

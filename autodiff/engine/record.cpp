@@ -283,12 +283,8 @@ Tensor unary(Op op, const In& x) {
 
 namespace {
 
-Tensor record_binary(Thread& t, Op op, DType dtype, Node* const* in, Source source) {
+Tensor record_arrays(Thread& t, Op op, DType dtype, Node* const* in, bool like_a, Source source) {
   const Shape &a = in[0]->shape, &b = in[1]->shape;
-  const bool like_a = b.rank() == 0 || a == b;
-  if (in[0]->count == 1 && in[1]->count == 1 && in[0]->data && in[1]->data && (like_a || a.rank() == 0) &&
-      is_arithmetic(op) && is_float(dtype))
-    return record_numbers(t, op, dtype, like_a ? a : b, in, source);
   require_kernel(t, op, dtype, source);
   if (op == Op::div && dtype == DType::i64) require_no_zero(in[1], source);
   const DType result = is_comparison(op) ? DType::boolean : dtype;
@@ -296,6 +292,17 @@ Tensor record_binary(Thread& t, Op op, DType dtype, Node* const* in, Source sour
   if (a.rank() == 0) return record_elementwise(t, op, result, b, in[1]->count, in, 2, source);
   const Shape shape = broadcast(a, b, rule(op).name, source);
   return record_elementwise(t, op, result, shape, checked_numel(shape, result, rule(op).name, source), in, 2, source);
+}
+
+// Arithmetic on numbers comes first, and inline: it is what small programs are made of.
+inline __attribute__((always_inline)) Tensor record_binary(Thread& t, Op op, DType dtype, Node* const* in,
+                                                           Source source) {
+  const Shape &a = in[0]->shape, &b = in[1]->shape;
+  const bool like_a = b.rank() == 0 || a == b;
+  if (in[0]->count == 1 && in[1]->count == 1 && in[0]->data && in[1]->data && (like_a || a.rank() == 0) &&
+      is_arithmetic(op) && is_float(dtype))
+    return record_numbers(t, op, dtype, like_a ? a : b, in, source);
+  return record_arrays(t, op, dtype, in, like_a, source);
 }
 
 // Operands of two dtypes, whole numbers, and what is no tensor.

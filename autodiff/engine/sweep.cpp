@@ -152,10 +152,26 @@ Record::Entry* Record::find(const Node* n) {
   return nullptr;
 }
 
+namespace {
+
+// x += y where nobody else can see it: x is small, evaluated, and has no handle but its entry's.
+bool add_in_place(const Thread& t, Node* x, const Node* y) {
+  if (!x->data || !y->data || x->refs != 1 || x->count > small_count || x->count != y->count) return false;
+  if ((x->flags & (needs_grad | uniform | strided)) || (y->flags & (needs_grad | uniform | strided))) return false;
+  if (x->base || x->op == Op::leaf || x->owner.load(std::memory_order_relaxed) != &t ||
+      x->shared.load(std::memory_order_acquire) != 0)
+    return false;
+  t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(x->dtype)][0](x->data, x->data, y->data,
+                                                                                      nullptr, x->count);
+  return true;
+}
+
+}  // namespace
+
 void Record::add(Entry& e, Tensor&& g, Source source) {
   if (!(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, source);
-  if (e.g.defined()) e.g = e.g + g;
-  else e.g = std::move(g);
+  if (!e.g.defined()) e.g = std::move(g);
+  else if (!t_.no_grad || !add_in_place(t_, e.g.node(), g.node())) e.g = e.g + g;
 }
 
 void Record::pull(const Tensor& g, bool create_graph) {

@@ -28,18 +28,7 @@ namespace {
 Tensor new_leaf(Variable* v, const Tensor& value, Source source) {
   evaluate(value.node());
   const Tensor numbers = dense(value.node());
-  Node* from = numbers.node();
-  Node* n = new_node(Op::leaf, from->dtype, from->shape, source);
-  const auto bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
-  if (bytes <= inline_bytes) {
-    std::memcpy(n->local, from->data, bytes);
-    n->data = n->local;
-  } else {
-    Node* owner = from->base ? from->base : from;
-    retain(owner);
-    n->base = owner;
-    n->data = from->data;
-  }
+  Node* n = detached(numbers.node(), source);
   n->variable = v;
   v->weak.fetch_add(1, std::memory_order_relaxed);
   if (is_float(n->dtype)) n->flags |= needs_grad;

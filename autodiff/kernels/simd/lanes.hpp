@@ -13,6 +13,7 @@
 #include "autodiff/kernels/simd.hpp"
 
 #define XGRAD_INLINE [[gnu::always_inline]] inline
+#define XGRAD_LAMBDA __attribute__((always_inline))
 
 namespace xgrad::kernels {
 namespace {
@@ -58,7 +59,15 @@ inline constexpr bool fused_madd = false;
 // z - x y
 template <class T>
 XGRAD_INLINE Batch<T> nmadd(const Batch<T>& x, const Batch<T>& y, const Batch<T>& z) {
-  return madd(-x, y, z);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_fnmadd_ps(x, y, z);
+  else return _mm512_fnmadd_pd(x, y, z);
+#elif defined(__FMA__)
+  if constexpr (sizeof(T) == 4) return _mm256_fnmadd_ps(x, y, z);
+  else return _mm256_fnmadd_pd(x, y, z);
+#else
+  return z - x * y;
+#endif
 }
 
 template <class T>
@@ -90,6 +99,36 @@ XGRAD_INLINE Batch<T> nearest(const Batch<T>& x) {
   const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0) : T(6755399441055744.0));  // 1.5 2^23, 1.5 2^52
   return (x + magic) - magic;
 #endif
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> sign_bit(const Batch<T>& x) {
+  return x & Batch<T>(T(-0.0));
+}
+template <class T>
+XGRAD_INLINE Batch<T> negate(const Batch<T>& x) {  // xsimd's 0 - x loses the sign of 0
+  return x ^ Batch<T>(T(-0.0));
+}
+template <class T>
+XGRAD_INLINE Batch<T> magnitude(const Batch<T>& x) {
+  return x & as_float<T>(Batch<Int<T>>(sizeof(T) == 4 ? Int<T>(0x7fffffff) : Int<T>(0x7fffffffffffffff)));
+}
+template <class T>
+XGRAD_INLINE Batch<T> with_sign(const Batch<T>& x, const Batch<T>& of) {  // of x >= 0
+  return x | sign_bit(of);
+}
+template <class T>
+XGRAD_INLINE Batch<T> pick(const Mask<T>& where, const Batch<T>& x, const Batch<T>& y) {
+  return xsimd::select(where, x, y);
+}
+// These return y where x or y is NaN.
+template <class T>
+XGRAD_INLINE Batch<T> lower(const Batch<T>& x, const Batch<T>& y) {
+  return xsimd::min(x, y);
+}
+template <class T>
+XGRAD_INLINE Batch<T> upper(const Batch<T>& x, const Batch<T>& y) {
+  return xsimd::max(x, y);
 }
 
 template <class T>
@@ -197,14 +236,43 @@ XGRAD_INLINE Batch<float> narrow(const Batch<double>& low, const Batch<double>& 
 }
 #endif
 
-// Lane by lane in one order, on every instruction set: halves, quarters, ..., so that sums have the same bits.
+// f over the lanes in one order on every instruction set: lane i with lane i + half, and so on. f commutes.
 template <class T, class F>
-XGRAD_INLINE T reduce_lanes(const Batch<T>& x, const F& f) {
+XGRAD_INLINE T reduce_lanes(Batch<T> x, const F& f) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    x = f(x, Batch<T>(_mm512_shuffle_f32x4(x, x, 0x4e)));
+    x = f(x, Batch<T>(_mm512_shuffle_f32x4(x, x, 0xb1)));
+    x = f(x, Batch<T>(_mm512_permute_ps(x, 0x4e)));
+    x = f(x, Batch<T>(_mm512_permute_ps(x, 0xb1)));
+    return _mm512_cvtss_f32(x);
+  } else {
+    x = f(x, Batch<T>(_mm512_shuffle_f64x2(x, x, 0x4e)));
+    x = f(x, Batch<T>(_mm512_shuffle_f64x2(x, x, 0xb1)));
+    x = f(x, Batch<T>(_mm512_permute_pd(x, 0x55)));
+    return _mm512_cvtsd_f64(x);
+  }
+#elif defined(__AVX__)
+  if constexpr (sizeof(T) == 4) {
+    x = f(x, Batch<T>(_mm256_permute2f128_ps(x, x, 1)));
+    x = f(x, Batch<T>(_mm256_permute_ps(x, 0x4e)));
+    x = f(x, Batch<T>(_mm256_permute_ps(x, 0xb1)));
+    return _mm256_cvtss_f32(x);
+  } else {
+    x = f(x, Batch<T>(_mm256_permute2f128_pd(x, x, 1)));
+    x = f(x, Batch<T>(_mm256_permute_pd(x, 0x5)));
+    return _mm256_cvtsd_f64(x);
+  }
+#else
   alignas(64) T lanes[width<T>];
-  x.store_aligned(lanes);
-  for (Size half = width<T> / 2; half > 0; half /= 2)
-    for (Size i = 0; i < half; ++i) lanes[i] = f(lanes[i], lanes[i + half]);
-  return lanes[0];
+  for (Size half = width<T> / 2; half > 0; half /= 2) {
+    x.store_aligned(lanes);
+    alignas(64) T other[width<T>] = {};
+    for (Size i = 0; i < half; ++i) other[i] = lanes[i + half];
+    x = f(x, Batch<T>::load_aligned(other));
+  }
+  return x.get(0);
+#endif
 }
 
 }  // namespace

@@ -1,0 +1,67 @@
+// The float ops of elementwise.def that have one or two operands.
+#include "autodiff/kernels/simd/map.hpp"
+#include "autodiff/kernels/simd/math_exp.hpp"
+#include "autodiff/kernels/simd/math_log.hpp"
+#include "autodiff/kernels/simd/math_pow.hpp"
+#include "autodiff/kernels/simd/math_simple.hpp"
+#include "autodiff/kernels/simd/math_trig.hpp"
+
+namespace xgrad::kernels {
+namespace {
+
+// A row of the table as a type: its lane value as a function of batches.
+#define UNARY(op, value, ...)                       \
+  struct lane_##op {                                \
+    template <class T>                              \
+    XGRAD_INLINE static Batch<T> lane(Batch<T> x) { \
+      return value;                                 \
+    }                                               \
+  };
+#define BINARY(op, value, ...)                                  \
+  struct lane_##op {                                            \
+    template <class T>                                          \
+    XGRAD_INLINE static Batch<T> lane(Batch<T> x, Batch<T> y) { \
+      return value;                                             \
+    }                                                           \
+  };
+#include "autodiff/elementwise.def"
+
+// The unary minus of a batch is 0 - x, which loses the sign of 0.
+struct Negate {
+  template <class T>
+  XGRAD_INLINE static Batch<T> lane(Batch<T> x) {
+    return negate(x);
+  }
+};
+
+template <class F, class T>
+void set_unary(Table& t, Elementwise op, DType dtype) {
+  Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];
+  for (int mask = 0; mask < mask_count; ++mask) k[mask] = mask & 1 ? map_unary<F, T, 1> : map_unary<F, T, 0>;
+}
+
+template <class F, class T>
+void set_binary(Table& t, Elementwise op, DType dtype) {
+  constexpr Kernel of[] = {map_binary<F, T, 0>, map_binary<F, T, 1>, map_binary<F, T, 2>, map_binary<F, T, 3>};
+  Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];
+  for (int mask = 0; mask < mask_count; ++mask) k[mask] = of[mask & 3];
+}
+
+}  // namespace
+
+namespace XGRAD_ARCH {
+
+void fill_functions(Simd& all) {
+#define UNARY(op, ...)                                                 \
+  set_unary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
+  set_unary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
+#define BINARY(op, ...)                                                 \
+  set_binary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
+  set_binary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
+#include "autodiff/elementwise.def"
+  set_unary<Negate, float>(all.table, Elementwise::neg, DType::f32);
+  set_unary<Negate, double>(all.table, Elementwise::neg, DType::f64);
+}
+
+}  // namespace XGRAD_ARCH
+}  // namespace xgrad::kernels

@@ -1,0 +1,173 @@
+// exp, expm1, tanh, sigmoid, softplus, sinh, cosh: all from expm1 of a reduced argument. Within 4 ulp.
+// Polynomials here and in the other math_*.hpp are minimax ones (Remez), fitted to the interval in the comment.
+#pragma once
+
+#include "autodiff/kernels/simd/math_log.hpp"
+
+namespace xgrad::kernels {
+namespace {
+
+// x = k log 2 + r, |r| <= log(2) / 2 (Cody and Waite 1980)
+template <class T>
+XGRAD_INLINE Batch<T> reduce_exp(const Batch<T>& x, Batch<T>& k) {
+  k = nearest(x * Batch<T>(T(1.4426950408889634)));
+  const Batch<T> r = nmadd(k, Batch<T>(log2_high<T>), x);
+  return nmadd(k, Batch<T>(log2_low<T>), r);
+}
+
+// exp(r) - 1 = r + r^2 q(r), |r| <= log(2) / 2
+template <class T>
+XGRAD_INLINE Batch<T> expm1_reduced(const Batch<T>& r) {
+  if constexpr (sizeof(T) == 4) {
+    const Batch<T> q = polynomial(r, 0.50000000622510216, 0.1666654255909795, 0.041666280684865941, 0.0083666426584292947,
+                                  0.0013946551470812982);
+    return madd(q, r * r, r);
+  } else {
+    const Batch<T> q = polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666702, 0.0083333333333215344,
+                                  0.0013888888888866696, 0.00019841269886394065, 2.4801587360838419e-5,
+                                  2.7557243918254201e-6, 2.7557242516919692e-7, 2.5109145230497804e-8,
+                                  2.0924518676462573e-9);
+    return madd(q, r * r, r);
+  }
+}
+
+// 2^k of an integer k, -126 <= k <= 127 (-1022 <= k <= 1023): the low bits of k + 1.5 2^23 (2^52) are k
+template <class T>
+XGRAD_INLINE Batch<T> power_of_2(const Batch<T>& k) {
+  if constexpr (sizeof(T) == 4) return as_float<T>(as_int(k + Batch<T>(12582912.0f + 127)) << 23);
+  else return as_float<T>(as_int(k + Batch<T>(6755399441055744.0 + 1023)) << 52);
+}
+
+// y 2^k, where 2^k itself may be too great or too small
+template <class T>
+XGRAD_INLINE Batch<T> scale(const Batch<T>& y, const Batch<T>& k) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_scalef_ps(y, k);
+  else return _mm512_scalef_pd(y, k);
+#else
+  const Batch<T> half = nearest(k * Batch<T>(T(0.5)));
+  return y * power_of_2(half) * power_of_2(k - half);
+#endif
+}
+
+// Past these exp is 0, or infinite, also when halved.
+template <class T>
+inline constexpr T exp_lowest = sizeof(T) == 4 ? T(-105) : T(-746);
+template <class T>
+inline constexpr T exp_highest = sizeof(T) == 4 ? T(91) : T(712);
+
+// 2^shift exp(x)
+template <class T>
+XGRAD_INLINE Batch<T> exp_shifted(const Batch<T>& x, T shift) {
+  const Batch<T> inside = lower(Batch<T>(exp_highest<T>), upper(Batch<T>(exp_lowest<T>), x));
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(inside, k));
+  return scale(p + Batch<T>(T(1)), k + Batch<T>(shift));
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> exp(const Batch<T>& x) {
+  const Batch<T> inside = lower(Batch<T>(exp_highest<T>), upper(Batch<T>(exp_lowest<T>), x));
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(inside, k));
+  return scale(p + Batch<T>(T(1)), k);
+}
+
+// exp(-|x|)
+template <class T>
+XGRAD_INLINE Batch<T> exp_of_minus_magnitude(const Batch<T>& x) {
+  const Batch<T> inside = upper(Batch<T>(exp_lowest<T>), x | Batch<T>(T(-0.0)));
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(inside, k));
+  return scale(p + Batch<T>(T(1)), k);
+}
+
+// exp x - 1 = 2^k (p + (1 - 2^-k)),  p = exp r - 1: no cancellation where k = 0
+template <class T>
+XGRAD_INLINE Batch<T> expm1(const Batch<T>& x) {
+  const Batch<T> low(sizeof(T) == 4 ? T(-20) : T(-40));  // exp x - 1 rounds to -1
+  const Batch<T> inside = lower(Batch<T>(exp_highest<T>), upper(low, x));
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(inside, k));
+  const Batch<T> inverse = power_of_2(negate(lower(Batch<T>(T(100)), k)));  // 1 - 2^-100 is 1
+  const Batch<T> y = scale(p + (Batch<T>(T(1)) - inverse), k);
+  return with_sign(magnitude(y), x);
+}
+
+// tanh x = u / (u + 2),  u = exp 2|x| - 1 = 2^k p + (2^k - 1)
+template <class T>
+XGRAD_INLINE Batch<T> tanh(const Batch<T>& x) {
+  const Batch<T> most(sizeof(T) == 4 ? T(9.1) : T(19.1)), one(T(1));  // tanh rounds to 1 there
+  const Batch<T> a = lower(most, magnitude(x));
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(a + a, k));
+  const Batch<T> power = power_of_2(k);
+  const Batch<T> u = madd(power, p, power - one);
+  return with_sign(u / (u + Batch<T>(T(2))), x);
+}
+
+// sigmoid x = 1 / (1 + e) or e / (1 + e),  e = exp(-|x|)
+template <class T>
+XGRAD_INLINE Batch<T> sigmoid(const Batch<T>& x) {
+  const Batch<T> e = exp_of_minus_magnitude(x), one(T(1));
+  return pick(x < Batch<T>(T(0)), e, one) / (one + e);
+}
+
+// softplus x = log(1 + exp x) = max(0, x) + log1p(exp(-|x|))
+template <class T>
+XGRAD_INLINE Batch<T> softplus(const Batch<T>& x) {
+  return upper(Batch<T>(T(0)), x) + log1p_of_fraction(exp_of_minus_magnitude(x));
+}
+
+// sinh x = h - 1 / (4 h),  h = exp(x) / 2;  |x| < 1: x + x^3 s(x^2)
+template <class T>
+XGRAD_INLINE Batch<T> sinh(const Batch<T>& x) {
+  const Batch<T> a = magnitude(x), h = exp_shifted(a, T(-1)), z = x * x;
+  Batch<T> s;
+  if constexpr (sizeof(T) == 4)
+    s = polynomial(z, 0.16666666488731755, 0.0083333505973536106, 0.00019836066358849456, 2.8174391001003696e-6);
+  else
+    s = polynomial(z, 0.16666666666666667, 0.0083333333333331388, 0.0001984126984143767, 2.7557319155339928e-6,
+                   2.5052123398125336e-8, 1.6057240371348149e-10, 7.7593113726101586e-13);
+  const Batch<T> near = madd(s * z, a, a), far = h - Batch<T>(T(0.25)) / h;
+  return with_sign(pick(a < Batch<T>(T(1)), near, far), x);
+}
+
+// cosh x = h + 1 / (4 h)
+template <class T>
+XGRAD_INLINE Batch<T> cosh(const Batch<T>& x) {
+  const Batch<T> h = exp_shifted(magnitude(x), T(-1));
+  return h + Batch<T>(T(0.25)) / h;
+}
+
+// erf x = x + x s(x^2), or 1 - exp(-|x| b(|x|)) from `split` on (after N. Juffa); 1 from 4 (6) on
+template <class T>
+XGRAD_INLINE Batch<T> erf(const Batch<T>& x) {
+  const Batch<T> a = lower(Batch<T>(sizeof(T) == 4 ? T(4) : T(6)), magnitude(x)), z = a * a;
+  const Batch<T> split(sizeof(T) == 4 ? T(0.925) : T(1));
+  Batch<T> s, b;
+  if constexpr (sizeof(T) == 4) {
+    s = polynomial(z, 0.12837915057518583, -0.37612498094637768, 0.11281843915439029, -0.026767100801023686,
+                   0.0049932752090806504, -0.00059887550758259187);
+    b = polynomial(a, 1.1286521628139706, 0.6351359110954391, 0.10626314782803137, -0.023785348652063083,
+                   0.0036537647910901743, -0.00032565287464232391, 1.1522306873935573e-5);
+  } else {
+    s = polynomial(z, 0.12837916709551257, -0.37612638903183748, 0.11283791670954884, -0.02686617064507787,
+                   0.0052239776248283918, -0.00085483269814237693, 0.00012055331132905911, -1.4925595771292541e-5,
+                   1.6461008467937252e-6, -1.6350396159235642e-7, 1.4660328537972639e-8, -1.1374955853294573e-9,
+                   5.960686782744903e-11);
+    b = polynomial(a, 1.1283791082041615, 0.6366202771473586, 0.10277072240493189, -0.019124688773320795,
+                   -0.00021253819323450817, 0.0016932759728752522, -0.00057533284372569578, -4.4828188278588999e-7,
+                   9.5164307585856806e-5, -5.5883144097554332e-5, 2.0292328676943531e-5, -5.3676696307004503e-6,
+                   1.0740788319064276e-6, -1.6231664471787098e-7, 1.8040300033707969e-8, -1.3944430819116359e-9,
+                   6.7013997876801347e-11, -1.5079212328961071e-12);
+  }
+  Batch<T> k;
+  const Batch<T> r = reduce_exp(negate(a) * b, k);
+  const Batch<T> e = madd(expm1_reduced(r), power_of_2(k), power_of_2(k));
+  const Batch<T> near = madd(s, a, a), far = Batch<T>(T(1)) - e;
+  return with_sign(pick(a < split, near, far), x);
+}
+
+}  // namespace
+}  // namespace xgrad::kernels

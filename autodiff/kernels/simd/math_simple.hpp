@@ -1,0 +1,84 @@
+// Lane functions that are a few instructions. NaN passes through all of them.
+#pragma once
+
+#include "autodiff/kernels/simd/lanes.hpp"
+
+namespace xgrad::kernels {
+namespace {
+
+template <class T>
+XGRAD_INLINE Batch<T> abs(const Batch<T>& x) {
+  return magnitude(x);
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> sqrt(const Batch<T>& x) {
+  return xsimd::sqrt(x);
+}
+
+// To even; numbers from 2^23 (2^52) on are whole.
+template <class T>
+XGRAD_INLINE Batch<T> nearbyint(const Batch<T>& x) {
+#if defined(__SSE2__) && !defined(__AVX__)
+  const Batch<T> whole(sizeof(T) == 4 ? T(8388608.0) : T(4503599627370496.0)), a = magnitude(x);
+  return pick(a < whole, with_sign((a + whole) - whole, x), x);
+#else
+  return xsimd::nearbyint(x);
+#endif
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> floor(const Batch<T>& x) {
+#if defined(__SSE2__) && !defined(__AVX__)
+  const Batch<T> y = nearbyint(x);
+  return with_sign(magnitude(pick(y > x, y - Batch<T>(T(1)), y)), x);
+#else
+  return xsimd::floor(x);
+#endif
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> ceil(const Batch<T>& x) {
+#if defined(__SSE2__) && !defined(__AVX__)
+  const Batch<T> y = nearbyint(x);
+  return with_sign(magnitude(pick(y < x, y + Batch<T>(T(1)), y)), x);
+#else
+  return xsimd::ceil(x);
+#endif
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> sign(const Batch<T>& x) {
+  const Batch<T> zero(T(0)), one(T(1));
+  return pick(x > zero, one, pick(x < zero, negate(one), x));
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> relu(const Batch<T>& x) {
+  return upper(Batch<T>(T(0)), x);
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> step(const Batch<T>& x) {
+  const Batch<T> zero(T(0));
+  return pick(x > zero, Batch<T>(T(1)), pick(x <= zero, zero, x));
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> half_step(const Batch<T>& x) {
+  const Batch<T> zero(T(0));
+  return pick(x > zero, Batch<T>(T(1)), pick(x < zero, zero, x + Batch<T>(T(0.5))));
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> maximum(const Batch<T>& x, const Batch<T>& y) {
+  return pick(x == x, upper(x, y), x);
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> minimum(const Batch<T>& x, const Batch<T>& y) {
+  return pick(x == x, lower(x, y), x);
+}
+
+}  // namespace
+}  // namespace xgrad::kernels

@@ -31,7 +31,7 @@ struct Format {
   DType dtype;  // that it is read as
   std::uint64_t bytes;
 };
-constexpr Format formats[] = {{"F32", f32, 4}, {"F64", f64, 8}, {"I64", i64, 8},
+constexpr Format formats[] = {{"F32", f32, 4},      {"F64", f64, 8}, {"I64", i64, 8},
                               {"BOOL", boolean, 1}, {"F16", f32, 2}, {"BF16", f32, 2}};
 
 const Format* format_of(std::string_view name) {
@@ -95,7 +95,8 @@ std::string reason() { return errno ? std::strerror(errno) : "the file ends earl
 
 // IEEE half: 1 sign, 5 exponent, 10 fraction bits
 float from_half(std::uint16_t h) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023;
+  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31,
+                      fraction = h & 1023;
   if (exponent == 0) {
     const float size = static_cast<float>(fraction) * 0x1p-24f;
     return sign ? -size : size;
@@ -118,7 +119,9 @@ void widen(void* memory, Size n, bool brain) {
 }  // namespace
 
 void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata, Source source) {
-  const auto broken = [&](const std::string& what) { fail(source, fmt::format("[write_safetensors] {}: {}", path, what)); };
+  const auto broken = [&](const std::string& what) {
+    fail(source, fmt::format("[write_safetensors] {}: {}", path, what));
+  };
 
   // Wide numbers first, so that each is aligned.
   std::vector<const NamedTensor*> order;
@@ -126,7 +129,8 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
   for (const NamedTensor& t : tensors) {
     if (!t.value.defined()) broken(fmt::format("{} is an empty Tensor; leave it out", t.name));
     if (t.name == "__metadata__" || !names.insert(t.name).second)
-      broken(fmt::format("the name {} is {}; rename it", t.name, t.name == "__metadata__" ? "reserved" : "there twice"));
+      broken(
+          fmt::format("the name {} is {}; rename it", t.name, t.name == "__metadata__" ? "reserved" : "there twice"));
     order.push_back(&t);
   }
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
@@ -138,8 +142,8 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
   for (const NamedTensor* t : order) {
     const std::uint64_t begin = end;
     end += static_cast<std::uint64_t>(t->value.numel() * item_size(t->value.dtype()));
-    header.entries.push_back({t->name, format_name(t->value.dtype()),
-                              {t->value.shape().begin(), t->value.shape().end()}, begin, end});
+    header.entries.push_back(
+        {t->name, format_name(t->value.dtype()), {t->value.shape().begin(), t->value.shape().end()}, begin, end});
   }
   const std::string text = safetensors::print(header);
   if (text.size() > longest_header) broken("the names need a header that is longer than the format allows");
@@ -175,7 +179,9 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
 }
 
 Safetensors read_safetensors(const std::string& path, Source source) {
-  const auto broken = [&](const std::string& what) { fail(source, fmt::format("[read_safetensors] {}: {}", path, what)); };
+  const auto broken = [&](const std::string& what) {
+    fail(source, fmt::format("[read_safetensors] {}: {}", path, what));
+  };
   const auto corrupt = [&](const std::string& what) { broken(what + "; the file is corrupt, write it anew"); };
 
   File file(path, O_RDONLY);
@@ -202,8 +208,9 @@ Safetensors read_safetensors(const std::string& path, Source source) {
   for (const safetensors::Entry& e : header.entries) {
     const Format* format = format_of(e.dtype);
     if (!format)
-      broken(fmt::format("{} has the dtype {}; expected F64, F32, F16, BF16, I64 or BOOL: convert it before it is saved",
-                         e.name, e.dtype));
+      broken(
+          fmt::format("{} has the dtype {}; expected F64, F32, F16, BF16, I64 or BOOL: convert it before it is saved",
+                      e.name, e.dtype));
     Size n = 1;
     bool none = false, overflow = false;
     Shape shape;
@@ -218,19 +225,18 @@ Safetensors read_safetensors(const std::string& path, Source source) {
     if (overflow) corrupt(fmt::format("{} has the shape {}, more than memory holds", e.name, shape));
     if (none) needed = 0;
     if (e.begin > e.end || e.end > bytes || e.end - e.begin != needed)
-      corrupt(fmt::format("{} has {} of shape {}, {} bytes, at {} ... {} of {}", e.name, e.dtype, shape, needed, e.begin,
-                          e.end, bytes));
+      corrupt(fmt::format("{} has {} of shape {}, {} bytes, at {} ... {} of {}", e.name, e.dtype, shape, needed,
+                          e.begin, e.end, bytes));
     shapes.push_back(std::move(shape));
     order.push_back(&e);
   }
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
-  });
+  std::sort(order.begin(), order.end(),
+            [](const auto* a, const auto* b) { return a->begin != b->begin ? a->begin < b->begin : a->end < b->end; });
   std::uint64_t end = 0;
   for (const safetensors::Entry* e : order) {
     if (e->begin != end)
-      corrupt(fmt::format("{} begins at byte {}, where {} was expected: tensors overlap or leave a hole", e->name, e->begin,
-                          end));
+      corrupt(fmt::format("{} begins at byte {}, where {} was expected: tensors overlap or leave a hole", e->name,
+                          e->begin, end));
     end = e->end;
   }
   if (end != bytes) corrupt(fmt::format("{} bytes follow the last tensor", bytes - end));
@@ -240,13 +246,18 @@ Safetensors read_safetensors(const std::string& path, Source source) {
   for (std::size_t i = 0; i < header.entries.size(); ++i) {
     const safetensors::Entry& e = header.entries[i];
     const Format* format = format_of(e.dtype);
-    made.tensors.push_back({e.name, filled(shapes[i], format->dtype, [&](void* memory) {
-      get(memory, e.end - e.begin, start + e.begin);
-      const Size n = shapes[i].numel();
-      if (format->bytes == 2) widen(memory, n, e.dtype == "BF16");
-      if (format->dtype == boolean)
-        for (Size k = 0; k < n; ++k) static_cast<unsigned char*>(memory)[k] = static_cast<unsigned char*>(memory)[k] != 0;
-    }, source)});
+    made.tensors.push_back({e.name, filled(
+                                        shapes[i], format->dtype,
+                                        [&](void* memory) {
+                                          get(memory, e.end - e.begin, start + e.begin);
+                                          const Size n = shapes[i].numel();
+                                          if (format->bytes == 2) widen(memory, n, e.dtype == "BF16");
+                                          if (format->dtype == boolean)
+                                            for (Size k = 0; k < n; ++k)
+                                              static_cast<unsigned char*>(memory)[k] =
+                                                  static_cast<unsigned char*>(memory)[k] != 0;
+                                        },
+                                        source)});
   }
   return made;
 }

@@ -6,7 +6,8 @@
 
 namespace xgrad::nn {
 
-// exact: 0.5 x (1 + erf(x / sqrt 2));  tanh: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))   (Hendrycks & Gimpel 2016)
+// Hendrycks & Gimpel 2016.   exact: x (1 + erf(x / sqrt 2)) / 2
+//                            tanh:  x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 Tensor gelu(In x, GeluForm form) {
   const Located at(x);
   constexpr double sqrt_half = 0.70710678118654752440, sqrt_2_by_pi = 0.79788456080286535588;
@@ -24,7 +25,7 @@ Tensor leaky_relu(In x, double negative_slope) {
   return where(x > 0.0, x, negative_slope * x);
 }
 
-// The inner `where` keeps e^x finite where it is not chosen, so that its derivative is 0 there and not 0 times infinity.
+// The inner `where` keeps e^x finite where it is not chosen: its derivative is 0 there, not 0 times infinity.
 Tensor elu(In x, double alpha) {
   const Located at(x);
   const Tensor positive = x > 0.0;

@@ -8,12 +8,12 @@ namespace xgrad::nn {
 
 enum class GeluForm { exact, tanh };
 
-Tensor gelu(In x, GeluForm form = GeluForm::exact);    // x Phi(x)
-Tensor silu(In x);                                     // x sigmoid(x)
+Tensor gelu(In x, GeluForm form = GeluForm::exact);     // x Phi(x)
+Tensor silu(In x);                                      // x sigmoid(x)
 Tensor leaky_relu(In x, double negative_slope = 0.01);  // x > 0 ? x : slope x
-Tensor elu(In x, double alpha = 1);                    // x > 0 ? x : alpha (e^x - 1)
-Tensor softplus(In x, double beta);                    // log(1 + e^(beta x)) / beta
-Tensor dropout(In x, double p = 0.5);                  // 0 with probability p, else x / (1 - p)
+Tensor elu(In x, double alpha = 1);                     // x > 0 ? x : alpha (e^x - 1)
+Tensor softplus(In x, double beta);                     // log(1 + e^(beta x)) / beta
+Tensor dropout(In x, double p = 0.5);                   // 0 with probability p, else x / (1 - p)
 
 struct Tanh {
   Tensor operator()(In x) const { return xgrad::tanh(x); }

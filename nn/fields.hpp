@@ -15,9 +15,9 @@
 
 // Names a struct's parameters, buffers (plain Tensors) and sub-layers; vectors, arrays and optionals of them too. Any
 // number of fields, none included. A derived struct writes its own line, with the inherited fields in it.
-#define XGRAD_FIELDS(...)                                             \
-  auto xgrad_fields() { return std::tie(__VA_ARGS__); }               \
-  static const char* xgrad_field_names() { return "" #__VA_ARGS__; }  \
+#define XGRAD_FIELDS(...)                                            \
+  auto xgrad_fields() { return std::tie(__VA_ARGS__); }              \
+  static const char* xgrad_field_names() { return "" #__VA_ARGS__; } \
   void xgrad_fields_line() const {}
 
 namespace xgrad::nn {
@@ -53,9 +53,13 @@ class Walker {
 namespace fields {
 
 template <class T>
-concept Named = requires(T& t) { t.xgrad_fields(); };
+concept Named = requires(T& t) {
+  t.xgrad_fields();
+};
 template <class T>  // walks itself, as Sequential does
-concept Walks = requires(T& t, const Path& path, Walker& to) { t.xgrad_walk(path, to); };
+concept Walks = requires(T& t, const Path& path, Walker& to) {
+  t.xgrad_walk(path, to);
+};
 template <class T>
 concept HasMode = requires(T& t) {
   { t.training } -> std::same_as<bool&>;
@@ -83,13 +87,15 @@ using LineOf = decltype(owner(&T::xgrad_fields_line));
 // A derived struct that adds no data may go without a line of its own; one that adds data may not.
 template <class T>
 constexpr bool has_own_line() {
-  if constexpr (std::is_same_v<LineOf<T>, T>) return true;
-  else return sizeof(LineOf<T>) == sizeof(T);
+  if constexpr (std::is_same_v<LineOf<T>, T>)
+    return true;
+  else
+    return sizeof(LineOf<T>) == sizeof(T);
 }
 
 // Has no parameters, surely: a function, a lambda that captures numbers or references, an empty struct.
 template <class T>
-constexpr bool holds_nothing = std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
+constexpr bool holds_nothing = std::is_trivially_copyable_v<T>&& std::is_trivially_destructible_v<T>;
 
 std::string_view next_name(std::string_view& names);  // takes the first of a stringized list
 
@@ -120,8 +126,11 @@ void walk(T& field, const Path& path, Walker& to) {
                     "a struct derived from a layer adds fields, but has no XGRAD_FIELDS line of its own: "
                     "write one that names the inherited fields and the new ones");
       std::string_view names = T::xgrad_field_names();
-      std::apply([&](auto&... each) { (walk(each, Path{&path, fields::next_name(names)}, to), ...); },
-                 field.xgrad_fields());
+      std::apply(
+          [&](auto&... each) {
+            (walk(each, Path{&path, fields::next_name(names)}, to), ...);
+          },
+          field.xgrad_fields());
     } else {
       static_assert(fields::holds_nothing<T>,
                     "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
@@ -138,8 +147,7 @@ Source line_of(const In& x);
 class AnyModel {
  public:
   template <class M>
-    requires(!std::is_base_of_v<AnyModel, M>)
-  AnyModel(const M& model)
+  requires(!std::is_base_of_v<AnyModel, M>) AnyModel(const M& model)
       : model_(const_cast<M*>(std::addressof(model))),
         walk_([](void* m, Walker& to) { nn::walk(*static_cast<M*>(m), Path{}, to); }) {}
   void walk(Walker& to) const { walk_(model_, to); }
@@ -151,8 +159,7 @@ class AnyModel {
 class MutableModel : public AnyModel {
  public:
   template <class M>
-    requires(!std::is_base_of_v<AnyModel, M>)
-  MutableModel(M& model) : AnyModel(std::as_const(model)) {
+  requires(!std::is_base_of_v<AnyModel, M>) MutableModel(M& model) : AnyModel(std::as_const(model)) {
     static_assert(!std::is_const_v<M>, "this needs a model that it may change: this one is const");
   }
 };

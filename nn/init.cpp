@@ -78,11 +78,16 @@ void kaiming_normal(Parameter& p, KaimingOptions options, Source source) {
 double gain(Nonlinearity nonlinearity, double a) {
   switch (nonlinearity) {
     case Nonlinearity::linear:
-    case Nonlinearity::sigmoid: return 1;
-    case Nonlinearity::tanh: return 5.0 / 3;
-    case Nonlinearity::relu: return std::sqrt(2.0);
-    case Nonlinearity::leaky_relu: return std::sqrt(2 / (1 + a * a));
-    case Nonlinearity::selu: return 0.75;
+    case Nonlinearity::sigmoid:
+      return 1;
+    case Nonlinearity::tanh:
+      return 5.0 / 3;
+    case Nonlinearity::relu:
+      return std::sqrt(2.0);
+    case Nonlinearity::leaky_relu:
+      return std::sqrt(2 / (1 + a * a));
+    case Nonlinearity::selu:
+      return 0.75;
   }
   return 1;
 }
@@ -90,7 +95,8 @@ double gain(Nonlinearity nonlinearity, double a) {
 Fans fans(const Shape& weight, Source source) {
   if (weight.rank() < 2)
     fail(source, fmt::format("[init::fans] expected a weight [out, in, ...], got the shape {}; use uniform or normal "
-                             "for vectors", weight));
+                             "for vectors",
+                             weight));
   Size rest = 1;
   for (int i = 2; i < weight.rank(); ++i) rest *= weight[i];
   return {weight[1] * rest, weight[0] * rest};

@@ -27,7 +27,8 @@ Tensor Linear::operator()(In x) const {
   const Shape& shape = input.shape(line_of(x));
   if (shape.empty() || shape.back() != weight.shape()[1])
     fail(line_of(x), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "
-                                 "made for {} -> {}", weight.shape()[1], shape, weight.shape()[1], weight.shape()[0]));
+                                 "made for {} -> {}",
+                                 weight.shape()[1], shape, weight.shape()[1], weight.shape()[0]));
   if (shape.rank() > 2) {  // one product of matrices, not a batch of them
     Shape out = shape;
     out[out.rank() - 1] = weight.shape()[0];

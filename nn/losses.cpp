@@ -36,8 +36,15 @@ void check_scores(const char* op, const Tensor& scores, Source source) {
 void check_weight(const char* op, const Tensor& weight, const Tensor& scores, Source source) {
   const Size classes = scores.size(class_axis(scores));
   if (weight.defined() && weight.shape() != Shape{classes})
-    fail(source, fmt::format("[{}] expected a weight for each of {} classes, got the shape {}", op, classes,
-                             weight.shape()));
+    fail(source,
+         fmt::format("[{}] expected a weight for each of {} classes, got the shape {}", op, classes, weight.shape()));
+}
+
+// The classes' weights in a shape that broadcasts over the scores.
+Tensor along_classes(const Tensor& weight, const Tensor& scores) {
+  Shape shape(std::vector<Size>(scores.shape().size(), 1));
+  shape[class_axis(scores)] = weight.numel();
+  return reshape(weight, shape);
 }
 
 // Class indices, checked once; `ignored` says whether any row is to be left out.
@@ -58,10 +65,12 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
   Classes made{contiguous(target, source)};
   const auto* at = static_cast<const Size*>(data(made.index, source));
   for (Size i = 0, n = made.index.numel(); i < n; ++i) {
-    if (at[i] == ignore_index) made.ignored = true;
+    if (at[i] == ignore_index)
+      made.ignored = true;
     else if (at[i] < 0 || at[i] >= classes)
       fail(source, fmt::format("[{}] expected classes 0 ... {}, got {} at position {} of the target; check the labels, "
-                               "or give the scores more classes", op, classes - 1, at[i], i));
+                               "or give the scores more classes",
+                               op, classes - 1, at[i], i));
   }
   return made;
 }
@@ -87,9 +96,7 @@ Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, con
   Tensor loss = -squeeze(picked, axis);
   if (weighted) loss = loss * row_weight;
   if (const double s = options.label_smoothing; s != 0) {
-    Shape along(std::vector<Size>(log_p.shape().size(), 1));
-    along[axis] = log_p.size(axis);
-    const Tensor each = weighted ? log_p * reshape(options.weight, along) : log_p;
+    const Tensor each = weighted ? log_p * along_classes(options.weight, log_p) : log_p;
     loss = (1 - s) * loss - s / static_cast<double>(log_p.size(axis)) * sum(each, axis);
   }
   if (ignored) loss = where(kept, loss, 0.0);
@@ -103,15 +110,12 @@ Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, con
 Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options, Source source) {
   if (target.shape() != log_p.shape())
     fail(source, fmt::format("[cross_entropy] expected probabilities of the logits' shape {}, got {}; class indices "
-                             "are i64", log_p.shape(), target.shape()));
+                             "are i64",
+                             log_p.shape(), target.shape()));
   const Size axis = class_axis(log_p), classes = log_p.size(axis);
   const double s = options.label_smoothing;
   Tensor p = s == 0 ? target : (1 - s) * target + s / static_cast<double>(classes);
-  if (options.weight.defined()) {
-    Shape along(std::vector<Size>(log_p.shape().size(), 1));
-    along[axis] = classes;
-    p = p * reshape(options.weight, along);
-  }
+  if (options.weight.defined()) p = p * along_classes(options.weight, log_p);
   if (options.reduction == Reduction::none) return -sum(log_p * p, axis);
   const Tensor total = sum(log_p * p);
   return options.reduction == Reduction::sum ? -total : total / static_cast<double>(-(log_p.numel() / classes));
@@ -128,8 +132,7 @@ Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
     fail(source, fmt::format("[cross_entropy] expected a label_smoothing in [0, 1], got {}", options.label_smoothing));
   if (x.size(class_axis(x)) == 0) fail(source, fmt::format("[cross_entropy] the logits {} have no classes", x.shape()));
-  if (is_float(t.dtype(source)))
-    return of_probabilities(log_softmax(x, class_axis(x)), t, options, source);
+  if (is_float(t.dtype(source))) return of_probabilities(log_softmax(x, class_axis(x)), t, options, source);
   return of_classes("cross_entropy", log_softmax(x, class_axis(x)), t, options, source);
 }
 
@@ -185,8 +188,8 @@ Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossE
   const Located at(logits);
   check_same_shape("binary_cross_entropy_with_logits", logits, target);
   const Tensor product = logits * target, &q = options.pos_weight;
-  Tensor loss = q.defined() ? logits - product + (1.0 + (q - 1.0) * target) * softplus(-logits)
-                            : softplus(logits) - product;
+  Tensor loss =
+      q.defined() ? logits - product + (1.0 + (q - 1.0) * target) * softplus(-logits) : softplus(logits) - product;
   if (options.weight.defined()) loss = loss * options.weight;
   return reduce(loss, options.reduction);
 }

@@ -44,10 +44,10 @@ struct BinaryCrossEntropyOptions {
 };
 
 // Prediction and target of one shape, or the target one number.
-Tensor mse_loss(In prediction, In target, LossOptions options = {});             // (x - y)^2
-Tensor l1_loss(In prediction, In target, LossOptions options = {});              // |x - y|
-Tensor huber_loss(In prediction, In target, HuberOptions options = {});          // |e| <= d ? e^2 / 2 : d (|e| - d / 2)
-Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options = {});   // huber_loss(delta = beta) / beta
+Tensor mse_loss(In prediction, In target, LossOptions options = {});            // (x - y)^2
+Tensor l1_loss(In prediction, In target, LossOptions options = {});             // |x - y|
+Tensor huber_loss(In prediction, In target, HuberOptions options = {});         // |e| <= d ? e^2 / 2 : d (|e| - d / 2)
+Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options = {});  // huber_loss(delta = beta) / beta
 Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossEntropyOptions& options = {});
 
 }  // namespace xgrad::nn

@@ -110,9 +110,9 @@ void load_from(const char* op, const std::string& origin, MutableModel model, co
     }
     const Tensor &value = *found->second, &held = target.value();
     if (value.shape(source) != held.shape() || value.dtype() != held.dtype())
-      fail(source, fmt::format("[{}] {}expected {} {} for {}, got {} {}; build the model as it was saved, or cast", op,
-                               origin, name(held.dtype()), held.shape(), target.name, name(value.dtype()),
-                               value.shape()));
+      fail(source,
+           fmt::format("[{}] {}expected {} {} for {}, got {} {}; build the model as it was saved, or cast", op, origin,
+                       name(held.dtype()), held.shape(), target.name, name(value.dtype()), value.shape()));
     values.push_back(evaluate(value.detach()));
     given.erase(found);
   }
@@ -120,16 +120,19 @@ void load_from(const char* op, const std::string& origin, MutableModel model, co
     std::vector<std::string_view> left;
     for (const NamedTensor& entry : state)
       if (given.count(entry.name)) left.push_back(entry.name);
-    fail(source, fmt::format("[{}] {}the names differ: missing {}; not in the model {}; load with {{.strict = false}} to "
-                             "take what fits", op, origin, missing.empty() ? "none" : some_of(missing),
-                             left.empty() ? "none" : some_of(left)));
+    fail(source,
+         fmt::format("[{}] {}the names differ: missing {}; not in the model {}; load with {{.strict = false}} to "
+                     "take what fits",
+                     op, origin, missing.empty() ? "none" : some_of(missing), left.empty() ? "none" : some_of(left)));
   }
 
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!values[i].defined()) continue;
     const Target& target = targets.list[i];
-    if (target.parameter) target.parameter->assign(values[i], source);
-    else *target.buffer = values[i];
+    if (target.parameter)
+      target.parameter->assign(values[i], source);
+    else
+      *target.buffer = values[i];
   }
 }
 

@@ -13,8 +13,10 @@ Layer& Layer::operator=(const Layer& other) {
     held_ = other.held().clone();
   } else if (this != &other) {
     if (type() != other.type())
-      fail({}, fmt::format("[Sequential] expected a layer of the same type to assign from, {}, got {}; move a new model "
-                           "in instead", type_name(type()), type_name(other.type())));
+      fail({},
+           fmt::format("[Sequential] expected a layer of the same type to assign from, {}, got {}; move a new model "
+                       "in instead",
+                       type_name(type()), type_name(other.type())));
     held_->assign(other.held());
   }
   return *this;
@@ -31,7 +33,8 @@ Sequential& Sequential::operator=(const Sequential& other) {
   for (std::size_t i = 0; i < size(); ++i)
     if (layers_[i].type() != other.layers_[i].type())
       fail({}, fmt::format("[Sequential] expected a layer {} of the same type to assign from, {}, got {}; move a new "
-                           "model in instead", i, type_name(layers_[i].type()), type_name(other.layers_[i].type())));
+                           "model in instead",
+                           i, type_name(layers_[i].type()), type_name(other.layers_[i].type())));
   for (std::size_t i = 0; i < size(); ++i) layers_[i] = other.layers_[i];
   return *this;
 }
@@ -50,8 +53,8 @@ void Sequential::xgrad_walk(const Path& path, Walker& to) {
 
 Layer& Sequential::checked(Size i, Source source) {
   if (i < 0 || i >= static_cast<Size>(size()))
-    fail(source, fmt::format("[Sequential] expected a layer's number, 0 ... {}, got {}",
-                             static_cast<Size>(size()) - 1, i));
+    fail(source,
+         fmt::format("[Sequential] expected a layer's number, 0 ... {}, got {}", static_cast<Size>(size()) - 1, i));
   return layers_[static_cast<std::size_t>(i)];
 }
 

@@ -13,8 +13,9 @@ namespace xgrad::nn {
 class Layer {
  public:
   template <class L>
-    requires(!std::is_same_v<std::decay_t<L>, Layer> && std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>)
-  Layer(L&& layer) : held_(std::make_unique<Of<std::decay_t<L>>>(std::forward<L>(layer))) {}
+  requires(!std::is_same_v<std::decay_t<L>, Layer> &&
+           std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>) Layer(L&& layer)
+      : held_(std::make_unique<Of<std::decay_t<L>>>(std::forward<L>(layer))) {}
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
   Layer& operator=(const Layer& other);  // stores into this layer's variables; the types must agree
@@ -49,7 +50,8 @@ class Layer {
       if constexpr (std::is_copy_assignable_v<L>) {
         layer = from;
       } else {  // a lambda with captures
-        static_assert(fields::holds_nothing<L>, "a layer with parameters needs an assignment operator: no const fields");
+        static_assert(fields::holds_nothing<L>,
+                      "a layer with parameters needs an assignment operator: no const fields");
         std::destroy_at(&layer);
         std::construct_at(&layer, from);
       }
@@ -73,9 +75,9 @@ class Sequential {
  public:
   Sequential() = default;
   template <class... Layers>
-    requires(sizeof...(Layers) > 0 && (std::is_constructible_v<Layer, Layers> && ...) &&
-             !(sizeof...(Layers) == 1 && (std::is_same_v<std::decay_t<Layers>, Sequential> && ...)))
-  explicit Sequential(Layers&&... layers) {
+  requires(sizeof...(Layers) > 0 && (std::is_constructible_v<Layer, Layers> && ...) &&
+           !(sizeof...(Layers) == 1 &&
+             (std::is_same_v<std::decay_t<Layers>, Sequential> && ...))) explicit Sequential(Layers&&... layers) {
     layers_.reserve(sizeof...(Layers));
     (layers_.emplace_back(std::forward<Layers>(layers)), ...);
   }

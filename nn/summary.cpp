@@ -44,7 +44,8 @@ struct Rows final : Walker {
 // 1234567 -> "1,234,567"
 std::string grouped(Size n) {
   std::string digits = std::to_string(n);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(digits.begin() + at, ',');
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(digits.begin() + at, ',');
   return digits;
 }
 
@@ -81,7 +82,8 @@ std::string summary(AnyModel model) {
   };
   std::string table = line("layer", "type", "parameters", "count");
   table.append(name + type + shapes + count + 6, '-') += '\n';
-  for (const Row& row : rows) table += line(row.name, row.type, row.shapes, row.shapes.empty() ? "" : grouped(row.count));
+  for (const Row& row : rows)
+    table += line(row.name, row.type, row.shapes, row.shapes.empty() ? "" : grouped(row.count));
   return table + fmt::format("{} parameters, {}", grouped(walked.count), sized(walked.bytes));
 }
 

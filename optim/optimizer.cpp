@@ -17,9 +17,9 @@
 namespace xgrad::optim {
 namespace {
 
-constexpr Size alignment = 64;             // a slot begins on a cache line
-constexpr Size block = 1 << 15;            // elements of a job
-constexpr Size worth_sharing = 1 << 16;    // fewer stay on the calling thread
+constexpr Size alignment = 64;           // a slot begins on a cache line
+constexpr Size block = 1 << 15;          // elements of a job
+constexpr Size worth_sharing = 1 << 16;  // fewer stay on the calling thread
 
 Size slot_bytes(Size n, DType dtype) { return (n * item_size(dtype) + alignment - 1) / alignment * alignment; }
 
@@ -31,7 +31,8 @@ char* zeroed(std::size_t bytes) {
 }
 
 void check_lr(const char* name, double lr, Source source) {
-  if (!(lr >= 0) || std::isinf(lr)) fail(source, fmt::format("[{}] expected a finite lr of 0 or more, got {}", name, lr));
+  if (!(lr >= 0) || std::isinf(lr))
+    fail(source, fmt::format("[{}] expected a finite lr of 0 or more, got {}", name, lr));
 }
 
 }  // namespace
@@ -50,8 +51,9 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   Rates& rates = this->rates(source);
   check_lr(name_, lr, source);
   if (parameters.empty())
-    fail(source, fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
-                             name_));
+    fail(source,
+         fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
+                     name_));
   std::unordered_set<const engine::Variable*> known;
   std::unordered_set<std::string> names;
   for (const Item& item : items_) {
@@ -64,15 +66,22 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   std::vector<Item> items;
   Size bytes = 0;
   for (const Parameters::Entry& entry : parameters) {
-    if (!entry.variable.get()) fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name_, entry.name));
+    if (!entry.variable.get())
+      fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name_, entry.name));
     if (!known.insert(entry.variable.get()).second)
       fail(source, fmt::format("[{}] the parameter {} is there twice; a variable has one state", name_, entry.name));
     const Tensor& value = entry.value();
     if (!is_float(value.dtype(source)))
       fail(source, fmt::format("[{}] expected parameters of f32 or f64, got {} for {}", name_, name(value.dtype()),
                                entry.name));
-    Item item{entry, value.numel(), 0, nullptr, slot_bytes(value.numel(), value.dtype()),
-              static_cast<int>(groups_.size()), static_cast<int>(slots.size()), value.dtype()};
+    Item item{entry,
+              value.numel(),
+              0,
+              nullptr,
+              slot_bytes(value.numel(), value.dtype()),
+              static_cast<int>(groups_.size()),
+              static_cast<int>(slots.size()),
+              value.dtype()};
     if (renamed) item.entry.name = fmt::format("group{}.{}", groups_.size(), entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));

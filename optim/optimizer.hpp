@@ -43,8 +43,8 @@ class Optimizer {
   virtual ~Optimizer();
 
   void zero_grad() noexcept;
-  // Updates every parameter that has a gradient; the others, and their step counts, stay as they are. Gradients that are
-  // pending are evaluated together. On an Error nothing has changed.
+  // Updates every parameter that has a gradient; the others, and their step counts, stay as they are. Gradients that
+  // are pending are evaluated together. On an Error nothing has changed.
   void step(Source source = Source::here());
 
   Size groups() const;
@@ -70,10 +70,10 @@ class Optimizer {
 
   struct Item {
     Parameters::Entry entry;
-    Size n;        // elements
-    Size t;        // steps so far
+    Size n;  // elements
+    Size t;  // steps so far
     char* state;
-    Size stride;   // bytes of a slot
+    Size stride;  // bytes of a slot
     int group, slots;
     DType dtype;
   };

@@ -35,8 +35,8 @@ NamedTensors Optimizer::state(Source source) const {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t)});
     const auto& slots = groups_[static_cast<std::size_t>(item.group)].slots;
     for (std::size_t k = 0; k < slots.size(); ++k)
-      made.push_back({item.entry.name + "." + slots[k],
-                      from_memory(item.state + static_cast<Size>(k) * item.stride, item.entry.value().shape(), item.dtype)});
+      made.push_back({item.entry.name + "." + slots[k], from_memory(item.state + static_cast<Size>(k) * item.stride,
+                                                                    item.entry.value().shape(), item.dtype)});
   }
   return made;
 }
@@ -54,8 +54,9 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
     if (found == given.end()) broken(wanted + " is missing");
     const Tensor& value = *found->second;
     if (!value.defined() || value.dtype() != dtype || value.shape() != shape)
-      broken(fmt::format("expected {} {} for {}, got {}", name(dtype), shape, wanted,
-                         value.defined() ? fmt::format("{} {}", name(value.dtype()), value.shape()) : "an empty Tensor"));
+      broken(
+          fmt::format("expected {} {} for {}, got {}", name(dtype), shape, wanted,
+                      value.defined() ? fmt::format("{} {}", name(value.dtype()), value.shape()) : "an empty Tensor"));
     given.erase(found);
     return contiguous(value, source);
   };
@@ -66,7 +67,8 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
   for (const double rate : lr)
     if (!(rate >= 0) || std::isinf(rate)) broken(fmt::format("the lr {} is not a finite number of 0 or more", rate));
   for (const double rate : base)
-    if (!(rate >= 0) || std::isinf(rate)) broken(fmt::format("the base_lr {} is not a finite number of 0 or more", rate));
+    if (!(rate >= 0) || std::isinf(rate))
+      broken(fmt::format("the base_lr {} is not a finite number of 0 or more", rate));
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
   for (const Item& item : items_) {

@@ -20,7 +20,8 @@ void Schedule::resume(Size steps, Source source) {
   if (steps < 0) fail(source, fmt::format("[{}] expected a count of 0 or more, got {}", name_, steps));
   const auto rates = rates_.lock();
   if (!rates)
-    fail(source, fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
+    fail(source,
+         fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
   t_ = steps;
   for (Rate& rate : rates->groups) {
     if (rate.factors.size() <= index_) rate.factors.resize(index_ + 1, 1.0);

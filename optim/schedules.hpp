@@ -12,8 +12,8 @@ namespace xgrad::optim {
 class Schedule {
  public:
   virtual ~Schedule() = default;
-  void step(Source source = Source::here());                 // once an epoch (or a batch: as its options count)
-  void resume(Size steps, Source source = Source::here());   // as after so many steps
+  void step(Source source = Source::here());                // once an epoch (or a batch: as its options count)
+  void resume(Size steps, Source source = Source::here());  // as after so many steps
   Size steps() const { return t_; }
 
  protected:

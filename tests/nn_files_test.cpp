@@ -1,7 +1,6 @@
 // State dicts and files of models: both ways with PyTorch, and an Error that changes nothing where they do not fit.
 #define BOOST_TEST_MODULE nn_files
 #include <boost/test/unit_test.hpp>
-
 #include <filesystem>
 #include <fstream>
 
@@ -95,12 +94,28 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_changes_nothing) {
   };
   const Row rows[] = {
       {"missing", [](NamedTensors& s) { s.pop_back(); }, "missing 2.weight; not in the model none"},
-      {"left over", [](NamedTensors& s) { s.push_back({"3.bias", ones({1})}); }, "not in the model 3.bias"},
-      {"shape", [](NamedTensors& s) { s[2].value = ones({5, 2}); }, "expected f32 (2, 5) for 2.weight, got f32 (5, 2)"},
-      {"dtype", [](NamedTensors& s) { s[2].value = ones({2, 5}, f64); }, "got f64 (2, 5)"},
+      {"left over",
+       [](NamedTensors& s) {
+         s.push_back({"3.bias", ones({1})});
+       },
+       "not in the model 3.bias"},
+      {"shape",
+       [](NamedTensors& s) {
+         s[2].value = ones({5, 2});
+       },
+       "expected f32 (2, 5) for 2.weight, got f32 (5, 2)"},
+      {"dtype",
+       [](NamedTensors& s) {
+         s[2].value = ones({2, 5}, f64);
+       },
+       "got f64 (2, 5)"},
       {"twice", [](NamedTensors& s) { s.push_back(s[0]); }, "0.weight appears twice"},
       {"empty", [](NamedTensors& s) { s[2].value = Tensor(); }, ""},
-      {"shape, not strict", [](NamedTensors& s) { s[2].value = ones({5, 2}); }, "for 2.weight", false},
+      {"shape, not strict",
+       [](NamedTensors& s) {
+         s[2].value = ones({5, 2});
+       },
+       "for 2.weight", false},
   };
   for (const Row& row : rows) {
     NamedTensors state = good;

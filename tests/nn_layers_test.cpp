@@ -1,7 +1,6 @@
 // Layers and losses: values and gradients against PyTorch's (tests/references/make.py), and what bad input gets.
 #define BOOST_TEST_MODULE nn_layers
 #include <boost/test/unit_test.hpp>
-
 #include <functional>
 
 #include "autodiff/autodiff.hpp"
@@ -61,8 +60,8 @@ BOOST_AUTO_TEST_CASE(activations) {
 
 BOOST_AUTO_TEST_CASE(activations_far_out) {  // no overflow on the side that is not taken, in value or gradient
   const Parameter x = parameter({-1e4, -800.0, 0.0, 800.0, 1e4});
-  for (const Make& f : {Make(nn::ELU{}), Make(nn::SiLU{}), Make(nn::GELU{}), Make(nn::Softplus{.beta = 2}),
-                        Make(nn::LeakyReLU{})}) {
+  for (const Make& f :
+       {Make(nn::ELU{}), Make(nn::SiLU{}), Make(nn::GELU{}), Make(nn::Softplus{.beta = 2}), Make(nn::LeakyReLU{})}) {
     const Tensor y = f(x);
     for (const Tensor& t : {y, grad(sum(y), {x})[0]})
       for (const double v : t.to_vector<double>()) BOOST_TEST(std::isfinite(v));
@@ -126,13 +125,19 @@ BOOST_AUTO_TEST_CASE(losses_of_classes) {
             const Tensor x = file[input + ".x"], t = file[input + "." + target];
             const Tensor c = cast(file[fmt::format("c.{}.{}", shape, reduction_name)], dtype);
             for (const double s : {0.0, 0.1})
-              check_row(fmt::format("{}.cross_entropy.{}.{:.1f}.{}.{}", input, reduction_name, s, weighted, target), file,
-                        [&](const Tensor& logits) {
-                          return nn::cross_entropy(logits, t, {reduction, s, -100, weight});
-                        }, x, c);
+              check_row(
+                  fmt::format("{}.cross_entropy.{}.{:.1f}.{}.{}", input, reduction_name, s, weighted, target), file,
+                  [&](const Tensor& logits) {
+                    return nn::cross_entropy(logits, t, {reduction, s, -100, weight});
+                  },
+                  x, c);
             if (target == std::string("probabilities")) continue;
-            check_row(fmt::format("{}.nll_loss.{}.{}.{}", input, reduction_name, weighted, target), file,
-                      [&](const Tensor& log_p) { return nn::nll_loss(log_p, t, {reduction, -100, weight}); }, x, c);
+            check_row(
+                fmt::format("{}.nll_loss.{}.{}.{}", input, reduction_name, weighted, target), file,
+                [&](const Tensor& log_p) {
+                  return nn::nll_loss(log_p, t, {reduction, -100, weight});
+                },
+                x, c);
           }
 }
 
@@ -151,14 +156,32 @@ BOOST_AUTO_TEST_CASE(losses_of_numbers) {
           {"mse_loss", [&](const Tensor& p) { return nn::mse_loss(p, y, {r}); }},
           {"l1_loss", [&](const Tensor& p) { return nn::l1_loss(p, y, {r}); }},
           {"huber_loss", [&](const Tensor& p) { return nn::huber_loss(p, y, {r}); }},
-          {"huber_loss_0.7", [&](const Tensor& p) { return nn::huber_loss(p, y, {r, 0.7}); }},
+          {"huber_loss_0.7",
+           [&](const Tensor& p) {
+             return nn::huber_loss(p, y, {r, 0.7});
+           }},
           {"smooth_l1_loss", [&](const Tensor& p) { return nn::smooth_l1_loss(p, y, {r}); }},
-          {"smooth_l1_loss_0.7", [&](const Tensor& p) { return nn::smooth_l1_loss(p, y, {r, 0.7}); }},
-          {"smooth_l1_loss_0", [&](const Tensor& p) { return nn::smooth_l1_loss(p, y, {r, 0}); }},
+          {"smooth_l1_loss_0.7",
+           [&](const Tensor& p) {
+             return nn::smooth_l1_loss(p, y, {r, 0.7});
+           }},
+          {"smooth_l1_loss_0",
+           [&](const Tensor& p) {
+             return nn::smooth_l1_loss(p, y, {r, 0});
+           }},
           {"bce", [&](const Tensor& p) { return nn::binary_cross_entropy_with_logits(p, b, {r}); }},
-          {"bce_weight", [&](const Tensor& p) { return nn::binary_cross_entropy_with_logits(p, b, {r, w}); }},
-          {"bce_pos_weight", [&](const Tensor& p) { return nn::binary_cross_entropy_with_logits(p, b, {r, {}, q}); }},
-          {"bce_both", [&](const Tensor& p) { return nn::binary_cross_entropy_with_logits(p, b, {r, w, q}); }},
+          {"bce_weight",
+           [&](const Tensor& p) {
+             return nn::binary_cross_entropy_with_logits(p, b, {r, w});
+           }},
+          {"bce_pos_weight",
+           [&](const Tensor& p) {
+             return nn::binary_cross_entropy_with_logits(p, b, {r, {}, q});
+           }},
+          {"bce_both",
+           [&](const Tensor& p) {
+             return nn::binary_cross_entropy_with_logits(p, b, {r, w, q});
+           }},
       };
       for (const auto& [name, f] : rows) check_row(fmt::format("{}.{}.{}", k, name, reduction_name), file, f, x, c);
     }
@@ -179,7 +202,8 @@ BOOST_AUTO_TEST_CASE(losses_to_second_order) {
 
 BOOST_AUTO_TEST_CASE(bad_input) {
   const Tensor x = ones({4, 3}), labels = tensor({0, 1, 2, 0});
-  CHECK_ERROR(nn::cross_entropy(x, tensor({0, 1, 3, 0})), "[cross_entropy] expected classes 0 ... 2, got 3 at position 2");
+  CHECK_ERROR(nn::cross_entropy(x, tensor({0, 1, 3, 0})),
+              "[cross_entropy] expected classes 0 ... 2, got 3 at position 2");
   CHECK_ERROR(nn::cross_entropy(x, tensor({0, -1, 2, 0})), "got -1 at position 1");
   CHECK_ERROR(nn::cross_entropy(x, tensor({0, 1})), "shape (4,), got (2,)");
   CHECK_ERROR(nn::cross_entropy(x, labels == 1), "class indices as i64, got boolean");
@@ -203,6 +227,4 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_TEST(message.find(fmt::format("nn_layers_test.cpp:{}:", line)) != std::string::npos, message);
 }
 
-BOOST_AUTO_TEST_CASE(mse_takes_a_number) {
-  BOOST_TEST(nn::mse_loss(tensor({1.0, 3.0}), 0).item() == 5.0);
-}
+BOOST_AUTO_TEST_CASE(mse_takes_a_number) { BOOST_TEST(nn::mse_loss(tensor({1.0, 3.0}), 0).item() == 5.0); }

@@ -1,14 +1,14 @@
 // Walking models: XGRAD_FIELDS, names, Sequential, copies and assignments, modes, initialisers, the summary.
 #define BOOST_TEST_MODULE nn
-#include <boost/test/unit_test.hpp>
+#include "nn/nn.hpp"
 
 #include <array>
+#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <optional>
 #include <vector>
 
 #include "autodiff/autodiff.hpp"
-#include "nn/nn.hpp"
 #include "references/references.hpp"
 
 using namespace xgrad;
@@ -31,8 +31,7 @@ struct Everything {
   nn::Sequential chain{nn::Linear(2, 2), nn::Tanh{}, [](const Tensor& x) { return 2 * x; }, Block{}};
   nn::Dropout dropout{0.5};
   int steps = 3;  // no field of the model's state
-  XGRAD_FIELDS(scale, nothing, layers, blocks, absent, present,
-               chain, dropout)
+  XGRAD_FIELDS(scale, nothing, layers, blocks, absent, present, chain, dropout)
 };
 
 struct Aggregate {
@@ -73,9 +72,20 @@ using Names = std::vector<std::string>;
 
 BOOST_AUTO_TEST_CASE(names_are_pytorchs) {
   Everything model;
-  const Names expected{"scale", "layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias",
-                       "blocks.0.inner.weight", "blocks.0.inner.bias", "blocks.1.inner.weight", "blocks.1.inner.bias",
-                       "present.weight", "chain.0.weight", "chain.0.bias", "chain.3.inner.weight", "chain.3.inner.bias"};
+  const Names expected{"scale",
+                       "layers.0.weight",
+                       "layers.0.bias",
+                       "layers.1.weight",
+                       "layers.1.bias",
+                       "blocks.0.inner.weight",
+                       "blocks.0.inner.bias",
+                       "blocks.1.inner.weight",
+                       "blocks.1.inner.bias",
+                       "present.weight",
+                       "chain.0.weight",
+                       "chain.0.bias",
+                       "chain.3.inner.weight",
+                       "chain.3.inner.bias"};
   BOOST_TEST(names(nn::parameters(model)) == expected, boost::test_tools::per_element());
   const Names buffers{"blocks.0.running", "blocks.1.running", "chain.3.running"};
   BOOST_TEST(names(nn::buffers(model)) == buffers, boost::test_tools::per_element());
@@ -218,9 +228,11 @@ BOOST_AUTO_TEST_CASE(initialisers) {
       {"xavier_normal", [](Parameter& p) { init::xavier_normal(p); }, 0, std::sqrt(2 / (in + out)), false},
       {"kaiming_uniform", [](Parameter& p) { init::kaiming_uniform(p, {.a = std::sqrt(5.0)}); }, 0,
        1 / std::sqrt(3 * in), true},
-      {"kaiming_normal", [](Parameter& p) {
+      {"kaiming_normal",
+       [](Parameter& p) {
          init::kaiming_normal(p, {.mode = init::FanMode::out, .nonlinearity = init::Nonlinearity::relu});
-       }, 0, std::sqrt(2 / out), false},
+       },
+       0, std::sqrt(2 / out), false},
   };
   for (const Row& row : rows)
     for (const DType dtype : {f32, f64}) {
@@ -232,8 +244,10 @@ BOOST_AUTO_TEST_CASE(initialisers) {
       BOOST_TEST(mean_off <= 0.02 * row.deviation, row.name);
       BOOST_TEST(std::abs(deviation - row.deviation) <= 0.02 * row.deviation, row.name);
       const double farthest = amax(abs(values - row.mean)).item();
-      if (row.bounded) BOOST_TEST(farthest <= std::sqrt(3.0) * row.deviation * (1 + 1e-6), row.name);
-      else BOOST_TEST(farthest > 3 * row.deviation, row.name);
+      if (row.bounded)
+        BOOST_TEST(farthest <= std::sqrt(3.0) * row.deviation * (1 + 1e-6), row.name);
+      else
+        BOOST_TEST(farthest > 3 * row.deviation, row.name);
       BOOST_TEST((p.dtype() == dtype));
     }
   nn::Linear layer(50, 400);
@@ -263,8 +277,8 @@ BOOST_AUTO_TEST_CASE(summary) {
     XGRAD_FIELDS(hidden, head)
   };
   const std::string text = nn::summary(Net{});
-  for (const char* part : {"hidden", "Linear", "weight (128, 784), bias (128,)", "100,480", "head.0", "Tanh",
-                           "head.1", "1,280", "101,760 parameters, 397.5 KiB"})
+  for (const char* part : {"hidden", "Linear", "weight (128, 784), bias (128,)", "100,480", "head.0", "Tanh", "head.1",
+                           "1,280", "101,760 parameters, 397.5 KiB"})
     BOOST_TEST(text.find(part) != std::string::npos, fmt::format("no '{}' in\n{}", part, text));
   BOOST_TEST(nn::summary(nn::Linear(2, 2)).find("(model)") != std::string::npos);
   const std::string chain = nn::summary(nn::Sequential{xgrad::tanh, [](const Tensor& x) { return x; }});

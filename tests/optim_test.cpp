@@ -1,14 +1,14 @@
 // Optimizers and schedules against PyTorch's (tests/references/make.py); groups, state, moves and what bad input gets.
 #define BOOST_TEST_MODULE optim
-#include <boost/test/unit_test.hpp>
+#include "optim/optim.hpp"
 
+#include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
 
 #include "autodiff/autodiff.hpp"
 #include "nn/nn.hpp"
-#include "optim/optim.hpp"
 #include "references/references.hpp"
 
 using namespace xgrad;
@@ -82,7 +82,8 @@ BOOST_AUTO_TEST_CASE(sgd) {
             if (nesterov && (momentum == 0 || dampening != 0)) continue;
             check_row(file, fmt::format("SGD {} {} {} {:d} {:d}", momentum, dampening, decay, nesterov, maximize),
                       [&](const Parameters& p) {
-                        return std::make_unique<optim::SGD>(p, optim::SGDOptions{.lr = 0.05, .momentum = momentum,
+                        return std::make_unique<optim::SGD>(p, optim::SGDOptions{.lr = 0.05,
+                                                                                 .momentum = momentum,
                                                                                  .dampening = dampening,
                                                                                  .weight_decay = decay,
                                                                                  .nesterov = nesterov,
@@ -98,9 +99,13 @@ void check_adam(const char* name) {
     for (const bool amsgrad : {false, true})
       for (const bool maximize : {false, true})
         check_row(file, fmt::format("{} {} {:d} {:d}", name, decay, amsgrad, maximize), [&](const Parameters& p) {
-          return std::make_unique<Optimizer>(
-              p, typename Optimizer::Options{.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = decay,
-                                             .amsgrad = amsgrad, .maximize = maximize});
+          return std::make_unique<Optimizer>(p, typename Optimizer::Options{.lr = 0.05,
+                                                                            .beta1 = 0.8,
+                                                                            .beta2 = 0.95,
+                                                                            .eps = 1e-6,
+                                                                            .weight_decay = decay,
+                                                                            .amsgrad = amsgrad,
+                                                                            .maximize = maximize});
         });
   check_row(file, fmt::format("{} defaults", name), [](const Parameters& p) { return std::make_unique<Optimizer>(p); });
 }
@@ -111,20 +116,26 @@ BOOST_AUTO_TEST_CASE(schedules) {
   const references::File file("schedules");
   using Schedules = std::vector<std::shared_ptr<optim::Schedule>>;
   const std::pair<const char*, std::function<Schedules(const optim::Optimizer&)>> rows[] = {
-      {"StepLR", [](auto& o) { return Schedules{std::make_shared<optim::StepLR>(o, optim::StepOptions{3, 0.5})}; }},
-      {"CosineAnnealing", [](auto& o) {
-         return Schedules{std::make_shared<optim::CosineAnnealing>(o, optim::CosineOptions{10})};
+      {"StepLR",
+       [](auto& o) {
+         return Schedules{std::make_shared<optim::StepLR>(o, optim::StepOptions{3, 0.5})};
        }},
-      {"CosineAnnealing_min", [](auto& o) {
+      {"CosineAnnealing",
+       [](auto& o) { return Schedules{std::make_shared<optim::CosineAnnealing>(o, optim::CosineOptions{10})}; }},
+      {"CosineAnnealing_min",
+       [](auto& o) {
          return Schedules{std::make_shared<optim::CosineAnnealing>(o, optim::CosineOptions{10, 0.01})};
        }},
-      {"LinearWarmup", [](auto& o) {
+      {"LinearWarmup",
+       [](auto& o) {
          return Schedules{std::make_shared<optim::LinearWarmup>(o, optim::WarmupOptions{4, 0.25})};
        }},
-      {"LinearWarmup_end", [](auto& o) {
+      {"LinearWarmup_end",
+       [](auto& o) {
          return Schedules{std::make_shared<optim::LinearWarmup>(o, optim::WarmupOptions{7, 1.0, 0.2})};
        }},
-      {"both", [](auto& o) {
+      {"both",
+       [](auto& o) {
          return Schedules{std::make_shared<optim::LinearWarmup>(o, optim::WarmupOptions{4, 0.25}),
                           std::make_shared<optim::StepLR>(o, optim::StepOptions{3, 0.5})};
        }},
@@ -188,8 +199,13 @@ BOOST_AUTO_TEST_CASE(groups) {
   BOOST_TEST(optimizer.lr(1) == 0.125);
   std::vector<std::string> names;
   for (const NamedTensor& t : optimizer.state()) names.push_back(t.name);
-  const std::vector<std::string> wanted{"lr", "base_lr", "weight.step", "bias.step", "group1.weight.step",
-                                        "group1.weight.momentum_buffer", "group1.bias.step",
+  const std::vector<std::string> wanted{"lr",
+                                        "base_lr",
+                                        "weight.step",
+                                        "bias.step",
+                                        "group1.weight.step",
+                                        "group1.weight.momentum_buffer",
+                                        "group1.bias.step",
                                         "group1.bias.momentum_buffer"};
   BOOST_TEST(names == wanted, boost::test_tools::per_element());
 }
@@ -294,7 +310,10 @@ BOOST_AUTO_TEST_CASE(state_survives_a_file) {
       {[](NamedTensors& s) { s.pop_back(); }, "is missing"},
       {[](NamedTensors& s) { s.push_back(s[2]); }, "is there twice"},
       {[](NamedTensors& s) { s[0].value = tensor({-1.0}); }, "the lr -1 is not a finite number"},
-      {[](NamedTensors& s) { s[0].value = tensor({1.0, 1.0}); }, "expected f64 (1,) for lr, got f64 (2,)"},
+      {[](NamedTensors& s) {
+         s[0].value = tensor({1.0, 1.0});
+       },
+       "expected f64 (1,) for lr, got f64 (2,)"},
       {[](NamedTensors& s) { s[2].value = full({}, -1); }, "has taken -1 steps"},
       {[](NamedTensors& s) { s[3].value = ones({4}); }, "expected f32 (5,) for 0.exp_avg, got f32 (4,)"},
       {[](NamedTensors& s) { s[3].value = Tensor(); }, "an empty Tensor"},
@@ -305,7 +324,8 @@ BOOST_AUTO_TEST_CASE(state_survives_a_file) {
     CHECK_ERROR(again.load_state(bad), message);
     const NamedTensors now = again.state();
     for (std::size_t i = 0; i < now.size(); ++i)
-      BOOST_TEST(now[i].value.to_vector<double>() == state[i].value.to_vector<double>(), boost::test_tools::per_element());
+      BOOST_TEST(now[i].value.to_vector<double>() == state[i].value.to_vector<double>(),
+                 boost::test_tools::per_element());
   }
   std::filesystem::remove(path);
 }

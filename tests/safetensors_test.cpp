@@ -1,16 +1,16 @@
 // .safetensors files: what is written comes back; a file that is not right is one Error; a failed write leaves the old.
 #define BOOST_TEST_MODULE safetensors
-#include <boost/test/unit_test.hpp>
+#include "autodiff/safetensors.hpp"
 
 #include <sys/resource.h>
 
+#include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "autodiff/autodiff.hpp"
-#include "autodiff/safetensors.hpp"
 #include "references/references.hpp"
 
 using namespace xgrad;
@@ -91,16 +91,17 @@ BOOST_AUTO_TEST_CASE(halves_are_widened) {
   BOOST_TEST_REQUIRE(got.size() == want.size());
   BOOST_TEST(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0);
   const Folder folder;
-  put(folder.file("brain"), with_header(R"({"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})",
-                                        std::string("\x80\x3f\x20\xc0", 4)));
-  BOOST_TEST(read_safetensors(folder.file("brain")).tensors[0].value.to_vector<float>() == (std::vector<float>{1, -2.5}),
-             boost::test_tools::per_element());
+  put(folder.file("brain"),
+      with_header(R"({"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", std::string("\x80\x3f\x20\xc0", 4)));
+  BOOST_TEST(
+      read_safetensors(folder.file("brain")).tensors[0].value.to_vector<float>() == (std::vector<float>{1, -2.5}),
+      boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(booleans_are_0_or_1) {
   const Folder folder;
-  put(folder.file("flags"), with_header(R"({"x":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})",
-                                        std::string("\x00\x01\xff", 3)));
+  put(folder.file("flags"),
+      with_header(R"({"x":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})", std::string("\x00\x01\xff", 3)));
   BOOST_TEST(sum(read_safetensors(folder.file("flags")).tensors[0].value).item() == 2);
 }
 
@@ -111,7 +112,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
   };
   const auto two = [](const std::string& a, const std::string& b) {
     return fmt::format(R"({{"x":{{"dtype":"F32","shape":[1],"data_offsets":{}}},)"
-                       R"("y":{{"dtype":"F32","shape":[1],"data_offsets":{}}}}})", a, b);
+                       R"("y":{{"dtype":"F32","shape":[1],"data_offsets":{}}}}})",
+                       a, b);
   };
   const std::pair<std::string, const char*> rows[] = {
       {"", "0 bytes are too few"},
@@ -151,7 +153,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
       {with_header(two("[0,4]", "[8,12]"), eight + four), "overlap or leave a hole"},
       {with_header(two("[4,8]", "[8,12]"), eight + four), "overlap or leave a hole"},
       {with_header(R"({"x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)"
-                   R"("x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", ""), "x is there twice"},
+                   R"("x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})",
+                   ""),
+       "x is there twice"},
   };
   const Folder folder;
   const std::string path = folder.file("bad");

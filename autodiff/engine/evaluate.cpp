@@ -117,6 +117,7 @@ class Planner {
 };
 
 void compute_one(Thread& t, Node* n) {
+  if (kind_of(n->op) == Kind::elementwise && n->count > small_count) return run_region(t, &n, 1);
   const bool waited = n->waiting();
   compute(t, n);
   if (waited) {

@@ -120,15 +120,16 @@ T arithmetic(Op op, const char* x, const char* y) {
 }
 
 // Arithmetic on two numbers that are known: nothing is kept but the result, and what derivatives need.
-inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, Node* const* in, Source source) {
+inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
+                             Source source) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
-  Node* n = new_node(t, op, dtype, shape, 1, source);
+  Node* n = new_node(t, op, dtype, shape, elements, source);
   if (dtype == DType::f32) *reinterpret_cast<float*>(n->local) = arithmetic<float>(op, in[0]->data, in[1]->data);
   else *reinterpret_cast<double*>(n->local) = arithmetic<double>(op, in[0]->data, in[1]->data);
   ++t.recorded;
   ++t.evaluated;
   n->data = n->local;
-  n->flags = computed;
+  n->flags = elements == 1 ? computed : computed | uniform;
   if ((in[0]->flags | in[1]->flags) & needs_grad && !t.no_grad) {
     n->flags |= needs_grad;
     n->inputs = 2;
@@ -299,9 +300,9 @@ inline __attribute__((always_inline)) Tensor record_binary(Thread& t, Op op, DTy
                                                            Source source) {
   const Shape &a = in[0]->shape, &b = in[1]->shape;
   const bool like_a = b.rank() == 0 || a == b;
-  if (in[0]->count == 1 && in[1]->count == 1 && in[0]->data && in[1]->data && (like_a || a.rank() == 0) &&
+  if (in[0]->data && in[1]->data && is_number(in[0]) && is_number(in[1]) && (like_a || a.rank() == 0) &&
       is_arithmetic(op) && is_float(dtype))
-    return record_numbers(t, op, dtype, like_a ? a : b, in, source);
+    return record_numbers(t, op, dtype, like_a ? a : b, like_a ? in[0]->count : in[1]->count, in, source);
   return record_arrays(t, op, dtype, in, like_a, source);
 }
 

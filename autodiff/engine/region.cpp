@@ -240,8 +240,9 @@ class Builder {
     for (int k = 0; k < used; ++k)
       if (op.in[k].scratch < 0 && op.in[k].step == 0) mask |= 1 << k;
     op.kernel = pick_kernel(n, v, mask);
-    for (int k = 0; k < used; ++k) let_go_of(in[k], i);
-    let_go(i);
+    // The result may take an operand's place where their elements are of one size.
+    for (int k = 0; k < used; ++k)
+      if (item_size(in[k]->dtype) == item_size(n->dtype)) let_go_of(in[k], i);
     if (v.memory) {
       op.out = {v.memory, item_size(n->dtype), -1};
     } else {
@@ -249,6 +250,8 @@ class Builder {
       op.out.scratch = v.scratch;
       if (v.last < 0) free_.push_back(v.scratch);
     }
+    for (int k = 0; k < used; ++k) let_go_of(in[k], i);
+    let_go(i);
     program_.code.push_back(op);
   }
 

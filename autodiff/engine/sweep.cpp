@@ -49,9 +49,10 @@ class RuleScope {
   Source at_;
 };
 
-bool is_one(const Tensor& t) {
-  const Node* n = t.node();
-  return !n->pending() && is_number(n) && read_number(n->dtype, n->data) == 1;
+inline bool is_one(const Node* n) {
+  if (!n->data || !is_number(n)) return false;
+  return n->dtype == DType::f32 ? *reinterpret_cast<const float*>(n->data) == 1
+                                : n->dtype == DType::f64 && *reinterpret_cast<const double*>(n->data) == 1;
 }
 
 // slope * g; numbers that change nothing are left out.
@@ -61,12 +62,12 @@ Tensor scaled(const Slope& slope, const Tensor& g) {
     if (slope.number == 1) return g;
     return slope.number == -1 ? -g : g * slope.number;
   }
-  const Tensor& s = slope.tensor;
-  if (s.node()->dtype == g.node()->dtype) {
-    if (s.node()->shape == g.node()->shape && is_one(g)) return s;
-    if (is_one(s) && (s.node()->shape == g.node()->shape || s.node()->shape.empty())) return g;
+  const Node *s = slope.tensor.node(), *c = g.node();
+  if (s->dtype == c->dtype) {
+    if (is_one(c) && s->shape == c->shape) return slope.tensor;
+    if (is_one(s) && (s->shape.empty() || s->shape == c->shape)) return g;
   }
-  return s * g;
+  return slope.tensor * g;
 }
 
 Slope slope_of(Node* n, int i) {
@@ -156,13 +157,15 @@ namespace {
 
 // x += y where nobody else can see it: x is small, evaluated, and has no handle but its entry's.
 bool add_in_place(const Thread& t, Node* x, const Node* y) {
-  if (!x->data || !y->data || x->refs != 1 || x->count > small_count || x->count != y->count) return false;
-  if ((x->flags & (needs_grad | uniform | strided)) || (y->flags & (needs_grad | uniform | strided))) return false;
+  if (!x->data || !y->data || x->refs != 1 || x->count != y->count || ((x->flags | y->flags) & (needs_grad | strided)))
+    return false;
   if (x->base || x->op == Op::leaf || x->owner.load(std::memory_order_relaxed) != &t ||
       x->shared.load(std::memory_order_acquire) != 0)
     return false;
+  const bool numbers = is_number(x) && is_number(y);
+  if (!numbers && (x->count > small_count || x->has(uniform) || y->has(uniform))) return false;
   t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(x->dtype)][0](x->data, x->data, y->data,
-                                                                                      nullptr, x->count);
+                                                                                      nullptr, numbers ? 1 : x->count);
   return true;
 }
 

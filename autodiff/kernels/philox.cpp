@@ -1,70 +1,55 @@
 #include "autodiff/kernels/philox.hpp"
 
-#include <cmath>
-#include <numbers>
+#include <algorithm>
+
+#include "autodiff/kernels/simd.hpp"
+#include "autodiff/kernels/threads.hpp"
 
 namespace xgrad::kernels {
 
-PhiloxBlock philox(PhiloxBlock c, std::uint32_t key0, std::uint32_t key1) {
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = std::uint64_t{0xD2511F53} * c.word[0], b = std::uint64_t{0xCD9E8D57} * c.word[2];
-    c = {{static_cast<std::uint32_t>(b >> 32) ^ c.word[1] ^ key0, static_cast<std::uint32_t>(b),
-          static_cast<std::uint32_t>(a >> 32) ^ c.word[3] ^ key1, static_cast<std::uint32_t>(a)}};
-    key0 += 0x9E3779B9;
-    key1 += 0xBB67AE85;
-  }
-  return c;
-}
-
 namespace {
 
-// Two 64-bit words for every i.
-template <class Use>
-void draw_pairs(Size pairs, std::uint64_t seed, std::uint64_t draw, const Use& use) {
-  for (Size i = 0; i < pairs; ++i) {
-    const auto at = static_cast<std::uint64_t>(i);
-    const PhiloxBlock w = philox({{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32),
-                                   static_cast<std::uint32_t>(draw), static_cast<std::uint32_t>(draw >> 32)}},
-                                 static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
-    use(i, std::uint64_t{w.word[1]} << 32 | w.word[0], std::uint64_t{w.word[3]} << 32 | w.word[2]);
-  }
-}
+constexpr Size together = 1 << 15;  // elements of a job; a multiple of a group's
 
-double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }  // [0, 1)
-
-void store(DType dtype, void* out, Size i, Size n, double value) {
-  if (i >= n) return;
-  if (dtype == DType::f64) static_cast<double*>(out)[i] = value;
-  else static_cast<float*>(out)[i] = static_cast<float>(value);
+template <class F>
+void in_pieces(Size n, const F& f) {
+  if (n <= together) return f(0, n);
+  parallel((n + together - 1) / together,
+           [&](Size job) { f(job * together, std::min(together, n - job * together)); });
 }
 
 }  // namespace
 
-void bits(std::uint64_t* out, Size n, std::uint64_t seed, std::uint64_t draw) {
-  draw_pairs((n + 1) / 2, seed, draw, [&](Size i, std::uint64_t a, std::uint64_t b) {
-    out[2 * i] = a;
-    if (2 * i + 1 < n) out[2 * i + 1] = b;
-  });
+void uniform(DType dtype, void* out, Size n, std::uint64_t seed, std::uint64_t counter) {
+  const auto f = simd().uniform[dtype == DType::f64];
+  const Size item = item_size(dtype);
+  in_pieces(n, [&](Size first, Size k) { f(static_cast<char*>(out) + first * item, first, k, seed, counter); });
 }
 
-void uniform(DType dtype, void* out, Size n, std::uint64_t seed, std::uint64_t draw) {
-  // f32 takes 24 bits, so that rounding does not reach 1
-  const auto number = [dtype](std::uint64_t w) {
-    return dtype == DType::f64 ? unit(w) : static_cast<double>(w >> 40) * 0x1p-24;
-  };
-  draw_pairs((n + 1) / 2, seed, draw, [&](Size i, std::uint64_t a, std::uint64_t b) {
-    store(dtype, out, 2 * i, n, number(a));
-    store(dtype, out, 2 * i + 1, n, number(b));
-  });
+void normal(DType dtype, void* out, Size n, std::uint64_t seed, std::uint64_t counter) {
+  const auto f = simd().normal[dtype == DType::f64];
+  const Size item = item_size(dtype);
+  in_pieces(n, [&](Size first, Size k) { f(static_cast<char*>(out) + first * item, first, k, seed, counter); });
 }
 
-// sqrt(-2 log u) (cos, sin)(2 pi v), u in (0, 1]
-void normal(DType dtype, void* out, Size n, std::uint64_t seed, std::uint64_t draw) {
-  draw_pairs((n + 1) / 2, seed, draw, [&](Size i, std::uint64_t a, std::uint64_t b) {
-    const double radius = std::sqrt(-2 * std::log(1 - unit(a))), angle = 2 * std::numbers::pi * unit(b);
-    store(dtype, out, 2 * i, n, radius * std::cos(angle));
-    store(dtype, out, 2 * i + 1, n, radius * std::sin(angle));
-  });
+void bits(std::uint64_t* out, Size n, std::uint64_t seed, std::uint64_t counter) {
+  const auto f = simd().bits;
+  in_pieces(n, [&](Size first, Size k) { f(out + first, first, k, seed, counter); });
+}
+
+void philox(const std::uint32_t counter[4], const std::uint32_t key[2], std::uint32_t words[4]) {
+  std::uint32_t w[4] = {counter[0], counter[1], counter[2], counter[3]}, k[2] = {key[0], key[1]};
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p = std::uint64_t{0xD2511F53} * w[0], q = std::uint64_t{0xCD9E8D57} * w[2];
+    const std::uint32_t w1 = w[1], w3 = w[3];
+    w[0] = static_cast<std::uint32_t>(q >> 32) ^ w1 ^ k[0];
+    w[1] = static_cast<std::uint32_t>(q);
+    w[2] = static_cast<std::uint32_t>(p >> 32) ^ w3 ^ k[1];
+    w[3] = static_cast<std::uint32_t>(p);
+    k[0] += 0x9E3779B9;
+    k[1] += 0xBB67AE85;
+  }
+  std::copy(w, w + 4, words);
 }
 
 }  // namespace xgrad::kernels

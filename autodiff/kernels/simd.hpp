@@ -15,7 +15,7 @@ struct Simd {
   void (*add_rows[2])(void* sums, const void* x, Size rows, Size columns);
   void (*sgd[2])(void* p, const void* g, void* b, Size n, const SgdStep& step);
   void (*adam[2])(void* p, const void* g, void* m, void* v, void* w, Size n, const AdamStep& step);
-  // Elements [first, first + n) of a stream; `first` is a multiple of 4, `out` is where element `first` goes.
+  // Elements [first, first + n) of a stream; `first` is a multiple of 64, `out` is where element `first` goes.
   void (*uniform[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
   void (*normal[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
   void (*bits)(std::uint64_t* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
@@ -37,6 +37,7 @@ const Simd& simd();
   void fill_functions(Simd& all);  \
   void fill_integers(Simd& all);   \
   void fill_rows(Simd& all);       \
+  void fill_optimizers(Simd& all); \
   void fill_random(Simd& all);     \
   void fill_matmul(Simd& all);     \
   }

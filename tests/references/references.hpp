@@ -69,14 +69,14 @@ std::string error_of(const F& f) {
 
 }  // namespace references
 
-#define CHECK_NEAR(what, got, wanted) \
-  do {                                \
+#define CHECK_NEAR(what, got, wanted)                            \
+  do {                                                           \
     const std::string off = references::difference(got, wanted); \
-    BOOST_TEST(off == "", std::string(what) + ": " + off);        \
+    BOOST_TEST(off == "", std::string(what) + ": " + off);       \
   } while (false)
-#define CHECK_ERROR(expression, part)                                                       \
-  do {                                                                                      \
-    const std::string message = references::error_of([&] { (void)(expression); });          \
+#define CHECK_ERROR(expression, part)                                                                          \
+  do {                                                                                                         \
+    const std::string message = references::error_of([&] { (void)(expression); });                             \
     BOOST_TEST(message.find(part) != std::string::npos, "'" + message + "' says nothing of '" + (part) + "'"); \
     BOOST_TEST(message.find(".cpp:") != std::string::npos, "'" + message + "' names no line");                 \
   } while (false)

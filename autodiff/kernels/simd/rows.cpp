@@ -1,0 +1,157 @@
+// Softmax of rows, and sums over rows (rows.hpp).
+#include "autodiff/kernels/simd/map.hpp"
+#include "autodiff/kernels/simd/math_exp.hpp"
+
+namespace xgrad::kernels {
+namespace {
+
+constexpr Size few_columns = 16;  // up to which lanes are rows, not columns
+
+// One vector holds column c of as many rows.
+template <class T, bool logarithm>
+XGRAD_INLINE void softmax_lanes(Batch<T>* column, Size columns) {
+  Batch<T> most = column[0];
+  for (Size c = 1; c < columns; ++c) most = upper(most, column[c]);
+  Batch<T> sum(T(0)), e[few_columns];
+  for (Size c = 0; c < columns; ++c) {
+    column[c] = column[c] - most;
+    e[c] = exp(column[c]);
+    sum = sum + e[c];
+  }
+  if constexpr (logarithm) sum = log(sum);
+  for (Size c = 0; c < columns; ++c) column[c] = logarithm ? column[c] - sum : e[c] / sum;
+}
+
+template <class T, bool logarithm>
+void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
+  for (Size r = 0; r < rows; r += width<T>) {
+    const Size k = rows - r < width<T> ? rows - r : width<T>;
+    Batch<T> column[few_columns];
+    alignas(64) T lanes[few_columns][width<T>];
+    for (Size c = 0; c < columns; ++c) {
+      for (Size i = 0; i < k; ++i) lanes[c][i] = x[(r + i) * columns + c];
+      for (Size i = k; i < width<T>; ++i) lanes[c][i] = T(0);
+    }
+    for (Size c = 0; c < columns; ++c) column[c] = Batch<T>::load_aligned(lanes[c]);
+    softmax_lanes<T, logarithm>(column, columns);
+    for (Size c = 0; c < columns; ++c) column[c].store_aligned(lanes[c]);
+    for (Size i = 0; i < k; ++i)
+      for (Size c = 0; c < columns; ++c) out[(r + i) * columns + c] = lanes[c][i];
+  }
+}
+
+template <class T, bool logarithm>
+void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
+  const auto great = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); };
+  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
+  for (Size r = 0; r < rows; ++r, x += columns, out += columns) {
+    Batch<T> best(x[0]);
+    Size i = 0;
+    for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
+    T last = x[0];
+    for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
+    const Batch<T> most(reduce_lanes(upper(best, Batch<T>(last)), great));
+    Batch<T> sums(T(0));
+    const Batch<T> none(-infinity<T>);  // exp of it adds nothing
+    for (i = 0; i < columns; i += width<T>) {
+      const Size k = columns - i;
+      if (k >= width<T>) {
+        const Batch<T> e = exp(load(x + i) - most);
+        if constexpr (!logarithm) e.store_unaligned(out + i);
+        sums = sums + e;
+      } else {
+        alignas(64) T part[width<T>];
+        none.store_aligned(part);
+        for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
+        const Batch<T> e = exp(Batch<T>::load_aligned(part));
+        if constexpr (!logarithm) store_part(out + i, e, k);
+        sums = sums + e;
+      }
+    }
+    const Batch<T> sum(reduce_lanes(sums, plus));
+    if constexpr (logarithm) {
+      const Batch<T> rest = log(sum);
+      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
+        return ((k >= width<T> ? load(x + j) : load_part(x + j, k)) - most) - rest;
+      });
+    } else {
+      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
+        return (k >= width<T> ? load(out + j) : load_part(out + j, k)) / sum;
+      });
+    }
+  }
+}
+
+template <class T, bool logarithm>
+void softmax(void* out, const void* x, Size rows, Size columns) {
+  if (columns <= 0) return;
+  if (columns <= few_columns) softmax_of_few<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
+  else softmax_of_many<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
+}
+
+// Up to `vectors` vectors of columns, in registers from the first row to the last.
+template <class T, int vectors>
+XGRAD_INLINE void add_block(T* sums, const T* x, const T* end, Size stride, Size columns) {
+  constexpr Size last = (vectors - 1) * width<T>;
+  const Size k = columns - last;  // in the last vector
+  Batch<T> s[vectors];
+  for (int v = 0; v < vectors - 1; ++v) s[v] = load(sums + v * width<T>);
+  s[vectors - 1] = k == width<T> ? load(sums + last) : load_part(sums + last, k);
+  for (; x < end; x += stride) {
+    for (int v = 0; v < vectors - 1; ++v) s[v] = s[v] + load(x + v * width<T>);
+    // past the columns, the last vector reads what follows in the matrix, and does not keep it
+    const bool inside = k == width<T> || x + last + width<T> <= end;
+    s[vectors - 1] = s[vectors - 1] + (inside ? load(x + last) : load_part(x + last, k));
+  }
+  for (int v = 0; v < vectors - 1; ++v) s[v].store_unaligned(sums + v * width<T>);
+  if (k == width<T>) s[vectors - 1].store_unaligned(sums + last);
+  else store_part(sums + last, s[vectors - 1], k);
+}
+
+template <class T>
+void add_rows(void* to, const void* from, Size rows, Size columns) {
+  T* sums = static_cast<T*>(to);
+  const T* x = static_cast<const T*>(from);
+  if (rows <= 0 || columns <= 0) return;
+  const T* end = x + rows * columns;
+  const Size vectors = (columns + width<T> - 1) / width<T>;
+  if (vectors == 1) return add_block<T, 1>(sums, x, end, columns, columns);
+  if (vectors == 2) return add_block<T, 2>(sums, x, end, columns, columns);
+  if (vectors == 3) return add_block<T, 3>(sums, x, end, columns, columns);
+  if (vectors == 4) return add_block<T, 4>(sums, x, end, columns, columns);
+  Size r = 0;
+  for (; r + 4 <= rows; r += 4) {  // four rows at a time, so that the sums are loaded and stored less often
+    const T* row = x + r * columns;
+    map(sums, columns, [&](Size i, Size k) XGRAD_LAMBDA {
+      if (k >= width<T>) [[likely]]
+        return (((load(sums + i) + load(row + i)) + load(row + columns + i)) + load(row + 2 * columns + i)) +
+               load(row + 3 * columns + i);
+      return (((load_part(sums + i, k) + load_part(row + i, k)) + load_part(row + columns + i, k)) +
+              load_part(row + 2 * columns + i, k)) +
+             load_part(row + 3 * columns + i, k);
+    });
+  }
+  for (; r < rows; ++r) {
+    const T* row = x + r * columns;
+    map(sums, columns, [&](Size i, Size k) XGRAD_LAMBDA {
+      if (k >= width<T>) [[likely]] return load(sums + i) + load(row + i);
+      return load_part(sums + i, k) + load_part(row + i, k);
+    });
+  }
+}
+
+}  // namespace
+
+namespace XGRAD_ARCH {
+
+void fill_rows(Simd& all) {
+  all.log_softmax_rows[0] = softmax<float, true>;
+  all.log_softmax_rows[1] = softmax<double, true>;
+  all.softmax_rows[0] = softmax<float, false>;
+  all.softmax_rows[1] = softmax<double, false>;
+  all.add_rows[0] = add_rows<float>;
+  all.add_rows[1] = add_rows<double>;
+}
+
+}  // namespace XGRAD_ARCH
+}  // namespace xgrad::kernels

@@ -20,7 +20,7 @@ struct Instruction {
   DType dtype;
   std::uint8_t operands;
   kernels::Kernel kernel = nullptr;
-  kernels::Fold fold = nullptr;
+  Folding fold = {};
   Place out = {}, in[3] = {};
   int layout = -1;  // of a load
   Size length = 0;  // of a row, or columns

@@ -23,7 +23,12 @@ Size unit_rows(Size columns) {
   return std::max<Size>(1, (65536 / columns + step - 1) / step) * step;
 }
 
-void fold_partials(kernels::Fold fold, char* y, char* x, Size n, Size item) {
+Folding folding(const Thread& t, kernels::Reduction kind, DType dtype) {
+  return {t.kernels->fold[static_cast<int>(kind)][static_cast<int>(dtype)], dtype,
+          kind == kernels::Reduction::sum && is_float(dtype)};
+}
+
+void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item) {
   while (n > chunk) {
     const Size parts = partials_of(n);
     for (Size k = 0; k < parts; ++k) fold(x + k * item, x + k * chunk * item, std::min(chunk, n - k * chunk));
@@ -33,7 +38,7 @@ void fold_partials(kernels::Fold fold, char* y, char* x, Size n, Size item) {
   else fold(y, x, n);
 }
 
-void fold_row(kernels::Fold fold, char* y, const char* x, Size n, Size item, char* partials) {
+void fold_row(const Folding& fold, char* y, const char* x, Size n, Size item, char* partials) {
   if (n <= chunk) return fold(y, x, n);
   const Size parts = partials_of(n);
   for (Size k = 0; k < parts; ++k) fold(partials + k * item, x + k * chunk * item, std::min(chunk, n - k * chunk));
@@ -55,7 +60,7 @@ struct Buffer {
   ~Buffer() { give_buffer(data, pool); }
 };
 
-void reduce_rows(const Reduced& r, kernels::Fold fold, char* out, const char* x, Size item) {
+void reduce_rows(const Reduced& r, const Folding& fold, char* out, const char* x, Size item) {
   if (r.length <= chunk && r.outer * r.length <= 65536) {
     for (Size i = 0; i < r.outer; ++i) fold(out + i * item, x + i * r.length * item, r.length);
     return;
@@ -114,7 +119,7 @@ void reduce(Thread& t, Node* n) {
   const Tensor x = dense(n->in[0]);
   char* out = allocate(n);
   const char* from = x.node()->data;
-  const kernels::Fold fold = t.kernels->fold[static_cast<int>(r.kind)][static_cast<int>(n->dtype)];
+  const Folding fold = folding(t, r.kind, n->dtype);
   if (r.rows()) {
     reduce_rows(r, fold, out, from, item);
   } else {

@@ -98,7 +98,7 @@ class Builder {
         item = std::max(item, item_size(n->in[k]->dtype));
       }
     }
-    program_.scratch_bytes = chunk * item;
+    program_.scratch_bytes = chunk * item + 320;  // blocks a multiple of 4,096 bytes apart are slow: the processor mixes them up
     for (std::size_t i = count_; i-- > 0;) {
       Node* n = nodes_[i];
       const std::uint32_t handles = n->refs + static_cast<std::uint32_t>(n->shared.load(std::memory_order_relaxed) >> 1);
@@ -273,7 +273,7 @@ class Builder {
     program_.blocking.admit(r);
     Instruction sink{r.whole() ? Do::fold_whole : r.rows() ? Do::fold_rows : Do::add_columns, n->dtype, 1};
     sink.in[0] = operand(n->in[0], n->in[0], i);
-    sink.fold = t_.kernels->fold[static_cast<int>(r.kind)][static_cast<int>(n->dtype)];
+    sink.fold = folding(t_, r.kind, n->dtype);
     sink.length = r.columns() ? r.inner : r.length;
     sink.out = {v.memory, item_size(n->dtype), -1};
     sink.sink = n;

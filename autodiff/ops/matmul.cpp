@@ -18,21 +18,46 @@ struct Matrices {
   Shape strides;  // of the leading axes
 };
 
-Matrices matrices(Node* x) {
+Matrices matrices(Node* x, bool transposed) {
   const int rank = x->shape.rank();
   const Size rows = x->shape[rank - 2], columns = x->shape[rank - 1];
-  Matrices m{share(x), nullptr, false, columns, strides_of(x)};
+  Matrices m{share(x), nullptr, transposed, columns, strides_of(x)};
   const Size down = m.strides[rank - 2], across = m.strides[rank - 1];
   if ((across == 1 || columns == 1) && (down >= columns || rows == 1)) {
     m.lead = rows == 1 ? columns : down;
   } else if ((down == 1 || rows == 1) && across >= rows) {
-    m.transposed = true;
+    m.transposed = !transposed;
     m.lead = across;
   } else {
-    m = {dense(x), nullptr, false, columns, row_major_strides(x->shape)};
+    m = {dense(x), nullptr, transposed, columns, row_major_strides(x->shape)};
   }
   m.data = m.held.node()->data;
   return m;
+}
+
+// The product of x and y, each transposed first where its flag says so; kept in a.
+Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source) {
+  const Shape &a = x.node()->shape, &b = y.node()->shape;
+  const int ra = a.rank(), rb = b.rank();
+  const Size rows = a[ra - (tx ? 1 : 2)], columns = b[rb - (ty ? 2 : 1)];
+  Shape shape{rows, columns};
+  if (ra > 2 || rb > 2) {
+    Shape lead_x = a, lead_y = b;
+    lead_x.resize(ra - 2), lead_y.resize(rb - 2);
+    shape = broadcast(lead_x, lead_y, "matmul", source);
+    shape.push_back(rows);
+    shape.push_back(columns);
+  }
+  checked_numel(shape, x.node()->dtype, "matmul", source);
+  return record(Op::matmul, x.node()->dtype, shape, {x.node(), y.node()}, {{tx, ty, 0, 0}}, source);
+}
+
+// An operand that is a transpose of matrices is taken as it was before.
+Tensor untransposed(const Tensor& x, bool& transposed) {
+  Node* n = x.node();
+  if (n->op != Op::permute || n->inputs == 0 || !swaps_last_axes(n)) return x;
+  transposed = true;
+  return share(n->in[0]);
 }
 
 }  // namespace
@@ -41,8 +66,9 @@ Matrices matrices(Node* x) {
 void compute_matmul(Node* n) {
   Node *x = n->in[0], *y = n->in[1];
   const int rank = n->shape.rank();
-  const Size m = n->shape[rank - 2], columns = n->shape[rank - 1], k = x->shape.back();
-  const Matrices a = matrices(x), b = matrices(y);
+  const Size m = n->shape[rank - 2], columns = n->shape[rank - 1];
+  const Size k = x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
+  const Matrices a = matrices(x, n->a[0]), b = matrices(y, n->a[1]);
   const Size item = item_size(n->dtype), batch = n->count / (m * columns);
   char* out = allocate(n);
   for (Size i = 0; i < batch; ++i) {
@@ -60,7 +86,10 @@ void compute_matmul(Node* n) {
   n->data = out;
 }
 Tensor vjp_matmul(const Step& s, int i) {
-  return i == 0 ? matmul(s.g, transpose(s.x(1))) : matmul(transpose(s.x(0)), s.g);
+  const bool tx = s.a(0), ty = s.a(1);
+  const Source source{s.n->file, s.n->line};
+  if (i == 0) return tx ? product(s.x(1), ty, s.g, true, source) : product(s.g, false, s.x(1), !ty, source);
+  return ty ? product(s.g, true, s.x(0), tx, source) : product(s.x(0), !tx, s.g, false, source);
 }
 
 }  // namespace xgrad::engine
@@ -73,46 +102,38 @@ using engine::source_of;
 Tensor matmul(const In& x, const In& y) {
   const Source source = source_of(x);
   Tensor a = operand(x, "matmul"), b = operand(y, "matmul");
-  if (const Shape &s = a.node()->shape, &t = b.node()->shape;
-      s.rank() == 2 && t.rank() == 2 && s[1] == t[0] && a.node()->dtype == b.node()->dtype && is_float(a.node()->dtype)) {
-    const Shape shape{s[0], t[1]};
-    engine::checked_numel(shape, a.node()->dtype, "matmul", source);
-    return engine::record(engine::Op::matmul, a.node()->dtype, shape, {a.node(), b.node()}, {}, source);
-  }
-  const Located at(x);
-  const DType dtype = engine::meet(a, b, "matmul", source);
-  if (!is_float(dtype)) fail(source, fmt::format("[matmul] expected floats, got {}; cast first", name(dtype)));
-  a = engine::converted(a, dtype), b = engine::converted(b, dtype);
-  const Shape sx = a.node()->shape, sy = b.node()->shape;
+  const Shape &sx = a.node()->shape, &sy = b.node()->shape;
   if (sx.rank() == 0 || sy.rank() == 0)
     fail(source, fmt::format("[matmul] expected vectors or matrices, got {} x {}; * multiplies by a number", sx, sy));
   const Size inner = sy.rank() == 1 ? sy[0] : sy[sy.rank() - 2];
   if (sx.back() != inner) fail(source, fmt::format("[matmul] inner sizes differ: {} x {}", sx, sy));
-
-  if (sx.rank() == 1) a = reshape(a, {1, sx[0]});
-  if (sy.rank() == 1) b = reshape(b, {sy[0], 1});
-  // many rows by one matrix: one product
-  const bool rows = a.node()->shape.rank() > 2 && b.node()->shape.rank() == 2 && a.node()->count > 0;
-  Shape shape;
-  if (rows) {
-    shape = a.node()->shape;
-    shape[shape.rank() - 1] = b.node()->shape.back();
-    a = reshape(a, {a.node()->count / inner, inner});
+  const DType dtype = engine::meet(a, b, "matmul", source);
+  if (!is_float(dtype)) fail(source, fmt::format("[matmul] expected floats, got {}; cast first: cast(x, f32)", name(dtype)));
+  if (a.node()->dtype != dtype || b.node()->dtype != dtype) {
+    const Located at(source);
+    return matmul(engine::converted(a, dtype), engine::converted(b, dtype));
   }
-  const Shape &ta = a.node()->shape, &tb = b.node()->shape;
-  Shape lead_x = ta, lead_y = tb;
-  lead_x.resize(ta.rank() - 2), lead_y.resize(tb.rank() - 2);
-  Shape product = engine::broadcast(lead_x, lead_y, "matmul", source);
-  product.push_back(ta[ta.rank() - 2]);
-  product.push_back(tb.back());
-  engine::checked_numel(product, dtype, "matmul", source);
-  Tensor z = engine::record(engine::Op::matmul, dtype, product, {a.node(), b.node()}, {}, source);
-  if (rows) z = reshape(z, shape);
-  if (sx.rank() > 1 && sy.rank() > 1) return z;
-  Shape squeezed = z.node()->shape;
-  if (sy.rank() == 1) squeezed.erase(squeezed.rank() - 1);
-  if (sx.rank() == 1) squeezed.erase(squeezed.rank() - (sy.rank() == 1 ? 1 : 2));
-  return reshape(z, squeezed);
+  // vectors are matrices of one row or column; many rows by one matrix are one product
+  const bool vector_x = sx.rank() == 1, vector_y = sy.rank() == 1;
+  const bool rows = sx.rank() > 2 && sy.rank() == 2 && a.node()->count > 0;
+  if (vector_x || vector_y || rows) {
+    const Located at(source);
+    Shape shape = sx;
+    shape.resize(sx.rank() - 1);
+    if (rows) {
+      shape.push_back(sy[1]);
+      return reshape(matmul(reshape(a, {a.node()->count / inner, inner}), b), shape);
+    }
+    const Tensor z = matmul(vector_x ? reshape(a, {1, inner}) : a, vector_y ? reshape(b, {inner, 1}) : b);
+    shape = z.node()->shape;
+    if (vector_y) shape.erase(shape.rank() - 1);
+    if (vector_x) shape.erase(shape.rank() - (vector_y ? 1 : 2));
+    return reshape(z, shape);
+  }
+  bool tx = false, ty = false;
+  a = engine::untransposed(a, tx);
+  b = engine::untransposed(b, ty);
+  return engine::product(a, tx, b, ty, source);
 }
 
 Tensor dot(const In& x, const In& y) {

@@ -10,9 +10,9 @@ namespace xgrad::engine {
 
 namespace {
 
-// g with the reduced axes back, as extents of 1.
+// g with the reduced axes back, as extents of 1; leading ones broadcast without.
 Tensor kept(const Step& s, const Tensor& g) {
-  if (s.a(2)) return g;
+  if (s.a(2) || s.a(0) == 0) return g;
   Shape shape = s.n->in[0]->shape;
   for (Size i = s.a(0); i < s.a(1); ++i) shape[i] = 1;
   return reshape(g, shape);
@@ -57,8 +57,8 @@ Tensor sum_to(const Tensor& g, const Shape& shape, Source source) {
   for (int i = y.node()->shape.rank(); i-- > 0;) {  // from the last: groups of adjacent axes
     if (!repeated(i)) continue;
     int first = i;
-    while (first > 0 && repeated(first - 1)) --first;
-    y = sum_over(y, first, i + 1, true, source);
+    while (first > 0 && first != lead && repeated(first - 1)) --first;
+    y = sum_over(y, first, i + 1, i >= lead, source);  // axes that `shape` lacks go
     i = first;
   }
   return y.node()->shape == shape ? y : reshape_to(y, shape, source);

@@ -33,6 +33,7 @@ void with_type(DType dtype, const F& f) {
 // Primitive views and their transposes, checked by who calls them.
 Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
 Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
+bool swaps_last_axes(Node* permute);
 Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);

@@ -35,6 +35,13 @@ void compute_permute(Node* n) {
   for (int i = 0; i < strides.rank(); ++i) strides[i] = from[p[i]];
   bind(n, n->in[0], &strides, 0);
 }
+bool swaps_last_axes(Node* n) {
+  const signed char* p = axes_in(n->a);
+  const int rank = n->shape.rank();
+  for (int i = 0; i < rank - 2; ++i)
+    if (p[i] != i) return false;
+  return rank >= 2 && p[rank - 2] == rank - 1;
+}
 Tensor vjp_permute(const Step& s, int) {
   const signed char* p = axes_in(s.n->a);
   Shape inverse = s.n->shape;

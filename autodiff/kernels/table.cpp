@@ -1,0 +1,95 @@
+// Which instruction set is used, chosen once; and the calls behind rows.hpp and optimizer.hpp.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "autodiff/error.hpp"
+#include "autodiff/kernels/rows.hpp"
+#include "autodiff/kernels/simd.hpp"
+
+namespace xgrad::kernels {
+
+namespace {
+
+#define XGRAD_FILLED(arch)            \
+  const Simd& filled_##arch() {       \
+    static const Simd filled = [] {   \
+      Simd all{};                     \
+      all.table.name = #arch;         \
+      arch::fill_arithmetic(all);     \
+      arch::fill_functions(all);      \
+      arch::fill_integers(all);       \
+      arch::fill_rows(all);           \
+      arch::fill_optimizers(all);     \
+      arch::fill_random(all);         \
+      return all;                     \
+    }();                              \
+    return filled;                    \
+  }
+
+#if defined(__x86_64__)
+XGRAD_FILLED(sse2)
+XGRAD_FILLED(avx2)
+XGRAD_FILLED(avx512)
+
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+const Simd* find(std::string_view name) {
+  if (name == "avx512") return has_avx512() ? &filled_avx512() : nullptr;
+  if (name == "avx2") return has_avx2() ? &filled_avx2() : nullptr;
+  return name == "sse2" ? &filled_sse2() : nullptr;
+}
+
+constexpr const char* widest_first[] = {"avx512", "avx2", "sse2"};
+#else
+XGRAD_FILLED(native)
+const Simd* find(std::string_view name) { return name == "native" ? &filled_native() : nullptr; }
+constexpr const char* widest_first[] = {"native"};
+#endif
+#undef XGRAD_FILLED
+
+const Simd& choose() {
+  if (const char* wanted = std::getenv("XGRAD_SIMD"); wanted && *wanted) {
+    if (const Simd* s = find(wanted)) return *s;
+    fail({}, fmt::format("[XGRAD_SIMD] expected sse2, avx2 or avx512, as this machine has them, got {}; unset it to take "
+                         "the widest", wanted));
+  }
+  for (const char* name : widest_first)
+    if (const Simd* s = find(name)) return *s;
+  fail({}, "[kernels] no instruction set that this library was built for");
+}
+
+}  // namespace
+
+const Simd* simd(const char* name) { return find(name); }
+
+const Simd& simd() {
+  static const Simd& chosen = choose();
+  return chosen;
+}
+
+const Table& table() { return simd().table; }
+
+void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
+  simd().log_softmax_rows[dtype == DType::f64](out, x, rows, columns);
+}
+void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
+  simd().softmax_rows[dtype == DType::f64](out, x, rows, columns);
+}
+void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {
+  simd().add_rows[dtype == DType::f64](sums, x, rows, columns);
+}
+
+void sgd(DType dtype, void* p, const void* g, void* b, Size n, const SgdStep& step) {
+  simd().sgd[dtype == DType::f64](p, g, b, n, step);
+}
+void adam(DType dtype, void* p, const void* g, void* m, void* v, void* w, Size n, const AdamStep& step) {
+  simd().adam[dtype == DType::f64](p, g, m, v, w, n, step);
+}
+
+}  // namespace xgrad::kernels

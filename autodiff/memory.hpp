@@ -9,7 +9,7 @@ namespace xgrad {
 Tensor contiguous(const Tensor& t, Source source = Source::here());
 
 // The address of t's numbers, row-major; t must come from contiguous() and outlive the pointer's use.
-const void* data(const Tensor& t, Source source = Source::here());
+const void* readable(const Tensor& t, Source source = Source::here());
 
 // A tensor of numbers that `fill(memory)` writes, row-major, before it returns; for makers and readers.
 template <class Fill>

@@ -166,7 +166,7 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
   put(text.data(), text.size());
   for (const NamedTensor* t : order) {
     const Tensor dense = contiguous(t->value, source);
-    if (dense.numel() > 0) put(data(dense, source), static_cast<std::size_t>(dense.numel() * item_size(dense.dtype())));
+    if (dense.numel() > 0) put(readable(dense, source), static_cast<std::size_t>(dense.numel() * item_size(dense.dtype())));
   }
   if (in_place) return;
   if (::fsync(file.fd()) != 0 || !file.close() || std::rename(file.path().c_str(), path.c_str()) != 0)

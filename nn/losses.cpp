@@ -63,7 +63,7 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
     fail(source, fmt::format("[{}] expected a class for each row, shape {}, got {}; the scores are {}", op, rows,
                              target.shape(), scores.shape()));
   Classes made{contiguous(target, source)};
-  const auto* at = static_cast<const Size*>(data(made.index, source));
+  const auto* at = static_cast<const Size*>(readable(made.index, source));
   for (Size i = 0, n = made.index.numel(); i < n; ++i) {
     if (at[i] == ignore_index)
       made.ignored = true;

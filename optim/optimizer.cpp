@@ -121,7 +121,7 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
     fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
                              item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape()));
   held_.push_back(contiguous(g, source));
-  return static_cast<const char*>(data(held_.back(), source));
+  return static_cast<const char*>(readable(held_.back(), source));
 }
 
 // Everything that can fail comes before the first number changes.

@@ -90,7 +90,7 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
     item.t = steps[i];
     for (std::size_t k = 0; k < groups_[static_cast<std::size_t>(item.group)].slots.size(); ++k, ++next)
       if (item.n > 0)
-        std::memcpy(item.state + static_cast<Size>(k) * item.stride, data(slots[next], source),
+        std::memcpy(item.state + static_cast<Size>(k) * item.stride, readable(slots[next], source),
                     static_cast<std::size_t>(item.n * item_size(item.dtype)));
   }
 }

@@ -144,9 +144,9 @@ Tensor contiguous(const Tensor& t, Source source) {
   return engine::dense(t.node());
 }
 
-const void* data(const Tensor& t, Source source) {
+const void* readable(const Tensor& t, Source source) {
   if (!t.defined() || t.node()->pending() || !t.node()->row_major())
-    fail(source_of(source), "[data] expected a tensor that contiguous() gave");
+    fail(source_of(source), "[readable] expected a tensor that contiguous() gave");
   return t.node()->data;
 }
 

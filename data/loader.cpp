@@ -1,0 +1,76 @@
+#include "data/loader.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/ops.hpp"
+
+namespace xgrad::data {
+
+DataLoader::DataLoader(const Tensors& tensors, DataLoaderOptions options, Source source)
+    : options_(options), random_(0) {
+  if (tensors.empty()) fail(source, "[DataLoader] expected one tensor or more, got none");
+  if (options.batch_size < 1)
+    fail(source, fmt::format("[DataLoader] expected a batch_size of 1 or more, got {}", options.batch_size));
+  for (const Tensor& t : tensors) {
+    if (t.dim(source) == 0) fail(source, "[DataLoader] expected tensors with rows, got a 0-d one");
+    if (tensors_.empty()) rows_ = t.size(0);
+    if (t.size(0) != rows_)
+      fail(source, fmt::format("[DataLoader] expected one number of rows, got {} and {}", rows_, t.size(0)));
+    tensors_.push_back(contiguous(t.detach(), source));
+  }
+  if (options.shuffle) random_ = Random::from(options.seed);
+}
+
+Size DataLoader::size() const {
+  const Size full = rows_ / options_.batch_size;
+  return full + (!options_.drop_last && rows_ % options_.batch_size != 0);
+}
+
+// Fisher and Yates; Durstenfeld 1964
+DataLoader::Iterator DataLoader::begin() const {
+  if (!options_.shuffle) return Iterator(this, 0, nullptr);
+  auto order = std::make_shared<std::vector<Size>>(static_cast<std::size_t>(rows_));
+  std::iota(order->begin(), order->end(), Size{0});
+  for (Size i = rows_; i-- > 1;)
+    std::swap((*order)[static_cast<std::size_t>(i)], (*order)[static_cast<std::size_t>(random_.below(i + 1))]);
+  return Iterator(this, 0, std::move(order));
+}
+
+DataLoader::Iterator::Iterator(const DataLoader* loader, Size at, std::shared_ptr<const std::vector<Size>> order)
+    : loader_(loader), at_(at), order_(std::move(order)) {
+  if (at_ < loader_->size()) batch_ = loader_->batch(at_, order_.get());
+}
+
+DataLoader::Iterator& DataLoader::Iterator::operator++() {
+  batch_ = Tensors();  // its memory serves the next
+  if (++at_ < loader_->size()) batch_ = loader_->batch(at_, order_.get());
+  return *this;
+}
+
+Tensors DataLoader::batch(Size at, const std::vector<Size>* order) const {
+  const Size from = at * options_.batch_size, to = std::min(rows_, from + options_.batch_size);
+  Tensors batch;
+  for (const Tensor& t : tensors_) {
+    if (!order) {
+      batch.push_back(slice(t, 0, from, to));
+      continue;
+    }
+    Shape shape = t.shape();
+    shape[0] = to - from;
+    const auto row = static_cast<std::size_t>(rows_ > 0 ? t.numel() / rows_ * item_size(t.dtype()) : 0);
+    const char* rows = static_cast<const char*>(readable(t));
+    batch.push_back(filled(shape, t.dtype(), [&](void* memory) {
+      char* out = static_cast<char*>(memory);
+      for (Size i = from; i < to; ++i, out += row)
+        std::memcpy(out, rows + static_cast<std::size_t>((*order)[static_cast<std::size_t>(i)]) * row, row);
+    }));
+  }
+  return batch;
+}
+
+}  // namespace xgrad::data

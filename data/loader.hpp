@@ -1,0 +1,65 @@
+// DataLoader: rows of tensors, in batches, in a new order each epoch.
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "data/random.hpp"
+
+namespace xgrad::data {
+
+struct DataLoaderOptions {
+  Size batch_size = 32;
+  bool shuffle = false;                    // a new order each epoch
+  std::optional<std::uint64_t> seed = {};  // of the orders; without it from the thread's generator
+  bool drop_last = false;                  // leave out a last batch that is not full
+};
+
+// for (const auto& batch : loader) ... batch[0], batch[1]: one epoch. Tensors of one number of rows (their first axis);
+// a batch has the same rows of each. The same seed gives the same orders on every machine.
+class DataLoader {
+ public:
+  DataLoader(const Tensors& tensors, DataLoaderOptions options = {}, Source source = Source::here());
+
+  Size size() const;                   // batches an epoch
+  Size rows() const { return rows_; }  // of all
+  const DataLoaderOptions& options() const { return options_; }
+
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Tensors;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Tensors*;
+    using reference = const Tensors&;
+
+    const Tensors& operator*() const { return batch_; }
+    const Tensors* operator->() const { return &batch_; }
+    Iterator& operator++();
+    void operator++(int) { ++*this; }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    friend class DataLoader;
+    Iterator(const DataLoader* loader, Size at, std::shared_ptr<const std::vector<Size>> order);
+    const DataLoader* loader_;
+    Size at_;                                         // which batch
+    std::shared_ptr<const std::vector<Size>> order_;  // null: as they are
+    Tensors batch_;
+  };
+  Iterator begin() const;  // of the next epoch
+  Iterator end() const { return Iterator(this, size(), nullptr); }
+
+ private:
+  Tensors batch(Size at, const std::vector<Size>* order) const;
+  Tensors tensors_;
+  DataLoaderOptions options_;
+  Size rows_ = 0;
+  mutable Random random_;
+};
+
+}  // namespace xgrad::data

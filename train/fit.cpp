@@ -1,0 +1,75 @@
+#include "train/fit.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <limits>
+
+#include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
+#include "train/progress.hpp"
+
+namespace xgrad::train {
+namespace {
+
+// How many rows of outputs [n, classes] have their greatest at the class that targets [n] name; -1: not classes.
+double right_rows(const Tensor& outputs, const Tensor& targets) {
+  if (targets.dtype() != i64 || targets.dim() != 1 || outputs.dim() != 2) return -1;
+  const NoGrad no_grad;
+  return sum(argmax(outputs, 1) == targets).item();
+}
+
+}  // namespace
+
+History fit_call(const Call& model, optim::Optimizer& optimizer, const data::DataLoader& batches,
+                 const FitOptions& options, Source source) {
+  if (options.epochs < 0) fail(source, fmt::format("[fit] expected 0 epochs or more, got {}", options.epochs));
+  History history;
+  Progress bar(options.epochs * batches.size());
+  for (Size epoch = 1; epoch <= options.epochs; ++epoch) {
+    double loss_sum = 0, right = 0, rows = 0;
+    for (const Tensors& batch : batches) {
+      if (batch.size() < 2) fail(source, "[fit] expected batches of inputs and targets, got one tensor");
+      const Tensor outputs = model(batch[0]);
+      const Tensor loss = options.loss ? options.loss(outputs, batch[1]) : nn::cross_entropy(outputs, batch[1]);
+      optimizer.zero_grad();
+      loss.backward({}, source);
+      const double value = loss.item(source);
+      if (!std::isfinite(value))
+        fail(source, fmt::format("[fit] the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
+                                 value, epoch));
+      optimizer.step(source);
+      const auto n = static_cast<double>(batch[0].size(0));
+      loss_sum += value * n;
+      rows += n;
+      if (const double r = right_rows(outputs, batch[1]); r >= 0) right += r;
+      else right = std::numeric_limits<double>::quiet_NaN();
+      if (options.progress) bar.step(fmt::format("epoch {}/{}  loss {:.4f}", epoch, options.epochs, value));
+    }
+    const Epoch seen{epoch, rows > 0 ? loss_sum / rows : 0, rows > 0 ? right / rows : 0};
+    history.epochs.push_back(seen);
+    if (options.progress) {
+      bar.line(std::isnan(seen.accuracy)
+                   ? fmt::format("epoch {:3}  loss {:.4f}", epoch, seen.loss)
+                   : fmt::format("epoch {:3}  loss {:.4f}  accuracy {:.3f}", epoch, seen.loss, seen.accuracy));
+    }
+    if (options.after_epoch && !options.after_epoch(seen)) {
+      history.stopped = true;
+      break;
+    }
+  }
+  return history;
+}
+
+double accuracy_of_call(const Call& model, const data::Dataset& rows, Source source) {
+  const NoGrad no_grad;
+  const Tensor outputs = model(rows.inputs);
+  const double right = right_rows(outputs, rows.labels);
+  if (right < 0)
+    fail(source, fmt::format("[accuracy] expected outputs [n, classes] and i64 labels [n], got {} and {} {}",
+                             outputs.shape(), name(rows.labels.dtype()), rows.labels.shape()));
+  const Size n = rows.labels.numel();
+  return n > 0 ? right / static_cast<double>(n) : 0;
+}
+
+}  // namespace xgrad::train

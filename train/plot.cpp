@@ -1,0 +1,136 @@
+#include "train/plot.hpp"
+
+#include <fmt/core.h>
+#include <gnuplot-iostream.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <tuple>
+
+#include "autodiff/memory.hpp"
+#include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
+
+namespace xgrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require_gnuplot(Source source) {
+  if (!can_plot()) fail(source, "[plot] gnuplot is not there; install it: apt-get install gnuplot-nox");
+}
+
+// Draws into a file beside `path`, and moves it there when it is whole.
+template <class Draw>
+void draw_file(const std::string& path, Source source, const Draw& draw) {
+  require_gnuplot(source);
+  const std::string part = path + ".part";
+  if (path.find('\'') != std::string::npos)
+    fail(source, fmt::format("[plot] {}: gnuplot takes no quote in a path; choose another", path));
+  {
+    Gnuplot gnuplot("gnuplot >/dev/null 2>&1");
+    gnuplot << "set terminal pngcairo size 800,600 font 'sans,11'\nset output '" << part << "'\n";
+    draw(gnuplot);
+    gnuplot << "set output\n";
+  }
+  std::error_code error;
+  if (!fs::exists(part, error) || fs::file_size(part, error) == 0) {
+    fs::remove(part, error);
+    fail(source, fmt::format("[plot] {} could not be drawn; check the folder and the disk", path));
+  }
+  fs::rename(part, path, error);
+  if (error) fail(source, fmt::format("[plot] {} could not be written: {}", path, error.message()));
+}
+
+constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd",
+                                   "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"};
+constexpr int colour_count = 10;
+
+std::string quoted(std::string text) {
+  for (char& c : text)
+    if (c == '\'' || c == '\n') c = ' ';
+  return text;
+}
+
+}  // namespace
+
+bool can_plot() {
+  static const bool found = std::system("command -v gnuplot >/dev/null 2>&1") == 0;
+  return found;
+}
+
+void plot_history(const History& history, const std::string& path, const std::string& title, Source source) {
+  std::vector<std::pair<double, double>> losses, accuracies;
+  for (const Epoch& e : history.epochs) {
+    losses.emplace_back(static_cast<double>(e.epoch), e.loss);
+    if (!std::isnan(e.accuracy)) accuracies.emplace_back(static_cast<double>(e.epoch), e.accuracy);
+  }
+  if (losses.empty()) fail(source, "[plot_history] the history has no epochs");
+  draw_file(path, source, [&](Gnuplot& g) {
+    g << "set title '" << quoted(title) << "'\nset xlabel 'epoch'\nset ylabel 'loss'\nset grid\nset key center right\n";
+    g << "set yrange [0:*]\n";
+    const auto loss = g.binFile1d(losses, "record");
+    if (accuracies.empty()) {
+      g << "plot " << loss << " with lines lw 2 lc rgb '" << colours[0] << "' title 'loss'\n";
+      return;
+    }
+    g << "set ytics nomirror\nset y2tics\nset y2label 'accuracy'\nset y2range [0:1.02]\n";
+    g << "plot " << loss << " with lines lw 2 lc rgb '" << colours[0] << "' title 'loss', "
+      << g.binFile1d(accuracies, "record") << " axes x1y2 with lines lw 2 lc rgb '" << colours[1] << "' title 'accuracy'\n";
+  });
+}
+
+void plot_regions_of_call(const Call& model, const data::Dataset& points, const std::string& path,
+                          const std::string& title, Source source) {
+  const NoGrad no_grad;
+  if (points.inputs.dim(source) != 2 || points.inputs.size(1) != 2)
+    fail(source, fmt::format("[plot_regions] expected points [n, 2], got {}", points.inputs.shape()));
+  constexpr Size side = 200;
+  const std::vector<double> xy = points.inputs.to_vector<double>();
+  const std::vector<Size> labels = points.labels.to_vector<Size>();
+  double reach = 0.1;
+  for (const double v : xy) reach = std::max(reach, std::abs(v));
+  reach *= 1.1;
+  const auto at = [&](Size i) { return -reach + 2 * reach * (static_cast<double>(i) + 0.5) / static_cast<double>(side); };
+  const Tensor grid = filled({side * side, 2}, f32, [&](void* memory) {
+    float* out = static_cast<float*>(memory);
+    for (Size i = 0; i < side; ++i)
+      for (Size j = 0; j < side; ++j) {
+        *out++ = static_cast<float>(at(j));
+        *out++ = static_cast<float>(at(i));
+      }
+  });
+  const std::vector<Size> regions = argmax(model(grid), 1).to_vector<Size>();
+
+  std::vector<std::tuple<double, double, double>> cells;
+  Size classes = 1;
+  for (Size i = 0; i < side * side; ++i) {
+    const Size region = regions[static_cast<std::size_t>(i)];
+    classes = std::max(classes, region + 1);
+    cells.emplace_back(at(i % side), at(i / side), static_cast<double>(region));
+  }
+  for (const Size label : labels) classes = std::max(classes, label + 1);
+  draw_file(path, source, [&](Gnuplot& g) {
+    g << "set title '" << quoted(title) << "'\nset size ratio -1\nunset key\nunset colorbox\n";
+    g << "set xrange [" << -reach << ":" << reach << "]\nset yrange [" << -reach << ":" << reach << "]\n";
+    g << "set cbrange [-0.5:" << static_cast<double>(classes) - 0.5 << "]\nset palette maxcolors " << classes << "\n";
+    g << "set palette defined (";
+    for (Size k = 0; k < classes; ++k) g << (k ? ", " : "") << k << " '" << colours[k % colour_count] << "'";
+    g << ")\n";
+    std::string plot = "plot " + g.binFile1d(cells, "record") + " with image pixels";
+    // a veil of white over the regions, so that the points stand out
+    g << "set style fill transparent solid 0.6 noborder\nset object 1 rectangle from " << -reach << "," << -reach << " to "
+      << reach << "," << reach << " fc rgb 'white' fs transparent solid 0.6 front\n";
+    for (Size k = 0; k < classes; ++k) {
+      std::vector<std::pair<double, double>> own;
+      for (std::size_t i = 0; i < labels.size(); ++i)
+        if (labels[i] == k) own.emplace_back(xy[2 * i], xy[2 * i + 1]);
+      if (own.empty()) continue;
+      plot += ", " + g.binFile1d(own, "record") + " with points pt 7 ps 0.7 lc rgb '" + colours[k % colour_count] + "'";
+    }
+    g << plot << "\n";
+  });
+}
+
+}  // namespace xgrad::train

@@ -1,0 +1,26 @@
+// Pictures (PNG), drawn by gnuplot.
+#pragma once
+
+#include <string>
+
+#include "train/fit.hpp"
+
+namespace xgrad::train {
+
+// Is there a gnuplot to draw with? Without one every plot is an Error that names the package.
+bool can_plot();
+
+// Loss (left axis) and accuracy (right axis) over the epochs.
+void plot_history(const History& history, const std::string& path, const std::string& title = "Training",
+                  Source source = Source::here());
+
+// The regions of the plane that a model gives to each class, with the points [n, 2] of a dataset on top.
+void plot_regions_of_call(const Call& model, const data::Dataset& points, const std::string& path,
+                          const std::string& title, Source source);
+template <class Model>
+void plot_regions(const Model& model, const data::Dataset& points, const std::string& path,
+                  const std::string& title = "Decision regions", Source source = Source::here()) {
+  plot_regions_of_call([&model](const Tensor& x) { return model(x); }, points, path, title, source);
+}
+
+}  // namespace xgrad::train

@@ -1,0 +1,44 @@
+#include "train/progress.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace xgrad::train {
+
+Progress::Progress(Size steps) : steps_(steps), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+void Progress::step(const std::string& note) {
+  ++done_;
+  if (!terminal_) return;
+  const auto now = Clock::now();
+  if (done_ < steps_ && now - last_ < std::chrono::milliseconds(100)) return;
+  last_ = now;
+  draw(note);
+}
+
+void Progress::draw(const std::string& note) {
+  constexpr int width = 30;
+  const double part = steps_ > 0 ? static_cast<double>(done_) / static_cast<double>(steps_) : 1;
+  const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  std::string bar(static_cast<std::size_t>(part * width), '#');
+  bar.resize(width, '.');
+  fmt::print(stderr, "\r[{}] {:3.0f}%  {:.0f} s left  {}\033[K", bar, 100 * part, part > 0 ? seconds / part - seconds : 0, note);
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+void Progress::line(const std::string& text) {
+  if (drawn_) fmt::print(stderr, "\r\033[K");
+  drawn_ = false;
+  fmt::print(stderr, "{}\n", text);
+}
+
+void Progress::finish() {
+  if (drawn_) fmt::print(stderr, "\r\033[K");
+  drawn_ = false;
+  std::fflush(stderr);
+}
+
+}  // namespace xgrad::train

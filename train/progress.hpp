@@ -1,0 +1,30 @@
+// A progress bar on stderr; plain lines where that is no terminal.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "autodiff/dtype.hpp"
+
+namespace xgrad::train {
+
+class Progress {
+ public:
+  // `steps` in all; the bar is redrawn at most ten times a second.
+  explicit Progress(Size steps);
+  void step(const std::string& note = "");  // one more is done; the note stands behind the bar
+  void line(const std::string& text);       // a line above the bar, kept
+  void finish();                            // clears the bar
+  ~Progress() { finish(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw(const std::string& note);
+  Size steps_, done_ = 0;
+  bool terminal_, drawn_ = false;
+  Clock::time_point began_ = Clock::now(), last_ = {};
+};
+
+}  // namespace xgrad::train

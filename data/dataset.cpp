@@ -2,10 +2,27 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
+#include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
 #include "autodiff/scope.hpp"
+#include "data/random.hpp"
 
 namespace xgrad::data {
+
+// Fisher and Yates; Durstenfeld 1964
+Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source source) {
+  const Located at(source);
+  const Size rows = whole.labels.size(0);
+  Random random = Random::from(seed);
+  const Tensor order = filled(Shape{rows}, i64, [&](void* memory) {
+    auto* index = static_cast<Size*>(memory);
+    for (Size i = 0; i < rows; ++i) index[i] = i;
+    for (Size i = rows; i-- > 1;) std::swap(index[i], index[random.below(i + 1)]);
+  });
+  return {index_select(whole.inputs, 0, order), index_select(whole.labels, 0, order)};
+}
 
 Split split(const Dataset& whole, Size count, Source source) {
   const Located at(source);

@@ -1,6 +1,9 @@
 // Dataset: inputs and labels, row for row.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "autodiff/tensor.hpp"
 
 namespace xgrad::data {
@@ -15,6 +18,9 @@ struct Dataset {
 struct Split {
   Dataset train, test;
 };
+
+// The rows in a random order; without a `seed` from the thread's generator.
+Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed = {}, Source source = Source::here());
 
 // The first `count` rows, and the others: views of the same numbers, in their order.
 Split split(const Dataset& whole, Size count, Source source = Source::here());

@@ -74,7 +74,8 @@ int main(int count, char** arguments) {
 
   manual_seed(7);
   SpiralNet spirals;
-  const data::Split points = data::split(data::spirals({.classes = 3, .points_per_class = 250, .noise = 0.1}), 600);
+  const data::Split points = 
+      data::split(data::shuffled(data::spirals({.classes = 3, .points_per_class = 250, .noise = 0.1})), 600);
   const double on_spirals = run(spirals, points, {"spirals", folder, quick ? 40 : 80, 5e-3});
 
   DigitNet digits;

@@ -43,8 +43,11 @@ void draw_file(const std::string& path, Source source, const Draw& draw) {
   if (error) fail(source, fmt::format("[plot] {} could not be written: {}", path, error.message()));
 }
 
+// of points and lines; and paler, of regions behind points
 constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd",
                                    "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"};
+constexpr const char* pale[] = {"#a5c8e1", "#efa9a9", "#abd9ab", "#ffcc9e", "#d4c2e5",
+                                "#d1bbb7", "#f4c9e7", "#cccccc", "#e5e5a7", "#a2e5ec"};
 constexpr int colour_count = 10;
 
 std::string quoted(std::string text) {
@@ -116,12 +119,9 @@ void plot_regions_of_call(const Call& model, const data::Dataset& points, const 
     g << "set xrange [" << -reach << ":" << reach << "]\nset yrange [" << -reach << ":" << reach << "]\n";
     g << "set cbrange [-0.5:" << static_cast<double>(classes) - 0.5 << "]\nset palette maxcolors " << classes << "\n";
     g << "set palette defined (";
-    for (Size k = 0; k < classes; ++k) g << (k ? ", " : "") << k << " '" << colours[k % colour_count] << "'";
+    for (Size k = 0; k < classes; ++k) g << (k ? ", " : "") << k << " '" << pale[k % colour_count] << "'";
     g << ")\n";
     std::string plot = "plot " + g.binFile1d(cells, "record") + " with image pixels";
-    // a veil of white over the regions, so that the points stand out
-    g << "set style fill transparent solid 0.6 noborder\nset object 1 rectangle from " << -reach << "," << -reach << " to "
-      << reach << "," << reach << " fc rgb 'white' fs transparent solid 0.6 front\n";
     for (Size k = 0; k < classes; ++k) {
       std::vector<std::pair<double, double>> own;
       for (std::size_t i = 0; i < labels.size(); ++i)

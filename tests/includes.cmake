@@ -1,4 +1,5 @@
 # Checks the #include lines of the five libraries under ROOT. PUBLIC is a file that lists the installed headers.
+cmake_policy(VERSION 3.25)
 file(STRINGS ${PUBLIC} public)
 set(may_autodiff autodiff)
 set(may_nn nn autodiff)

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "autodiff/differentiate.hpp"
+#include "autodiff/engine/record.hpp"
+#include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
+
+namespace xgrad {
+
+namespace {
+
+double weighted_sum(const Tensor& y, const std::vector<double>& weights) {
+  const std::vector<double> values = y.to_vector<double>();
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) sum += weights[i] * values[i];
+  return sum;
+}
+
+// Weights that tell the elements of a result apart: one gradient checks them all.
+std::vector<double> weights_of(Size n) {
+  std::vector<double> weights;
+  for (Size i = 0; i < n; ++i) weights.push_back(0.5 + std::abs(std::sin(1.0 + 2.0 * static_cast<double>(i))));
+  return weights;
+}
+
+// (w . f)'(x) exactly, against (w . f(x + h) - w . f(x - h)) / 2h for each element of x
+void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, const char* what, GradCheck& check) {
+  const Tensor watched = watch(x);
+  const Tensor y = f(watched);
+  const std::vector<double> weights = weights_of(y.numel());
+  const std::vector<double> exact =
+      grad(y, {watched}, tensor(weights, y.shape()), {.allow_unused = true})[0].to_vector<double>();
+  std::vector<double> at = x.to_vector<double>();
+  const NoGrad no_grad;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const double here = at[i];
+    at[i] = here + o.step;
+    const double above = weighted_sum(f(tensor(at, x.shape())), weights);
+    at[i] = here - o.step;
+    const double below = weighted_sum(f(tensor(at, x.shape())), weights);
+    at[i] = here;
+    const double numeric = (above - below) / (2 * o.step);
+    const double off = std::abs(exact[i] - numeric) / std::max(1.0, std::abs(exact[i]));
+    if (off <= check.worst) continue;
+    check.worst = std::isnan(off) ? std::numeric_limits<double>::infinity() : off;
+    check.message = fmt::format("{}: element {} of {}: exact {:.10g}, differences {:.10g}", what, i, x.shape(), exact[i],
+                                numeric);
+  }
+}
+
+}  // namespace
+
+GradCheck gradcheck(const Function& f, const In& x_in, GradCheckOptions options) {
+  const Source source = engine::source_of(x_in);
+  const Located at(source);
+  if (!f) fail(source, "[gradcheck] expected a function, got an empty one");
+  if (options.order != 1 && options.order != 2)
+    fail(source, fmt::format("[gradcheck] expected order 1 or 2, got {}", options.order));
+  const Tensor x = engine::operand(x_in, "gradcheck", f64);
+  if (x.dtype() != f64)
+    fail(source, fmt::format("[gradcheck] expected f64, got {}; cast it: cast(x, f64)", name(x.dtype())));
+  const Tensor value = f(x);
+  if (!value.defined() || value.dtype() != f64)
+    fail(source, "[gradcheck] expected a function that gives f64");
+  GradCheck check;
+  compare(f, x, options, "gradient", check);
+  if (options.order == 2) {
+    const Tensor w = tensor(weights_of(value.numel()), value.shape());
+    const Function gradient = [&](const Tensor& v) { return vjp(f, v).pullback(w); };
+    compare(gradient, x, options, "second derivative", check);
+  }
+  check.passed = check.worst <= options.tolerance;
+  return check;
+}
+
+std::string to_string(const GradCheck& check) {
+  return fmt::format("{}: worst {:.3g}{}{}", check.passed ? "passed" : "FAILED", check.worst,
+                     check.message.empty() ? "" : "; ", check.message);
+}
+
+}  // namespace xgrad

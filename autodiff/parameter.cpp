@@ -6,6 +6,7 @@
 #include "autodiff/engine/variable.hpp"
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
 
 namespace xgrad {
 
@@ -47,8 +48,8 @@ Parameter& Parameter::operator=(const Parameter& other) {
   else assign(other.value());
   return *this;
 }
-Parameter& Parameter::operator=(const Tensor& value) {
-  assign(value, {});
+Parameter& Parameter::operator=(const In& value) {
+  assign(static_cast<Tensor>(value), value.source());
   return *this;
 }
 void Parameter::assign(const Tensor& value, Source source) {
@@ -57,10 +58,22 @@ void Parameter::assign(const Tensor& value, Source source) {
   else variable_ = engine::VariableRef(engine::new_variable(value, source));
 }
 
-Parameter& Parameter::operator+=(const In& y) { return *this = value() + y; }
-Parameter& Parameter::operator-=(const In& y) { return *this = value() - y; }
-Parameter& Parameter::operator*=(const In& y) { return *this = value() * y; }
-Parameter& Parameter::operator/=(const In& y) { return *this = value() / y; }
+Parameter& Parameter::operator+=(const In& y) {
+  const Located at(y);
+  return *this = In(value() + y, y.source().file, y.source().line);
+}
+Parameter& Parameter::operator-=(const In& y) {
+  const Located at(y);
+  return *this = In(value() - y, y.source().file, y.source().line);
+}
+Parameter& Parameter::operator*=(const In& y) {
+  const Located at(y);
+  return *this = In(value() * y, y.source().file, y.source().line);
+}
+Parameter& Parameter::operator/=(const In& y) {
+  const Located at(y);
+  return *this = In(value() / y, y.source().file, y.source().line);
+}
 
 const Tensor& Parameter::value() const noexcept { return value_of(variable()); }
 const Tensor& Parameter::grad() const noexcept { return grad_of(variable()); }

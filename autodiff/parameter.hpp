@@ -49,7 +49,7 @@ class Parameter {
   ~Parameter() = default;
 
   // Stores a value, evaluated, without its history. Shape and dtype must be those held (unless this is empty).
-  Parameter& operator=(const Tensor& value);
+  Parameter& operator=(const In& value);
   Parameter& operator+=(const In& y);
   Parameter& operator-=(const In& y);
   Parameter& operator*=(const In& y);
@@ -65,7 +65,7 @@ class Parameter {
   int dim(Source source = Source::here()) const { return value().dim(source); }
   double item(Source source = Source::here()) const { return value().item(source); }
   Tensor detach() const { return value().detach(); }
-  Tensor operator[](Size i) const { return value()[i]; }
+  Tensor operator[](At i) const { return value()[i]; }
   bool defined() const noexcept { return variable_.get() != nullptr; }
 
   const Tensor& grad() const noexcept;  // what backward() added up; empty before

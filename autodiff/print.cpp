@@ -29,7 +29,9 @@ std::string number(const Node* n, Size i, int precision) {
       return fmt::format("{}", v);
     }
     default: {
-      std::string s = fmt::format("{:.{}g}", engine::read_number(n->dtype, at), precision);
+      const double value = engine::read_number(n->dtype, at);
+      if (std::isnan(value)) return "nan";
+      std::string s = fmt::format("{:.{}g}", value, precision);
       if (s.find_first_of(".en") == std::string::npos) s += '.';
       return s;
     }

@@ -8,6 +8,7 @@
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
 
 namespace xgrad {
 
@@ -77,10 +78,22 @@ Tensor Tensor::detach() const {
   return adopt(engine::detached(n, source));
 }
 
-Tensor& Tensor::operator+=(const In& y) & { return *this = *this + y; }
-Tensor& Tensor::operator-=(const In& y) & { return *this = *this - y; }
-Tensor& Tensor::operator*=(const In& y) & { return *this = *this * y; }
-Tensor& Tensor::operator/=(const In& y) & { return *this = *this / y; }
+Tensor& Tensor::operator+=(const In& y) & {
+  const Located at(y);
+  return *this = *this + y;
+}
+Tensor& Tensor::operator-=(const In& y) & {
+  const Located at(y);
+  return *this = *this - y;
+}
+Tensor& Tensor::operator*=(const In& y) & {
+  const Located at(y);
+  return *this = *this * y;
+}
+Tensor& Tensor::operator/=(const In& y) & {
+  const Located at(y);
+  return *this = *this / y;
+}
 
 In::operator Tensor() const {
   if (!is_number()) return node_ ? engine::share(node_) : Tensor();

@@ -20,6 +20,15 @@ namespace xgrad {
 class Parameter;
 class In;
 
+// An index, from any integer type, and the line of the user's program that wrote it.
+struct At {
+  Size index;
+  Source source;
+  template <class T, class = std::enable_if_t<std::is_integral_v<T>>>
+  constexpr At(T i, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : index(static_cast<Size>(i)), source{file, line} {}
+};
+
 namespace engine {
 
 struct Thread;
@@ -103,7 +112,7 @@ class Tensor {
   }
 
   // The i-th slice along the first axis (-1 is the last): a view.
-  Tensor operator[](Size i) const;
+  Tensor operator[](At i) const;
 
   // d(this)/d(parameter) into .grad() of every Parameter that led here, added to what is there. This must hold one
   // element. Evaluates both and lets go of the record, unless told to keep it.

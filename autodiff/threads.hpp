@@ -1,9 +1,12 @@
 // How many threads the kernels use.
 #pragma once
 
+#include "autodiff/error.hpp"
+
 namespace xgrad {
 
 int threads();            // at first: OMP_NUM_THREADS, or the machine's cores
-void set_threads(int n);  // n >= 1. Results have the same bits for any number
+// n >= 1. Results have the same bits for any number.
+void set_threads(int n, Source source = Source::here());
 
 }  // namespace xgrad

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "autodiff/error.hpp"
 #include "autodiff/threads.hpp"
 
 namespace xgrad {
@@ -24,8 +23,8 @@ int threads() {
   return n;
 }
 
-void set_threads(int n) {
-  if (n < 1 || n > 4096) fail({}, fmt::format("[set_threads] expected 1 ... 4096 threads, got {}", n));
+void set_threads(int n, Source source) {
+  if (n < 1 || n > 4096) fail(source, fmt::format("[set_threads] expected 1 ... 4096 threads, got {}", n));
   chosen.store(n, std::memory_order_relaxed);
 }
 

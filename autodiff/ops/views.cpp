@@ -266,13 +266,15 @@ Tensor pad(const In& x, Size axis, Size before, Size after) {
   return engine::pad_at(t, a, before, 1, extent, source);
 }
 
-Tensor Tensor::operator[](Size i) const {
-  const Source source = engine::source_of(Source{});
-  if (!defined()) fail(source, "[x[i]] expected a tensor, got an empty one");
+Tensor Tensor::operator[](At at) const {
+  const Source source = source_of(at.source);
+  const Size i = at.index;
+  if (!defined()) fail(source, "[x[i]] expected a tensor, got an empty one (default-constructed); give it a value first");
   const Shape& s = node()->shape;
   if (s.empty() || i < -s[0] || i >= s[0])
-    fail(source, fmt::format("[x[i]] index {} of a tensor of shape {}", i, s));
-  const Located at(source);
+    fail(source, fmt::format("[x[i]] index {} of a tensor of shape {}; expected {} ... {}", i, s, s.empty() ? 0 : -s[0],
+                             s.empty() ? 0 : s[0] - 1));
+  const Located here(source);
   return squeeze(engine::slice_at(*this, 0, i < 0 ? i + s[0] : i, 1, 1, source), 0);
 }
 

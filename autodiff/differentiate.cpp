@@ -11,11 +11,11 @@ using engine::Node;
 using engine::Record;
 using engine::source_of;
 
-Wrt::Wrt(const Tensors& list, const char* file, int line) {
-  for (const Tensor& t : list) list_.emplace_back(t, file, line);
+Wrt::Wrt(std::initializer_list<In> list) {
+  for (const In& x : list) list_.push_back(x.is_number() ? Tensor() : static_cast<Tensor>(x));
 }
-Wrt::Wrt(const Parameters& list, const char* file, int line) {
-  for (const Parameters::Entry& e : list) list_.emplace_back(e.value(), file, line);
+Wrt::Wrt(const Parameters& list) {
+  for (const Parameters::Entry& e : list) list_.push_back(e.value());
 }
 
 namespace {
@@ -36,28 +36,28 @@ Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source
 }
 
 // Is n the target, or another value of its variable?
-bool is_target(const Node* n, const In& target) {
-  return n == target.node() || (n->variable && target.node() && n->variable == target.node()->variable);
+bool is_target(const Node* n, const Tensor& target) {
+  return n == target.node() || (n->variable && n->variable == target.node()->variable);
 }
 
 Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptions options) {
   const Tensor y = engine::operand(y_in, "grad");
   const Source source = source_of(y_in);
   const Located at(source);
-  for (const In& target : x.list())
+  for (const Tensor& target : x.list())
     if (!target.node()) fail(source, "[grad] expected tensors or parameters to differentiate by, got a number or an empty one");
   const Tensor g = checked_cotangent(y.node(), cotangent, "grad", source);
   engine::Thread& t = engine::current();
   Record record(t, y.node(), "grad", source);
   record.prune([&](const Node* n) {
-    for (const In& target : x.list())
+    for (const Tensor& target : x.list())
       if (is_target(n, target)) return true;
     return false;
   });
   record.pull(g, options.create_graph);
   Tensors result;
   for (std::size_t i = 0; i < x.list().size(); ++i) {
-    const In& target = x.list()[i];
+    const Tensor& target = x.list()[i];
     Node* n = target.node();
     Tensor sum;
     bool reached = false;
@@ -95,10 +95,10 @@ Tensor watch(const In& x) {
   Tensor watched = Tensor::adopt(n);
   Node* from = t.node();
   thread.no_grad = no_grad;
-  engine::evaluate(from);
+  engine::evaluate(from, "watch", source_of(x));
   engine::set_inputs(n, &from, 1);
-  engine::rule(engine::Op::identity).compute(n);
   n->flags |= engine::watched | engine::needs_grad | engine::computed;
+  engine::rule(engine::Op::identity).compute(n);
   ++thread.recorded;
   engine::link(thread, n);
   return watched;
@@ -187,6 +187,8 @@ Applied apply(const Function& f, const In& x, const char* op) {
 }
 
 Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) {
+  if (!is_float(y.node()->dtype))
+    fail(source, fmt::format("[jvp] a derivative of {} does not exist; expected floats", name(y.node()->dtype)));
   Record record(engine::current(), y.node(), "jvp", source);
   if (!record.prune([&](const Node* n) { return n == x.node(); }))
     return zeros(y.node()->shape, y.node()->dtype);

@@ -12,13 +12,13 @@ namespace xgrad {
 // What to differentiate with respect to: tensors or parameters, {x, w, ...}.
 class Wrt {
  public:
-  Wrt(std::initializer_list<In> list) : list_(list) {}
-  Wrt(const Tensors& list, const char* file = __builtin_FILE(), int line = __builtin_LINE());
-  Wrt(const Parameters& list, const char* file = __builtin_FILE(), int line = __builtin_LINE());
-  const std::vector<In>& list() const { return list_; }
+  Wrt(std::initializer_list<In> list);
+  Wrt(const Tensors& list) : list_(list) {}
+  Wrt(const Parameters& list);
+  const Tensors& list() const { return list_; }  // a number counts as an empty one
 
  private:
-  std::vector<In> list_;
+  Tensors list_;
 };
 
 struct GradOptions {
@@ -95,7 +95,7 @@ struct CustomOpDefinition {
 };
 class CustomOp {
  public:
-  CustomOp(CustomOpDefinition definition);
+  CustomOp(CustomOpDefinition definition, Source source = Source::here());
   Tensor operator()(const In& x) const;
   Tensor operator()(const In& x, const In& y) const;
   Tensor operator()(const Tensors& in, Source source = Source::here()) const;

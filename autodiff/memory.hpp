@@ -13,7 +13,8 @@ const void* readable(const Tensor& t, Source source = Source::here());
 
 // A tensor of numbers that `fill(memory)` writes, row-major, before it returns; for makers and readers.
 template <class Fill>
-Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source = Source::here());
+Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source = Source::here(),
+              const char* op = "filled");
 
 // The variable's numbers, row-major, for writing in place (f32 or f64, as its dtype says). Numbers that another handle
 // still sees are copied first, so a value that was read never changes.
@@ -24,11 +25,12 @@ struct Uninitialised {
   Tensor tensor;
   void* memory;
 };
-Uninitialised uninitialised(const Shape& shape, DType dtype, Source source = Source::here());
+Uninitialised uninitialised(const Shape& shape, DType dtype, Source source = Source::here(),
+                            const char* op = "uninitialised");
 
 template <class Fill>
-Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source) {
-  Uninitialised made = uninitialised(shape, dtype, source);
+Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source, const char* op) {
+  Uninitialised made = uninitialised(shape, dtype, source, op);
   fill(made.memory);
   return std::move(made.tensor);
 }

@@ -54,7 +54,7 @@ Tensor sigmoid(const In& x);             // 1 / (1 + e^-x)
 Tensor softplus(const In& x);            // log(1 + e^x)
 Tensor relu(const In& x);                // max(x, 0); derivative 0 at 0
 Tensor step(const In& x);                // 1 where x > 0, else 0
-Tensor half_step(const In& x);           // the same, but 0.5 at 0
+Tensor half_step(const In& x, const In& y);     // 1 where x > y, 0.5 where they are equal, else 0
 Tensor log_or_0(const In& x);            // log(x), but 0 at 0
 
 // ---- comparisons, elementwise: boolean
@@ -146,10 +146,15 @@ Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source =
 // ---- random numbers (Philox 4x32-10; Salmon et al. 2011): each thread has its generator
 void manual_seed(std::uint64_t seed);
 
+namespace engine {
+void require_fills(std::size_t numbers, const Shape& shape, Source source);
+}
+
 template <class T>
 Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source) {
-  if (shape.numel() != static_cast<Size>(numbers.size()))
-    fail(source, "[tensor] " + std::to_string(numbers.size()) + " numbers do not fill the shape " + to_string(shape));
+  engine::require_fills(numbers.size(), shape, source);
+  if constexpr (std::is_unsigned_v<T> && sizeof(T) == sizeof(Size))
+    for (const T number : numbers) checked_size(number, "tensor", source.file, source.line);
   if constexpr (std::is_same_v<T, bool> || (std::is_integral_v<T> && sizeof(T) != sizeof(Size))) {
     const std::vector<Size> wide(numbers.begin(), numbers.end());
     const Tensor t = from_memory(wide.data(), shape, i64, source);

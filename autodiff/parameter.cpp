@@ -16,6 +16,9 @@ using engine::Variable;
 namespace {
 const Tensor empty;
 
+// A copy has no line of its own to name: that of the variable's making is the user's.
+Source made_at(const Tensor& leaf) { return {leaf.node()->file, leaf.node()->line}; }
+
 const Tensor& value_of(const Variable* v) noexcept { return v ? v->leaf : empty; }
 const Tensor& grad_of(const Variable* v) noexcept { return v ? v->grad : empty; }
 
@@ -36,16 +39,13 @@ Parameter::Parameter(const Tensor& value, Source source)
     : variable_(engine::VariableRef(engine::new_variable(value, source_of(source)))) {}
 
 Parameter::Parameter(const Parameter& other) {
-  if (other.defined()) {
-    const engine::Node* n = other.value().node();
-    variable_ = engine::VariableRef(engine::new_variable(other.value(), {n->file, n->line}));
-  }
+  if (other.defined()) variable_ = engine::VariableRef(engine::new_variable(other.value(), made_at(other.value())));
 }
 
 Parameter& Parameter::operator=(const Parameter& other) {
   if (this == &other) return *this;
   if (!other.defined()) variable_ = engine::VariableRef();
-  else assign(other.value());
+  else assign(other.value(), defined() ? made_at(value()) : made_at(other.value()));
   return *this;
 }
 Parameter& Parameter::operator=(const In& value) {
@@ -96,10 +96,10 @@ void Parameters::Entry::set_grad(const Tensor& g, Source source) const { set_gra
 void Parameters::Entry::zero_grad() const noexcept { variable.get()->grad = Tensor(); }
 
 Parameters::Parameters(std::initializer_list<Reference> list) {
-  for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter);
+  for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);
 }
-void Parameters::add(std::string name, Parameter& parameter) {
-  if (!parameter.defined()) fail(source_of(Source{}), fmt::format("[Parameters] {} is empty; give it a value first", name));
+void Parameters::add(std::string name, Parameter& parameter, Source source) {
+  if (!parameter.defined()) fail(source_of(source), fmt::format("[Parameters] {} is empty; give it a value first", name));
   entries_.push_back({std::move(name), parameter.ref()});
 }
 void Parameters::append(const std::string& prefix, const Parameters& others) {

@@ -64,7 +64,7 @@ class Parameter {
   Size size(Size axis, Source source = Source::here()) const { return value().size(axis, source); }
   int dim(Source source = Source::here()) const { return value().dim(source); }
   double item(Source source = Source::here()) const { return value().item(source); }
-  Tensor detach() const { return value().detach(); }
+  Tensor detach(Source source = Source::here()) const { return value().detach(source); }
   Tensor operator[](At i) const { return value()[i]; }
   bool defined() const noexcept { return variable_.get() != nullptr; }
 
@@ -85,6 +85,8 @@ class Literal {
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   Literal(T number) : dtype_(dtype_of<T>()), number_(static_cast<double>(number)) {
     if constexpr (std::is_integral_v<T>) integer_ = static_cast<Size>(number);
+    if constexpr (std::is_unsigned_v<T>)
+      if (integer_ < 0) dtype_ = DType::f64;  // past i64
   }
   Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
 
@@ -123,12 +125,14 @@ class Parameters {
   // One variable by reference: what a brace list of Parameters is made of.
   struct Reference {
     Parameter& parameter;
-    Reference(Parameter& p) : parameter(p) {}
+    Source source;
+    Reference(Parameter& p, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+        : parameter(p), source{file, line} {}
   };
 
   Parameters() = default;
   Parameters(std::initializer_list<Reference> list);  // named "0", "1", ...
-  void add(std::string name, Parameter& parameter);
+  void add(std::string name, Parameter& parameter, Source source = Source::here());
   void append(const std::string& prefix, const Parameters& others);  // names become prefix + name
 
   std::size_t size() const { return entries_.size(); }

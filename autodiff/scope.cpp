@@ -11,13 +11,17 @@ using engine::current;
 
 Tensor evaluate(const In& x) {
   const Tensor t = engine::operand(x, "evaluate");
-  engine::evaluate(t.node());
+  engine::evaluate(t.node(), "evaluate", engine::source_of(x));
   return t;
 }
 void evaluate(const Tensors& list, Source source) {
-  std::vector<engine::Node*> nodes;
+  static thread_local std::vector<engine::Node*> nodes;
+  nodes.clear();
+  source = engine::source_of(source);
   for (const Tensor& t : list) {
-    if (!t.defined()) fail(engine::source_of(source), "[evaluate] expected tensors, got an empty one");
+    if (!t.defined()) fail(source, "[evaluate] expected tensors, got an empty one");
+    if (t.pending() && t.node()->owner.load(std::memory_order_relaxed) != &current())
+      engine::fail_foreign(t.node(), "evaluate", source);
     nodes.push_back(t.node());
   }
   engine::evaluate(current(), nodes.data(), nodes.size());

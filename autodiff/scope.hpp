@@ -9,8 +9,8 @@ namespace xgrad {
 Tensor evaluate(const In& x);
 void evaluate(const Tensors& list, Source source = Source::here());
 template <class... More>
-void evaluate(const Tensor& x, const Tensor& y, const More&... more) {
-  evaluate(Tensors{x, y, more...});
+void evaluate(const In& x, const In& y, const More&... more) {
+  evaluate(Tensors{x, y, more...}, x.source());
 }
 
 // While one lives, ops on this thread are not recorded for differentiation.

@@ -1,12 +1,16 @@
 #include "autodiff/shape.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "autodiff/error.hpp"
 
 namespace xgrad {
 
-void fail_extent_too_large() { fail({}, "[shape] an extent does not fit a signed 64-bit integer"); }
+void fail_too_large(const char* what, std::uint64_t number, const char* file, int line) {
+  fail({file, line}, fmt::format("[{}] {} does not fit a signed 64-bit integer", what, number));
+}
 
 void Shape::insert(int at, Size extent) {
   push_back(extent);

@@ -11,16 +11,22 @@
 
 namespace xgrad {
 
-[[noreturn]] void fail_extent_too_large();
+[[noreturn]] void fail_too_large(const char* what, std::uint64_t number, const char* file, int line);
 
-// One extent, from any integer type; one that does not fit a Size is an Error.
+// A Size from any integer type; a number that does not fit is an Error.
+template <class T>
+constexpr Size checked_size(T number, const char* what, const char* file, int line) {
+  if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))
+    if (number > static_cast<T>(std::numeric_limits<Size>::max())) fail_too_large(what, number, file, line);
+  return static_cast<Size>(number);
+}
+
+// One extent.
 struct Extent {
   Size value;
   template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
-  constexpr Extent(T v) : value(static_cast<Size>(v)) {
-    if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))
-      if (v > static_cast<T>(std::numeric_limits<Size>::max())) fail_extent_too_large();
-  }
+  constexpr Extent(T v, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : value(checked_size(v, "shape", file, line)) {}
 };
 
 // A list of extents (also used for strides and axes). Up to 6 are held inline.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <memory>
 
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/record.hpp"
@@ -35,18 +36,17 @@ double Tensor::item(Source source) const {
   Node* n = checked(*this, "item", source);
   if (n->count != 1)
     fail(source_of(source), fmt::format("[item] expected one element, got shape {}; to_vector<T>() reads many", n->shape));
-  engine::evaluate(n);
+  engine::evaluate(n, "item", source_of(source));
   return engine::read_number(n->dtype, n->data);
 }
 
-double Tensor::element(Size i, Source source) const {
-  const Tensor t = engine::dense((engine::evaluate(checked(*this, "to_vector", source)), node()));
-  return engine::read_number(t.node()->dtype, t.node()->data + i * item_size(t.node()->dtype));
+void Tensor::fail_memory(const char* what, Source source) const {
+  fail(source_of(source), fmt::format("[{}] no memory for {} elements, shape {}", what, numel(source), shape(source)));
 }
 
 void Tensor::copy_to(void* out, DType dtype, std::size_t bytes, Source source) const {
   Node* n = checked(*this, "to_vector", source);
-  engine::evaluate(n);
+  engine::evaluate(n, "to_vector", source_of(source));
   const Tensor t = engine::dense(n);
   const char* from = t.node()->data;
   if (dtype == n->dtype && bytes == static_cast<std::size_t>(item_size(dtype))) {
@@ -67,9 +67,11 @@ void Tensor::copy_to(void* out, DType dtype, std::size_t bytes, Source source) c
 bool Tensor::requires_grad() const noexcept { return defined() && node()->has(engine::needs_grad); }
 bool Tensor::pending() const noexcept { return defined() && node()->pending(); }
 
-Tensor Tensor::detach() const {
-  Node* n = checked(*this, "detach", {});
-  const Source source{n->file, n->line};
+Tensor Tensor::detach(Source source) const {
+  Node* n = checked(*this, "detach", source);
+  if (n->pending() && n->owner.load(std::memory_order_relaxed) != engine::this_thread)
+    engine::fail_foreign(n, "detach", source_of(source));
+  source = {n->file, n->line};  // it stands for the same value
   if (n->pending()) {
     const NoGrad no_grad;
     return engine::record(engine::Op::identity, n->dtype, n->shape, {n}, {}, source);
@@ -93,6 +95,21 @@ Tensor& Tensor::operator*=(const In& y) & {
 Tensor& Tensor::operator/=(const In& y) & {
   const Located at(y);
   return *this = *this / y;
+}
+
+void Tensors::grow() {
+  std::uint8_t pool;
+  auto* more = reinterpret_cast<Tensor*>(engine::take_buffer(2 * capacity_ * sizeof(Tensor), pool, source_of(Source{})));
+  std::uninitialized_move(begin(), end(), more);
+  std::uninitialized_value_construct(more + size_, more + 2 * capacity_);
+  if (many_) give_back();
+  many_ = more;
+  pool_ = pool;
+  capacity_ *= 2;
+}
+void Tensors::give_back() noexcept {
+  std::destroy(many_, many_ + capacity_);
+  engine::give_buffer(reinterpret_cast<char*>(many_), pool_);
 }
 
 In::operator Tensor() const {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -26,7 +27,7 @@ struct At {
   Source source;
   template <class T, class = std::enable_if_t<std::is_integral_v<T>>>
   constexpr At(T i, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-      : index(static_cast<Size>(i)), source{file, line} {}
+      : index(checked_size(i, "x[i]", file, line)), source{file, line} {}
 };
 
 namespace engine {
@@ -102,9 +103,17 @@ class Tensor {
   // All numbers in row-major order, converted to T.
   template <class T>
   std::vector<T> to_vector(Source source = Source::here()) const {
-    std::vector<T> out(static_cast<std::size_t>(numel(source)));
+    std::vector<T> out;
+    try {
+      out.resize(static_cast<std::size_t>(numel(source)));
+    } catch (const std::bad_alloc&) {
+      fail_memory("to_vector", source);
+    } catch (const std::length_error&) {
+      fail_memory("to_vector", source);
+    }
     if constexpr (std::is_same_v<T, bool>) {
-      for (Size i = 0; i < numel(source); ++i) out[static_cast<std::size_t>(i)] = element(i, source) != 0;
+      const std::vector<double> numbers = to_vector<double>(source);
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = numbers[i] != 0;
     } else {
       copy_to(out.data(), dtype_of<T>(), sizeof(T), source);
     }
@@ -121,7 +130,7 @@ class Tensor {
 
   bool requires_grad() const noexcept;  // does a derivative lead through this?
   bool pending() const noexcept;        // recorded, and not computed yet?
-  Tensor detach() const;                // the same numbers, without a history
+  Tensor detach(Source source = Source::here()) const;  // the same numbers, without a history
 
   // Compound assignment stores a new value in this handle; other handles keep the old one.
   Tensor& operator+=(const In& y) &;
@@ -138,15 +147,15 @@ class Tensor {
   }
 
  private:
-  double element(Size i, Source source) const;
+  [[noreturn]] void fail_memory(const char* what, Source source) const;
   void copy_to(void* out, DType dtype, std::size_t bytes, Source source) const;
   engine::NodeHead* node_ = nullptr;
 };
 
-// A short list of tensors; up to 3 are held inline.
+// A short list of tensors; up to 3 are held inline, more in memory of the thread's pool.
 class Tensors {
  public:
-  Tensors() noexcept = default;
+  Tensors() noexcept {}
   Tensors(std::initializer_list<Tensor> list) {
     for (const Tensor& t : list) push_back(t);
   }
@@ -161,20 +170,17 @@ class Tensors {
     swap(other);
     return *this;
   }
-  ~Tensors() = default;
+  ~Tensors() {
+    if (many_) give_back();
+  }
 
   void push_back(Tensor t) {
-    if (size_ < inline_capacity) inline_[size_] = std::move(t);
-    else {
-      if (size_ == inline_capacity)
-        for (Tensor& held : inline_) more_.push_back(std::move(held));
-      more_.push_back(std::move(t));
-    }
-    ++size_;
+    if (size_ == capacity_) grow();
+    begin()[size_++] = std::move(t);
   }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  Tensor* begin() { return size_ <= inline_capacity ? inline_ : more_.data(); }
+  Tensor* begin() { return many_ ? many_ : inline_; }
   Tensor* end() { return begin() + size_; }
   const Tensor* begin() const { return const_cast<Tensors*>(this)->begin(); }
   const Tensor* end() const { return begin() + size_; }
@@ -189,12 +195,17 @@ class Tensors {
   static constexpr std::size_t inline_capacity = 3;
   void swap(Tensors& other) noexcept {
     for (std::size_t i = 0; i < inline_capacity; ++i) std::swap(inline_[i], other.inline_[i]);
-    more_.swap(other.more_);
+    std::swap(many_, other.many_);
     std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(pool_, other.pool_);
   }
+  void grow();
+  void give_back() noexcept;
   Tensor inline_[inline_capacity];
-  std::vector<Tensor> more_;
-  std::size_t size_ = 0;
+  Tensor* many_ = nullptr;  // all of them, where they are more
+  std::size_t size_ = 0, capacity_ = inline_capacity;
+  std::uint8_t pool_ = 0;
 };
 
 // The operand of an op: a tensor, a parameter or a number, and the line of the user's program that wrote it.
@@ -209,6 +220,11 @@ class In {
       : source_{file, line, dtype_of<T>(), true} {
     if constexpr (std::is_integral_v<T>) value_.integer = static_cast<Size>(number);
     else value_.number = static_cast<double>(number);
+    if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))
+      if (value_.integer < 0) {  // past i64
+        value_.number = static_cast<double>(number);
+        source_.dtype = DType::f64;
+      }
   }
 
   operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype

@@ -24,10 +24,13 @@ std::vector<unsigned char> read(const std::string& path, int sizes) {
 
 }  // namespace
 
-Images read_mnist() {
+const char* data_folder() {
   const char* folder = std::getenv("XGRAD_DATA");
-  if (!folder) return {};
-  const std::string start = std::string(folder) + "/mnist_t10k/t10k-";
+  return folder && *folder ? folder : nullptr;
+}
+
+Images read_mnist() {
+  const std::string start = std::string(data_folder()) + "/mnist_t10k/t10k-";
   Images images;
   for (const unsigned char byte : read(start + "images-idx3-ubyte.gz", 3))
     images.pixels.push_back(static_cast<float>(byte) / 255.0f);

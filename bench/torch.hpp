@@ -8,6 +8,5 @@
 namespace bench {
 
 at::Tensor tensor(const std::vector<float>& numbers, at::IntArrayRef shape);
-void add_ops(std::vector<Work>& works);
 
 }  // namespace bench

@@ -28,9 +28,7 @@ Tensor chain_product(const Tensor& x) {
   return y.sum();
 }
 
-Tensor gelu_products(const Tensor& x) {
-  return (0.5 * x * (1 + at::tanh(0.79788 * (x + 0.044715 * x * x * x)))).sum();
-}
+Tensor gelu_products(const Tensor& x) { return (0.5 * x * (1 + at::tanh(0.79788 * (x + 0.044715 * x * x * x)))).sum(); }
 
 Tensor gelu_power(const Tensor& x) { return (0.5 * x * (1 + at::tanh(0.79788 * (x + 0.044715 * x.pow(3))))).sum(); }
 
@@ -90,6 +88,7 @@ void add_ops(std::vector<Work>& works) {
   add(works, "chain.4096", chain, 4096);
   add(works, "chain.2^20", chain, million);
   add(works, "chain_fused.2^20", chain_fused, million);
+  add(works, "chain_product.2^20", chain_product, million);
   add(works, "gelu.2^20", gelu_products, million);
   add(works, "gelu.2^20", gelu_power, million);
   add(works, "loop.100", loop<loop_steps[0]>, loop_size);

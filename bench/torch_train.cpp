@@ -27,8 +27,10 @@ struct Net {
   }
   void clear(Clear how) {
     for (Tensor& t : w)
-      if (how == Clear::drop) t.mutable_grad() = Tensor();
-      else if (t.grad().defined()) t.mutable_grad().zero_();
+      if (how == Clear::drop)
+        t.mutable_grad() = Tensor();
+      else if (t.grad().defined())
+        t.mutable_grad().zero_();
   }
 };
 
@@ -75,9 +77,9 @@ Work training(const Network& network, Clear clear, Optimizer make) {
             };
             auto net = Net(network);
             auto optimizer = make(net.w);
-            auto s = std::make_shared<State>(
-                State{net, std::move(optimizer), tensor(network.points(), {network.batch, network.in}),
-                      torch::tensor(network.labels(), at::kLong), Tensor()});
+            auto s = std::make_shared<State>(State{net, std::move(optimizer),
+                                                   tensor(network.points(), {network.batch, network.in}),
+                                                   torch::tensor(network.labels(), at::kLong), Tensor()});
             return Running{[=] {
                              s->loss = at::cross_entropy_loss(s->net(s->points), s->labels);
                              s->net.clear(clear);
@@ -155,6 +157,6 @@ int main() {
   works.push_back(adam_alone("adam.2^20", 1, million, foreach));
   works.push_back(adam_alone("adam.200x64", 200, 64, adam));
   works.push_back(adam_alone("adam.200x64", 200, 64, foreach));
-  if (!read_mnist().labels.empty()) works.push_back(mnist());
+  if (data_folder()) works.push_back(mnist());
   return serve(works);
 }

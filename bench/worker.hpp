@@ -1,7 +1,7 @@
 // A worker runs one side of the benchmarks and answers the driver, line by line, on its standard input and output:
 //   names            the work it knows
 //   result NAME      per way of doing it: the numbers after three repeats, for comparison with the other sides
-//   run NAME N       the seconds that N repeats of the fastest way take
+//   run NAME N       the seconds that N repeats of the fastest way take, by the clock and of processor time
 //   count NAME       what one repeat counts (Running::count)
 #pragma once
 
@@ -26,6 +26,7 @@ struct Work {
 };
 
 int serve(const std::vector<Work>& works);
+void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
 inline std::vector<float> uniform(std::size_t n, double low, double high, std::uint64_t seed) {
@@ -68,7 +69,9 @@ inline constexpr std::size_t loop_size = 100000;
 // A few of many numbers: the first, the last, some between, and the sum.
 std::vector<double> sample(const float* numbers, std::size_t n);
 
-// MNIST from the IDX files in XGRAD_DATA; empty where there are none.
+const char* data_folder();  // XGRAD_DATA; null where it is not set
+
+// MNIST's test set, from the IDX files in the data folder.
 struct Images {
   std::vector<float> pixels;  // [n, 784], 0 to 1
   std::vector<std::int64_t> labels;

@@ -1,6 +1,7 @@
 # How every file of the library is compiled. Fused and unfused results have the same bits only without contraction;
-# loops with sqrt vectorise only without errno.
-set(XGRAD_LIBRARY_OPTIONS -ffp-contract=off -fno-math-errno -fno-semantic-interposition -fno-plt)
+# loops with sqrt vectorise only without errno; thread-local storage by function call is too slow for small tensors.
+set(XGRAD_LIBRARY_OPTIONS -ffp-contract=off -fno-math-errno -fno-semantic-interposition -fno-plt
+  -ftls-model=initial-exec)
 
 # xgrad_library(name [SOURCES globs...] [LINKS targets...] [PRIVATE_LINKS targets...] [PRIVATE_HEADERS names...])
 # The library of one top-level folder: xgrad_<name>, alias xgrad::<name>. Its headers are the folder's own *.hpp but for
@@ -12,10 +13,6 @@ function(xgrad_library name)
   list(TRANSFORM arg_PRIVATE_HEADERS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   list(REMOVE_ITEM headers ${arg_PRIVATE_HEADERS})
 
-  if(NOT sources)  # TEMPORARY
-    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
-    set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)
-  endif()
   set(target xgrad_${name})
   add_library(${target} ${sources})
   add_library(xgrad::${name} ALIAS ${target})
@@ -31,4 +28,28 @@ function(xgrad_library name)
     VERIFY_INTERFACE_HEADER_SETS ON)
   install(TARGETS ${target} EXPORT xgrad FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad)
   set_property(GLOBAL APPEND PROPERTY XGRAD_PUBLIC_HEADERS ${headers})
+endfunction()
+
+# xgrad_per_instruction_set(name sources...): compiles the sources once for each, with XGRAD_ARCH its name, into the
+# library of that folder. They hold what is in a namespace of that name, or has internal linkage, and nothing else.
+function(xgrad_per_instruction_set name)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(arches sse2 avx2 avx512)
+    set(flags_avx2 -mavx2 -mfma)
+    # GCC 12 warns of its own AVX-512 intrinsics (PR 105593)
+    set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -Wno-uninitialized -Wno-maybe-uninitialized)
+  else()
+    set(arches native)
+  endif()
+  find_package(xsimd REQUIRED)
+  foreach(arch ${arches})
+    set(target xgrad_${name}_${arch})
+    add_library(${target} OBJECT ${ARGN})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_compile_definitions(${target} PRIVATE XGRAD_ARCH=${arch})
+    target_compile_options(${target} PRIVATE ${flags_${arch}} ${XGRAD_LIBRARY_OPTIONS})
+    target_link_libraries(${target} PRIVATE fmt::fmt xsimd)
+    target_sources(xgrad_${name} PRIVATE $<TARGET_OBJECTS:${target}>)
+    set_property(GLOBAL APPEND PROPERTY XGRAD_ISOLATED $<TARGET_OBJECTS:${target}>)
+  endforeach()
 endfunction()

@@ -22,10 +22,10 @@ void check_noise(const char* op, double noise, Source source) {
     fail(source, fmt::format("[{}] expected a noise of 0 or more, got {}", op, noise));
 }
 
-Tensor cycling_labels(Size n, Size classes, Source source) {
+Tensor cycling_labels(const char* op, Size n, Size classes, Source source) {
   return filled(Shape{n}, i64, [&](void* memory) {
     for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = i % classes;
-  }, source);
+  }, source, op);
 }
 
 }  // namespace xgrad::data

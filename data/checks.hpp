@@ -9,6 +9,6 @@ namespace xgrad::data {
 Size checked_count(const char* op, Size classes, Size per_class, Source source);
 void check_noise(const char* op, double noise, Source source);
 
-Tensor cycling_labels(Size n, Size classes, Source source);  // 0, 1, ..., classes - 1, 0, 1, ...
+Tensor cycling_labels(const char* op, Size n, Size classes, Source source);  // 0, 1, ..., classes - 1, 0, 1, ...
 
 }  // namespace xgrad::data

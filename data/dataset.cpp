@@ -11,10 +11,25 @@
 
 namespace xgrad::data {
 
+namespace {
+
+// How many rows there are: as many inputs as labels.
+Size rows_of(const char* op, const Dataset& whole, Source source) {
+  if (whole.inputs.dim(source) == 0 || whole.labels.dim(source) == 0)
+    fail(source, fmt::format("[{}] expected inputs and labels with a first axis, got a 0-d tensor", op));
+  const Size rows = whole.inputs.size(0);
+  if (whole.labels.size(0) != rows)
+    fail(source, fmt::format("[{}] expected a label for each input, got {} inputs and {} labels", op, rows,
+                             whole.labels.size(0)));
+  return rows;
+}
+
+}  // namespace
+
 // Fisher and Yates; Durstenfeld 1964
 Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source source) {
   const Located at(source);
-  const Size rows = whole.labels.size(0);
+  const Size rows = rows_of("shuffled", whole, source);
   Random random = Random::from(seed);
   const Tensor order = filled(Shape{rows}, i64, [&](void* memory) {
     auto* index = static_cast<Size*>(memory);
@@ -26,12 +41,7 @@ Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source
 
 Split split(const Dataset& whole, Size count, Source source) {
   const Located at(source);
-  if (whole.inputs.dim(source) == 0 || whole.labels.dim(source) == 0)
-    fail(source, "[split] expected inputs and labels with a first axis, got a 0-d tensor");
-  const Size rows = whole.inputs.size(0);
-  if (whole.labels.size(0) != rows)
-    fail(source, fmt::format("[split] expected a label for each input, got {} inputs and {} labels", rows,
-                             whole.labels.size(0)));
+  const Size rows = rows_of("split", whole, source);
   if (count < 0 || count > rows)
     fail(source, fmt::format("[split] expected a count in 0 ... {}, got {}", rows, count));
   return {.train = {slice(whole.inputs, 0, 0, count), slice(whole.labels, 0, 0, count)},

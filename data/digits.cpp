@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "autodiff/memory.hpp"
-#include "autodiff/memory.hpp"
 #include "data/checks.hpp"
 #include "data/random.hpp"
 
@@ -73,8 +72,8 @@ Dataset digits(DigitOptions o, Source source) {
   made.inputs = filled(Shape{n, o.side * o.side}, f32, [&](void* memory) {
     float* image = static_cast<float*>(memory);
     for (Size i = 0; i < n; ++i, image += o.side * o.side) draw(image, o.side, strokes[i % classes], o, random);
-  }, source);
-  made.labels = cycling_labels(n, classes, source);
+  }, source, "digits");
+  made.labels = cycling_labels("digits", n, classes, source);
   return made;
 }
 

@@ -8,11 +8,12 @@
 
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
+#include "autodiff/scope.hpp"
 
 namespace xgrad::data {
 
 DataLoader::DataLoader(const Tensors& tensors, DataLoaderOptions options, Source source)
-    : options_(options), random_(0) {
+    : options_(options), source_(source), random_(0) {
   if (tensors.empty()) fail(source, "[DataLoader] expected one tensor or more, got none");
   if (options.batch_size < 1)
     fail(source, fmt::format("[DataLoader] expected a batch_size of 1 or more, got {}", options.batch_size));
@@ -34,11 +35,12 @@ Size DataLoader::size() const {
 // Fisher and Yates; Durstenfeld 1964
 DataLoader::Iterator DataLoader::begin() const {
   if (!options_.shuffle) return Iterator(this, 0, nullptr);
-  auto order = std::make_shared<std::vector<Size>>(static_cast<std::size_t>(rows_));
-  std::iota(order->begin(), order->end(), Size{0});
+  if (order_.use_count() != 1) order_ = std::make_shared<std::vector<Size>>(static_cast<std::size_t>(rows_));
+  std::vector<Size>& order = *order_;
+  std::iota(order.begin(), order.end(), Size{0});
   for (Size i = rows_; i-- > 1;)
-    std::swap((*order)[static_cast<std::size_t>(i)], (*order)[static_cast<std::size_t>(random_.below(i + 1))]);
-  return Iterator(this, 0, std::move(order));
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random_.below(i + 1))]);
+  return Iterator(this, 0, order_);
 }
 
 DataLoader::Iterator::Iterator(const DataLoader* loader, Size at, std::shared_ptr<const std::vector<Size>> order)
@@ -53,6 +55,7 @@ DataLoader::Iterator& DataLoader::Iterator::operator++() {
 }
 
 Tensors DataLoader::batch(Size at, const std::vector<Size>* order) const {
+  const Located here(source_);
   const Size from = at * options_.batch_size, to = std::min(rows_, from + options_.batch_size);
   Tensors batch;
   for (const Tensor& t : tensors_) {

@@ -58,8 +58,10 @@ class DataLoader {
   Tensors batch(Size at, const std::vector<Size>* order) const;
   Tensors tensors_;
   DataLoaderOptions options_;
+  Source source_;  // where it was made: a step of an iterator has no line to name
   Size rows_ = 0;
   mutable Random random_;
+  mutable std::shared_ptr<std::vector<Size>> order_;  // the last epoch's; its memory serves the next
 };
 
 }  // namespace xgrad::data

@@ -29,8 +29,8 @@ Dataset points(const char* op, Size classes, Size per_class, const Place& place,
       *at++ = static_cast<float>(p.x);
       *at++ = static_cast<float>(p.y);
     }
-  }, source);
-  made.labels = cycling_labels(n, classes, source);
+  }, source, op);
+  made.labels = cycling_labels(op, n, classes, source);
   return made;
 }
 

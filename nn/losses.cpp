@@ -42,7 +42,8 @@ void check_weight(const char* op, const Tensor& weight, const Tensor& scores, So
 
 // The classes' weights in a shape that broadcasts over the scores.
 Tensor along_classes(const Tensor& weight, const Tensor& scores) {
-  Shape shape(std::vector<Size>(scores.shape().size(), 1));
+  Shape shape = scores.shape();
+  for (Size& extent : shape) extent = 1;
   shape[class_axis(scores)] = weight.numel();
   return reshape(weight, shape);
 }

@@ -4,16 +4,38 @@
 
 #include <cstdlib>
 
+#include "autodiff/engine/node.hpp"
 #include "autodiff/scope.hpp"
 
 namespace xgrad::nn {
+namespace {
+
+// An assignment has no line of its own to name; that of the making of the first parameter is the user's.
+Source made_at(const Layer& layer) {
+  struct First final : Walker {
+    void parameter(const Path&, Parameter& p) override {
+      const engine::Node* n = p.value().node();
+      if (!at.file) at = {n->file, n->line};
+    }
+    Source at;
+  } first;
+  const_cast<Layer&>(layer).walk(Path{}, first);
+  return first.at;
+}
+Source made_at(const std::vector<Layer>& layers) {
+  for (const Layer& layer : layers)
+    if (const Source at = made_at(layer); at.file) return at;
+  return {};
+}
+
+}  // namespace
 
 Layer& Layer::operator=(const Layer& other) {
   if (!held_) {
     held_ = other.held().clone();
   } else if (this != &other) {
     if (type() != other.type())
-      fail({},
+      fail(made_at(*this),
            fmt::format("[Sequential] expected a layer of the same type to assign from, {}, got {}; move a new model "
                        "in instead",
                        type_name(type()), type_name(other.type())));
@@ -28,11 +50,11 @@ Sequential& Sequential::operator=(const Sequential& other) {
     return *this;
   }
   if (size() != other.size())
-    fail({}, fmt::format("[Sequential] expected {} layers to assign from, got {}; move a new model in instead", size(),
+    fail(made_at(layers_), fmt::format("[Sequential] expected {} layers to assign from, got {}; move a new model in instead", size(),
                          other.size()));
   for (std::size_t i = 0; i < size(); ++i)
     if (layers_[i].type() != other.layers_[i].type())
-      fail({}, fmt::format("[Sequential] expected a layer {} of the same type to assign from, {}, got {}; move a new "
+      fail(made_at(layers_), fmt::format("[Sequential] expected a layer {} of the same type to assign from, {}, got {}; move a new "
                            "model in instead",
                            i, type_name(layers_[i].type()), type_name(other.layers_[i].type())));
   for (std::size_t i = 0; i < size(); ++i) layers_[i] = other.layers_[i];

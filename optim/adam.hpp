@@ -3,10 +3,6 @@
 
 #include "optim/optimizer.hpp"
 
-namespace xgrad::kernels {
-struct AdamStep;
-}
-
 namespace xgrad::optim {
 
 struct AdamOptions {
@@ -19,6 +15,16 @@ struct AdamOptions {
   bool maximize = false;
 };
 
+struct AdamStep {
+  double beta1, beta2;
+  double rate;          // lr / (1 - beta1^t)
+  double root;          // sqrt(1 - beta2^t)
+  double eps;
+  double weight_decay;  // of the gradient (Adam)
+  double shrink;        // of the parameter: 1 - lr weight_decay (AdamW)
+  bool maximize;
+};
+
 // With g + weight_decay p for g (to maximize: its negative first), t from 1:
 //   m <- beta1 m + (1 - beta1) g     v <- beta2 v + (1 - beta2) g^2
 //   p <- p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
@@ -26,12 +32,12 @@ struct AdamOptions {
 // PyTorch has it.
 struct AdamRule {
   using Options = AdamOptions;
-  using Step = kernels::AdamStep;
+  using Step = AdamStep;
   static constexpr const char* name = "Adam";
   static void check(const Options& options, const Require& require);
   static std::vector<const char*> slots(const Options& options);
   static Step prepare(const Options& options, double lr, Size t);
-  static void update(const Step* steps, const Work* work, const Work* end);
+  static void update(const Work& w, const Step& step);
 };
 using Adam = Elementwise<AdamRule>;
 extern template class Elementwise<AdamRule>;

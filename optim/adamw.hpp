@@ -18,12 +18,12 @@ struct AdamWOptions {
 // p <- p (1 - lr weight_decay), then Adam's step   (Loshchilov & Hutter 2019, algorithm 2; the rate as in PyTorch)
 struct AdamWRule {
   using Options = AdamWOptions;
-  using Step = kernels::AdamStep;
+  using Step = AdamStep;
   static constexpr const char* name = "AdamW";
   static void check(const Options& options, const Require& require);
   static std::vector<const char*> slots(const Options& options);
   static Step prepare(const Options& options, double lr, Size t);
-  static void update(const Step* steps, const Work* work, const Work* end);
+  static void update(const Work& w, const Step& step);
 };
 using AdamW = Elementwise<AdamWRule>;
 extern template class Elementwise<AdamWRule>;

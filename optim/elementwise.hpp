@@ -1,8 +1,26 @@
-// The members of Elementwise<Rule>: each rule's .cpp instantiates them, so that programs need not. Private to optim/.
+// What a rule's file in rules/ is made with. Private to optim/.
 #pragma once
 
+#include "autodiff/kernels/kernels.hpp"
 #include "optim/optimizer.hpp"
 
+// update(work, step): of a formula that the file's other part compiles once an instruction set, the one in use.
+#if defined(__x86_64__)
+#define XGRAD_FORMULA(update, Step)                                                                   \
+  namespace sse2 { void update(const Work&, const Step&); }                                           \
+  namespace avx2 { void update(const Work&, const Step&); }                                           \
+  namespace avx512 { void update(const Work&, const Step&); }                                         \
+  static void update(const Work& w, const Step& s) {                                                  \
+    static constexpr void (*compiled[])(const Work&, const Step&) = {sse2::update, avx2::update, avx512::update}; \
+    compiled[kernels::table().level](w, s);                                                           \
+  }
+#else
+#define XGRAD_FORMULA(update, Step)                           \
+  namespace native { void update(const Work&, const Step&); } \
+  static void update(const Work& w, const Step& s) { native::update(w, s); }
+#endif
+
+// The members of Elementwise<Rule>: each rule's file instantiates them, so that programs need not.
 namespace xgrad::optim {
 
 template <class Rule>
@@ -35,7 +53,7 @@ void Elementwise<Rule>::begin() {
 }
 template <class Rule>
 void Elementwise<Rule>::update(const Work* work, const Work* end) const {
-  Rule::update(steps_.data(), work, end);
+  for (; work != end; ++work) Rule::update(*work, steps_[static_cast<std::size_t>(work->step)]);
 }
 
 }  // namespace xgrad::optim

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <unordered_set>
 
 #include "autodiff/engine/variable.hpp"
@@ -23,10 +22,10 @@ constexpr Size worth_sharing = 1 << 16;  // fewer stay on the calling thread
 
 Size slot_bytes(Size n, DType dtype) { return (n * item_size(dtype) + alignment - 1) / alignment * alignment; }
 
-char* zeroed(std::size_t bytes) {
+char* zeroed(const char* name, std::size_t bytes, Source source) {
   if (bytes == 0) return nullptr;
   void* memory = std::aligned_alloc(alignment, bytes);
-  if (!memory) throw std::bad_alloc();
+  if (!memory) fail(source, fmt::format("[{}] no memory for a state of {} bytes", name, bytes));
   return static_cast<char*>(std::memset(memory, 0, bytes));
 }
 
@@ -89,7 +88,7 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
     items.push_back(std::move(item));
   }
 
-  Group group{std::unique_ptr<char, Free>(zeroed(static_cast<std::size_t>(bytes))), slots};
+  Group group{std::unique_ptr<char, Free>(zeroed(name_, static_cast<std::size_t>(bytes), source)), slots};
   char* at = group.state.get();
   for (Item& item : items) {
     item.state = at;

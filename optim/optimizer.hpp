@@ -8,6 +8,7 @@
 
 #include "autodiff/parameter.hpp"
 #include "autodiff/safetensors.hpp"
+#include "optim/work.hpp"
 
 namespace xgrad::optim {
 
@@ -18,19 +19,6 @@ struct Require {
   const char* name;
   Source source;
   void operator()(bool right, const char* expected, double got) const;
-};
-
-// A run of elements of one parameter that a rule updates: p, g and the state's slots are contiguous.
-struct Work {
-  char* p;
-  const char* g;
-  char* state;  // slot k is at state + k * stride
-  Size stride;  // bytes
-  Size n;       // elements
-  int slots;
-  int step;     // which of the rule's prepared steps
-  DType dtype;  // f32 or f64
-  void* slot(int k) const { return k < slots ? state + k * stride : nullptr; }
 };
 
 // Moves, and does not copy: two optimizers with a state of their own would train the same variables.
@@ -110,8 +98,9 @@ class Optimizer {
 //   Options                   with the reference's defaults; lr is one of them
 //   check(options, require)   refuses options that make no sense
 //   slots(options)            names of the state, one buffer of the parameter's size each
-//   Step                      what changes from step to step, from prepare(options, lr, t), t from 1
-//   update(steps, work, end)  the formula, on the elements of each run of work
+//   Step                      what the formula needs to know, from prepare(options, lr, t), t from 1
+//   update(work, step)        the formula, on a run of elements
+// Its header and its file in rules/ are all that an optimizer is.
 template <class Rule>
 class Elementwise final : public Optimizer {
  public:

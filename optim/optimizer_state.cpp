@@ -18,10 +18,10 @@ namespace {
 constexpr const char *lr_name = "lr", *base_name = "base_lr", *step_name = "step";
 
 template <class F>
-Tensor of_groups(const std::vector<Rate>& groups, const F& number) {
+Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
   std::vector<double> numbers;
   for (const Rate& rate : groups) numbers.push_back(number(rate));
-  return tensor(numbers);
+  return tensor(numbers, source);
 }
 
 }  // namespace
@@ -29,14 +29,14 @@ Tensor of_groups(const std::vector<Rate>& groups, const F& number) {
 NamedTensors Optimizer::state(Source source) const {
   const std::vector<Rate>& rates = this->rates(source).groups;
   NamedTensors made;
-  made.push_back({lr_name, of_groups(rates, [](const Rate& r) { return r.lr; })});
-  made.push_back({base_name, of_groups(rates, [](const Rate& r) { return r.base; })});
+  made.push_back({lr_name, of_groups(rates, source, [](const Rate& r) { return r.lr; })});
+  made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
   for (const Item& item : items_) {
-    made.push_back({item.entry.name + "." + step_name, full({}, item.t)});
+    made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
     const auto& slots = groups_[static_cast<std::size_t>(item.group)].slots;
     for (std::size_t k = 0; k < slots.size(); ++k)
       made.push_back({item.entry.name + "." + slots[k], from_memory(item.state + static_cast<Size>(k) * item.stride,
-                                                                    item.entry.value().shape(), item.dtype)});
+                                                                    item.entry.value().shape(), item.dtype, source)});
   }
   return made;
 }

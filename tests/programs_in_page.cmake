@@ -1,4 +1,5 @@
 # Writes each ```cpp block of the Markdown file PAGE that has a main() to FOLDER/<its number>.cpp.
+cmake_policy(VERSION 3.25)
 file(REMOVE_RECURSE ${FOLDER})
 file(MAKE_DIRECTORY ${FOLDER})
 if(NOT EXISTS ${PAGE})

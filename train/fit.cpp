@@ -14,7 +14,9 @@ namespace {
 
 // How many rows of outputs [n, classes] have their greatest at the class that targets [n] name; -1: not classes.
 double right_rows(const Tensor& outputs, const Tensor& targets) {
-  if (targets.dtype() != i64 || targets.dim() != 1 || outputs.dim() != 2) return -1;
+  if (targets.dtype() != i64 || targets.dim() != 1 || outputs.dim() != 2 || outputs.size(0) != targets.size(0) ||
+      outputs.size(1) == 0)
+    return -1;
   const NoGrad no_grad;
   return sum(argmax(outputs, 1) == targets).item();
 }
@@ -31,20 +33,24 @@ History fit_call(const Call& model, optim::Optimizer& optimizer, const data::Dat
     for (const Tensors& batch : batches) {
       if (batch.size() < 2) fail(source, "[fit] expected batches of inputs and targets, got one tensor");
       const Tensor outputs = model(batch[0]);
+      if (!outputs.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
       const Tensor loss = options.loss ? options.loss(outputs, batch[1]) : nn::cross_entropy(outputs, batch[1]);
       optimizer.zero_grad();
       loss.backward({}, source);
       const double value = loss.item(source);
-      if (!std::isfinite(value))
+      if (!std::isfinite(value)) {
+        optimizer.zero_grad();
         fail(source, fmt::format("[fit] the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
                                  value, epoch));
+      }
       optimizer.step(source);
       const auto n = static_cast<double>(batch[0].size(0));
       loss_sum += value * n;
       rows += n;
       if (const double r = right_rows(outputs, batch[1]); r >= 0) right += r;
       else right = std::numeric_limits<double>::quiet_NaN();
-      if (options.progress) bar.step(fmt::format("epoch {}/{}  loss {:.4f}", epoch, options.epochs, value));
+      if (options.progress)
+        bar.step(bar.due() ? fmt::format("epoch {}/{}  loss {:.4f}", epoch, options.epochs, value) : std::string());
     }
     const Epoch seen{epoch, rows > 0 ? loss_sum / rows : 0, rows > 0 ? right / rows : 0};
     history.epochs.push_back(seen);
@@ -63,6 +69,7 @@ History fit_call(const Call& model, optim::Optimizer& optimizer, const data::Dat
 
 double accuracy_of_call(const Call& model, const data::Dataset& rows, Source source) {
   const NoGrad no_grad;
+  if (!rows.inputs.defined() || !rows.labels.defined()) fail(source, "[accuracy] of an empty dataset; give it rows first");
   const Tensor outputs = model(rows.inputs);
   const double right = right_rows(outputs, rows.labels);
   if (right < 0)

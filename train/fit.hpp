@@ -35,19 +35,29 @@ History fit_call(const Call& model, optim::Optimizer& optimizer, const data::Dat
                  const FitOptions& options, Source source);
 double accuracy_of_call(const Call& model, const data::Dataset& rows, Source source);
 
+// model(x); where the model is a layer that takes In, `source` is the line that its Errors name.
+template <class Model>
+Tensor apply(const Model& model, const Tensor& x, Source source) {
+  if constexpr (nn::fields::Named<Model> || nn::fields::Walks<Model>)
+    if constexpr (requires { static_cast<Tensor (Model::*)(In) const>(&Model::operator()); })
+      return model(In(x, source.file, source.line));
+    else return model(x);
+  else return model(x);
+}
+
 // For each epoch and each batch (inputs, targets): loss, zero_grad, backward, step. `model` is anything that is called
 // with inputs; it is called where it is, for a copy of a model is a snapshot. A loss that is not finite is an Error: the
 // learning rate is too high, or the data hold what they should not.
 template <class Model>
 History fit(const Model& model, optim::Optimizer& optimizer, const data::DataLoader& batches, FitOptions options = {},
             Source source = Source::here()) {
-  return fit_call([&model](const Tensor& x) { return model(x); }, optimizer, batches, options, source);
+  return fit_call([&](const Tensor& x) { return apply(model, x, source); }, optimizer, batches, options, source);
 }
 
 // The part of rows whose greatest output is that of their class.
 template <class Model>
 double accuracy(const Model& model, const data::Dataset& rows, Source source = Source::here()) {
-  return accuracy_of_call([&model](const Tensor& x) { return model(x); }, rows, source);
+  return accuracy_of_call([&](const Tensor& x) { return apply(model, x, source); }, rows, source);
 }
 
 }  // namespace xgrad::train

@@ -20,7 +20,7 @@ void plot_regions_of_call(const Call& model, const data::Dataset& points, const 
 template <class Model>
 void plot_regions(const Model& model, const data::Dataset& points, const std::string& path,
                   const std::string& title = "Decision regions", Source source = Source::here()) {
-  plot_regions_of_call([&model](const Tensor& x) { return model(x); }, points, path, title, source);
+  plot_regions_of_call([&](const Tensor& x) { return apply(model, x, source); }, points, path, title, source);
 }
 
 }  // namespace xgrad::train

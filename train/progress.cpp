@@ -9,12 +9,15 @@ namespace xgrad::train {
 
 Progress::Progress(Size steps) : steps_(steps), terminal_(isatty(STDERR_FILENO) == 1) {}
 
+bool Progress::due() const {
+  return terminal_ && (done_ + 1 >= steps_ || Clock::now() - last_ >= std::chrono::milliseconds(100));
+}
+
 void Progress::step(const std::string& note) {
+  const bool now = due();
   ++done_;
-  if (!terminal_) return;
-  const auto now = Clock::now();
-  if (done_ < steps_ && now - last_ < std::chrono::milliseconds(100)) return;
-  last_ = now;
+  if (!now) return;
+  last_ = Clock::now();
   draw(note);
 }
 

@@ -13,6 +13,7 @@ class Progress {
   // `steps` in all; the bar is redrawn at most ten times a second.
   explicit Progress(Size steps);
   void step(const std::string& note = "");  // one more is done; the note stands behind the bar
+  bool due() const;                         // would the next step() be drawn?
   void line(const std::string& text);       // a line above the bar, kept
   void finish();                            // clears the bar
   ~Progress() { finish(); }

@@ -153,13 +153,23 @@ void run_group(Thread& t, Plan& p, Size count) {
 
 }  // namespace
 
+void fail_foreign(Node* n, const char* op, Source source) {
+  fail(source, fmt::format("[{}] got a pending tensor of another thread, {} {}; call evaluate(...) on it where it was "
+                           "recorded", op, name(n->dtype), n->shape));
+}
+
+void evaluate(Node* n, const char* op, Source source) {
+  if (!n->pending()) return;
+  Thread& t = current();
+  if (n->owner.load(std::memory_order_relaxed) != &t) fail_foreign(n, op, source);
+  evaluate(t, &n, 1);
+}
+
 void evaluate(Thread& t, Node* const* targets, std::size_t count) {
   Plan& p = plan();
   walk(t, targets, count, [&](Node* n) {
     if (!n->pending()) return false;
-    if (n->owner.load(std::memory_order_relaxed) != &t)
-      fail({n->file, n->line}, fmt::format("[evaluate] a pending tensor of another thread was read, {} {}; call "
-                                           "evaluate(...) on it there first", name(n->dtype), n->shape));
+    if (n->owner.load(std::memory_order_relaxed) != &t) fail_foreign(n, "evaluate", {n->file, n->line});
     return true;
   }, p.nodes);
   if (p.nodes.empty()) return;

@@ -10,6 +10,9 @@ void evaluate(Thread& t, Node* const* targets, std::size_t count);
 inline void evaluate(Thread& t, Node* n) {
   if (n->pending()) evaluate(t, &n, 1);
 }
+// For a read at `source`: what another thread has yet to compute is an Error there.
+void evaluate(Node* n, const char* op, Source source);
+[[noreturn]] void fail_foreign(Node* n, const char* op, Source source);
 inline void evaluate(Node* n) {
   if (n->pending()) evaluate(current(), &n, 1);
 }

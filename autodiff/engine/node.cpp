@@ -18,12 +18,10 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
 char* allocate(Node* n) {
   const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
   if (bytes <= inline_bytes) return n->local;
-  try {
-    return take_buffer(bytes, n->pool);
-  } catch (const std::bad_alloc&) {
-    fail({n->file, n->line}, fmt::format("[allocate] no memory for {} bytes, shape {}", bytes, n->shape));
-  }
+  return take_buffer(bytes, n->pool, {n->file, n->line});
 }
+
+void Unfinished::undo() noexcept { give_buffer(memory, std::exchange(n->pool, 0)); }
 
 namespace {
 constexpr std::size_t extra_bytes = (sizeof(Extra) + 63) / 64 * 64;
@@ -32,7 +30,7 @@ constexpr std::size_t extra_bytes = (sizeof(Extra) + 63) / 64 * 64;
 Extra& extra_of(Node* n) {
   if (!n->extra) {
     std::uint8_t pool;
-    n->extra = new (take_buffer(extra_bytes, pool)) Extra;
+    n->extra = new (take_buffer(extra_bytes, pool, {n->file, n->line})) Extra;
     n->extra->pool = pool;
   }
   return *n->extra;
@@ -51,7 +49,7 @@ void set_inputs(Node* n, Node* const* in, int count) {
   if (count > inline_inputs) {
     Extra& extra = extra_of(n);
     extra.in = reinterpret_cast<Node**>(
-        take_buffer(static_cast<std::size_t>(count - inline_inputs) * sizeof(Node*), extra.in_pool));
+        take_buffer(static_cast<std::size_t>(count - inline_inputs) * sizeof(Node*), extra.in_pool, {n->file, n->line}));
   }
   n->inputs = static_cast<std::uint16_t>(count);
   for (int i = 0; i < count; ++i) {
@@ -61,18 +59,17 @@ void set_inputs(Node* n, Node* const* in, int count) {
 }
 
 Size checked_numel(const Shape& shape, DType dtype, const char* op, Source source) {
+  const Size most = std::numeric_limits<Size>::max() / 16 / item_size(dtype);
   bool empty = false;
+  Size n = 1;
   for (Size e : shape) {
     if (e < 0) fail(source, fmt::format("[{}] extents must not be negative, got {}", op, shape));
     empty |= e == 0;
-  }
-  if (empty) return 0;
-  const Size most = std::numeric_limits<Size>::max() / 16 / item_size(dtype);
-  Size n = 1;
-  for (Size e : shape)
-    if (__builtin_mul_overflow(n, e, &n) || n > most)
+    // an extent of 0 excuses no others: a product of some of them must have a value too
+    if (e > 0 && (__builtin_mul_overflow(n, e, &n) || n > most))
       fail(source, fmt::format("[{}] the shape {} has more elements than memory can hold", op, shape));
-  return n;
+  }
+  return empty ? 0 : n;
 }
 
 Shape row_major_strides(const Shape& shape) {
@@ -106,6 +103,37 @@ bool is_row_major(const Shape& shape, const Shape& strides) {
 }
 }  // namespace
 
+namespace {
+
+// What to hold for the numbers at `data`, which n sees, instead of n and its history: counted, null where there is none.
+// Memory of a node with a history moves to a node without.
+Node* keep(Node* n, char*& data) {
+  Node* owner = n->base ? n->base : n;
+  if (owner->base) owner = owner->base;
+  if (owner->inputs == 0 || !owner->has(needs_grad)) {
+    retain(owner);
+    return owner;
+  }
+  const bool few = owner->data == owner->local;
+  if (!few && (!owner->pool || owner->owner.load(std::memory_order_relaxed) != this_thread ||
+               owner->shared.load(std::memory_order_relaxed) != 0))
+    return nullptr;
+  Node* k = new_node(Op::leaf, owner->dtype, owner->shape, {owner->file, owner->line});
+  if (few) {
+    std::memcpy(k->local, owner->local, inline_bytes);
+    k->data = k->local;
+    data = k->local + (data - owner->local);
+    return k;
+  }
+  k->data = owner->data;
+  k->pool = std::exchange(owner->pool, 0);
+  owner->base = k;
+  retain(k);
+  return k;
+}
+
+}  // namespace
+
 void bind(Node* v, Node* n, const Shape* strides, Size offset) {
   if (v->count == 0) {
     v->data = v->local;
@@ -118,46 +146,26 @@ void bind(Node* v, Node* n, const Shape* strides, Size offset) {
     if (v->count > 1) v->flags |= uniform;
     return;
   }
-  Node* owner = n->base ? n->base : n;
-  retain(owner);
-  v->base = owner;
   v->data = n->data + offset * item;
+  // What no derivative leads through holds no history.
+  if (!v->has(needs_grad)) v->base = keep(n, v->data);
+  if (!v->base) {
+    v->base = n->base ? n->base : n;
+    retain(v->base);
+  }
   if (strides && !is_row_major(v->shape, *strides)) {
     new (v->local) Shape(*strides);
     v->flags |= strided;
   }
 }
 
-namespace {
-
-// The node to hold for n's numbers. Memory of a node with a history moves to a node without; null where it cannot.
-Node* keeper(Node* n) {
-  Node* owner = n->base ? n->base : n;
-  if (owner->base) owner = owner->base;
-  if (owner->inputs == 0) return owner;
-  if (!owner->pool || owner->owner.load(std::memory_order_relaxed) != this_thread ||
-      owner->shared.load(std::memory_order_relaxed) != 0)
-    return nullptr;
-  Node* k = new_node(Op::leaf, owner->dtype, owner->shape, {owner->file, owner->line});
-  k->data = owner->data;
-  k->pool = std::exchange(owner->pool, 0);
-  owner->base = k;
-  return k;
-}
-
-}  // namespace
-
-Node* detached(Node* n, Source source) {
-  Node* d = new_node(Op::leaf, n->dtype, n->shape, source);
-  if (d->count == 0) return d;
-  Tensor holder = Tensor::adopt(d);
+void bind_detached(Node* d, Node* n) {
   const bool few = static_cast<std::size_t>(n->count * item_size(n->dtype)) <= inline_bytes;
-  if (is_number(n)) {
+  if (n->count == 0 || is_number(n)) {
     bind(d, n, nullptr, 0);
-  } else if (Node* k = few ? nullptr : keeper(n)) {
-    retain(k);
+  } else if (char* data = n->data; Node* k = few ? nullptr : keep(n, data)) {
     d->base = k;
-    d->data = n->data;
+    d->data = data;
     if (n->has(strided)) {
       new (d->local) Shape(n->strides());
       d->flags |= strided;
@@ -167,6 +175,12 @@ Node* detached(Node* n, Source source) {
     copy_broadcast(memory, n, n->shape);
     d->data = memory;
   }
+}
+
+Node* detached(Node* n, Source source) {
+  Node* d = new_node(Op::leaf, n->dtype, n->shape, source);
+  Tensor holder = Tensor::adopt(d);
+  bind_detached(d, n);
   retain(d);  // the caller's
   return d;
 }

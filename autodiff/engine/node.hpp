@@ -90,6 +90,14 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
 // Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.
 char* allocate(Node* n);
 
+// Gives that back where the node has not got its numbers by the end.
+struct Unfinished {
+  Node* n;
+  char* memory;
+  ~Unfinished() { if (!n->data && n->pool) undo(); }
+  void undo() noexcept;
+};
+
 Extra& extra_of(Node* n);  // made where there is none
 void give_extra(Node* n) noexcept;
 void set_inputs(Node* n, Node* const* in, int count);  // each counted once more
@@ -105,8 +113,9 @@ Shape strides_of(const Node* n);  // in elements; 0 for a uniform
 // Makes the pending view v see n's numbers: strides null means row-major.
 void bind(Node* v, Node* n, const Shape* strides, Size offset);
 
-// A leaf of n's numbers that holds nothing of n's history. No bytes are copied where that can be.
-Node* detached(Node* n, Source source);
+// Makes the pending d see n's numbers and hold nothing of n's history. No bytes are copied where that can be.
+void bind_detached(Node* d, Node* n);
+Node* detached(Node* n, Source source);  // such a leaf
 
 // A node whose elements are all the number at `value` (of that dtype).
 Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source);

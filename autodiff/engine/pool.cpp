@@ -1,6 +1,7 @@
 // Memory of nodes and buffers: free lists of the thread, which overflow into lists of the process.
+#include <fmt/core.h>
+
 #include <cstdlib>
-#include <new>
 
 #include "autodiff/engine/thread.hpp"
 
@@ -34,15 +35,15 @@ Process& process() {
   return *p;
 }
 
-void* system_memory(std::size_t bytes) {
+void* system_memory(std::size_t bytes, Source source) {
   void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (!p) throw std::bad_alloc();
+  if (!p) fail(source, fmt::format("[allocate] no memory for {} bytes", bytes));
   return p;
 }
 
 }  // namespace
 
-void refill_nodes(Thread& t) {
+void refill_nodes(Thread& t, Source source) {
   if (t.spare_nodes.top) {
     std::swap(t.nodes, t.spare_nodes);
     return;
@@ -57,8 +58,11 @@ void refill_nodes(Thread& t) {
       return;
     }
   }
-  char* chunk = static_cast<char*>(system_memory(node_magazine * sizeof(Node)));
-  for (std::size_t i = node_magazine; i-- > 0;) t.nodes.push(chunk + i * sizeof(Node));
+  char* chunk = static_cast<char*>(system_memory(node_magazine * sizeof(Node), source));
+  for (std::size_t i = node_magazine; i-- > 0;) {
+    forbid(chunk + i * sizeof(Node), sizeof(Node));
+    t.nodes.push(chunk + i * sizeof(Node));
+  }
 }
 
 void spill_nodes(Thread& t) noexcept {
@@ -71,9 +75,10 @@ void spill_nodes(Thread& t) noexcept {
   std::swap(t.nodes, t.spare_nodes);
 }
 
-char* take_buffer(std::size_t bytes, std::uint8_t& pool) {
+char* take_buffer(std::size_t bytes, std::uint8_t& pool, Source source) {
   Thread& t = current();
   const int c = class_of(bytes);
+  if (c >= buffer_classes) fail(source, fmt::format("[allocate] no memory for {} bytes", bytes));
   const std::size_t size = class_bytes(c);
   void* memory = nullptr;
   if (t.buffers[c].top) {
@@ -86,7 +91,9 @@ char* take_buffer(std::size_t bytes, std::uint8_t& pool) {
       shared.kept -= size;
     }
   }
-  if (!memory) memory = system_memory(size);
+  if (!memory) memory = system_memory(size, source);
+  forbid(memory, size);
+  lend(memory, bytes);
   pool = static_cast<std::uint8_t>(c);
   t.bytes_in_use += static_cast<std::int64_t>(size);
   return static_cast<char*>(memory);
@@ -96,6 +103,7 @@ void give_buffer(char* data, std::uint8_t pool) noexcept {
   Thread& t = current();
   const std::size_t size = class_bytes(pool);
   t.bytes_in_use -= static_cast<std::int64_t>(size);
+  forbid(data, size);
   FreeList& own = t.buffers[pool];
   if (own.size < 4 || (own.size + 1) * size <= kept_by_thread) {
     own.push(data);
@@ -110,6 +118,7 @@ void give_buffer(char* data, std::uint8_t pool) noexcept {
       return;
     }
   }
+  lend(data, size);
   std::free(data);
 }
 

@@ -160,7 +160,8 @@ void run(Thread& t, Program& p) {
     for (const Instruction& op : p.code)
       if (op.what >= Do::fold_whole) {
         Gathered g;
-        g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool);
+        g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool,
+                             {op.sink->file, op.sink->line});
         gathered.push_back(g);
       }
     const Pass pass{t, p, gathered.data(), unit};

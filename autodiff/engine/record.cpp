@@ -29,11 +29,6 @@ Node* number_node(Thread& t, DType dtype, double value, Source source) {
   return n;
 }
 
-[[noreturn]] void fail_foreign(Node* x, const char* op, Source source) {
-  fail(source, fmt::format("[{}] got a pending tensor of another thread, {} {}; call evaluate(...) on it where it was "
-                           "recorded", op, name(x->dtype), x->shape));
-}
-
 [[noreturn]] void fail_empty(const char* op, Source source) {
   fail(source, fmt::format("[{}] expected a tensor, got an empty one (default-constructed); give it a value first", op));
 }
@@ -184,7 +179,11 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
 }
 
 void flush(Thread& t) {
-  std::vector<Tensor> waiting;  // held: an evaluation lets go of nodes
+  static thread_local std::vector<Tensor> waiting, roots;  // held: an evaluation lets go of nodes
+  static thread_local std::vector<Node*> targets;
+  waiting.clear();
+  roots.clear();
+  targets.clear();
   const std::uint32_t used = ++t.walks;
   for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
     if (!n->waiting()) continue;
@@ -192,12 +191,13 @@ void flush(Thread& t) {
     for (int i = 0; i < n->inputs; ++i)
       if (Node* x = n->input(i); x->pending()) x->mark = used;
   }
-  std::vector<Tensor> roots;
   for (const Tensor& w : waiting)
     if (w.node()->mark != used) roots.push_back(w);
   waiting.clear();
-  std::vector<Node*> targets;
   for (const Tensor& r : roots) targets.push_back(r.node());
+  struct Clear {
+    ~Clear() { roots.clear(); }
+  } const clear;
   evaluate(t, targets.data(), targets.size());
 }
 
@@ -263,7 +263,7 @@ inline void require_kernel(const Thread& t, Op op, DType dtype, Source source) {
 }
 
 void require_no_zero(Node* divisor, Source source) {
-  evaluate(divisor);
+  evaluate(divisor, "div", source);
   const Tensor d = dense(divisor);
   const Size* at = reinterpret_cast<const Size*>(d.node()->data);
   if (std::find(at, at + divisor->count, 0) != at + divisor->count)

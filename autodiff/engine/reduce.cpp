@@ -56,18 +56,18 @@ namespace {
 struct Buffer {
   std::uint8_t pool;
   char* data;
-  explicit Buffer(Size bytes) : data(take_buffer(static_cast<std::size_t>(bytes), pool)) {}
+  Buffer(Size bytes, const Node* n) : data(take_buffer(static_cast<std::size_t>(bytes), pool, {n->file, n->line})) {}
   ~Buffer() { give_buffer(data, pool); }
 };
 
-void reduce_rows(const Reduced& r, const Folding& fold, char* out, const char* x, Size item) {
+void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out, const char* x, Size item) {
   if (r.length <= chunk && r.outer * r.length <= 65536) {
     for (Size i = 0; i < r.outer; ++i) fold(out + i * item, x + i * r.length * item, r.length);
     return;
   }
   if (r.outer == 1 && r.length > chunk) {  // one long row: its chunks side by side
     const Size parts = partials_of(r.length), together = 64;
-    Buffer partials(parts * item);
+    Buffer partials(parts * item, n);
     kernels::parallel((parts + together - 1) / together, [&](Size job) {
       for (Size k = job * together; k < std::min(parts, (job + 1) * together); ++k)
         fold(partials.data + k * item, x + k * chunk * item, std::min(chunk, r.length - k * chunk));
@@ -76,21 +76,21 @@ void reduce_rows(const Reduced& r, const Folding& fold, char* out, const char* x
   }
   const Size together = std::max<Size>(1, 65536 / std::max<Size>(1, r.length)), parts = partials_of(r.length);
   const Size jobs = (r.outer + together - 1) / together;
-  Buffer partials(jobs * parts * item);
+  Buffer partials(jobs * parts * item, n);
   kernels::parallel(jobs, [&](Size job) {
     for (Size i = job * together; i < std::min(r.outer, (job + 1) * together); ++i)
       fold_row(fold, out + i * item, x + i * r.length * item, r.length, item, partials.data + job * parts * item);
   });
 }
 
-void sum_columns(Thread& t, const Reduced& r, DType dtype, char* out, const char* x, Size item) {
+void sum_columns(Thread& t, const Node* n, const Reduced& r, DType dtype, char* out, const char* x, Size item) {
   const Size unit = unit_rows(r.inner), units = (r.length + unit - 1) / unit;
   const auto bytes = static_cast<std::size_t>(r.inner * item);
   if (units == 1) {
     std::memset(out, 0, bytes);
     return add_rows(t, dtype, out, x, r.length, r.inner);
   }
-  Buffer sums(units * r.inner * item);
+  Buffer sums(units * r.inner * item, n);
   kernels::parallel(units, [&](Size u) {
     char* own = sums.data + u * r.inner * item;
     std::memset(own, 0, bytes);
@@ -118,15 +118,16 @@ void reduce(Thread& t, Node* n) {
   }
   const Tensor x = dense(n->in[0]);
   char* out = allocate(n);
+  const Unfinished guard{n, out};
   const char* from = x.node()->data;
   const Folding fold = folding(t, r.kind, n->dtype);
   if (r.rows()) {
-    reduce_rows(r, fold, out, from, item);
+    reduce_rows(n, r, fold, out, from, item);
   } else {
     for (Size o = 0; o < r.outer; ++o) {
       char* to = out + o * r.inner * item;
       const char* block = from + o * r.length * r.inner * item;
-      if (r.kind == kernels::Reduction::sum) sum_columns(t, r, n->dtype, to, block, item);
+      if (r.kind == kernels::Reduction::sum) sum_columns(t, n, r, n->dtype, to, block, item);
       else extreme_columns(t, r, n->dtype, to, block, item);
     }
   }

@@ -40,9 +40,9 @@ class Builder {
   }
   void finish() const {
     for (std::size_t i = 0; i < count_; ++i) finish(static_cast<int>(i));
-    for (std::size_t i = count_; i-- > 0;)  // what is stored is held by somebody, so it outlives this loop
+    for (std::size_t i = 0; i < count_; ++i)
       if (values_[i].stored) stored_.push_back(nodes_[i]);
-    for (Node* n : stored_) settle(t_, n);
+    for (Node* n : stored_) settle(t_, n);  // the oldest first: it may be all that holds what was visited before it
   }
   void undo() const {
     for (std::size_t i = 0; i < count_; ++i)

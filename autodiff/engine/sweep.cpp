@@ -49,8 +49,9 @@ class RuleScope {
   Source at_;
 };
 
+// Is it the constant 1? What merely equals 1 here has derivatives of its own.
 inline bool is_one(const Node* n) {
-  if (!n->data || !is_number(n)) return false;
+  if (!n->data || !is_number(n) || n->has(needs_grad)) return false;
   return n->dtype == DType::f32 ? *reinterpret_cast<const float*>(n->data) == 1
                                 : n->dtype == DType::f64 && *reinterpret_cast<const double*>(n->data) == 1;
 }
@@ -87,7 +88,7 @@ Tensor pull_one(Node* n, int i, const Tensor& g) {
   return r.slope ? scaled(slope_of(n, i), g) : r.vjp(Step{n, g}, i);
 }
 
-Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y), storage_(next_storage()) {
+Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y), storage_(next_storage()), nested_(sweeps().depth > 1) {
   try {
     const auto follow = [&](Node* n) {
       if (!n->has(needs_grad) || n->op == Op::leaf) return false;
@@ -98,10 +99,8 @@ Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y)
       return true;
     };
     walk(t, &y, 1, follow, storage_.walked);
-    if (sweeps().depth > 1)
-      for (const Node* n : storage_.walked) outer_slots_.push_back(n->slot);
     for (Node* n : storage_.walked) {
-      n->slot = static_cast<std::int32_t>(nodes().size());
+      set_slot(n, nodes().size());
       nodes().push_back({n, {}, true, false});
       for (int i = 0; i < n->inputs; ++i) {
         Node* x = n->input(i);
@@ -114,6 +113,7 @@ Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y)
     }
     if (y->op == Op::leaf && y->has(needs_grad)) add_leaf(y);
   } catch (...) {
+    restore_slots();
     nodes().clear();
     leaves().clear();
     --sweeps().depth;
@@ -122,10 +122,19 @@ Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y)
 }
 
 Record::~Record() {
-  for (std::size_t i = 0; i < outer_slots_.size(); ++i) storage_.walked[i]->slot = outer_slots_[i];
+  restore_slots();
   nodes().clear();
   leaves().clear();
   --sweeps().depth;
+}
+
+void Record::set_slot(Node* n, std::size_t slot) {
+  if (nested_) storage_.outer.emplace_back(n, n->slot);
+  n->slot = static_cast<std::int32_t>(slot);
+}
+void Record::restore_slots() {
+  for (std::size_t i = storage_.outer.size(); i-- > 0;) storage_.outer[i].first->slot = storage_.outer[i].second;
+  storage_.outer.clear();
 }
 
 // Each leaf once. Another thread's is looked for: its scratch is not ours.
@@ -134,7 +143,7 @@ void Record::add_leaf(Node* x) {
   if (x->owner.load(std::memory_order_relaxed) == &t_) {
     const auto at = static_cast<std::size_t>(x->slot);
     if (at < all.size() && all[at].n == x) return;
-    x->slot = static_cast<std::int32_t>(all.size());
+    set_slot(x, all.size());
   } else {
     for (const Entry& e : all)
       if (e.n == x) return;
@@ -228,8 +237,9 @@ Tensor Record::push() {
     const auto plus = [&](const Tensor& part) {
       if (part.defined()) sum = sum.defined() ? sum + part : part;
     };
-    std::vector<Tensor> held;
-    std::vector<Node*> in;
+    Tensors held;
+    std::vector<Node*>& in = storage_.in;
+    in.clear();
     bool any = false;
     for (int k = 0; k < n->inputs; ++k) any |= tangent(k).defined();
     if (!any) continue;
@@ -265,6 +275,7 @@ Tensor Record::push() {
 
 void Record::release() {
   const std::uint64_t now = t_.order;
+  restore_slots();
   for (std::size_t i = nodes().size(); i-- > 0;) {  // the oldest first: what a node lets go of has been visited
     Node* n = nodes()[i].n;
     if (n->pending()) continue;
@@ -274,7 +285,6 @@ void Record::release() {
     if (n == y_) n->flags &= static_cast<std::uint16_t>(~needs_grad);
     forget_inputs(n);
   }
-  outer_slots_.clear();
   nodes().clear();
   leaves().clear();
 }

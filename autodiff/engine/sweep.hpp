@@ -47,8 +47,9 @@ class Record {
   void release();
 
   struct Storage {
-    std::vector<Node*> walked;
+    std::vector<Node*> walked, in;
     std::vector<Entry> nodes, leaves;
+    std::vector<std::pair<Node*, std::int32_t>> outer;  // slots, as the sweep that this one runs inside of has them
   };
 
  private:
@@ -60,12 +61,14 @@ class Record {
     if (x->owner.load(std::memory_order_relaxed) == &t_) return all[static_cast<std::size_t>(x->slot)];
     return *std::find_if(all.begin(), all.end(), [&](const Entry& e) { return e.n == x; });
   }
+  void set_slot(Node* n, std::size_t slot);
+  void restore_slots();
   void add_leaf(Node* x);
   void add(Entry& e, Tensor&& g, Source source);
   Thread& t_;
   Node* y_;
   Storage& storage_;
-  std::vector<std::int32_t> outer_slots_;  // of the sweep that this one runs inside of
+  const bool nested_;  // inside another's sweep
 };
 
 // The cotangent of input i of n, from that of n; empty: zero.

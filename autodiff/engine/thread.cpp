@@ -108,7 +108,8 @@ void release_last(NodeHead* node) noexcept {
 }
 
 void collect_foreign(Thread& t) {
-  std::vector<NodeHead*> list;
+  static thread_local std::vector<NodeHead*> list;
+  list.clear();
   {
     const std::lock_guard lock(t.mutex);
     if (!t.has_foreign.exchange(false, std::memory_order_acquire)) return;

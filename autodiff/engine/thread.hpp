@@ -8,6 +8,10 @@
 #include "autodiff/engine/node.hpp"
 #include "autodiff/kernels/kernels.hpp"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace xgrad::engine {
 
 // A list of free blocks of one size.
@@ -30,6 +34,17 @@ struct FreeList {
     return l;
   }
 };
+
+// The address sanitizer is told what of a pool's memory is in use; a free block keeps its link.
+#ifdef __SANITIZE_ADDRESS__
+inline void lend(void* memory, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(memory, bytes); }
+inline void forbid(void* memory, std::size_t size) {
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory) + sizeof(FreeList::Link), size - sizeof(FreeList::Link));
+}
+#else
+inline void lend(void*, std::size_t) {}
+inline void forbid(void*, std::size_t) {}
+#endif
 
 inline constexpr int buffer_classes = 200;
 inline constexpr std::size_t node_magazine = 256;  // nodes that move between lists at a time
@@ -97,23 +112,26 @@ inline void forget_inputs(Node* n) {
   for (int i = 0; i < inputs; ++i) release(n->input(i));
 }
 
-// Memory: 64-byte aligned, from the thread's pool. `pool` receives the size class.
-char* take_buffer(std::size_t bytes, std::uint8_t& pool);
+// Memory: 64-byte aligned, from the thread's pool. `pool` receives the size class. An Error at `source` where there is none.
+char* take_buffer(std::size_t bytes, std::uint8_t& pool, Source source);
 void give_buffer(char* data, std::uint8_t pool) noexcept;
-void refill_nodes(Thread& t);
+void refill_nodes(Thread& t, Source source);
 void spill_nodes(Thread& t) noexcept;
-inline void* take_node(Thread& t) {
-  if (!t.nodes.top) refill_nodes(t);
-  return t.nodes.pop();
+inline void* take_node(Thread& t, Source source) {
+  if (!t.nodes.top) refill_nodes(t, source);
+  void* memory = t.nodes.pop();
+  lend(memory, sizeof(Node));
+  return memory;
 }
 inline void give_node(Thread& t, void* memory) noexcept {
+  forbid(memory, sizeof(Node));
   t.nodes.push(memory);
   if (t.nodes.size >= node_magazine) spill_nodes(t);
 }
 
 // A node with its shape set and no inputs; one count, the caller's.
 inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
-  Node* n = static_cast<Node*>(take_node(t));
+  Node* n = static_cast<Node*>(take_node(t, source));
   n->refs = 1;
   new (&n->shared) std::atomic<std::int32_t>(0);
   new (&n->owner) std::atomic<Thread*>(&t);

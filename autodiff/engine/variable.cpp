@@ -26,7 +26,7 @@ namespace {
 
 // A leaf over the numbers of a value: small ones are copied, others shared until somebody writes.
 Tensor new_leaf(Variable* v, const Tensor& value, Source source) {
-  evaluate(value.node());
+  evaluate(value.node(), "parameter", source);
   const Tensor numbers = dense(value.node());
   Node* n = detached(numbers.node(), source);
   n->variable = v;
@@ -60,6 +60,7 @@ void store(Variable* v, const Tensor& value, const char* op, Source source) {
   if (held->dtype != n->dtype || !(held->shape == n->shape))
     fail(source, fmt::format("[{}] the variable holds {}, got {} {}; a variable keeps its shape and dtype", op, v->what(),
                              name(n->dtype), n->shape));
+  evaluate(value.node(), op, source);
   v->leaf = new_leaf(v, value, {held->file, held->line});
 }
 

@@ -37,6 +37,7 @@ inline constexpr int mask_count = 8;  // bit k set: operand k is one value, read
 // Null where an op does not exist for a dtype. The dtype is that of the operands (of where: of b and c).
 struct Table {
   const char* name;  // "avx512"
+  int level;         // of sse2, avx2, avx512: 0, 1, 2
   Kernel elementwise[op_count][dtype_count][mask_count];
   Kernel fused[static_cast<int>(Inner::count)][static_cast<int>(Outer::count)][2][mask_count];  // f32, f64
   Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is 0

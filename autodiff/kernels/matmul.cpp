@@ -10,7 +10,7 @@
 #include <limits>
 #include <string>
 
-#include "autodiff/kernels/kernels.hpp"
+#include "autodiff/kernels/simd.hpp"
 #include "autodiff/kernels/threads.hpp"
 
 namespace xgrad::kernels {
@@ -82,26 +82,29 @@ const Libraries& libraries() {
   return *l;
 }
 
-template <class T>
-void plain(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
-  for (Size i = 0; i < m; ++i) {
-    T* row = c + i * ldc;
-    for (Size j = 0; j < n; ++j) row[j] = 0;
-    for (Size l = 0; l < k; ++l) {
-      const T x = ta ? a[l * lda + i] : a[i * lda + l];
-      for (Size j = 0; j < n; ++j) row[j] += x * (tb ? b[j * ldb + l] : b[l * ldb + j]);
-    }
-  }
+double work_of(Size m, Size n, Size k) { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
+
+constexpr double tiny = 1 << 13;  // up to here a library's call costs more than it saves
+
+// Is oneDNN's sgemm the faster one? A matter of the machine and of the shape alone, so that bits do not depend on timing.
+// Measured on Xeons with AVX-512, and on EPYC (Zen 3), where rows 4,096 bytes apart slow it down. It takes its scratch
+// memory from malloc, OpenBLAS does not.
+bool worth_dnnl(double work, Size lda, Size ldb) {
+  static const bool avx512 = __builtin_cpu_supports("avx512f");
+  return work >= 1 << 20 && (avx512 || (work < 1 << 24 && lda < 1024 && ldb < 1024));
 }
 
-constexpr Size tiny = 256;               // products: a library's call costs more than the work
-constexpr Size worth_dnnl = 1 << 20;     // from here on oneDNN's sgemm is the faster
-constexpr Size worth_sharing = 1 << 23;  // from here on the pool takes part
+constexpr double worth_sharing = 1 << 23;  // from here on the pool takes part
+
+template <class T>
+void own(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
+  simd().matmul[sizeof(T) == 8](ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+}
 
 void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb, float* c,
-         Size ldc, bool large) {
+         Size ldc) {
   const Libraries& l = libraries();
-  if (large && l.dnnl) {
+  if (l.dnnl && worth_dnnl(work_of(m, n, k), lda, ldb)) {
     const int threads = omp_get_max_threads();
     if (threads != 1) omp_set_num_threads(1);  // of this thread's calls
     l.dnnl(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
@@ -109,16 +112,16 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, con
     return;
   }
   constexpr int row_major = 101, no = 111, yes = 112;
-  if (m * n * k <= tiny || !l.sgemm) return plain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (work_of(m, n, k) <= tiny || !l.sgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   l.sgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
 }
 
 void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double* c,
-         Size ldc, bool) {
+         Size ldc) {
   const Libraries& l = libraries();
   constexpr int row_major = 101, no = 111, yes = 112;
-  if (m * n * k <= tiny || !l.dgemm) return plain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (work_of(m, n, k) <= tiny || !l.dgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   l.dgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
 }
@@ -127,20 +130,19 @@ template <class T>
 void product(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
-    return plain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
-  const Size work = m * n * k;
-  const bool large = work >= worth_dnnl;
+    return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  const double work = work_of(m, n, k);
   const bool rows = m >= n;
   const Size length = rows ? m : n;
-  if (work < worth_sharing || length < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, large);
+  if (work < worth_sharing || length < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   // Few large tiles, at multiples of 64, whatever the number of threads: the same bits.
   constexpr Size grain = 64, most_tiles = 8;
   const Size grains = (length + grain - 1) / grain, tiles = std::min(most_tiles, grains / 2 + grains % 2);
   const Size each = (grains + tiles - 1) / tiles * grain;
   parallel((length + each - 1) / each, [&](Size job) {
     const Size from = job * each, extent = std::min(each, length - from);
-    if (rows) one(ta, tb, extent, n, k, a + (ta ? from : from * lda), lda, b, ldb, c + from * ldc, ldc, large);
-    else one(ta, tb, m, extent, k, a, lda, b + (tb ? from * ldb : from), ldb, c + from, ldc, large);
+    if (rows) one(ta, tb, extent, n, k, a + (ta ? from : from * lda), lda, b, ldb, c + from * ldc, ldc);
+    else one(ta, tb, m, extent, k, a, lda, b + (tb ? from * ldb : from), ldb, c + from, ldc);
   });
 }
 

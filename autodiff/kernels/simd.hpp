@@ -1,9 +1,8 @@
-// What one instruction set provides: the table and the kernels behind rows.hpp, optimizer.hpp, philox.hpp, matmul.hpp.
+// What one instruction set provides: the table and the kernels behind rows.hpp, philox.hpp and matmul.hpp.
 // The sources in simd/ are compiled once for each, into the namespace of its name, and fill one of these.
 #pragma once
 
 #include "autodiff/kernels/kernels.hpp"
-#include "autodiff/kernels/optimizer.hpp"
 
 namespace xgrad::kernels {
 
@@ -13,15 +12,13 @@ struct Simd {
   void (*log_softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
   void (*softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
   void (*add_rows[2])(void* sums, const void* x, Size rows, Size columns);
-  void (*sgd[2])(void* p, const void* g, void* b, Size n, const SgdStep& step);
-  void (*adam[2])(void* p, const void* g, void* m, void* v, void* w, Size n, const AdamStep& step);
   // Elements [first, first + n) of a stream; `first` is a multiple of 64, `out` is where element `first` goes.
   void (*uniform[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
   void (*normal[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
   void (*bits)(std::uint64_t* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
-  // C = op(A) op(B), or C += where `add`; as kernels::matmul.
+  // C = op(A) op(B), as kernels::matmul, in one thread.
   void (*matmul[2])(bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda, const void* b,
-                    Size ldb, void* c, Size ldc, bool add);
+                    Size ldb, void* c, Size ldc);
 };
 
 // Null where the machine, or the build, has no instruction set of this name: "sse2", "avx2", "avx512".
@@ -37,7 +34,6 @@ const Simd& simd();
   void fill_functions(Simd& all);  \
   void fill_integers(Simd& all);   \
   void fill_rows(Simd& all);       \
-  void fill_optimizers(Simd& all); \
   void fill_random(Simd& all);     \
   void fill_matmul(Simd& all);     \
   }

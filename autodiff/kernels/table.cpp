@@ -1,4 +1,4 @@
-// Which instruction set is used, chosen once; and the calls behind rows.hpp and optimizer.hpp.
+// Which instruction set is used, chosen once; and the calls behind rows.hpp.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -12,26 +12,27 @@ namespace xgrad::kernels {
 
 namespace {
 
-#define XGRAD_FILLED(arch)            \
+#define XGRAD_FILLED(arch, number)    \
   const Simd& filled_##arch() {       \
     static const Simd filled = [] {   \
       Simd all{};                     \
       all.table.name = #arch;         \
+      all.table.level = number;       \
       arch::fill_arithmetic(all);     \
       arch::fill_functions(all);      \
       arch::fill_integers(all);       \
       arch::fill_rows(all);           \
-      arch::fill_optimizers(all);     \
       arch::fill_random(all);         \
+      arch::fill_matmul(all);         \
       return all;                     \
     }();                              \
     return filled;                    \
   }
 
 #if defined(__x86_64__)
-XGRAD_FILLED(sse2)
-XGRAD_FILLED(avx2)
-XGRAD_FILLED(avx512)
+XGRAD_FILLED(sse2, 0)
+XGRAD_FILLED(avx2, 1)
+XGRAD_FILLED(avx512, 2)
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
@@ -47,7 +48,7 @@ const Simd* find(std::string_view name) {
 
 constexpr const char* widest_first[] = {"avx512", "avx2", "sse2"};
 #else
-XGRAD_FILLED(native)
+XGRAD_FILLED(native, 0)
 const Simd* find(std::string_view name) { return name == "native" ? &filled_native() : nullptr; }
 constexpr const char* widest_first[] = {"native"};
 #endif
@@ -83,13 +84,6 @@ void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns
 }
 void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {
   simd().add_rows[dtype == DType::f64](sums, x, rows, columns);
-}
-
-void sgd(DType dtype, void* p, const void* g, void* b, Size n, const SgdStep& step) {
-  simd().sgd[dtype == DType::f64](p, g, b, n, step);
-}
-void adam(DType dtype, void* p, const void* g, void* m, void* v, void* w, Size n, const AdamStep& step) {
-  simd().adam[dtype == DType::f64](p, g, m, v, w, n, step);
 }
 
 }  // namespace xgrad::kernels

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 
 #include "autodiff/threads.hpp"
 
@@ -39,8 +40,17 @@ void parallel(Size jobs, void (*run)(Size job, void* context), void* context) {
     for (Size job = 0; job < jobs; ++job) run(job, context);
     return;
   }
+  std::exception_ptr error;  // one must not leave a parallel region
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n)
-  for (Size job = 0; job < jobs; ++job) run(job, context);
+  for (Size job = 0; job < jobs; ++job) {
+    try {
+      run(job, context);
+    } catch (...) {
+#pragma omp critical
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
 #endif
 }
 

@@ -34,9 +34,9 @@ Tensor vjp_custom(const Step& s, int i) {
 
 namespace xgrad {
 
-CustomOp::CustomOp(CustomOpDefinition definition)
+CustomOp::CustomOp(CustomOpDefinition definition, Source source)
     : definition_(std::make_shared<const CustomOpDefinition>(std::move(definition))) {
-  if (!definition_->forward) fail({}, fmt::format("[CustomOp] {} has no forward function", definition_->name));
+  if (!definition_->forward) fail(engine::source_of(source), fmt::format("[CustomOp] {} has no forward function", definition_->name));
 }
 
 Tensor CustomOp::operator()(const In& x) const {
@@ -51,13 +51,11 @@ Tensor CustomOp::operator()(const In& x, const In& y) const {
 Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   source = engine::source_of(source);
   const std::string& what = definition_->name;
-  std::vector<engine::Node*> nodes;
   Tensors values;
   bool grad = false;
   for (const Tensor& t : in) {
     if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
-    engine::evaluate(t.node());
-    nodes.push_back(t.node());
+    engine::evaluate(t.node(), what.c_str(), source);
     values.push_back(t.detach());
     grad |= t.requires_grad();
   }
@@ -73,6 +71,9 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   if (!definition_->vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
+  static thread_local std::vector<engine::Node*> nodes;
+  nodes.clear();
+  for (const Tensor& x : in) nodes.push_back(x.node());
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   engine::extra_of(n).custom = definition_;
   const Shape strides = engine::strides_of(y.node());

@@ -47,6 +47,10 @@ Tensor logical_not(const In& x) { return logical(engine::Op::logical_not, x, nul
 
 namespace engine {
 
+namespace {
+Tensor is_0_0(const Tensor& x, const Tensor& y) { return logical_and(x == 0, y == 0); }
+}  // namespace
+
 #define UNARY(op, lane, slope, ...) \
   Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, const Tensor&, int) { return slope; }
 #define BINARY(op, lane, slope_x, slope_y, ...)                                                                   \

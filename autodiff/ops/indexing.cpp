@@ -13,6 +13,7 @@ void compute_concat(Node* n) {
   const Axis to = axis_of(n->shape, axis);
   const Size item = item_size(n->dtype);
   char* out = allocate(n);
+  const Unfinished guard{n, out};
   Size at = 0;
   for (int i = 0; i < n->inputs; ++i) {
     const Tensor x = dense(n->input(i));
@@ -133,12 +134,14 @@ Tensor join(const Tensors& parts, int axis, Source source, DType dtype) {
     for (const Tensors& half : halves) joined.push_back(join(half, axis, source, dtype));
     return join(joined, axis, source, dtype);
   }
-  std::vector<engine::Node*> in;
+  static thread_local std::vector<engine::Node*> in;
+  in.clear();
   Shape shape = parts[0].node()->shape;
   shape[axis] = 0;
   for (const Tensor& p : parts) {
     in.push_back(p.node());
-    shape[axis] += p.node()->shape[axis];
+    if (__builtin_add_overflow(shape[axis], p.node()->shape[axis], &shape[axis]))
+      fail(source, fmt::format("[concat] the parts have more rows along axis {} than memory can hold", axis));
   }
   engine::checked_numel(shape, dtype, "concat", source);
   return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}}, source);
@@ -148,7 +151,7 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
   if (index.node()->dtype != i64)
     fail(source, fmt::format("[{}] expected i64 indices, got {}; cast them: cast(index, i64)", op,
                              name(index.node()->dtype)));
-  engine::evaluate(index.node());
+  engine::evaluate(index.node(), op, source);
   const Tensor d = engine::dense(index.node());
   const Size* at = reinterpret_cast<const Size*>(d.node()->data);
   for (Size i = 0; i < index.node()->count; ++i)

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "autodiff/memory.hpp"
@@ -57,19 +58,29 @@ void write(const Literal& l, DType dtype, char*& at) {
 
 Tensor uniform_tensor(const Shape& shape, DType dtype, double number, const char* op, Source source) {
   source = source_of(source);
+  constexpr double past_i64 = 0x1p63;
+  if (!is_float(dtype) && !(number == std::trunc(number) && std::abs(number) < past_i64))
+    fail(source, fmt::format("[{}] the number {} in a tensor of {}; expected a whole one, or cast a tensor of floats", op,
+                             number, name(dtype)));
   engine::checked_numel(shape, dtype, op, source);
   return Tensor::adopt(engine::uniform_number(dtype, shape, number, source));
 }
 
 }  // namespace
 
-Uninitialised uninitialised(const Shape& shape, DType dtype, Source source) {
+Uninitialised uninitialised(const Shape& shape, DType dtype, Source source, const char* op) {
   source = source_of(source);
-  engine::checked_numel(shape, dtype, "uninitialised", source);
+  engine::checked_numel(shape, dtype, op, source);
   engine::Node* n = engine::new_node(engine::Op::leaf, dtype, shape, source);
   Tensor t = Tensor::adopt(n);
   if (n->count > 0) n->data = engine::allocate(n);
   return {std::move(t), n->data};
+}
+
+void engine::require_fills(std::size_t numbers, const Shape& shape, Source source) {
+  source = source_of(source);
+  if (checked_numel(shape, f64, "tensor", source) != static_cast<Size>(numbers))
+    fail(source, fmt::format("[tensor] {} numbers do not fill the shape {}", numbers, shape));
 }
 
 Tensor tensor(const Literal& numbers, Source source) {
@@ -80,7 +91,7 @@ Tensor tensor(const Literal& numbers, Source source) {
   return filled(o.shape, dtype, [&](void* memory) {
     char* at = static_cast<char*>(memory);
     write(numbers, dtype, at);
-  }, source);
+  }, source, "tensor");
 }
 
 Tensor zeros(const Shape& shape, DType dtype, Source source) { return uniform_tensor(shape, dtype, 0, "zeros", source); }
@@ -109,14 +120,14 @@ Tensor eye(Size n, DType dtype, Source source) {
   return filled(Shape{n, n}, dtype, [&](void* memory) {
     std::memset(memory, 0, static_cast<std::size_t>(n * n * item_size(dtype)));
     for (Size i = 0; i < n; ++i) engine::write_number(dtype, static_cast<char*>(memory) + (i * n + i) * item_size(dtype), 1);
-  }, source);
+  }, source, "eye");
 }
 
 Tensor arange(Size end, Source source) {
   if (end < 0) fail(source_of(source), fmt::format("[arange] expected an end of 0 or more, got {}", end));
   return filled(Shape{end}, i64, [&](void* memory) {
     for (Size i = 0; i < end; ++i) static_cast<Size*>(memory)[i] = i;
-  }, source);
+  }, source, "arange");
 }
 
 // from + i (to - from) / (count - 1); the last is `to` itself
@@ -128,19 +139,21 @@ Tensor linspace(double from, double to, Size count, DType dtype, Source source) 
     for (Size i = 0; i < count; ++i)
       engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype),
                            i > 0 && i == count - 1 ? to : from + static_cast<double>(i) * width);
-  }, source);
+  }, source, "linspace");
 }
 
 Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source source) {
   return filled(shape, dtype, [&](void* memory) {
     const auto n = static_cast<std::size_t>(shape.numel() * item_size(dtype));
+    if (n && !bytes)
+      fail(source_of(source), fmt::format("[from_memory] expected numbers for the shape {}, got a null pointer", shape));
     if (n) std::memcpy(memory, bytes, n);
-  }, source);
+  }, source, "from_memory");
 }
 
 Tensor contiguous(const Tensor& t, Source source) {
   if (!t.defined()) fail(source_of(source), "[contiguous] expected a tensor, got an empty one");
-  engine::evaluate(t.node());
+  engine::evaluate(t.node(), "contiguous", source_of(source));
   return engine::dense(t.node());
 }
 

@@ -19,8 +19,9 @@ Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, con
   source = source_of(source);
   if (!is_float(dtype)) fail(source, fmt::format("[{}] expected f32 or f64, got {}", op, name(dtype)));
   const Size n = engine::checked_numel(shape, dtype, op, source);
-  const std::uint64_t seed = engine::current().seed, counter = take_counter();
-  return filled(shape, dtype, [&](void* memory) { fill(dtype, memory, n, seed, counter); }, source);
+  // the counter last: where there is no memory, nothing was drawn
+  return filled(shape, dtype, [&](void* memory) { fill(dtype, memory, n, engine::current().seed, take_counter()); },
+                source);
 }
 
 }  // namespace
@@ -43,10 +44,9 @@ Tensor randint(Size low, Size high, const Shape& shape, Source source) {
   if (low >= high) fail(source, fmt::format("[randint] expected low < high, got {} and {}", low, high));
   const Size n = engine::checked_numel(shape, i64, "randint", source);
   const std::uint64_t width = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-  const std::uint64_t seed = engine::current().seed, counter = take_counter();
   return filled(shape, i64, [&](void* memory) {
     auto* out = static_cast<std::uint64_t*>(memory);
-    kernels::bits(out, n, seed, counter);
+    kernels::bits(out, n, engine::current().seed, take_counter());
     for (Size i = 0; i < n; ++i)
       out[i] = static_cast<std::uint64_t>(low) +
                static_cast<std::uint64_t>((static_cast<unsigned __int128>(out[i]) * width) >> 64);
@@ -57,13 +57,14 @@ Tensor randint(Size low, Size high, const Shape& shape, Source source) {
 Tensor randperm(Size n, Source source) {
   source = source_of(source);
   if (n < 0) fail(source, fmt::format("[randperm] expected a count of 0 or more, got {}", n));
-  std::vector<std::uint64_t> bits(static_cast<std::size_t>(n));
-  kernels::bits(bits.data(), n, engine::current().seed, take_counter());
+  const Uninitialised drawn = uninitialised(Shape{n}, i64, source, "randperm");
   return filled(Shape{n}, i64, [&](void* memory) {
+    auto* bits = static_cast<std::uint64_t*>(drawn.memory);
+    kernels::bits(bits, n, engine::current().seed, take_counter());
     Size* out = static_cast<Size*>(memory);
     for (Size i = 0; i < n; ++i) out[i] = i;
     for (Size i = n; i-- > 1;) {
-      const auto k = static_cast<Size>((static_cast<unsigned __int128>(bits[static_cast<std::size_t>(i)]) *
+      const auto k = static_cast<Size>((static_cast<unsigned __int128>(bits[i]) *
                                         static_cast<std::uint64_t>(i + 1)) >> 64);
       std::swap(out[i], out[k]);
     }

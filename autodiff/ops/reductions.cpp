@@ -74,23 +74,23 @@ using engine::source_of;
 
 namespace {
 
-// Which axes, as flags; all where none is named.
-std::vector<bool> chosen(std::initializer_list<Size> axes, int rank, const char* op, Source source) {
-  std::vector<bool> in(static_cast<std::size_t>(rank), false);
+// Which axes: 1 at each that is named.
+Shape chosen(std::initializer_list<Size> axes, int rank, const char* op, Source source) {
+  Shape in;
+  in.resize(rank);
   for (Size axis : axes) {
-    const auto a = static_cast<std::size_t>(checked_axis(axis, rank, op, source));
-    if (in[a]) fail(source, fmt::format("[{}] axis {} is named twice", op, axis));
-    in[a] = true;
+    const int a = checked_axis(axis, rank, op, source);
+    if (in[a]++) fail(source, fmt::format("[{}] axis {} is named twice", op, axis));
   }
   return in;
 }
 
-Tensor sum_chosen(const Tensor& x, const std::vector<bool>& in, bool keepdim, Source source) {
+Tensor sum_chosen(const Tensor& x, const Shape& in, bool keepdim, Source source) {
   Tensor y = x;
-  for (int i = static_cast<int>(in.size()); i-- > 0;) {
-    if (!in[static_cast<std::size_t>(i)]) continue;
+  for (int i = in.rank(); i-- > 0;) {
+    if (!in[i]) continue;
     int first = i;
-    while (first > 0 && in[static_cast<std::size_t>(first) - 1]) --first;
+    while (first > 0 && in[first - 1]) --first;
     y = engine::sum_over(y, first, i + 1, keepdim, source);
     i = first;
   }
@@ -107,10 +107,10 @@ void require_float(const Tensor& t, const char* op, Source source) {
     fail(source, fmt::format("[{}] expected floats, got {}; cast it first: cast(x, f32)", op, name(t.node()->dtype)));
 }
 
-Size count_of(const Tensor& x, const std::vector<bool>& in) {
+Size count_of(const Tensor& x, const Shape& in) {
   Size n = 1;
-  for (std::size_t i = 0; i < in.size(); ++i)
-    if (in[i]) n *= x.node()->shape[static_cast<int>(i)];
+  for (int i = 0; i < in.rank(); ++i)
+    if (in[i]) n *= x.node()->shape[i];
   return n;
 }
 
@@ -147,7 +147,7 @@ Tensor mean(const In& x, std::initializer_list<Size> axes, bool keepdim) {
   const Tensor t = operand(x, "mean");
   const Located at(x);
   require_float(t, "mean", source_of(x));
-  const std::vector<bool> in = chosen(axes, t.node()->shape.rank(), "mean", source_of(x));
+  const Shape in = chosen(axes, t.node()->shape.rank(), "mean", source_of(x));
   const Size n = count_of(t, in);
   require_some(n, "mean", source_of(x));
   return sum_chosen(t, in, keepdim, source_of(x)) * (1.0 / static_cast<double>(n));
@@ -160,6 +160,7 @@ Tensor var(const In& x, Size axis, Size correction, bool keepdim) {
   const Located at(x);
   const int a = checked_axis(axis, t.node()->shape.rank(), "var", source_of(x));
   const Size n = t.node()->shape[a];
+  if (correction < 0) fail(source_of(x), fmt::format("[var] expected a correction of 0 or more, got {}", correction));
   if (n <= correction)
     fail(source_of(x), fmt::format("[var] {} elements with correction {} leave nothing to divide by", n, correction));
   const Tensor centred = t - mean(t, a, true);
@@ -215,10 +216,13 @@ Tensor logsumexp(const In& x, Size axis, bool keepdim) {
   return keepdim ? y : squeeze(y, axis);
 }
 
-// sqrt(sum x^2)
+// sqrt(sum x^2); at 0, where sqrt has no slope, the derivative is 0
 Tensor norm(const In& x) {
+  const Tensor t = operand(x, "norm");
   const Located at(x);
-  return sqrt(sum(square(x)));
+  require_float(t, "norm", source_of(x));
+  const Tensor s = sum(square(t)), zero = s == 0;
+  return where(zero, 0, sqrt(where(zero, 1, s)));
 }
 
 }  // namespace xgrad

@@ -108,8 +108,9 @@ Tensor expand_to(const Tensor& x, const Shape& shape, Source source) {
   return record(Op::expand, x.node()->dtype, shape, {x.node()}, {}, source);
 }
 
-// y = x
+// y = x; where no derivative leads through it, it holds nothing of x's history
 void compute_identity(Node* n) {
+  if (!n->has(needs_grad)) return bind_detached(n, n->in[0]);
   const Shape strides = strides_of(n->in[0]);
   bind(n, n->in[0], n->in[0]->has(strided) ? &strides : nullptr, 0);
 }
@@ -143,6 +144,7 @@ Tensor reshape(const In& x, const Shape& shape) {
   if (known != n || (unknown >= 0 && to[unknown] < 0))
     fail(source, fmt::format("[reshape] {} elements, of shape {}, do not fill {}", n, t.node()->shape, shape));
   if (to == t.node()->shape) return t;
+  engine::checked_numel(to, t.node()->dtype, "reshape", source);
   return engine::reshape_to(t, to, source);
 }
 
@@ -247,6 +249,7 @@ Tensor slice_checked(const In& x, Size axis, Size begin, Size end, bool to_end, 
     fail(source, fmt::format("[slice] {} ... {} of axis {} of {}; expected 0 <= begin <= end <= {}", begin,
                              to_end ? n : end, axis, s, n));
   if (from == 0 && to == n && step == 1) return t;
+  step = std::min(step, std::max<Size>(n, 1));  // more is as much, and has no product
   return engine::slice_at(t, a, from, step, (to - from) / step + ((to - from) % step != 0), source);
 }
 }  // namespace

@@ -17,7 +17,7 @@ void map_fused(void* out, const void* a, const void* b, const void* c, Size n) {
   const Operand<T, (mask & 4) != 0> z(c);
   T* w = static_cast<T*>(out);
   if constexpr (mask == 7) fill(w, both<inner, outer, T>(x.value, y.value, z.value), n);
-  else map(w, n, [&](Size i, Size k) XGRAD_LAMBDA {
+  else map_light(w, n, [&](Size i, Size k) XGRAD_LAMBDA {
     if (k >= width<T>) [[likely]] return both<inner, outer, T>(x.at(i), y.at(i), z.at(i));
     return both<inner, outer, T>(x.part(i, k), y.part(i, k), z.part(i, k));
   });

@@ -34,6 +34,20 @@ struct Negate {
   }
 };
 
+#define LIGHT(lane) \
+  template <>       \
+  inline constexpr bool is_light<lane> = true;
+LIGHT(Negate)
+LIGHT(lane_abs)
+LIGHT(lane_square)
+LIGHT(lane_relu)
+LIGHT(lane_add)
+LIGHT(lane_sub)
+LIGHT(lane_mul)
+LIGHT(lane_maximum)
+LIGHT(lane_minimum)
+#undef LIGHT
+
 template <class F, class T>
 void set_unary(Table& t, Elementwise op, DType dtype) {
   Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];

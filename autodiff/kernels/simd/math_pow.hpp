@@ -92,7 +92,7 @@ XGRAD_INLINE Batch<T> pow(const Batch<T>& x, const Batch<T>& y) {
   using B = Batch<T>;
   const B a = magnitude(x), zero(T(0)), one(T(1));
   B p = power_of_magnitude(a, y);
-  const Mask<T> usual = (x > zero) & (magnitude(y) < B(infinity<T>));
+  const Mask<T> usual = (x > zero) & (x < B(infinity<T>)) & (magnitude(y) < B(infinity<T>));
   if (xsimd::all(usual)) [[likely]] return p;
   const B b = magnitude(y);
   const Mask<T> whole = whole_part(b) == b, odd = whole & (whole_part(b * B(T(0.5))) != b * B(T(0.5)));

@@ -65,9 +65,9 @@ XGRAD_INLINE Batch<T> step(const Batch<T>& x) {
 }
 
 template <class T>
-XGRAD_INLINE Batch<T> half_step(const Batch<T>& x) {
+XGRAD_INLINE Batch<T> half_step(const Batch<T>& x, const Batch<T>& y) {
   const Batch<T> zero(T(0));
-  return pick(x > zero, Batch<T>(T(1)), pick(x < zero, zero, x + Batch<T>(T(0.5))));
+  return pick(x > y, Batch<T>(T(1)), pick(x < y, zero, pick(x == y, Batch<T>(T(0.5)), x + y)));  // x + y: NaN
 }
 
 template <class T>

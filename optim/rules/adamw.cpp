@@ -1,6 +1,6 @@
 #include "optim/adamw.hpp"
 
-#include "autodiff/kernels/optimizer.hpp"
+#ifndef XGRAD_ARCH  // the formula is Adam's
 #include "optim/elementwise.hpp"
 
 namespace xgrad::optim {
@@ -19,14 +19,15 @@ void AdamWRule::check(const Options& o, const Require& require) {
 
 std::vector<const char*> AdamWRule::slots(const Options& o) { return AdamRule::slots(without_decay(o)); }
 
-kernels::AdamStep AdamWRule::prepare(const Options& o, double lr, Size t) {
-  kernels::AdamStep step = AdamRule::prepare(without_decay(o), lr, t);
+AdamStep AdamWRule::prepare(const Options& o, double lr, Size t) {
+  AdamStep step = AdamRule::prepare(without_decay(o), lr, t);
   step.shrink = 1 - lr * o.weight_decay;
   return step;
 }
 
-void AdamWRule::update(const Step* steps, const Work* work, const Work* end) { AdamRule::update(steps, work, end); }
+void AdamWRule::update(const Work& w, const Step& step) { AdamRule::update(w, step); }
 
 template class Elementwise<AdamWRule>;
 
 }  // namespace xgrad::optim
+#endif

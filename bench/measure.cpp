@@ -1,0 +1,202 @@
+#include "bench/measure.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "bench/worker.hpp"
+
+namespace bench {
+
+// clang-format off
+const std::vector<Row> rows = {
+    {"20 ops of y = 0.99 y + x, 1 element", {"chain.1", "chain.1", nullptr}, 50},
+    {"the same, libtorch by add(x, y, 0.99)", {"chain_fused.1", "chain.1", nullptr}},
+    {"20 ops of y = y x + x, 1 element", {"chain_product.1", "chain_product.1", nullptr}, 40},
+    {"y = 0.99 y + x, 4,096 elements", {"chain.4096", "chain.4096", "chain.4096"}, 15},
+    {"y = 0.99 y + x, 2^20 elements", {"chain.2^20", "chain.2^20", "chain.2^20"}, 12},
+    {"the same, libtorch by add(x, y, 0.99)", {"chain_fused.2^20", "chain.2^20", nullptr}},
+    {"y = y x + x, 2^20 elements", {"chain_product.2^20", "chain_product.2^20", "chain_product.2^20"}},
+    {"tanh-GELU formula, 2^20 elements", {"gelu.2^20", "gelu.2^20", "gelu.2^20"}, 8, 1.5},
+    {"MLP 2-16-2, batch 32, Adam", {"mlp.2-16-2", "mlp.2-16-2", nullptr}, 30},
+    {"MLP 784-128-10, batch 64, Adam", {"mlp.784-128-10", "mlp.784-128-10", "products.mlp.784-128-10"}, 1.5, 1.25, 1e-3, true},
+    {"MLP 1024-1024-1024, batch 256, Adam", {"mlp.1024-1024-1024", "mlp.1024-1024-1024", "products.mlp.1024-1024-1024"}, 1.1, 1.1, 1e-3, true},
+    {"Adam's step, 2^20 parameters", {"adam.2^20", "adam.2^20", "adam.2^20"}, 2.5, 1.2},
+    {"Adam's step, 200 tensors of 64", {"adam.200x64", "adam.200x64", "adam.200x64"}, 150},
+    {"MNIST, 10 epochs of 8,000, loader included", {"mnist", "mnist", nullptr}, 2, 0, 2e-2},
+};
+// clang-format on
+
+namespace {
+
+std::string worker_path(const std::string& folder, Side side) {
+  constexpr const char* names[] = {"bench_torch", "bench_xgrad", "bench_hand"};
+  return folder + "/" + names[side];
+}
+
+Environment environment(int threads, const std::string& core_type) {
+  const std::string n = std::to_string(threads);
+  Environment variables{{"OMP_NUM_THREADS", n},   {"OPENBLAS_NUM_THREADS", n},         {"MKL_NUM_THREADS", n},
+                        {"OMP_DYNAMIC", "false"}, {"OPENBLAS_CORETYPE", std::nullopt}, {"XGRAD_SIMD", std::nullopt}};
+  if (!core_type.empty()) variables["OPENBLAS_CORETYPE"] = core_type;
+  return variables;
+}
+
+// "1 2 ; 3 4 ; ": the numbers of each way.
+std::vector<std::vector<double>> ways_of(const std::string& answer) {
+  std::vector<std::vector<double>> ways(1);
+  std::istringstream words(answer);
+  for (std::string word; words >> word;)
+    if (word == ";")
+      ways.emplace_back();
+    else
+      ways.back().push_back(std::strtod(word.c_str(), nullptr));
+  ways.pop_back();
+  return ways;
+}
+
+void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(40)); }
+
+}  // namespace
+
+double median(std::vector<double> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  const std::size_t half = numbers.size() / 2;
+  return numbers.size() % 2 ? numbers[half] : (numbers[half - 1] + numbers[half]) / 2;
+}
+
+Workers::Workers(const std::string& folder, int threads, const std::string& core_type, bool quick)
+    : many_(threads > 1), quick_(quick) {
+  for (const Side side : {torch, xgrad, hand}) {
+    const std::string path = worker_path(folder, side);
+    if (access(path.c_str(), X_OK) != 0) continue;
+    // The peers get the core type that is best for them; xgrad finds its own.
+    sides_[side].worker = std::make_unique<Worker>(path, environment(threads, side == xgrad ? "" : core_type));
+    sides_[side].names = " " + sides_[side].worker->ask("names");
+  }
+}
+
+bool Workers::has(Side side, const char* work) const {
+  return work && sides_[side].names.find(" " + std::string(work) + " ") != std::string::npos;
+}
+bool Workers::knows(const Row& row) const { return has(xgrad, row.work[xgrad]); }
+
+double Workers::run(Side side, const char* work, long repeats) {
+  if (many_) pause();  // the threads of the side before stop spinning
+  // Of one thread the processor's time is as good as the clock's, and other programs disturb it less.
+  return sides_[side].worker->numbers(fmt::format("run {} {}", work, repeats)).at(many_ ? 0 : 1);
+}
+
+void Workers::compare(const Row& row) {
+  std::vector<double> expected;
+  std::string whose;
+  for (const Side side : {torch, xgrad, hand}) {
+    if (!has(side, row.work[side])) continue;
+    if (side == hand && row.products) expected.clear();
+    for (const std::vector<double>& numbers :
+         ways_of(sides_[side].worker->ask(fmt::format("result {}", row.work[side])))) {
+      if (expected.empty()) {
+        expected = numbers;
+        whose = side_names[side];
+        continue;
+      }
+      bool same = numbers.size() == expected.size();
+      for (std::size_t i = 0; same && i < numbers.size(); ++i)
+        same = std::abs(numbers[i] - expected[i]) <= row.tolerance * (std::abs(expected[i]) + 1e-2);
+      if (!same)
+        throw std::runtime_error(fmt::format("{}: results differ: {} has {:.6g}, {} has {:.6g}", row.label, whose,
+                                             fmt::join(expected, " "), side_names[side], fmt::join(numbers, " ")));
+    }
+  }
+}
+
+Workers::Timed Workers::time(const std::array<const char*, 3>& work, int least_rounds) {
+  const double slice = quick_ ? 0.01 : 0.05;  // seconds of one side in a round
+  std::vector<Side> sides;
+  std::array<long, 3> repeats{};
+  double round = 0;
+  for (const Side side : {torch, xgrad, hand}) {
+    if (!has(side, work[side])) continue;
+    sides.push_back(side);
+    run(side, work[side], 1);  // picks the fastest way, and warms up
+    double seconds = run(side, work[side], repeats[side] = 1);
+    while (seconds < slice / 2) {
+      repeats[side] =
+          std::max(2 * repeats[side], static_cast<long>(slice / 2 / std::max(seconds, 1e-9) * repeats[side]));
+      seconds = run(side, work[side], repeats[side]);
+    }
+    repeats[side] = std::max(1L, static_cast<long>(static_cast<double>(repeats[side]) * slice / seconds));
+    round += std::max(seconds, slice);
+  }
+  const int rounds = quick_ ? 3 : std::clamp(static_cast<int>(4 / round), least_rounds, 21);
+  Timed timed;
+  for (int i = 0; i < rounds; ++i) {
+    for (const Side side : sides)
+      timed.seconds[side].push_back(run(side, work[side], repeats[side]) / static_cast<double>(repeats[side]));
+    std::reverse(sides.begin(), sides.end());
+  }
+  return timed;
+}
+
+Measured Workers::measure(const Row& row) {
+  compare(row);
+  const Timed timed = time(row.work);
+  Measured measured{row.label, row.target, row.hand_target};
+  const auto ratio = [&](Side over, Side under) -> std::optional<double> {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < timed.seconds[over].size() && i < timed.seconds[under].size(); ++i)
+      ratios.push_back(timed.seconds[over][i] / timed.seconds[under][i]);
+    if (ratios.empty()) return std::nullopt;
+    return median(ratios);
+  };
+  for (const Side side : {torch, xgrad, hand})
+    if (!timed.seconds[side].empty()) measured.median[side] = median(timed.seconds[side]);
+  measured.times_torch = ratio(torch, xgrad);
+  measured.times_hand = ratio(xgrad, hand);
+  return measured;
+}
+
+std::vector<LoopMeasured> Workers::measure_loop() {
+  std::vector<LoopMeasured> measured;
+  for (const int steps : loop_steps) {
+    const std::string work = fmt::format("loop.{}", steps);
+    const Row row{"loop", {work.c_str(), work.c_str(), nullptr}};
+    if (steps == loop_steps[0]) compare(row);
+    const Timed timed = time(row.work, 3);
+    LoopMeasured one{.steps = steps, .torch = {}, .xgrad = median(timed.seconds[xgrad]) / steps, .nodes = 0};
+    if (!timed.seconds[torch].empty()) one.torch = median(timed.seconds[torch]) / steps;
+    one.nodes = sides_[xgrad].worker->numbers(fmt::format("count {}", work)).at(0) / steps;
+    measured.push_back(one);
+  }
+  return measured;
+}
+
+std::string best_core_type(const std::string& folder) {
+  std::vector<std::string> candidates{""};
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) candidates.push_back(__builtin_cpu_is("amd") ? "Zen" : "Haswell");
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) candidates.push_back("SkylakeX");
+#endif
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (const std::string& candidate : candidates)
+    workers.push_back(std::make_unique<Worker>(worker_path(folder, hand), environment(1, candidate)));
+  const std::string work = "openblas.mlp.1024-1024-1024";
+  if ((" " + workers[0]->ask("names")).find(" " + work + " ") == std::string::npos) return "";
+  std::vector<double> least(candidates.size(), std::numeric_limits<double>::infinity());
+  for (int round = 0; round < 8; ++round)
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+      least[i] = std::min(least[i], workers[i]->numbers("run " + work + " 1").at(1));
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < candidates.size(); ++i)
+    if (least[i] < 0.95 * least[best]) best = i;  // what OpenBLAS picks stays unless another is clearly faster
+  return candidates[best];
+}
+
+}  // namespace bench

@@ -1,0 +1,200 @@
+// After warm-up a training step asks the system for no memory: counted at malloc, for many kinds of step.
+#define BOOST_TEST_MODULE allocations
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "autodiff/autodiff.hpp"
+#include "data/data.hpp"
+#include "memory_hooks.hpp"
+#include "nn/nn.hpp"
+#include "optim/optim.hpp"
+#include "train/train.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+using Work = std::function<void()>;
+
+struct Mlp {
+  nn::Linear hidden, output;
+  Mlp(Size in, Size wide, Size out) : hidden(in, wide), output(wide, out) {}
+  Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
+  XGRAD_FIELDS(hidden, output)
+};
+
+// A network with an optimizer, on rows that a loader shuffles: a step is an epoch.
+template <class Rule>
+struct Training {
+  data::DataLoader batches;
+  Mlp net;
+  Rule optimizer;
+  Training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options)
+      : batches({evaluate(randn({rows, in})), randint(0, classes, {rows})},
+                {.batch_size = 32, .shuffle = true, .seed = 1}),
+        net(in, wide, classes),
+        optimizer(nn::parameters(net), options) {}
+  void operator()() {
+    for (const auto& batch : batches) {
+      optimizer.zero_grad();
+      nn::cross_entropy(net(batch[0]), batch[1]).backward();
+      optimizer.step();
+    }
+  }
+};
+template <class Rule>
+Work training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options = {}) {
+  return [t = std::make_shared<Training<Rule>>(rows, in, wide, classes, options)] { (*t)(); };
+}
+
+struct Kind {
+  const char* name;
+  Work work;
+};
+
+std::vector<Kind> kinds() {
+  std::vector<Kind> list;
+  const auto add = [&](const char* name, Work work) { list.push_back({name, std::move(work)}); };
+
+  add("Adam, small network", training<optim::Adam>(100, 2, 16, 2));
+  add("AdamW, wider network", training<optim::AdamW>(100, 64, 300, 10));
+  add("SGD with momentum", training<optim::SGD>(100, 8, 8, 3, {.momentum = 0.9, .nesterov = true}));
+  add("AMSGrad", training<optim::Adam>(64, 8, 8, 3, {.amsgrad = true}));
+
+  add("a regression as a textbook writes it",
+      [x = linspace(-1.0, 1.0, 101), a = parameter(0.0), b = parameter(0.0)]() mutable {
+        const Tensor loss = mean(square(a * x + b - (2.0 * x - 0.5)));
+        loss.backward();
+        a = a - 0.1 * a.grad();
+        b -= 0.1 * b.grad();
+        a.zero_grad(), b.zero_grad();
+      });
+
+  // a convolution of 3 x 3 over 12 x 12, as views and one product
+  add("views", [x = evaluate(randn({8, 12, 12})), w = parameter(randn({9, 4}))]() mutable {
+    Tensors taps;
+    for (Size i = 0; i < 3; ++i)
+      for (Size j = 0; j < 3; ++j) taps.push_back(slice(slice(x, 1, i, i + 10), 2, j, j + 10));
+    const Tensor y = relu(matmul(stack(taps, -1), w));
+    const Tensor pooled = amax(reshape(y, {8, 5, 2, 5, 2, 4}), 2);
+    mean(square(flip(transpose(flatten(pooled, 1)), 0)), {0, 1}).backward();
+    w -= 1e-3f * w.grad();
+    w.zero_grad();
+  });
+
+  add("a large formula", [w = parameter(randn({200'000}))]() mutable {
+    const Tensor loss = sum(0.5 * w * (1 + tanh(0.79788 * (w + 0.044715 * w * w * w))));
+    loss.backward();
+    w -= 1e-3f * w.grad();
+    w.zero_grad();
+  });
+
+  add("reductions and normalisation", [w = parameter(randn({300, 70})), x = evaluate(randn({300, 70}))]() mutable {
+    const Tensor h = x * w, centred = h - mean(h, -1, true);
+    const Tensor y = centred * rsqrt(var(h, -1, 0, true) + 1e-5f);
+    const Tensor p = softmax(y, 1);
+    (sum(p * log_softmax(h, 0)) + mean(logsumexp(y, 1)) + amax(sum(y, 0)) + norm(y)).backward();
+    w.zero_grad();
+  });
+
+  add("backward twice, with keep_graph", [w = parameter(randn({3000})), v = parameter(randn({40}))]() mutable {
+    const Tensor loss = sum(tanh(w) * w) + sum(exp(v));
+    loss.backward({.keep_graph = true});
+    loss.backward();
+    w.zero_grad(), v.zero_grad();
+  });
+
+  add("grad, and grad of grad", [w = parameter(randn({5})), v = parameter(randn({3000}))]() mutable {
+    const Tensor y = sum(sin(w)) * mean(v * v * v);
+    const Tensors first = grad(y, {w, v}, {.create_graph = true});
+    const Tensors second = grad(sum(first[0]) + sum(first[1]), {w, v});
+    w -= 1e-3f * second[0];
+    v -= 1e-3f * second[1];
+  });
+
+  add("backward of a gradient's norm", [w = parameter(randn({3000}))]() mutable {
+    const Tensor g = grad(sum(w * tanh(w)), {w}, {.create_graph = true})[0];
+    mean(square(g)).backward();
+    w -= 1e-3f * w.grad();
+    w.zero_grad();
+  });
+
+  add("value_and_grad and hvp", [x = evaluate(randn({40}, f64))] {
+    const auto f = [](const Tensor& v) { return sum(exp(v) * v); };
+    const ValueAndGrad at = value_and_grad(f, x);
+    evaluate(hvp(f, x, at.grad));
+  });
+
+  add("indices", [table = parameter(randn({50, 8})), index = randint(0, 50, {20})]() mutable {
+    const Tensor rows = index_select(table, 0, index);
+    const Tensor first = gather(rows, 1, zeros({20, 1}, i64));
+    (sum(square(rows)) + sum(where(first > 0, first, 0.5f * first)) + sum(cumsum(rows, 1))).backward();
+    table -= 1e-3f * table.grad();
+    table.zero_grad();
+  });
+
+  add("a network with dropout, evaluated too",
+      [net = std::make_shared<nn::Sequential>(nn::Linear(20, 100), nn::ReLU{}, nn::Dropout{}, nn::Linear(100, 3)),
+       x = evaluate(randn({16, 20}))]() mutable {
+        nn::mse_loss((*net)(x), zeros({16, 3})).backward();
+        nn::zero_grad(*net);
+        const NoGrad no_grad;
+        nn::huber_loss((*net)(x), ones({16, 3})).item();
+      });
+
+  add("batches of rows as they are", [t = std::make_shared<Training<optim::Adam>>(100, 4, 8, 2, optim::AdamOptions{}),
+                                      rows = data::DataLoader({evaluate(randn({70, 4})), randint(0, 2, {70})})] {
+    for (const auto& batch : rows) {
+      t->optimizer.zero_grad();
+      nn::cross_entropy(t->net(batch[0]), batch[1]).backward();
+      t->optimizer.step();
+    }
+  });
+  return list;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_request_is_counted) {
+  std::unique_ptr<int> one;
+  std::vector<double> many;
+  void *aligned = nullptr, *cleared = nullptr;
+  BOOST_TEST(memory_hooks::requests([&] { one = std::make_unique<int>(1); }) == 1);
+  BOOST_TEST(memory_hooks::requests([&] { many.resize(1000); }) == 1);
+  BOOST_TEST(memory_hooks::requests([&] { aligned = std::aligned_alloc(64, 640); }) == 1);
+  BOOST_TEST(memory_hooks::requests([&] { cleared = std::calloc(10, 10); }) == 1);
+  BOOST_TEST(memory_hooks::requests([&] { cleared = std::realloc(cleared, 100'000); }) == 1);
+  std::free(aligned);
+  std::free(cleared);
+  BOOST_TEST(memory_hooks::requests([] { evaluate(randn({12'345})); }) > 0);  // a buffer that no pool has yet
+  BOOST_TEST(memory_hooks::requests([] {}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_after_warm_up_allocates_nothing) {
+  constexpr int warm_up = 12, steps = 30;
+  for (const int threads : {1, 2}) {
+    set_threads(threads);
+    for (const Kind& kind : kinds()) {
+      for (int i = 0; i < warm_up; ++i) kind.work();
+      const long requests = memory_hooks::requests([&] {
+        for (int i = 0; i < steps; ++i) kind.work();
+      });
+      BOOST_TEST(requests == 0,
+                 fmt::format("{}: {} requests in {} steps on {} threads", kind.name, requests, steps, threads));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nor_does_the_training_loop) {
+  data::DataLoader batches({evaluate(randn({200, 4})), randint(0, 3, {200})}, {.shuffle = true, .seed = 3});
+  Mlp net(4, 8, 3);
+  optim::Adam optimizer(nn::parameters(net));
+  train::fit(net, optimizer, batches, {.epochs = 16, .progress = false, .after_epoch = [](const train::Epoch& e) {
+                                         if (e.epoch == 9) memory_hooks::calls = 0, memory_hooks::counting = true;
+                                         if (e.epoch == 15) memory_hooks::counting = false;
+                                         return true;
+                                       }});
+  BOOST_TEST(memory_hooks::calls == 0);
+}

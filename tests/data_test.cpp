@@ -1,0 +1,192 @@
+// Loaders, made data and IDX files; the training loop and its pictures.
+#define BOOST_TEST_MODULE data
+#include <zlib.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "autodiff/autodiff.hpp"
+#include "data/data.hpp"
+#include "nn/nn.hpp"
+#include "optim/optim.hpp"
+#include "train/train.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+std::function<bool(const Error&)> says(const std::string& part) {
+  return [part](const Error& e) { return std::string(e.what()).find(part) != std::string::npos; };
+}
+
+std::vector<Size> order_of(const data::DataLoader& loader) {
+  std::vector<Size> rows;
+  for (const auto& batch : loader)
+    for (const Size row : batch[0].to_vector<Size>()) rows.push_back(row);
+  return rows;
+}
+
+// A file of bytes, as LeCun's page describes it.
+std::string idx(const std::vector<int>& extents, const std::vector<int>& bytes) {
+  std::string file{0, 0, 8, static_cast<char>(extents.size())};
+  for (const int e : extents)
+    for (int shift = 24; shift >= 0; shift -= 8) file += static_cast<char>(e >> shift);
+  for (const int b : bytes) file += static_cast<char>(b);
+  return file;
+}
+void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void write_gz(const std::string& path, const std::string& bytes) {
+  const gzFile file = gzopen(path.c_str(), "wb");
+  gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
+  gzclose(file);
+}
+
+struct Net {
+  nn::Linear hidden{2, 32}, output{32, 3};
+  Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
+  XGRAD_FIELDS(hidden, output)
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_loader_gives_every_row_once_an_epoch) {
+  const Tensor rows = arange(10), twice = 2 * rows;
+  const data::DataLoader plain({rows, twice}, {.batch_size = 4});
+  BOOST_TEST(plain.size() == 3);
+  BOOST_TEST(order_of(plain) == (std::vector<Size>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  Size last = 0;
+  for (const auto& batch : plain) {
+    last = batch[0].numel();
+    BOOST_TEST(batch[1].to_vector<Size>() == (2 * batch[0]).to_vector<Size>());
+  }
+  BOOST_TEST(last == 2);
+  const data::DataLoader full({rows}, {.batch_size = 4, .drop_last = true});
+  BOOST_TEST(full.size() == 2);
+  BOOST_TEST(order_of(full).size() == 8u);
+
+  const data::DataLoader mixed({rows}, {.batch_size = 3, .shuffle = true, .seed = 4});
+  const auto first = order_of(mixed), second = order_of(mixed);
+  BOOST_TEST(first != second);
+  for (const auto& order : {first, second}) BOOST_TEST(std::set<Size>(order.begin(), order.end()).size() == 10u);
+  const data::DataLoader again({rows}, {.batch_size = 3, .shuffle = true, .seed = 4});
+  BOOST_TEST(order_of(again) == first);
+  BOOST_TEST(order_of(again) == second);
+  const data::DataLoader other({rows}, {.batch_size = 3, .shuffle = true, .seed = 5});
+  BOOST_TEST(order_of(other) != first);
+}
+
+BOOST_AUTO_TEST_CASE(batches_outlive_their_iterator) {
+  const data::DataLoader loader({evaluate(randn({600, 5}))}, {.batch_size = 200, .shuffle = true, .seed = 1});
+  std::vector<Tensors> kept;
+  for (const auto& batch : loader) kept.push_back(batch);
+  double total = 0;
+  for (const Tensors& batch : kept) total += sum(cast(batch[0], f64)).item();
+  double again = 0;
+  for (const auto& batch : loader) again += sum(cast(batch[0], f64)).item();
+  BOOST_TEST(total == again, boost::test_tools::tolerance(1e-9));
+}
+
+BOOST_AUTO_TEST_CASE(made_data_are_what_they_say) {
+  const auto spirals = data::spirals({.classes = 4, .points_per_class = 25, .noise = 0, .seed = 1});
+  BOOST_TEST((spirals.inputs.shape() == Shape{100, 2}));
+  BOOST_TEST((spirals.labels.dtype() == i64));
+  BOOST_TEST(spirals.labels[5].item() == 1);
+  const Tensor radius = sqrt(sum(square(spirals.inputs), 1));
+  BOOST_TEST(amax(radius).item() < 1.0001);
+  BOOST_TEST(amin(radius).item() > 0.0499);
+  const auto circles = data::circles({.points_per_class = 40, .noise = 0, .seed = 1});
+  const Tensor distance = sqrt(sum(square(circles.inputs), 1));
+  BOOST_TEST(amax(abs(distance - where(circles.labels == 0, amax(distance), amin(distance)))).item() < 1e-5);
+  const auto digits = data::digits({.images_per_class = 3, .side = 10, .seed = 2});
+  BOOST_TEST((digits.inputs.shape() == Shape{30, 100}));
+  BOOST_TEST(amin(digits.inputs).item() >= 0);
+  BOOST_TEST(amax(digits.inputs).item() <= 1);
+  BOOST_TEST(amax(abs(data::digits({.images_per_class = 3, .side = 10, .seed = 2}).inputs - digits.inputs)).item() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(shuffled_rows_keep_their_labels) {
+  const data::Dataset whole{stack({cast(arange(50), f32), cast(arange(50), f32) * 2}, 1), arange(50)};
+  const auto mixed = data::shuffled(whole, 3);
+  BOOST_TEST(amax(abs(slice(mixed.inputs, 1, 0, 1) - cast(unsqueeze(mixed.labels, 1), f32))).item() == 0);
+  BOOST_TEST(mixed.labels.to_vector<Size>() != whole.labels.to_vector<Size>());
+  const auto parts = data::split(mixed, 40);
+  BOOST_TEST(parts.train.labels.numel() == 40);
+  BOOST_TEST(parts.test.labels.numel() == 10);
+  BOOST_TEST(sum(parts.train.labels).item() + sum(parts.test.labels).item() == 1225);
+  BOOST_CHECK_EXCEPTION(data::split(mixed, 51), Error, says("data_test.cpp"));
+}
+
+BOOST_AUTO_TEST_CASE(idx_files_plain_and_gzipped) {
+  const std::string images = idx({2, 2, 3}, {0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6});
+  write("images", images);
+  write_gz("images.gz", images);
+  for (const char* path : {"images", "images.gz"}) {
+    const Tensor numbers = data::idx_integers(path), pixels = data::idx_images(path);
+    BOOST_TEST((numbers.shape() == Shape{2, 2, 3}));
+    BOOST_TEST(numbers[0][1][1].item() == 204);
+    BOOST_TEST((pixels.dtype() == f32));
+    BOOST_TEST(pixels[0][0][1].item() == 0.2, boost::test_tools::tolerance(1e-6));
+  }
+  for (std::size_t length = 0; length < images.size(); ++length) {
+    write("short", images.substr(0, length));
+    BOOST_CHECK_EXCEPTION(data::idx_integers("short"), Error, says("short"));
+    write_gz("short.gz", images.substr(0, length));
+    BOOST_CHECK_EXCEPTION(data::idx_integers("short.gz"), Error, says("short.gz"));
+  }
+  write("long", images + "x");
+  BOOST_CHECK_EXCEPTION(data::idx_integers("long"), Error, says("data_test.cpp"));
+  write("huge", idx({0x7fffffff, 0x7fffffff, 0x7fffffff}, {1, 2}));
+  BOOST_CHECK_EXCEPTION(data::idx_integers("huge"), Error, says("huge"));
+  BOOST_CHECK_EXCEPTION(data::idx_integers("nowhere"), Error, says("nowhere"));
+  BOOST_CHECK_THROW(data::idx_integers("."), Error);
+}
+
+BOOST_AUTO_TEST_CASE(real_digits_where_they_are) {
+  const char* folder = std::getenv("XGRAD_DATA");
+  if (!folder || !*folder) return;
+  const data::Split images = data::mnist(folder);
+  BOOST_TEST((images.train.inputs.shape() == Shape{8000, 784}));
+  BOOST_TEST(images.test.labels.numel() == 2000);
+  BOOST_TEST(images.train.labels[0].item() == 7);
+  BOOST_TEST(mean(images.train.inputs).item() == 0.13, boost::test_tools::tolerance(0.05));
+}
+
+BOOST_AUTO_TEST_CASE(fit_trains_and_stops_where_it_is_told) {
+  manual_seed(2);
+  const data::Split points = data::split(data::shuffled(data::spirals({.points_per_class = 100, .noise = 0.05})), 240);
+  Net net;
+  optim::Adam optimizer(nn::parameters(net), {.lr = 2e-2});
+  data::DataLoader batches(points.train, {.batch_size = 32, .shuffle = true, .seed = 1});
+  const double before = train::accuracy(net, points.test);
+  const train::History history = train::fit(net, optimizer, batches, {.epochs = 60, .progress = false});
+  BOOST_TEST(history.epochs.size() == 60u);
+  BOOST_TEST(!history.stopped);
+  BOOST_TEST(history.epochs.back().loss < 0.5 * history.epochs.front().loss);
+  BOOST_TEST(train::accuracy(net, points.test) > std::max(0.8, before));
+  const train::History stopped = train::fit(
+      net, optimizer, batches,
+      {.epochs = 60, .progress = false, .after_epoch = [](const train::Epoch& e) { return e.epoch < 3; }});
+  BOOST_TEST(stopped.stopped);
+  BOOST_TEST(stopped.epochs.size() == 3u);
+  optim::SGD wild(nn::parameters(net), {.lr = 3e38});
+  BOOST_CHECK_EXCEPTION(train::fit(net, wild, batches, {.epochs = 20, .progress = false}), Error, says("data_test.cpp"));
+
+  if (!train::can_plot()) {
+    BOOST_CHECK_EXCEPTION(train::plot_history(history, "loss.png"), Error, says("gnuplot"));
+    return;
+  }
+  train::plot_history(history, "loss.png");
+  train::plot_regions(net, points.train, "regions.png");
+  for (const char* path : {"loss.png", "regions.png"}) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    BOOST_TEST(bytes.substr(1, 3) == "PNG");
+    BOOST_TEST(bytes.find("IEND") != std::string::npos);  // whole
+  }
+  BOOST_CHECK_THROW(train::plot_history(history, "no/such/folder/loss.png"), Error);
+}

@@ -1,0 +1,327 @@
+// Values and derivatives at zeros, ties, infinities and NaN: a table, as of the sweep's but by hand.
+#define BOOST_TEST_MODULE special_values
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "autodiff/autodiff.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+constexpr double inf = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double pi = std::numbers::pi;
+
+bool same(double got, double expected, double tolerance) {
+  if (std::isnan(expected)) return std::isnan(got);
+  if (std::isinf(expected)) return got == expected;
+  return std::abs(got - expected) <= tolerance * std::max(1.0, std::abs(expected));
+}
+void expect(const std::string& what, const Tensor& got, const std::vector<double>& expected) {
+  const double tolerance = got.dtype() == f32 ? 1e-6 : 1e-14;
+  const std::vector<double> v = got.to_vector<double>();
+  BOOST_REQUIRE_EQUAL(v.size(), expected.size());
+  for (std::size_t i = 0; i < v.size(); ++i)
+    BOOST_CHECK_MESSAGE(same(v[i], expected[i], tolerance), what << ", " << name(got.dtype()) << ", element " << i
+                                                                 << ": " << v[i] << ", expected " << expected[i]);
+}
+void expect_all(const std::string& what, const Tensor& got, double expected) {
+  expect(what, got, std::vector<double>(static_cast<std::size_t>(got.numel()), expected));
+}
+
+// One number, a few, and so many that they are computed in a region; all alike, and none a constant.
+const std::vector<Shape> shapes = {{}, {5}, {2000}};
+Tensor repeated(const Shape& shape, double x, DType dtype) {
+  return cast(tensor(std::vector<double>(static_cast<std::size_t>(shape.numel()), x), shape), dtype);
+}
+
+// ---- of one operand
+
+struct Unary {
+  const char* name;
+  Tensor (*f)(const In&);
+  double x, y, slope;
+};
+const Unary unary[] = {
+    // clang-format off
+    {"abs", abs, 0, 0, 0}, {"abs", abs, -0.0, 0, 0}, {"abs", abs, inf, inf, 1}, {"abs", abs, -inf, inf, -1}, {"abs", abs, not_a_number, not_a_number, not_a_number},
+    {"sign", sign, 0, 0, 0}, {"sign", sign, -inf, -1, 0}, {"sign", sign, not_a_number, not_a_number, 0},
+    {"floor", floor, -0.5, -1, 0}, {"floor", floor, 2, 2, 0}, {"floor", floor, inf, inf, 0}, {"ceil", ceil, -2, -2, 0},
+    {"ceil", ceil, 0.5, 1, 0}, {"round", round, 0.5, 0, 0}, {"round", round, 1.5, 2, 0}, {"round", round, -2.5, -2, 0},
+    {"round", round, -inf, -inf, 0}, {"round", round, not_a_number, not_a_number, 0},
+    {"neg", neg, inf, -inf, -1}, {"neg", neg, not_a_number, not_a_number, -1},
+    {"square", square, 0, 0, 0}, {"square", square, -inf, inf, -inf}, {"square", square, not_a_number, not_a_number, not_a_number},
+    {"sqrt", sqrt, 0, 0, inf}, {"sqrt", sqrt, inf, inf, 0}, {"sqrt", sqrt, -1, not_a_number, not_a_number},
+    {"rsqrt", rsqrt, 0, inf, -inf}, {"rsqrt", rsqrt, inf, 0, 0}, {"rsqrt", rsqrt, -1, not_a_number, not_a_number},
+    {"reciprocal", reciprocal, 0, inf, -inf}, {"reciprocal", reciprocal, -0.0, -inf, -inf}, {"reciprocal", reciprocal, inf, 0, 0},
+    {"exp", exp, 0, 1, 1}, {"exp", exp, 1000, inf, inf}, {"exp", exp, -1000, 0, 0}, {"exp", exp, inf, inf, inf},
+    {"exp", exp, -inf, 0, 0}, {"exp", exp, not_a_number, not_a_number, not_a_number},
+    {"expm1", expm1, 0, 0, 1}, {"expm1", expm1, -inf, -1, 0}, {"expm1", expm1, 1000, inf, inf}, {"expm1", expm1, not_a_number, not_a_number, not_a_number},
+    {"log", log, 0, -inf, inf}, {"log", log, -0.0, -inf, -inf}, {"log", log, inf, inf, 0}, {"log", log, 1, 0, 1},
+    {"log", log, -1, not_a_number, -1},  // as 1 / x says
+    {"log1p", log1p, 0, 0, 1}, {"log1p", log1p, -1, -inf, inf}, {"log1p", log1p, inf, inf, 0}, {"log1p", log1p, -2, not_a_number, -1},
+    {"log2", log2, 0, -inf, inf}, {"log2", log2, inf, inf, 0}, {"log2", log2, not_a_number, not_a_number, not_a_number},
+    {"sin", sin, 0, 0, 1}, {"sin", sin, inf, not_a_number, not_a_number}, {"cos", cos, 0, 1, 0}, {"cos", cos, -inf, not_a_number, not_a_number},
+    {"tan", tan, 0, 0, 1}, {"tan", tan, inf, not_a_number, not_a_number}, {"tan", tan, not_a_number, not_a_number, not_a_number},
+    {"asin", asin, 1, pi / 2, inf}, {"asin", asin, -1, -pi / 2, inf}, {"asin", asin, 0, 0, 1}, {"asin", asin, 2, not_a_number, not_a_number},
+    {"acos", acos, 1, 0, -inf}, {"acos", acos, -1, pi, -inf}, {"acos", acos, -2, not_a_number, not_a_number},
+    {"atan", atan, inf, pi / 2, 0}, {"atan", atan, -inf, -pi / 2, 0}, {"atan", atan, 0, 0, 1}, {"atan", atan, not_a_number, not_a_number, not_a_number},
+    {"sinh", sinh, 0, 0, 1}, {"sinh", sinh, -inf, -inf, inf}, {"sinh", sinh, 1000, inf, inf}, {"sinh", sinh, not_a_number, not_a_number, not_a_number},
+    {"cosh", cosh, 0, 1, 0}, {"cosh", cosh, -inf, inf, -inf}, {"cosh", cosh, -1000, inf, -inf}, {"cosh", cosh, not_a_number, not_a_number, not_a_number},
+    {"tanh", tanh, 0, 0, 1}, {"tanh", tanh, inf, 1, 0}, {"tanh", tanh, -inf, -1, 0}, {"tanh", tanh, 100, 1, 0}, {"tanh", tanh, not_a_number, not_a_number, not_a_number},
+    {"sigmoid", sigmoid, 0, 0.5, 0.25}, {"sigmoid", sigmoid, inf, 1, 0}, {"sigmoid", sigmoid, -inf, 0, 0},
+    {"sigmoid", sigmoid, -1000, 0, 0}, {"sigmoid", sigmoid, 1000, 1, 0}, {"sigmoid", sigmoid, not_a_number, not_a_number, not_a_number},
+    {"softplus", softplus, 0, std::numbers::ln2, 0.5}, {"softplus", softplus, inf, inf, 1}, {"softplus", softplus, -inf, 0, 0},
+    {"softplus", softplus, 1000, 1000, 1}, {"softplus", softplus, -1000, 0, 0}, {"softplus", softplus, not_a_number, not_a_number, not_a_number},
+    {"relu", relu, 0, 0, 0}, {"relu", relu, -1, 0, 0}, {"relu", relu, inf, inf, 1}, {"relu", relu, -inf, 0, 0}, {"relu", relu, not_a_number, not_a_number, not_a_number},
+    {"step", step, 0, 0, 0}, {"step", step, -0.0, 0, 0}, {"step", step, inf, 1, 0}, {"step", step, not_a_number, not_a_number, 0},
+    {"log_or_0", log_or_0, 0, 0, inf}, {"log_or_0", log_or_0, inf, inf, 0}, {"log_or_0", log_or_0, not_a_number, not_a_number, not_a_number},
+    {"erf", erf, 0, 0, 2 / std::sqrt(pi)}, {"erf", erf, inf, 1, 0}, {"erf", erf, -inf, -1, 0}, {"erf", erf, not_a_number, not_a_number, not_a_number},
+    // clang-format on
+};
+
+// ---- of two
+
+struct Binary {
+  const char* name;
+  Tensor (*f)(const In&, const In&);
+  double x, y, z, slope_x, slope_y;
+};
+const Binary binary[] = {
+    // clang-format off
+    {"add", add, inf, -inf, not_a_number, 1, 1}, {"add", add, not_a_number, 1, not_a_number, 1, 1}, {"sub", sub, inf, inf, not_a_number, 1, -1},
+    {"mul", mul, 0, inf, not_a_number, inf, 0}, {"mul", mul, 0, not_a_number, not_a_number, not_a_number, 0}, {"mul", mul, inf, -2, -inf, -2, inf},
+    {"div", div, 1, 0, inf, inf, -inf}, {"div", div, -1, 0, -inf, inf, inf}, {"div", div, 0, 0, not_a_number, inf, not_a_number},
+    {"div", div, 1, inf, 0, 0, 0}, {"div", div, inf, inf, not_a_number, 0, not_a_number}, {"div", div, 0, 2, 0, 0.5, 0},
+    {"pow", pow, 0, 0, 1, 0, 0}, {"pow", pow, 0, 1, 0, 1, 0}, {"pow", pow, 0, 2, 0, 0, 0}, {"pow", pow, 0, 0.5, 0, inf, 0},
+    {"pow", pow, 0, -1, inf, -inf, not_a_number},  // the slope in y is 0 x infinity
+    {"pow", pow, -2, 3, -8, 12, not_a_number}, {"pow", pow, -2, 2, 4, -4, not_a_number}, {"pow", pow, -2, 0.5, not_a_number, not_a_number, not_a_number},
+    {"pow", pow, 1, inf, 1, inf, 0}, {"pow", pow, 2, inf, inf, inf, inf}, {"pow", pow, inf, 0, 1, 0, inf},
+    {"pow", pow, inf, 2, inf, inf, inf}, {"pow", pow, not_a_number, 0, 1, not_a_number, not_a_number}, {"pow", pow, not_a_number, 2, not_a_number, not_a_number, not_a_number},
+    {"pow", pow, 2, not_a_number, not_a_number, not_a_number, not_a_number}, {"pow", pow, 3, 0, 1, 0, std::log(3.0)},
+    {"maximum", maximum, 2, 1, 2, 1, 0}, {"maximum", maximum, 1, 1, 1, 0.5, 0.5}, {"maximum", maximum, 0, -0.0, 0, 0.5, 0.5},
+    {"maximum", maximum, inf, inf, inf, 0.5, 0.5}, {"maximum", maximum, -inf, -inf, -inf, 0.5, 0.5},
+    {"maximum", maximum, -inf, inf, inf, 0, 1}, {"maximum", maximum, 1, not_a_number, not_a_number, not_a_number, not_a_number}, {"maximum", maximum, not_a_number, inf, not_a_number, not_a_number, not_a_number},
+    {"minimum", minimum, 2, 1, 1, 0, 1}, {"minimum", minimum, -1, -1, -1, 0.5, 0.5}, {"minimum", minimum, inf, inf, inf, 0.5, 0.5},
+    {"minimum", minimum, -inf, 5, -inf, 1, 0}, {"minimum", minimum, not_a_number, -inf, not_a_number, not_a_number, not_a_number},
+    {"atan2", atan2, 0, 1, 0, 1, 0}, {"atan2", atan2, 1, 0, pi / 2, 0, -1}, {"atan2", atan2, 0, -1, pi, -1, 0},
+    {"atan2", atan2, -0.0, -1, -pi, -1, 0}, {"atan2", atan2, -1, 0, -pi / 2, 0, 1},
+    {"atan2", atan2, 0, 0, 0, not_a_number, not_a_number},  // 0 / 0: there is no direction
+    {"atan2", atan2, 1, inf, 0, not_a_number, 0},  // infinity / infinity, as its formula says
+    {"atan2", atan2, inf, inf, pi / 4, not_a_number, not_a_number}, {"atan2", atan2, not_a_number, 1, not_a_number, not_a_number, not_a_number},
+    // clang-format on
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(of_one_operand) {
+  for (const Unary& u : unary)
+    for (const DType dtype : {f32, f64})
+      for (const Shape& shape : shapes) {
+        const std::string what = fmt::format("{}({}) of shape {}", u.name, u.x, shape);
+        const Tensor x = watch(repeated(shape, u.x, dtype));
+        const Tensor y = u.f(x);
+        const Tensor g = grad(sum(y), {x}, {.allow_unused = true})[0];
+        expect_all(what, y, u.y);
+        expect_all("slope of " + what, g, u.slope);
+        const auto f = [&](const Tensor& v) { return u.f(v); };
+        expect_all("forward slope of " + what, jvp(f, x, ones(shape, dtype)).tangent, u.slope);
+        expect_all("of a uniform tensor " + what, u.f(full(shape, u.x, dtype)), u.y);
+      }
+}
+
+BOOST_AUTO_TEST_CASE(of_two_operands) {
+  for (const Binary& b : binary)
+    for (const DType dtype : {f32, f64})
+      for (const Shape& shape : shapes) {
+        const std::string what = fmt::format("{}({}, {}) of shape {}", b.name, b.x, b.y, shape);
+        const Tensor x = watch(repeated(shape, b.x, dtype)), y = watch(repeated(shape, b.y, dtype));
+        const Tensor z = b.f(x, y);
+        const Tensors g = grad(sum(z), {x, y});
+        expect_all(what, z, b.z);
+        expect_all("slope in x of " + what, g[0], b.slope_x);
+        expect_all("slope in y of " + what, g[1], b.slope_y);
+        const Tensor one = ones(shape, dtype);
+        expect_all("forward slope in x of " + what, jvp([&](const Tensor& v) { return b.f(v, y); }, x, one).tangent,
+                   b.slope_x);
+        expect_all("forward slope in y of " + what, jvp([&](const Tensor& v) { return b.f(x, v); }, y, one).tangent,
+                   b.slope_y);
+        if (std::isfinite(b.y)) expect_all("with a number, " + what, b.f(x, b.y), b.z);
+      }
+}
+
+BOOST_AUTO_TEST_CASE(higher_orders_at_zero) {
+  const auto orders = [](const Function& f, double at, const std::vector<double>& expected) {
+    Parameter x = parameter(at);
+    Tensor y = f(x);
+    for (std::size_t order = 0; order < expected.size(); ++order) {
+      expect(fmt::format("order {}", order), y, {expected[order]});
+      y = grad(y, {x}, {.create_graph = true, .allow_unused = true})[0];
+    }
+  };
+  orders([](const Tensor& x) { return pow(x, 3); }, 0, {0, 0, 0, 6, 0, 0});
+  orders([](const Tensor& x) { return pow(x, tensor(2.0)); }, 0, {0, 0, 2, 0, 0});
+  orders([](const Tensor& x) { return pow(x, tensor(1.0)); }, 0, {0, 1, 0, 0});
+  orders([](const Tensor& x) { return pow(x, 0.0); }, 0, {1, 0, 0});
+  orders([](const Tensor& x) { return pow(x, 4); }, -1, {1, -4, 12, -24, 24, 0});
+  orders([](const Tensor& x) { return relu(x) + abs(x) + sign(x); }, 0, {0, 0, 0});
+  orders([](const Tensor& x) { return maximum(x, 0); }, 0, {0, 0.5, 0});
+  orders([](const Tensor& x) { return x * abs(x); }, 0, {0, 0, 0});
+  orders([](const Tensor& x) { return exp(x) * 2; }, 0, {2, 2, 2, 2});
+  orders([](const Tensor& x) { return square(x) * x; }, 0, {0, 0, 0, 6, 0});
+  orders([](const Tensor& x) { return tanh(x); }, 0, {0, 1, 0, -2, 0, 16});
+  orders([](const Tensor& x) { return sqrt(x); }, 0, {0, inf, -inf});
+}
+
+// ---- choosing: what is on the other side does not leak
+
+BOOST_AUTO_TEST_CASE(where_hides_the_other_side) {
+  for (const DType dtype : {f32, f64}) {
+    const Tensor x = watch(cast(tensor({-1.0, 0.0, 4.0}), dtype));
+    const auto slope = [&](const Tensor& y) { return grad(sum(y), {x}, {.allow_unused = true})[0]; };
+    const Tensor y = where(x > 0, x, not_a_number);
+    expect("NaN beside", y, {not_a_number, not_a_number, 4});
+    expect("slope, NaN beside", slope(where(x > 0, 3 * x, inf)), {0, 0, 3});
+    expect("of nothing but NaN", slope(where(x > 0, 3 * x, 0 * x / 0)), {not_a_number, not_a_number, not_a_number});  // 0 x infinity
+    // the mask of a result does not stop 0 x infinity inside; the mask of the operand does
+    expect("mask of the result", slope(where(x > 0, sqrt(x), 0)), {not_a_number, not_a_number, 0.25});
+    expect("mask of the operand", slope(where(x > 0, sqrt(where(x > 0, x, 1)), 0)), {0, 0, 0.25});
+    const Tensor c = tensor({true, false, true});
+    const Tensor bad = cast(tensor({1.0, not_a_number, inf}), dtype), good = cast(tensor({not_a_number, 2.0, not_a_number}), dtype);
+    expect("where", where(c, bad, good), {1, 2, inf});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(clamp_at_its_bounds) {
+  for (const DType dtype : {f32, f64}) {
+    const Tensor x = watch(cast(tensor({-1.0, 0.0, 0.5, 1.0, 2.0, inf, -inf, not_a_number}), dtype));
+    const auto slope = [&](const Tensor& y) { return grad(sum(y), {x})[0]; };
+    expect("clamp", clamp(x, 0, 1), {0, 0, 0.5, 1, 1, 1, 0, not_a_number});
+    expect("slope of clamp", slope(clamp(x, 0, 1)), {0, 0.5, 1, 0.5, 0, 0, 0, not_a_number});
+    expect("slope of clamp without bounds", slope(clamp(x, -inf, inf)), {1, 1, 1, 1, 1, 0.5, 0.5, not_a_number});
+  }
+}
+
+// ---- reductions
+
+BOOST_AUTO_TEST_CASE(ties_share) {
+  for (const DType dtype : {f32, f64}) {
+    const Tensor x = watch(cast(tensor({{1.0, 3.0, 3.0}, {2.0, 2.0, 2.0}, {-inf, inf, inf}, {5.0, not_a_number, 1.0}}), dtype));
+    const auto slope = [&](const Tensor& y) { return reshape(grad(y, {x}, ones(y.shape(), dtype))[0], {-1}); };
+    expect("amax", amax(x, 1), {3, 2, inf, not_a_number});
+    expect("slope of amax", slope(amax(x, 1)), {0, 0.5, 0.5, 1. / 3, 1. / 3, 1. / 3, 0, 0.5, 0.5, not_a_number, not_a_number, not_a_number});
+    expect("amin", amin(x, 1, true), {1, 2, -inf, not_a_number});
+    expect("slope of amin", slope(amin(x, 1, true)), {1, 0, 0, 1. / 3, 1. / 3, 1. / 3, 1, 0, 0, not_a_number, not_a_number, not_a_number});
+    const auto f = [](const Tensor& v) { return amax(v, 1); };
+    expect("forward slope of amax",
+           jvp(f, x, cast(tensor({{1, 2, 4}, {1, 2, 6}, {1, 2, 4}, {0, 0, 0}}), dtype)).tangent, {3, 3, 3, not_a_number});
+  }
+  Parameter all = parameter(full({40, 50}, 2.0));  // in a region
+  expect_all("slope of amax of a uniform tensor", grad(amax(all), {all})[0], 1. / 2000);
+  expect_all("slope of amax, along columns", grad(sum(amin(all, 0)), {all})[0], 1. / 40);
+  const Tensor second = grad(sum(square(grad(square(amax(all)), {all}, {.create_graph = true})[0])), {all})[0];
+  expect_all("second derivative of amax", second,
+             2 * 2 * 2. * 2 / 2000 / 2000);  // g = m / 1000, sum of g^2 = m^2 / 500
+}
+
+BOOST_AUTO_TEST_CASE(softmax_of_infinities) {
+  for (const DType dtype : {f32, f64})
+    for (const Size axis : {0, 1}) {
+      Tensor rows =
+          cast(tensor({{-inf, 0.0, std::numbers::ln2}, {1000.0, 1000.0, -1000.0}, {-inf, -inf, -inf}, {0.0, not_a_number, 1.0}}),
+               dtype);
+      const Tensor x = watch(axis == 1 ? rows : transpose(rows));
+      const auto flat = [&](const Tensor& t) { return reshape(axis == 1 ? t : transpose(t), {-1}); };
+      const Tensor y = softmax(x, axis), z = log_softmax(x, axis);
+      expect("softmax", flat(y), {0, 1. / 3, 2. / 3, 0.5, 0.5, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+      expect("log_softmax", flat(z),
+             {-inf, -std::log(3.0), std::log(2. / 3), -std::numbers::ln2, -std::numbers::ln2, -2000 - std::numbers::ln2,
+              not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+      const Tensor pick = cast(tensor({{0, 0, 1}, {1, 0, 0}, {0, 1, 0}, {0, 1, 0}}), dtype);
+      const Tensor g = axis == 1 ? pick : transpose(pick);
+      expect("slope of softmax", flat(grad(y, {x}, g)[0]),
+             {0, -2. / 9, 2. / 9, 0.25, -0.25, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+      expect("slope of log_softmax", flat(grad(z, {x}, g)[0]),
+             {0, -1. / 3, 1. / 3, 0.5, -0.5, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(logsumexp_of_infinities) {
+  for (const DType dtype : {f32, f64}) {
+    const Tensor x = watch(cast(tensor({{-inf, 0.0}, {1000.0, 1000.0}, {-inf, -inf}, {inf, 0.0}, {not_a_number, 0.0}}), dtype));
+    const Tensor y = logsumexp(x, 1);
+    expect("logsumexp", y, {0, 1000 + std::numbers::ln2, -inf, inf, not_a_number});
+    // of nothing but -infinity, and beside infinity, there is no slope: 0 x infinity
+    expect("slope of logsumexp", reshape(grad(sum(y), {x})[0], {-1}), {0, 1, 0.5, 0.5, not_a_number, not_a_number, not_a_number, 0, not_a_number, not_a_number});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(norms_variances_and_sums) {
+  for (const DType dtype : {f32, f64}) {
+    const auto slope = [&](const Function& f, const Tensor& at) {
+      const Tensor x = watch(at);
+      return grad(f(x), {x}, ones(f(x).shape(), dtype))[0];
+    };
+    const Function length = [](const Tensor& v) { return norm(v); };
+    expect_all("slope of the norm of zeros", slope(length, zeros({3}, dtype)), 0);
+    expect_all("slope of the norm of many zeros", slope(length, zeros({2000}, dtype)), 0);
+    expect_all("second derivative of the norm of zeros", hessian(length, zeros({3}, dtype)), 0);
+    expect("slope of a norm", slope(length, cast(tensor({3.0, 4.0}), dtype)), {0.6, 0.8});
+    expect("slope of the norm of NaN", slope(length, cast(tensor({not_a_number, 0.0}), dtype)), {not_a_number, not_a_number});
+    expect("the norm of NaN", norm(cast(tensor({not_a_number, 0.0}), dtype)), {not_a_number});
+    expect_all("slope of a variance of equals", slope([](const Tensor& v) { return var(v, 0); }, full({4}, 3.0, dtype)),
+               0);
+    const Tensor mixed = cast(tensor({{1.0, not_a_number}, {inf, -inf}, {1.0, 2.0}}), dtype);
+    expect("sums", sum(mixed, 1), {not_a_number, not_a_number, 3});
+    expect("sums down", sum(mixed, 0), {inf, not_a_number});
+    expect("running sums", reshape(cumsum(mixed, 0), {-1}), {1, not_a_number, inf, not_a_number, inf, not_a_number});
+    expect_all("slope of a sum with NaN", slope([](const Tensor& v) { return sum(v, 0); }, mixed), 1);
+  }
+}
+
+// Zeros are not skipped: 0 x infinity and 0 x NaN are NaN, by whichever library multiplies.
+BOOST_AUTO_TEST_CASE(products_with_nan) {
+  for (const DType dtype : {f32, f64})
+    for (const Size n : {2, 20, 160}) {
+      std::vector<double> marks(static_cast<std::size_t>(n * n), 0.0);
+      marks[1] = not_a_number;  // row 0, column 1
+      const Tensor x = watch(zeros({n, n}, dtype) + cast(tensor(marks, {n, n}), dtype) * 0);
+      const Tensor y = watch(eye(n, dtype));
+      const std::vector<double> z = matmul(x, y).to_vector<double>();
+      for (Size i = 0; i < n * n; ++i) BOOST_TEST(std::isnan(z[static_cast<std::size_t>(i)]) == (i < n));
+      const Tensors g = grad(sum(matmul(x, y)), {x, y});
+      expect_all("g y^T", g[0], 1);
+      const std::vector<double> down = g[1].to_vector<double>();
+      for (Size i = 0; i < n * n; ++i) BOOST_TEST(std::isnan(down[static_cast<std::size_t>(i)]) == (i / n == 1));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(casts_and_whole_numbers) {
+  const Tensor x = tensor({not_a_number, inf, -inf, 2.9, -2.9, 0.0, 1e300});
+  const std::vector<Size> whole = cast(x, i64).to_vector<Size>();
+  BOOST_TEST(whole == (std::vector<Size>{0, INT64_MAX, INT64_MIN, 2, -2, 0, INT64_MAX}),
+             boost::test_tools::per_element());
+  expect("to boolean", cast(x, boolean), {1, 1, 1, 1, 1, 0, 1});
+  expect("to f32", cast(x, f32), {not_a_number, inf, -inf, 2.9, -2.9, 0, inf});
+  const Tensor least = tensor(std::vector<Size>{INT64_MIN});
+  BOOST_TEST((least / -1).to_vector<Size>()[0] == INT64_MIN);  // wraps around
+  BOOST_TEST(abs(least).to_vector<Size>()[0] == INT64_MIN);
+  BOOST_TEST((least - 1).to_vector<Size>()[0] == INT64_MAX);
+}
+
+BOOST_AUTO_TEST_CASE(comparisons_with_nan) {
+  for (const DType dtype : {f32, f64})
+    for (const Size n : {Size{1}, Size{1500}}) {
+      const Tensor x = repeated({n}, not_a_number, dtype), one = repeated({n}, 1, dtype);
+      for (const Tensor& y : {x, one}) {
+        expect_all("==", x == y, 0);
+        expect_all("!=", x != y, 1);
+        expect_all("<", x < y, 0);
+        expect_all("<=", x <= y, 0);
+        expect_all(">", x > y, 0);
+        expect_all(">=", x >= y, 0);
+      }
+    }
+}

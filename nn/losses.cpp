@@ -65,7 +65,10 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
                              target.shape(), scores.shape()));
   Classes made{contiguous(target, source)};
   const auto* at = static_cast<const Size*>(readable(made.index, source));
-  for (Size i = 0, n = made.index.numel(); i < n; ++i) {
+  const Size n = made.index.numel();
+  bool plain = ignore_index < 0 || ignore_index >= classes;
+  for (Size i = 0; i < n; ++i) plain &= static_cast<std::uint64_t>(at[i]) < static_cast<std::uint64_t>(classes);
+  for (Size i = 0; !plain && i < n; ++i) {
     if (at[i] == ignore_index)
       made.ignored = true;
     else if (at[i] < 0 || at[i] >= classes)

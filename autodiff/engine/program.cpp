@@ -10,15 +10,15 @@ namespace xgrad::engine {
 
 namespace {
 
-// Scratch blocks of the thread that runs a job; kept from job to job.
-char* scratch_memory(std::size_t bytes) {
+// Scratch of all workers, the calling thread's; kept from run to run.
+char* scratch_memory(Size wanted) {
   struct Memory {
     char* data = nullptr;
     std::size_t size = 0;
     ~Memory() { std::free(data); }
   };
   static thread_local Memory memory;
-  if (memory.size < bytes) {
+  if (const auto bytes = static_cast<std::size_t>(wanted); memory.size < bytes) {
     std::free(memory.data);
     memory.size = (bytes + 4095) / 4096 * 4096;
     memory.data = static_cast<char*>(std::aligned_alloc(64, memory.size));
@@ -165,14 +165,15 @@ void run(Thread& t, Program& p) {
         gathered.push_back(g);
       }
     const Pass pass{t, p, gathered.data(), unit};
-    const std::size_t bytes = static_cast<std::size_t>(p.scratch * p.scratch_bytes);
+    const Size bytes = p.scratch * p.scratch_bytes;
     const Size size = job_size(p, unit), jobs = (p.count + size - 1) / size;
     constexpr Size worth_sharing = 1 << 17;  // elements x instructions
     if (jobs == 1 || p.count * static_cast<Size>(p.code.size()) < worth_sharing) {
       pass(0, p.count, scratch_memory(bytes));
     } else {
-      kernels::parallel(jobs, [&](Size job) {
-        pass(job * size, std::min(p.count, (job + 1) * size), scratch_memory(bytes));
+      char* scratch = scratch_memory(bytes * kernels::workers(jobs));
+      kernels::parallel(jobs, [&](Size job, int worker) {
+        pass(job * size, std::min(p.count, (job + 1) * size), scratch + worker * bytes);
       });
     }
     std::size_t sinks = 0;

@@ -47,12 +47,6 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
   }
   if (start == 0 && rank == 2 && n == l.extents[0] * l.extents[1]) {  // all of a matrix
     const Size rows = l.extents[0], columns = l.extents[1], down = l.strides[0], across = l.strides[1];
-    if (down == 0 && across == 1) {  // one row, again and again: copies of twice the length each time
-      std::memcpy(out, base, static_cast<std::size_t>(columns) * sizeof(T));
-      for (Size have = columns; have < n; have *= 2)
-        std::memcpy(out + have, out, static_cast<std::size_t>(std::min(have, n - have)) * sizeof(T));
-      return;
-    }
     if (columns <= 16) {
       for (Size r = 0; r < rows; ++r, base += down)
         for (Size c = 0; c < columns; ++c) *out++ = base[c * across];
@@ -104,9 +98,51 @@ void gather_elements(char* out, const char* base, const Layout& l, Size item, Si
   }
 }
 
+namespace {
+
+// Dense numbers repeated as a whole, [1, 3] to [2, 3], or each by itself, [2, 1] to [2, 3]: the everyday broadcasts.
+// How many of them lie between two of the same; 0: another case.
+Size period_of(const Node* x, const Shape& to) {
+  if (!x->row_major()) return 0;
+  const Shape& from = x->shape;
+  const int rank = from.rank(), lead = to.rank() - rank;
+  int i = rank;
+  while (i > 0 && from[i - 1] == to[lead + i - 1]) --i;
+  int k = i;
+  while (k > 0 && from[k - 1] == 1) --k;
+  if (k == 0) return x->count;
+  if (lead > 0 || i < rank) return 0;
+  while (k > 0 && from[k - 1] == to[k - 1]) --k;
+  return k == 0 ? 1 : 0;
+}
+
+template <class T>
+void repeat_each(char* out_bytes, const char* x_bytes, Size count, Size times) {
+  T* out = reinterpret_cast<T*>(out_bytes);
+  const T* x = reinterpret_cast<const T*>(x_bytes);
+  for (Size i = 0; i < count; ++i)
+    for (Size k = 0; k < times; ++k) *out++ = x[i];
+}
+
+// The copies double, so that there are few of them.
+void repeat_all(char* out, const char* x, Size bytes, Size all) {
+  std::memcpy(out, x, static_cast<std::size_t>(bytes));
+  for (Size have = bytes; have < all; have *= 2)
+    std::memcpy(out + have, out, static_cast<std::size_t>(std::min(have, all - have)));
+}
+
+}  // namespace
+
 void copy_broadcast(char* out, Node* x, const Shape& to) {
   constexpr Size block = 1 << 16;
   const Size n = to.numel(), item = item_size(x->dtype);
+  if (n == 0) return;
+  if (n <= block) {
+    const Size period = period_of(x, to);
+    if (period == x->count) return repeat_all(out, x->data, period * item, n * item);
+    if (period == 1 && item == 4) return repeat_each<std::uint32_t>(out, x->data, x->count, n / x->count);
+    if (period == 1 && item == 8) return repeat_each<std::uint64_t>(out, x->data, x->count, n / x->count);
+  }
   const Layout l = broadcast_layout(x, to);
   if (n <= block) {
     if (l.dense()) std::memcpy(out, x->data, static_cast<std::size_t>(n * item));

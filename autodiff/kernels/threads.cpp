@@ -31,27 +31,31 @@ void set_threads(int n, Source source) {
 
 namespace kernels {
 
-void parallel(Size jobs, void (*run)(Size job, void* context), void* context) {
+int workers([[maybe_unused]] Size jobs) {
 #ifdef XGRAD_TSAN  // which does not know libgomp
-  for (Size job = 0; job < jobs; ++job) run(job, context);
+  return 1;
 #else
-  const int n = static_cast<int>(std::min<Size>(threads(), jobs));
-  if (n <= 1 || omp_in_parallel()) {
-    for (Size job = 0; job < jobs; ++job) run(job, context);
+  return omp_in_parallel() ? 1 : static_cast<int>(std::clamp<Size>(jobs, 1, threads()));
+#endif
+}
+
+void parallel(Size jobs, void (*run)(Size job, int worker, void* context), void* context) {
+  const int n = workers(jobs);
+  if (n == 1) {
+    for (Size job = 0; job < jobs; ++job) run(job, 0, context);
     return;
   }
   std::exception_ptr error;  // one must not leave a parallel region
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n)
   for (Size job = 0; job < jobs; ++job) {
     try {
-      run(job, context);
+      run(job, omp_get_thread_num(), context);
     } catch (...) {
 #pragma omp critical
       error = std::current_exception();
     }
   }
   if (error) std::rethrow_exception(error);
-#endif
 }
 
 }  // namespace kernels

@@ -1,17 +1,27 @@
 // The one thread pool (OpenMP) that all kernels share.
 #pragma once
 
+#include <type_traits>
+
 #include "autodiff/dtype.hpp"
 
 namespace xgrad::kernels {
 
-// Calls run(job, context) for job = 0 ... jobs - 1, on at most threads() threads; the calling thread takes part. Which
-// thread runs a job is not fixed, so a job must not depend on it. Inside another parallel call it runs in place.
-void parallel(Size jobs, void (*run)(Size job, void* context), void* context);
+// Calls run(job, worker, context) for job = 0 ... jobs - 1, on at most workers(jobs) threads; the calling thread takes
+// part. Which worker (0 ... workers(jobs) - 1) runs a job is not fixed, so results must not depend on it: it is for
+// scratch memory, which the caller takes for all of them. Inside another parallel call all jobs run in place.
+void parallel(Size jobs, void (*run)(Size job, int worker, void* context), void* context);
+int workers(Size jobs);
 
 template <class F>
 void parallel(Size jobs, const F& run) {
-  parallel(jobs, [](Size job, void* f) { (*static_cast<const F*>(f))(job); }, const_cast<F*>(&run));
+  parallel(
+      jobs,
+      [](Size job, int worker, void* f) {
+        if constexpr (std::is_invocable_v<const F&, Size, int>) (*static_cast<const F*>(f))(job, worker);
+        else (*static_cast<const F*>(f))(job);
+      },
+      const_cast<F*>(&run));
 }
 
 }  // namespace xgrad::kernels

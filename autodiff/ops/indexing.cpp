@@ -53,6 +53,15 @@ void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) 
       }
 }
 
+// The four ops, recorded: indices and shapes have been checked by who calls it.
+Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source) {
+  return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, 0, 0, 0}}, source);
+}
+// Each rule is the op that goes the other way, to the shape that x had.
+Tensor pick_back(Op op, const Step& s) {
+  return record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, {s.n->file, s.n->line});
+}
+
 struct Picked {
   Tensor x, index;
   Axis in, out;
@@ -74,7 +83,7 @@ void compute_index_select(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_index_select(const Step& s, int) { return index_add(s.g, s.a(0), s.x(1), s.n->in[0]->shape[s.a(0)]); }
+Tensor vjp_index_select(const Step& s, int) { return pick_back(Op::index_add, s); }
 
 void compute_index_add(Node* n) {
   const Picked p = pick_from(n);
@@ -89,7 +98,7 @@ void compute_index_add(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_index_add(const Step& s, int) { return index_select(s.g, s.a(0), s.x(1)); }
+Tensor vjp_index_add(const Step& s, int) { return pick_back(Op::index_select, s); }
 
 // y[..k..] = x[..index[..k..]..] along an axis, a = {axis}:   gx = g added into zeros at index
 void compute_gather(Node* n) {
@@ -102,7 +111,7 @@ void compute_gather(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_gather(const Step& s, int) { return scatter_add(s.g, s.a(0), s.x(1), s.n->in[0]->shape[s.a(0)]); }
+Tensor vjp_gather(const Step& s, int) { return pick_back(Op::scatter_add, s); }
 
 void compute_scatter_add(Node* n) {
   const Picked p = pick_from(n);
@@ -115,7 +124,7 @@ void compute_scatter_add(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_scatter_add(const Step& s, int) { return gather(s.g, s.a(0), s.x(1)); }
+Tensor vjp_scatter_add(const Step& s, int) { return pick_back(Op::gather, s); }
 
 }  // namespace xgrad::engine
 
@@ -154,7 +163,10 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
   engine::evaluate(index.node(), op, source);
   const Tensor d = engine::dense(index.node());
   const Size* at = reinterpret_cast<const Size*>(d.node()->data);
-  for (Size i = 0; i < index.node()->count; ++i)
+  const Size n = index.node()->count;
+  bool outside = false;
+  for (Size i = 0; i < n; ++i) outside |= static_cast<std::uint64_t>(at[i]) >= static_cast<std::uint64_t>(extent);
+  for (Size i = 0; outside && i < n; ++i)
     if (at[i] < 0 || at[i] >= extent)
       fail(source, fmt::format("[{}] index {} at position {}; expected 0 ... {}", op, at[i], i, extent - 1));
 }
@@ -199,7 +211,7 @@ Tensor index_select(const In& x, Size axis, const In& index) {
   Shape shape = t.node()->shape;
   shape[a] = i.node()->count;
   engine::checked_numel(shape, t.node()->dtype, "index_select", source);
-  return engine::record(engine::Op::index_select, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+  return engine::record_picking(engine::Op::index_select, t, i, a, shape, source);
 }
 
 namespace {
@@ -220,7 +232,7 @@ Tensor index_add(const In& x, Size axis, const In& index, Size extent) {
   Shape shape = t.node()->shape;
   shape[a] = extent;
   engine::checked_numel(shape, t.node()->dtype, "index_add", source);
-  return engine::record(engine::Op::index_add, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+  return engine::record_picking(engine::Op::index_add, t, i, a, shape, source);
 }
 
 Tensor gather(const In& x, Size axis, const In& index) {
@@ -233,7 +245,7 @@ Tensor gather(const In& x, Size axis, const In& index) {
   if (!(same == from))
     fail(source, fmt::format("[gather] index {} must be of x's shape {} but along axis {}", shape, from, axis));
   require_index(i, from[a], "gather", source);
-  return engine::record(engine::Op::gather, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+  return engine::record_picking(engine::Op::gather, t, i, a, shape, source);
 }
 
 Tensor scatter_add(const In& x, Size axis, const In& index, Size extent) {
@@ -247,7 +259,7 @@ Tensor scatter_add(const In& x, Size axis, const In& index, Size extent) {
   require_index(i, extent, "scatter_add", source);
   shape[a] = extent;
   engine::checked_numel(shape, t.node()->dtype, "scatter_add", source);
-  return engine::record(engine::Op::scatter_add, t.node()->dtype, shape, {t.node(), i.node()}, {{a, 0, 0, 0}}, source);
+  return engine::record_picking(engine::Op::scatter_add, t, i, a, shape, source);
 }
 
 Tensor one_hot(const In& index, Size classes, DType dtype) {

@@ -15,12 +15,13 @@ struct Matrices {
   const char* data;
   bool transposed;
   Size lead;     // numbers from row to row
-  Shape strides;  // of the leading axes
+  Shape strides;  // of the leading axes; of one matrix: none
 };
 
 Matrices matrices(Node* x, bool transposed) {
   const int rank = x->shape.rank();
   const Size rows = x->shape[rank - 2], columns = x->shape[rank - 1];
+  if (rank == 2 && x->row_major()) return {share(x), x->data, transposed, columns, {}};
   Matrices m{share(x), nullptr, transposed, columns, strides_of(x)};
   const Size down = m.strides[rank - 2], across = m.strides[rank - 1];
   if ((across == 1 || columns == 1) && (down >= columns || rows == 1)) {

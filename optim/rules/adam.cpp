@@ -22,7 +22,7 @@ void adam_update(const Work& w, const AdamStep& s) {
     return s.weight_decay != 0 ? g + decay * p : g;
   };
   const auto move = [&](B& p, const B& m, const B& v) XGRAD_LAMBDA {
-    p = p - (rate * m) / (xsimd::sqrt(v) / root + eps);
+    p = p - (rate * m) / (xsimd::sqrt(v) * root + eps);
   };
   if (w.slots == 3) {
     each<T, 3>(w, [&](B& p, B g, B& m, B& v, B& most) XGRAD_LAMBDA {
@@ -73,7 +73,7 @@ AdamStep AdamRule::prepare(const Options& o, double lr, Size t) {
   return {.beta1 = o.beta1,
           .beta2 = o.beta2,
           .rate = lr / (1 - std::pow(o.beta1, static_cast<double>(t))),
-          .root = std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))),
+          .root = 1 / std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))),
           .eps = o.eps,
           .weight_decay = o.weight_decay,
           .shrink = 1,

@@ -7,36 +7,34 @@ namespace {
 
 constexpr Size few_columns = 16;  // up to which lanes are rows, not columns
 
-// One vector holds column c of as many rows.
+// column[c] holds column c of as many rows as a vector has lanes.
 template <class T, bool logarithm>
-XGRAD_INLINE void softmax_lanes(Batch<T>* column, Size columns) {
-  Batch<T> most = column[0];
-  for (Size c = 1; c < columns; ++c) most = upper(most, column[c]);
-  Batch<T> sum(T(0)), e[few_columns];
+XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
+  const auto at = [&](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
+  Batch<T> most = at(0);
+  for (Size c = 1; c < columns; ++c) most = upper(most, at(c));
+  Batch<T> sum(T(0));
   for (Size c = 0; c < columns; ++c) {
-    column[c] = column[c] - most;
-    e[c] = exp(column[c]);
-    sum = sum + e[c];
+    const Batch<T> x = at(c) - most, e = exp(x);
+    (logarithm ? x : e).store_aligned(column[c]);
+    sum = sum + e;
   }
   if constexpr (logarithm) sum = log(sum);
-  for (Size c = 0; c < columns; ++c) column[c] = logarithm ? column[c] - sum : e[c] / sum;
+  for (Size c = 0; c < columns; ++c) (logarithm ? at(c) - sum : at(c) / sum).store_aligned(column[c]);
 }
 
 template <class T, bool logarithm>
 void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
   for (Size r = 0; r < rows; r += width<T>) {
     const Size k = rows - r < width<T> ? rows - r : width<T>;
-    Batch<T> column[few_columns];
-    alignas(64) T lanes[few_columns][width<T>];
+    alignas(64) T column[few_columns][width<T>];
     for (Size c = 0; c < columns; ++c) {
-      for (Size i = 0; i < k; ++i) lanes[c][i] = x[(r + i) * columns + c];
-      for (Size i = k; i < width<T>; ++i) lanes[c][i] = T(0);
+      for (Size i = 0; i < k; ++i) column[c][i] = x[(r + i) * columns + c];
+      for (Size i = k; i < width<T>; ++i) column[c][i] = T(0);
     }
-    for (Size c = 0; c < columns; ++c) column[c] = Batch<T>::load_aligned(lanes[c]);
     softmax_lanes<T, logarithm>(column, columns);
-    for (Size c = 0; c < columns; ++c) column[c].store_aligned(lanes[c]);
     for (Size i = 0; i < k; ++i)
-      for (Size c = 0; c < columns; ++c) out[(r + i) * columns + c] = lanes[c][i];
+      for (Size c = 0; c < columns; ++c) out[(r + i) * columns + c] = column[c][i];
   }
 }
 

@@ -94,7 +94,7 @@ bool worth_dnnl(double work, Size lda, Size ldb) {
   return work >= 1 << 20 && (avx512 || (work < 1 << 24 && lda < 1024 && ldb < 1024));
 }
 
-constexpr double worth_sharing = 1 << 23;  // from here on the pool takes part
+constexpr double worth_sharing = 1 << 21;  // from here on the pool takes part
 
 template <class T>
 void own(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
@@ -131,13 +131,12 @@ void product(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
   if (m == 0 || n == 0) return;
   if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
     return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
-  const double work = work_of(m, n, k);
-  const bool rows = m >= n;
-  const Size length = rows ? m : n;
-  if (work < worth_sharing || length < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
-  // Few large tiles, at multiples of 64, whatever the number of threads: the same bits.
-  constexpr Size grain = 64, most_tiles = 8;
-  const Size grains = (length + grain - 1) / grain, tiles = std::min(most_tiles, grains / 2 + grains % 2);
+  const bool rows = m >= n || (n < 256 && m >= 64);
+  const Size length = rows ? m : n, grain = length < 256 ? 32 : 64;
+  if (work_of(m, n, k) < worth_sharing || std::max(m, n) < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  // Few large tiles, at multiples of the grain, whatever the number of threads: the same bits.
+  constexpr Size most_tiles = 8;
+  const Size grains = (length + grain - 1) / grain, tiles = std::clamp<Size>((grains + 1) / 2, 2, most_tiles);
   const Size each = (grains + tiles - 1) / tiles * grain;
   parallel((length + each - 1) / each, [&](Size job) {
     const Size from = job * each, extent = std::min(each, length - from);

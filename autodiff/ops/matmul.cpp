@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "autodiff/kernels/threads.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -72,7 +73,7 @@ void compute_matmul(Node* n) {
   const Matrices a = matrices(x, n->a[0]), b = matrices(y, n->a[1]);
   const Size item = item_size(n->dtype), batch = n->count / (m * columns);
   char* out = allocate(n);
-  for (Size i = 0; i < batch; ++i) {
+  const auto one = [&](Size i) {
     Size at_a = 0, at_b = 0, rest = i;
     for (int axis = rank - 2; axis-- > 0;) {
       const Size index = rest % n->shape[axis];
@@ -83,6 +84,17 @@ void compute_matmul(Node* n) {
     }
     kernels::matmul(n->dtype, a.transposed, b.transposed, m, columns, k, a.data + at_a * item, a.lead,
                     b.data + at_b * item, b.lead, out + i * m * columns * item, columns);
+  };
+  // Many small products are shared among the threads; a large one shares itself.
+  constexpr double worth_a_job = 1 << 18;
+  const double work = static_cast<double>(m) * static_cast<double>(columns) * static_cast<double>(std::max<Size>(k, 1));
+  const Size together = std::max<Size>(1, static_cast<Size>(worth_a_job / work)), jobs = (batch + together - 1) / together;
+  if (jobs < 2 || work > 8 * worth_a_job) {
+    for (Size i = 0; i < batch; ++i) one(i);
+  } else {
+    kernels::parallel(jobs, [&](Size job) {
+      for (Size i = job * together; i < std::min(batch, (job + 1) * together); ++i) one(i);
+    });
   }
   n->data = out;
 }

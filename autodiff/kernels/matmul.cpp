@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -29,6 +28,8 @@ struct Libraries {
   Sgemm sgemm = nullptr;
   Dgemm dgemm = nullptr;
   DnnlSgemm dnnl = nullptr;
+  int (*most_omp_threads)() = nullptr;  // oneDNN's OpenMP: of the calling thread
+  void (*set_omp_threads)(int) = nullptr;
   std::string found;
 
   Libraries() {
@@ -72,7 +73,9 @@ struct Libraries {
     for (const char* name : {"libdnnl.so.2", "libdnnl.so.3"})
       if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!library) return;
-    dnnl = symbol<DnnlSgemm>(library, "dnnl_sgemm");
+    most_omp_threads = symbol<int (*)()>(library, "omp_get_max_threads");
+    set_omp_threads = symbol<void (*)(int)>(library, "omp_set_num_threads");
+    if (most_omp_threads && set_omp_threads) dnnl = symbol<DnnlSgemm>(library, "dnnl_sgemm");
     if (dnnl) found += found.empty() ? "oneDNN" : ", oneDNN";
   }
 };
@@ -105,10 +108,10 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, con
          Size ldc) {
   const Libraries& l = libraries();
   if (l.dnnl && worth_dnnl(work_of(m, n, k), lda, ldb)) {
-    const int threads = omp_get_max_threads();
-    if (threads != 1) omp_set_num_threads(1);  // of this thread's calls
+    const int threads = l.most_omp_threads();
+    if (threads != 1) l.set_omp_threads(1);
     l.dnnl(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
-    if (threads != 1) omp_set_num_threads(threads);
+    if (threads != 1) l.set_omp_threads(threads);
     return;
   }
   constexpr int row_major = 101, no = 111, yes = 112;

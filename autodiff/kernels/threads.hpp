@@ -1,4 +1,4 @@
-// The one thread pool (OpenMP) that all kernels share.
+// The one thread pool that all kernels share.
 #pragma once
 
 #include <type_traits>

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace xgrad {
 
@@ -16,6 +17,10 @@ class Error : public std::runtime_error {
 struct Source {
   const char* file = nullptr;
   int line = 0;
+  constexpr Source() = default;
+  // Not from {0, 3}, which is a list of two numbers: the 0 would do as a pointer.
+  template <class C, class = std::enable_if_t<std::is_same_v<C, const char>>>
+  constexpr Source(C* f, int l) : file(f), line(l) {}
   static constexpr Source here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
     return {file, line};
   }

@@ -72,48 +72,48 @@ Tensor cast(const In& x, DType dtype);          // float to i64 truncates; to bo
 
 // ---- reductions: over all elements, one axis, or some. keepdim leaves an extent of 1
 Tensor sum(const In& x);                        // boolean counts: i64
-Tensor sum(const In& x, Size axis, bool keepdim = false);
-Tensor sum(const In& x, std::initializer_list<Size> axes, bool keepdim = false);
+Tensor sum(const In& x, At axis, bool keepdim = false);
+Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim = false);
 Tensor mean(const In& x);                       // floats
-Tensor mean(const In& x, Size axis, bool keepdim = false);
-Tensor mean(const In& x, std::initializer_list<Size> axes, bool keepdim = false);
-Tensor var(const In& x, Size axis, Size correction = 1, bool keepdim = false);  // divides by n - correction
+Tensor mean(const In& x, At axis, bool keepdim = false);
+Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim = false);
+Tensor var(const In& x, At axis, At correction = 1, bool keepdim = false);  // divides by n - correction
 Tensor amax(const In& x);                       // ties share the gradient equally
-Tensor amax(const In& x, Size axis, bool keepdim = false);
+Tensor amax(const In& x, At axis, bool keepdim = false);
 Tensor amin(const In& x);
-Tensor amin(const In& x, Size axis, bool keepdim = false);
-Tensor argmax(const In& x, Size axis, bool keepdim = false);  // i64; the first of equals
-Tensor argmin(const In& x, Size axis, bool keepdim = false);
+Tensor amin(const In& x, At axis, bool keepdim = false);
+Tensor argmax(const In& x, At axis, bool keepdim = false);  // i64; the first of equals
+Tensor argmin(const In& x, At axis, bool keepdim = false);
 Tensor all(const In& x);                        // of booleans
 Tensor any(const In& x);
-Tensor logsumexp(const In& x, Size axis, bool keepdim = false);
-Tensor softmax(const In& x, Size axis);
-Tensor log_softmax(const In& x, Size axis);
-Tensor cumsum(const In& x, Size axis);
+Tensor logsumexp(const In& x, At axis, bool keepdim = false);
+Tensor softmax(const In& x, At axis);
+Tensor log_softmax(const In& x, At axis);
+Tensor cumsum(const In& x, At axis);
 Tensor norm(const In& x);                       // sqrt(sum x^2)
 
 // ---- shapes: views where they can be
 Tensor reshape(const In& x, const Shape& shape);  // one extent may be -1: what is left
-Tensor flatten(const In& x, Size from = 0);       // axes `from` to the last become one
+Tensor flatten(const In& x, At from = 0);       // axes `from` to the last become one
 Tensor transpose(const In& x);                    // reverses the last two axes
-Tensor transpose(const In& x, Size axis, Size other);
+Tensor transpose(const In& x, At axis, At other);
 Tensor permute(const In& x, const Shape& axes);   // axis i of the result is axes[i] of x
-Tensor squeeze(const In& x, Size axis);           // drops an extent of 1
-Tensor unsqueeze(const In& x, Size axis);         // puts one in
+Tensor squeeze(const In& x, At axis);           // drops an extent of 1
+Tensor unsqueeze(const In& x, At axis);         // puts one in
 Tensor expand(const In& x, const Shape& shape);   // repeats extents of 1, as broadcasting does
-Tensor flip(const In& x, Size axis);
-Tensor slice(const In& x, Size axis, Size begin);  // to the end; negative counts from the end
-Tensor slice(const In& x, Size axis, Size begin, Size end, Size step = 1);
-Tensor pad(const In& x, Size axis, Size before, Size after);  // with zeros
-Tensor concat(const Tensors& parts, Size axis = 0, Source source = Source::here());
-Tensor stack(const Tensors& parts, Size axis = 0, Source source = Source::here());
+Tensor flip(const In& x, At axis);
+Tensor slice(const In& x, At axis, At begin);  // to the end; negative counts from the end
+Tensor slice(const In& x, At axis, At begin, At end, At step = 1);
+Tensor pad(const In& x, At axis, At before, At after);  // with zeros
+Tensor concat(const Tensors& parts, At axis = 0, Source source = Source::here());
+Tensor stack(const Tensors& parts, At axis = 0, Source source = Source::here());
 
 // ---- picking by index (i64)
-Tensor index_select(const In& x, Size axis, const In& index);           // the slices of x that a vector names
-Tensor gather(const In& x, Size axis, const In& index);                 // y[i][j] = x[i][index[i][j]], along axis
-Tensor scatter_add(const In& x, Size axis, const In& index, Size extent);  // its transpose: adds x into zeros with `extent` along axis
-Tensor index_add(const In& x, Size axis, const In& index, Size extent);    // the transpose of index_select
-Tensor one_hot(const In& index, Size classes, DType dtype = f32);
+Tensor index_select(const In& x, At axis, const In& index);           // the slices of x that a vector names
+Tensor gather(const In& x, At axis, const In& index);                 // y[i][j] = x[i][index[i][j]], along axis
+Tensor scatter_add(const In& x, At axis, const In& index, At extent);  // its transpose: adds x into zeros with `extent` along axis
+Tensor index_add(const In& x, At axis, const In& index, At extent);    // the transpose of index_select
+Tensor one_hot(const In& index, At classes, DType dtype = f32);
 
 // ---- products
 Tensor matmul(const In& x, const In& y);  // vectors, matrices, batches of matrices (the leading axes broadcast); floats
@@ -129,13 +129,13 @@ Tensor full(const Shape& shape, const Literal& number, DType dtype, Source sourc
 Tensor zeros_like(const In& x);
 Tensor ones_like(const In& x);
 Tensor full_like(const In& x, double number);
-Tensor eye(Size n, DType dtype = f32, Source source = Source::here());
-Tensor arange(Size end, Source source = Source::here());                   // i64: 0 ... end - 1
-Tensor linspace(double from, double to, Size count, DType dtype = f64, Source source = Source::here());
+Tensor eye(At n, DType dtype = f32, Source source = Source::here());
+Tensor arange(At end, Source source = Source::here());                   // i64: 0 ... end - 1
+Tensor linspace(double from, double to, At count, DType dtype = f64, Source source = Source::here());
 Tensor rand(const Shape& shape, DType dtype = f32, Source source = Source::here());   // uniform in [0, 1)
 Tensor randn(const Shape& shape, DType dtype = f32, Source source = Source::here());  // normal(0, 1)
-Tensor randint(Size low, Size high, const Shape& shape, Source source = Source::here());  // i64 in [low, high)
-Tensor randperm(Size n, Source source = Source::here());                   // i64: a permutation of 0 ... n - 1
+Tensor randint(At low, At high, const Shape& shape, Source source = Source::here());  // i64 in [low, high)
+Tensor randperm(At n, Source source = Source::here());                   // i64: a permutation of 0 ... n - 1
 // `bytes`: row-major numbers of that dtype, copied.
 Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source source = Source::here());
 template <class T>
@@ -154,7 +154,7 @@ template <class T>
 Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source) {
   engine::require_fills(numbers.size(), shape, source);
   if constexpr (std::is_unsigned_v<T> && sizeof(T) == sizeof(Size))
-    for (const T number : numbers) checked_size(number, "tensor", source.file, source.line);
+    for (const T number : numbers) checked_size(number, "tensor", source);
   if constexpr (std::is_same_v<T, bool> || (std::is_integral_v<T> && sizeof(T) != sizeof(Size))) {
     const std::vector<Size> wide(numbers.begin(), numbers.end());
     const Tensor t = from_memory(wide.data(), shape, i64, source);

@@ -60,19 +60,19 @@ void Parameter::assign(const Tensor& value, Source source) {
 
 Parameter& Parameter::operator+=(const In& y) {
   const Located at(y);
-  return *this = In(value() + y, y.source().file, y.source().line);
+  return *this = In(value() + y, y.source());
 }
 Parameter& Parameter::operator-=(const In& y) {
   const Located at(y);
-  return *this = In(value() - y, y.source().file, y.source().line);
+  return *this = In(value() - y, y.source());
 }
 Parameter& Parameter::operator*=(const In& y) {
   const Located at(y);
-  return *this = In(value() * y, y.source().file, y.source().line);
+  return *this = In(value() * y, y.source());
 }
 Parameter& Parameter::operator/=(const In& y) {
   const Located at(y);
-  return *this = In(value() / y, y.source().file, y.source().line);
+  return *this = In(value() / y, y.source());
 }
 
 const Tensor& Parameter::value() const noexcept { return value_of(variable()); }
@@ -82,7 +82,8 @@ void Parameter::zero_grad() noexcept {
 }
 void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(), g, source_of(source)); }
 
-In::In(const Parameter& p, const char* file, int line) noexcept : node_(p.value().node()), source_{file, line, DType::f64, false} {}
+In::In(const Parameter& p, Source at) noexcept
+    : node_(p.value().node()), source_{at.file, at.line, DType::f64, false} {}
 
 Parameter parameter(const Tensor& value, Source source) { return Parameter(value, source); }
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }

@@ -61,7 +61,7 @@ class Parameter {
   const Shape& shape(Source source = Source::here()) const { return value().shape(source); }
   DType dtype(Source source = Source::here()) const { return value().dtype(source); }
   Size numel(Source source = Source::here()) const { return value().numel(source); }
-  Size size(Size axis, Source source = Source::here()) const { return value().size(axis, source); }
+  Size size(At axis) const { return value().size(axis); }
   int dim(Source source = Source::here()) const { return value().dim(source); }
   double item(Source source = Source::here()) const { return value().item(source); }
   Tensor detach(Source source = Source::here()) const { return value().detach(source); }
@@ -126,8 +126,7 @@ class Parameters {
   struct Reference {
     Parameter& parameter;
     Source source;
-    Reference(Parameter& p, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-        : parameter(p), source{file, line} {}
+    Reference(Parameter& p, Source at = Source::here()) : parameter(p), source(at) {}
   };
 
   Parameters() = default;

@@ -8,8 +8,12 @@
 
 namespace xgrad {
 
-void fail_too_large(const char* what, std::uint64_t number, const char* file, int line) {
-  fail({file, line}, fmt::format("[{}] {} does not fit a signed 64-bit integer", what, number));
+void fail_too_large(const char* what, std::uint64_t number, Source source) {
+  fail(source, fmt::format("[{}] {} does not fit a signed 64-bit integer", what, number));
+}
+
+void Shape::fail_place(At i) const {
+  fail(i.source, fmt::format("[shape] no extent {} in {}, of {} axes; -1 is the last", i.index, to_string(*this), rank_));
 }
 
 void Shape::insert(int at, Size extent) {

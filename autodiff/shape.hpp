@@ -8,16 +8,17 @@
 #include <vector>
 
 #include "autodiff/dtype.hpp"
+#include "autodiff/error.hpp"
 
 namespace xgrad {
 
-[[noreturn]] void fail_too_large(const char* what, std::uint64_t number, const char* file, int line);
+[[noreturn]] void fail_too_large(const char* what, std::uint64_t number, Source source);
 
 // A Size from any integer type; a number that does not fit is an Error.
 template <class T>
-constexpr Size checked_size(T number, const char* what, const char* file, int line) {
+constexpr Size checked_size(T number, const char* what, Source source) {
   if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))
-    if (number > static_cast<T>(std::numeric_limits<Size>::max())) fail_too_large(what, number, file, line);
+    if (number > static_cast<T>(std::numeric_limits<Size>::max())) fail_too_large(what, number, source);
   return static_cast<Size>(number);
 }
 
@@ -25,8 +26,16 @@ constexpr Size checked_size(T number, const char* what, const char* file, int li
 struct Extent {
   Size value;
   template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
-  constexpr Extent(T v, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-      : value(checked_size(v, "shape", file, line)) {}
+  constexpr Extent(T v, Source source = Source::here()) : value(checked_size(v, "shape", source)) {}
+};
+
+// An index, an axis or a count, from any integer type, and the line of the user's program that wrote it.
+struct At {
+  Size index;
+  Source source;
+  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  constexpr At(T i, Source s = Source::here()) : index(checked_size(i, "index", s)), source(s) {}
+  constexpr operator Size() const { return index; }
 };
 
 // A list of extents (also used for strides and axes). Up to 6 are held inline.
@@ -73,9 +82,9 @@ class Shape {
   Size* end() { return data() + rank_; }
   const Size* begin() const { return data(); }
   const Size* end() const { return data() + rank_; }
-  Size& operator[](Size i) { return data()[i]; }
-  Size operator[](Size i) const { return data()[i]; }
-  Size back() const { return data()[rank_ - 1]; }
+  Size& operator[](At i) { return data()[place(i)]; }  // -1 is the last; past the end is an Error
+  Size operator[](At i) const { return data()[place(i)]; }
+  Size back(Source source = Source::here()) const { return data()[place({-1, source})]; }
 
   // Keeps the leading extents; new ones are 0.
   void resize(int rank) {
@@ -109,6 +118,12 @@ class Shape {
 
  private:
   static constexpr int inline_capacity = 6;
+  Size place(At i) const {
+    const Size k = i.index < 0 ? i.index + rank_ : i.index;
+    if (static_cast<std::uint64_t>(k) >= static_cast<std::uint64_t>(rank_)) [[unlikely]] fail_place(i);
+    return k;
+  }
+  [[noreturn]] void fail_place(At i) const;
   void assign(const Shape& other) {
     if (other.rank_ > capacity_) grow(other.rank_);
     rank_ = other.rank_;

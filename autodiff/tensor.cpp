@@ -27,9 +27,9 @@ Node* checked(const Tensor& t, const char* what, Source source) {
 const Shape& Tensor::shape(Source source) const { return checked(*this, "shape", source)->shape; }
 DType Tensor::dtype(Source source) const { return checked(*this, "dtype", source)->dtype; }
 Size Tensor::numel(Source source) const { return checked(*this, "numel", source)->count; }
-Size Tensor::size(Size axis, Source source) const {
-  const Shape& s = checked(*this, "size", source)->shape;
-  return s[engine::checked_axis(axis, s.rank(), "size", source_of(source))];
+Size Tensor::size(At axis) const {
+  const Shape& s = checked(*this, "size", axis.source)->shape;
+  return s[engine::checked_axis(axis, s.rank(), "size", source_of(axis.source))];
 }
 
 double Tensor::item(Source source) const {
@@ -97,6 +97,9 @@ Tensor& Tensor::operator/=(const In& y) & {
   return *this = *this / y;
 }
 
+void Tensors::fail_place(At i) const {
+  fail(source_of(i.source), fmt::format("[Tensors] no tensor {} in a list of {}; check size()", i.index, size_));
+}
 void Tensors::grow() {
   std::uint8_t pool;
   auto* more = reinterpret_cast<Tensor*>(engine::take_buffer(2 * capacity_ * sizeof(Tensor), pool, source_of(Source{})));

@@ -21,15 +21,6 @@ namespace xgrad {
 class Parameter;
 class In;
 
-// An index, from any integer type, and the line of the user's program that wrote it.
-struct At {
-  Size index;
-  Source source;
-  template <class T, class = std::enable_if_t<std::is_integral_v<T>>>
-  constexpr At(T i, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-      : index(checked_size(i, "x[i]", file, line)), source{file, line} {}
-};
-
 namespace engine {
 
 struct Thread;
@@ -96,7 +87,7 @@ class Tensor {
   DType dtype(Source source = Source::here()) const;
   int dim(Source source = Source::here()) const { return shape(source).rank(); }
   Size numel(Source source = Source::here()) const;
-  Size size(Size axis, Source source = Source::here()) const;  // the extent of an axis; -1 is the last
+  Size size(At axis) const;  // the extent of an axis; -1 is the last
 
   // The number in a tensor of one element.
   double item(Source source = Source::here()) const;
@@ -184,12 +175,8 @@ class Tensors {
   Tensor* end() { return begin() + size_; }
   const Tensor* begin() const { return const_cast<Tensors*>(this)->begin(); }
   const Tensor* end() const { return begin() + size_; }
-  Tensor& operator[](std::size_t i) { return begin()[i]; }
-  const Tensor& operator[](std::size_t i) const { return begin()[i]; }
-  const Tensor& at(std::size_t i, Source source = Source::here()) const {
-    if (i >= size_) fail(source, "[Tensors] index past the end; check size()");
-    return begin()[i];
-  }
+  Tensor& operator[](At i) { return begin()[place(i)]; }  // past the end is an Error
+  const Tensor& operator[](At i) const { return begin()[place(i)]; }
 
  private:
   static constexpr std::size_t inline_capacity = 3;
@@ -200,6 +187,11 @@ class Tensors {
     std::swap(capacity_, other.capacity_);
     std::swap(pool_, other.pool_);
   }
+  std::size_t place(At i) const {
+    if (static_cast<std::uint64_t>(i.index) >= size_) [[unlikely]] fail_place(i);
+    return static_cast<std::size_t>(i.index);
+  }
+  [[noreturn]] void fail_place(At i) const;
   void grow();
   void give_back() noexcept;
   Tensor inline_[inline_capacity];
@@ -212,12 +204,11 @@ class Tensors {
 // A reference that lives as long as the call: for function parameters only.
 class In {
  public:
-  In(const Tensor& t, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
-      : node_(t.node()), source_{file, line, DType::f64, false} {}
-  In(const Parameter& p, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept;
+  In(const Tensor& t, Source at = Source::here()) noexcept
+      : node_(t.node()), source_{at.file, at.line, DType::f64, false} {}
+  In(const Parameter& p, Source at = Source::here()) noexcept;
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  In(T number, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
-      : source_{file, line, dtype_of<T>(), true} {
+  In(T number, Source at = Source::here()) noexcept : source_{at.file, at.line, dtype_of<T>(), true} {
     if constexpr (std::is_integral_v<T>) value_.integer = static_cast<Size>(number);
     else value_.number = static_cast<double>(number);
     if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))

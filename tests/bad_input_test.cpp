@@ -235,7 +235,7 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { o.m[2]; }, {"[x[i]]", "index 2", "(2, 3)", "-2 ... 1"});
   t.add([&] { o.m[-3]; }, {"[x[i]]", "index -3"});
   t.add([&] { o.s[0]; }, {"[x[i]]", "index 0", "()"});
-  t.add([&] { o.m[std::numeric_limits<std::uint64_t>::max()]; }, {"[x[i]]", "18446744073709551615"});
+  t.add([&] { o.m[std::numeric_limits<std::uint64_t>::max()]; }, {"[index]", "18446744073709551615"});
   t.add([&] { pad(o.m, 2, 1, 1); }, {"[pad]", "axis 2"});
   t.add([&] { pad(o.m, 0, -1, 1); }, {"[pad]", "0 or more, got -1 and 1"});
   t.add([&] { pad(o.m, 0, most, 1); }, {"[pad]"});
@@ -350,7 +350,12 @@ BOOST_AUTO_TEST_CASE(makers) {
   t.add([&] { o.nothing.item(); }, {"[item]", "(0, 3)"});
   t.add([&] { o.w.item(); }, {"[item]", "(3,)"});
   t.add([&] { o.m.size(2); }, {"[size]", "axis 2"});
-  t.add([&] { Tensors{o.m}.at(1); }, {"[Tensors]", "index", "size()"});
+  t.add([&] { Tensors{o.m}[1]; }, {"[Tensors]", "no tensor 1", "list of 1", "size()"});
+  t.add([&] { Tensors{o.m}[-1]; }, {"[Tensors]", "no tensor -1"});
+  t.add([&] { o.m.shape()[2]; }, {"[shape]", "no extent 2 in (2, 3)"});
+  t.add([&] { o.m.shape()[-3]; }, {"[shape]", "no extent -3"});
+  t.add([&] { Shape{}.back(); }, {"[shape]", "of 0 axes"});
+  t.add([&] { o.m.size(std::size_t{0} - 1); }, {"[index]", "18446744073709551615"});
   t.add([&] { set_threads(0); }, {"[set_threads]", "got 0"});
   t.check();
 }

@@ -40,7 +40,7 @@ template <class Model>
 Tensor apply(const Model& model, const Tensor& x, Source source) {
   if constexpr (nn::fields::Named<Model> || nn::fields::Walks<Model>)
     if constexpr (requires { static_cast<Tensor (Model::*)(In) const>(&Model::operator()); })
-      return model(In(x, source.file, source.line));
+      return model(In(x, source));
     else return model(x);
   else return model(x);
 }

@@ -37,8 +37,8 @@ Tensor cast(const In& x, DType dtype) {
 namespace {
 Tensor logical(engine::Op op, const In& x, const In* y) {
   const Tensor a = cast(x, boolean);
-  return y ? engine::binary(op, In(a, x.source().file, x.source().line), cast(*y, boolean))
-           : engine::unary(op, In(a, x.source().file, x.source().line));
+  return y ? engine::binary(op, In(a, x.source()), cast(*y, boolean))
+           : engine::unary(op, In(a, x.source()));
 }
 }  // namespace
 Tensor logical_and(const In& x, const In& y) { return logical(engine::Op::logical_and, x, &y); }

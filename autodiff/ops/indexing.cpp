@@ -173,7 +173,7 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
 
 }  // namespace
 
-Tensor concat(const Tensors& parts, Size axis, Source source) {
+Tensor concat(const Tensors& parts, At axis, Source source) {
   source = source_of(source);
   if (parts.empty()) fail(source, "[concat] expected one tensor or more, got none");
   for (const Tensor& p : parts)
@@ -192,7 +192,7 @@ Tensor concat(const Tensors& parts, Size axis, Source source) {
   return join(parts, a, source, parts[0].node()->dtype);
 }
 
-Tensor stack(const Tensors& parts, Size axis, Source source) {
+Tensor stack(const Tensors& parts, At axis, Source source) {
   source = source_of(source);
   const Located at(source);
   if (parts.empty()) fail(source, "[stack] expected one tensor or more, got none");
@@ -201,7 +201,7 @@ Tensor stack(const Tensors& parts, Size axis, Source source) {
   return concat(raised, axis, source);
 }
 
-Tensor index_select(const In& x, Size axis, const In& index) {
+Tensor index_select(const In& x, At axis, const In& index) {
   const Tensor t = operand(x, "index_select"), i = operand(index, "index_select");
   const Source source = source_of(x);
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_select", source);
@@ -221,7 +221,7 @@ void require_adding(const Tensor& t, Size extent, const char* op, Source source)
 }
 }  // namespace
 
-Tensor index_add(const In& x, Size axis, const In& index, Size extent) {
+Tensor index_add(const In& x, At axis, const In& index, At extent) {
   const Tensor t = operand(x, "index_add"), i = operand(index, "index_add");
   const Source source = source_of(x);
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_add", source);
@@ -235,7 +235,7 @@ Tensor index_add(const In& x, Size axis, const In& index, Size extent) {
   return engine::record_picking(engine::Op::index_add, t, i, a, shape, source);
 }
 
-Tensor gather(const In& x, Size axis, const In& index) {
+Tensor gather(const In& x, At axis, const In& index) {
   const Tensor t = operand(x, "gather"), i = operand(index, "gather");
   const Source source = source_of(x);
   const Shape &from = t.node()->shape, &shape = i.node()->shape;
@@ -248,7 +248,7 @@ Tensor gather(const In& x, Size axis, const In& index) {
   return engine::record_picking(engine::Op::gather, t, i, a, shape, source);
 }
 
-Tensor scatter_add(const In& x, Size axis, const In& index, Size extent) {
+Tensor scatter_add(const In& x, At axis, const In& index, At extent) {
   const Tensor t = operand(x, "scatter_add"), i = operand(index, "scatter_add");
   const Source source = source_of(x);
   Shape shape = t.node()->shape;
@@ -262,7 +262,7 @@ Tensor scatter_add(const In& x, Size axis, const In& index, Size extent) {
   return engine::record_picking(engine::Op::scatter_add, t, i, a, shape, source);
 }
 
-Tensor one_hot(const In& index, Size classes, DType dtype) {
+Tensor one_hot(const In& index, At classes, DType dtype) {
   const Tensor i = operand(index, "one_hot");
   const Located at(index);
   if (classes < 1) fail(source_of(index), fmt::format("[one_hot] expected 1 class or more, got {}", classes));

@@ -116,14 +116,16 @@ Tensor full_like(const In& x, double number) {
   return uniform_tensor(t.node()->shape, t.node()->dtype, number, "full_like", source_of(x));
 }
 
-Tensor eye(Size n, DType dtype, Source source) {
+Tensor eye(At extent, DType dtype, Source source) {
+  const Size n = extent;
   return filled(Shape{n, n}, dtype, [&](void* memory) {
     std::memset(memory, 0, static_cast<std::size_t>(n * n * item_size(dtype)));
     for (Size i = 0; i < n; ++i) engine::write_number(dtype, static_cast<char*>(memory) + (i * n + i) * item_size(dtype), 1);
   }, source, "eye");
 }
 
-Tensor arange(Size end, Source source) {
+Tensor arange(At count, Source source) {
+  const Size end = count;
   if (end < 0) fail(source_of(source), fmt::format("[arange] expected an end of 0 or more, got {}", end));
   return filled(Shape{end}, i64, [&](void* memory) {
     for (Size i = 0; i < end; ++i) static_cast<Size*>(memory)[i] = i;
@@ -131,7 +133,8 @@ Tensor arange(Size end, Source source) {
 }
 
 // from + i (to - from) / (count - 1); the last is `to` itself
-Tensor linspace(double from, double to, Size count, DType dtype, Source source) {
+Tensor linspace(double from, double to, At points, DType dtype, Source source) {
+  const Size count = points;
   if (count < 0 || !is_float(dtype))
     fail(source_of(source), fmt::format("[linspace] expected a count of 0 or more and floats, got {} and {}", count, name(dtype)));
   return filled(Shape{count}, dtype, [&](void* memory) {

@@ -39,7 +39,7 @@ Tensor randn(const Shape& shape, DType dtype, Source source) {
 }
 
 // The high half of 64 random bits times the width: unbiased to 2^-64 (Lemire 2019, without the rejection)
-Tensor randint(Size low, Size high, const Shape& shape, Source source) {
+Tensor randint(At low, At high, const Shape& shape, Source source) {
   source = source_of(source);
   if (low >= high) fail(source, fmt::format("[randint] expected low < high, got {} and {}", low, high));
   const Size n = engine::checked_numel(shape, i64, "randint", source);
@@ -54,7 +54,8 @@ Tensor randint(Size low, Size high, const Shape& shape, Source source) {
 }
 
 // Fisher and Yates; Durstenfeld 1964
-Tensor randperm(Size n, Source source) {
+Tensor randperm(At count, Source source) {
+  const Size n = count;
   source = source_of(source);
   if (n < 0) fail(source, fmt::format("[randperm] expected a count of 0 or more, got {}", n));
   const Uninitialised drawn = uninitialised(Shape{n}, i64, source, "randperm");

@@ -75,10 +75,10 @@ using engine::source_of;
 namespace {
 
 // Which axes: 1 at each that is named.
-Shape chosen(std::initializer_list<Size> axes, int rank, const char* op, Source source) {
+Shape chosen(std::initializer_list<At> axes, int rank, const char* op, Source source) {
   Shape in;
   in.resize(rank);
-  for (Size axis : axes) {
+  for (const Size axis : axes) {
     const int a = checked_axis(axis, rank, op, source);
     if (in[a]++) fail(source, fmt::format("[{}] axis {} is named twice", op, axis));
   }
@@ -125,12 +125,12 @@ Tensor sum(const In& x) {
   const Tensor t = summable(x, "sum");
   return engine::sum_over(t, 0, t.node()->shape.rank(), false, source_of(x));
 }
-Tensor sum(const In& x, Size axis, bool keepdim) {
+Tensor sum(const In& x, At axis, bool keepdim) {
   const Tensor t = summable(x, "sum");
   const int a = checked_axis(axis, t.node()->shape.rank(), "sum", source_of(x));
   return engine::sum_over(t, a, a + 1, keepdim, source_of(x));
 }
-Tensor sum(const In& x, std::initializer_list<Size> axes, bool keepdim) {
+Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim) {
   const Tensor t = summable(x, "sum");
   return sum_chosen(t, chosen(axes, t.node()->shape.rank(), "sum", source_of(x)), keepdim, source_of(x));
 }
@@ -143,7 +143,7 @@ Tensor mean(const In& x) {
   require_some(t.node()->count, "mean", source_of(x));
   return sum(t) * (1.0 / static_cast<double>(t.node()->count));
 }
-Tensor mean(const In& x, std::initializer_list<Size> axes, bool keepdim) {
+Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim) {
   const Tensor t = operand(x, "mean");
   const Located at(x);
   require_float(t, "mean", source_of(x));
@@ -152,10 +152,10 @@ Tensor mean(const In& x, std::initializer_list<Size> axes, bool keepdim) {
   require_some(n, "mean", source_of(x));
   return sum_chosen(t, in, keepdim, source_of(x)) * (1.0 / static_cast<double>(n));
 }
-Tensor mean(const In& x, Size axis, bool keepdim) { return mean(x, {axis}, keepdim); }
+Tensor mean(const In& x, At axis, bool keepdim) { return mean(x, {axis}, keepdim); }
 
 // sum (x - mean)^2 / (n - correction)
-Tensor var(const In& x, Size axis, Size correction, bool keepdim) {
+Tensor var(const In& x, At axis, At correction, bool keepdim) {
   const Tensor t = operand(x, "var");
   const Located at(x);
   const int a = checked_axis(axis, t.node()->shape.rank(), "var", source_of(x));
@@ -179,7 +179,7 @@ Tensor extreme(engine::Op op, const In& x, int first, int last, bool keepdim, co
   require_some(n, what, source);
   return first == last ? t : engine::reduce_axes(op, t, first, last, keepdim, source);
 }
-Tensor extreme_axis(engine::Op op, const In& x, Size axis, bool keepdim, const char* what) {
+Tensor extreme_axis(engine::Op op, const In& x, At axis, bool keepdim, const char* what) {
   const int a = checked_axis(axis, operand(x, what).node()->shape.rank(), what, source_of(x));
   return extreme(op, x, a, a + 1, keepdim, what);
 }
@@ -188,8 +188,8 @@ Tensor extreme_axis(engine::Op op, const In& x, Size axis, bool keepdim, const c
 
 Tensor amax(const In& x) { return extreme(engine::Op::greatest, x, 0, operand(x, "amax").node()->shape.rank(), false, "amax"); }
 Tensor amin(const In& x) { return extreme(engine::Op::least, x, 0, operand(x, "amin").node()->shape.rank(), false, "amin"); }
-Tensor amax(const In& x, Size axis, bool keepdim) { return extreme_axis(engine::Op::greatest, x, axis, keepdim, "amax"); }
-Tensor amin(const In& x, Size axis, bool keepdim) { return extreme_axis(engine::Op::least, x, axis, keepdim, "amin"); }
+Tensor amax(const In& x, At axis, bool keepdim) { return extreme_axis(engine::Op::greatest, x, axis, keepdim, "amax"); }
+Tensor amin(const In& x, At axis, bool keepdim) { return extreme_axis(engine::Op::least, x, axis, keepdim, "amin"); }
 
 Tensor all(const In& x) {
   const Tensor t = cast(x, boolean);
@@ -203,7 +203,7 @@ Tensor any(const In& x) {
 }
 
 // m + log sum exp(x - m), with m = max x as a constant
-Tensor logsumexp(const In& x, Size axis, bool keepdim) {
+Tensor logsumexp(const In& x, At axis, bool keepdim) {
   const Tensor t = operand(x, "logsumexp");
   const Located at(x);
   require_float(t, "logsumexp", source_of(x));
@@ -292,7 +292,7 @@ Tensor vjp_cumsum(const Step& s, int) {
 namespace xgrad {
 
 namespace {
-Tensor extreme_place(engine::Op op, const In& x, Size axis, bool keepdim, const char* what) {
+Tensor extreme_place(engine::Op op, const In& x, At axis, bool keepdim, const char* what) {
   const Tensor t = operand(x, what);
   const int a = checked_axis(axis, t.node()->shape.rank(), what, source_of(x));
   require_some(t.node()->shape[a], what, source_of(x));
@@ -302,10 +302,10 @@ Tensor extreme_place(engine::Op op, const In& x, Size axis, bool keepdim, const 
 }
 }  // namespace
 
-Tensor argmax(const In& x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmax, x, axis, keepdim, "argmax"); }
-Tensor argmin(const In& x, Size axis, bool keepdim) { return extreme_place(engine::Op::argmin, x, axis, keepdim, "argmin"); }
+Tensor argmax(const In& x, At axis, bool keepdim) { return extreme_place(engine::Op::argmax, x, axis, keepdim, "argmax"); }
+Tensor argmin(const In& x, At axis, bool keepdim) { return extreme_place(engine::Op::argmin, x, axis, keepdim, "argmin"); }
 
-Tensor cumsum(const In& x, Size axis) {
+Tensor cumsum(const In& x, At axis) {
   const Tensor t = summable(x, "cumsum");
   const int a = checked_axis(axis, t.node()->shape.rank(), "cumsum", source_of(x));
   return engine::record(engine::Op::cumsum, t.node()->dtype, t.node()->shape, {t.node()}, {{a, 0, 0, 0}}, source_of(x));

@@ -55,7 +55,7 @@ Tensor vjp_softmax(const Step& s, int) {
 
 namespace xgrad {
 
-Tensor log_softmax(const In& x, Size axis) { return engine::over_last(engine::Op::log_softmax, x, axis); }
-Tensor softmax(const In& x, Size axis) { return engine::over_last(engine::Op::softmax, x, axis); }
+Tensor log_softmax(const In& x, At axis) { return engine::over_last(engine::Op::log_softmax, x, axis); }
+Tensor softmax(const In& x, At axis) { return engine::over_last(engine::Op::softmax, x, axis); }
 
 }  // namespace xgrad

@@ -148,7 +148,7 @@ Tensor reshape(const In& x, const Shape& shape) {
   return engine::reshape_to(t, to, source);
 }
 
-Tensor flatten(const In& x, Size from) {
+Tensor flatten(const In& x, At from) {
   const Tensor t = operand(x, "flatten");
   const Shape& s = t.node()->shape;
   const Located at(x);
@@ -183,7 +183,7 @@ Tensor permute(const In& x, const Shape& axes) {
   return engine::record(engine::Op::permute, t.node()->dtype, shape, {t.node()}, args, source_of(x));
 }
 
-Tensor transpose(const In& x, Size axis, Size other) {
+Tensor transpose(const In& x, At axis, At other) {
   const Tensor t = operand(x, "transpose");
   const int rank = t.node()->shape.rank();
   const int a = engine::checked_axis(axis, rank, "transpose", source_of(x));
@@ -204,7 +204,7 @@ Tensor transpose(const In& x) {
   return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);
 }
 
-Tensor squeeze(const In& x, Size axis) {
+Tensor squeeze(const In& x, At axis) {
   const Tensor t = operand(x, "squeeze");
   const Source source = source_of(x);
   Shape to = t.node()->shape;
@@ -213,7 +213,7 @@ Tensor squeeze(const In& x, Size axis) {
   to.erase(a);
   return engine::reshape_to(t, to, source);
 }
-Tensor unsqueeze(const In& x, Size axis) {
+Tensor unsqueeze(const In& x, At axis) {
   const Tensor t = operand(x, "unsqueeze");
   Shape to = t.node()->shape;
   to.insert(engine::checked_axis(axis, to.rank() + 1, "unsqueeze", source_of(x)), 1);
@@ -229,7 +229,7 @@ Tensor expand(const In& x, const Shape& shape) {
   return engine::expand_to(t, shape, source);
 }
 
-Tensor flip(const In& x, Size axis) {
+Tensor flip(const In& x, At axis) {
   const Tensor t = operand(x, "flip");
   const Shape& s = t.node()->shape;
   const int a = engine::checked_axis(axis, s.rank(), "flip", source_of(x));
@@ -253,13 +253,14 @@ Tensor slice_checked(const In& x, Size axis, Size begin, Size end, bool to_end, 
   return engine::slice_at(t, a, from, step, (to - from) / step + ((to - from) % step != 0), source);
 }
 }  // namespace
-Tensor slice(const In& x, Size axis, Size begin) { return slice_checked(x, axis, begin, 0, true, 1); }
-Tensor slice(const In& x, Size axis, Size begin, Size end, Size step) {
+Tensor slice(const In& x, At axis, At begin) { return slice_checked(x, axis, begin, 0, true, 1); }
+Tensor slice(const In& x, At axis, At begin, At end, At step) {
   return slice_checked(x, axis, begin, end, false, step);
 }
 
-Tensor pad(const In& x, Size axis, Size before, Size after) {
+Tensor pad(const In& x, At axis, At in_front, At behind) {
   const Tensor t = operand(x, "pad");
+  const Size before = in_front, after = behind;
   const Source source = source_of(x);
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "pad", source);
   Size extent = 0;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/container/small_vector.hpp>
+
 #include "autodiff/engine/sweep.hpp"
 #include "autodiff/ops/rules.hpp"
 
@@ -35,10 +38,29 @@ Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source
   return g;
 }
 
-// Is n the target, or another value of its variable?
-bool is_target(const Node* n, const Tensor& target) {
-  return n == target.node() || (n->variable && n->variable == target.node()->variable);
-}
+// What to differentiate by, and which of it a node is: one of the tensors, or any value of one of the variables.
+class Targets {
+ public:
+  explicit Targets(const Tensors& list) {
+    for (std::size_t i = 0; i < list.size(); ++i) places_.emplace_back(key(list[i].node()), i);
+    std::sort(places_.begin(), places_.end());
+  }
+  static constexpr std::size_t none = ~std::size_t{0};
+  std::size_t find(const Node* n) const {  // the first such
+    const auto at = std::lower_bound(places_.begin(), places_.end(), Place(key(n), 0));
+    return at != places_.end() && at->first == key(n) ? at->second : none;
+  }
+
+ private:
+  using Place = std::pair<std::uintptr_t, std::size_t>;
+  static std::uintptr_t key(const Node* n) {
+    return n->variable ? reinterpret_cast<std::uintptr_t>(n->variable) : reinterpret_cast<std::uintptr_t>(n);
+  }
+  boost::container::small_vector<Place, 16> places_;
+};
+
+// A gradient that is not to be differentiated may be a value of the record's (d(x tanh y)/dx is tanh y): without history.
+Tensor value_of(const Tensor& g) { return g.requires_grad() ? g.detach() : g; }
 
 Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptions options) {
   const Tensor y = engine::operand(y_in, "grad");
@@ -49,33 +71,33 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
   const Tensor g = checked_cotangent(y.node(), cotangent, "grad", source);
   engine::Thread& t = engine::current();
   Record record(t, y.node(), "grad", source);
-  record.prune([&](const Node* n) {
-    for (const Tensor& target : x.list())
-      if (is_target(n, target)) return true;
-    return false;
-  });
+  const Targets targets(x.list());
+  record.prune([&](const Node* n) { return targets.find(n) != Targets::none; });
   record.pull(g, options.create_graph);
+  struct Sum {
+    Tensor g;
+    bool reached = false;
+    void add(const Tensor& part) {
+      reached = true;
+      if (part.defined()) g = g.defined() ? g + part : part;
+    }
+  };
+  boost::container::small_vector<Sum, 8> sums(x.list().size());
+  for (const Record::Entry& e : record.leaves())
+    if (e.n->variable)
+      if (const std::size_t i = targets.find(e.n); i != Targets::none) sums[i].add(e.g);
   Tensors result;
   for (std::size_t i = 0; i < x.list().size(); ++i) {
-    const Tensor& target = x.list()[i];
-    Node* n = target.node();
-    Tensor sum;
-    bool reached = false;
-    const auto plus = [&](const Record::Entry& e) {
-      reached = true;
-      if (e.g.defined()) sum = sum.defined() ? sum + e.g : e.g;
-    };
-    if (n->variable) {  // every value that the variable had
-      for (const Record::Entry& e : record.leaves())
-        if (is_target(e.n, target)) plus(e);
-    } else if (const Record::Entry* e = record.find(n); e && n->has(engine::needs_grad)) {
-      plus(*e);
-    }
-    if (!reached && !options.allow_unused)
+    Node* n = x.list()[i].node();
+    Sum& sum = sums[targets.find(n)];
+    if (!n->variable && !sum.reached)
+      if (const Record::Entry* e = record.find(n); e && n->has(engine::needs_grad)) sum.add(e->g);
+    if (!sum.reached && !options.allow_unused)
       fail(source, fmt::format("[grad] the result does not depend on input {}, {} {}; differentiate by what led to it "
                                "(a Parameter or watch(x)), or pass {{.allow_unused = true}} for zeros",
                                i, name(n->dtype), n->shape));
-    result.push_back(sum.defined() ? sum : zeros(n->shape, n->dtype));
+    const Tensor all = sum.g.defined() ? sum.g : zeros(n->shape, n->dtype);
+    result.push_back(options.create_graph ? all : value_of(all));
   }
   return result;
 }
@@ -90,11 +112,9 @@ Tensor watch(const In& x) {
   if (!is_float(t.node()->dtype))
     fail(source_of(x), fmt::format("[watch] expected floats, got {}; cast it first", name(t.node()->dtype)));
   engine::Thread& thread = engine::current();
-  const bool no_grad = std::exchange(thread.no_grad, false);
   Node* n = engine::new_node(engine::Op::identity, t.node()->dtype, t.node()->shape, source_of(x));
   Tensor watched = Tensor::adopt(n);
   Node* from = t.node();
-  thread.no_grad = no_grad;
   engine::evaluate(from, "watch", source_of(x));
   engine::set_inputs(n, &from, 1);
   n->flags |= engine::watched | engine::needs_grad | engine::computed;
@@ -117,39 +137,43 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
     fail(source, "[backward] no parameter leads here; was it made under NoGrad, detached, or from tensors alone?");
   }
   engine::Thread& t = engine::current();
-  engine::collect_foreign(t);
   Record record(t, y, "backward", source);
   record.pull(start, options.create_graph);
   // New gradients first, together with the value; then they are stored: an error changes nothing.
-  static thread_local std::vector<std::pair<engine::Variable*, Tensor>> sums;
-  static thread_local std::vector<Node*> targets;
-  sums.clear();
+  struct Sums {
+    std::vector<std::pair<engine::Variable*, Tensor>> list;
+    std::vector<Node*> targets;
+  };
+  auto& [sums, targets] = engine::kept<Sums, engine::Kept::sums>(t);
+  struct Restore {
+    engine::Thread& t;
+    bool no_grad;
+    std::vector<std::pair<engine::Variable*, Tensor>>& sums;
+    ~Restore() {
+      t.no_grad = no_grad;
+      sums.clear();
+    }
+  } const restore{t, std::exchange(t.no_grad, !options.create_graph), sums};
   targets.clear();
   {
     const Located at(source);
-    const bool no_grad = std::exchange(t.no_grad, !options.create_graph);
     for (Record::Entry& e : record.leaves()) {
       engine::Variable* v = e.n->variable;
       const Tensor g = std::move(e.g);
       if (!g.defined() || !v || !engine::alive(v)) continue;
-      Tensor* sum = nullptr;
-      for (auto& s : sums)
-        if (s.first == v) sum = &s.second;
-      if (sum) *sum = *sum + g;
-      else sums.emplace_back(v, v->grad.defined() ? v->grad + g : g);
+      if (v->sum < sums.size() && sums[v->sum].first == v) {  // another value of the same variable
+        Tensor& sum = sums[v->sum].second;
+        sum = sum + g;
+      } else {
+        v->sum = sums.size();
+        sums.emplace_back(v, v->grad.defined() ? v->grad + g : options.create_graph ? g : value_of(g));
+      }
     }
-    t.no_grad = no_grad;
   }
   targets.push_back(y);
   for (const auto& s : sums) targets.push_back(s.second.node());
-  try {
-    engine::evaluate(t, targets.data(), targets.size());
-  } catch (...) {
-    sums.clear();
-    throw;
-  }
+  engine::evaluate(t, targets.data(), targets.size());
   for (auto& s : sums) s.first->grad = std::move(s.second);
-  sums.clear();
   if (!options.keep_graph && !options.create_graph) record.release();
 }
 
@@ -157,8 +181,8 @@ namespace {
 
 // Does a derivative lead through y other than to the watched x?
 bool leads_elsewhere(Node* y, Node* x, Source source) {
-  if (x->in[0]->has(engine::needs_grad)) return true;
   Record record(engine::current(), y, "vjp", source);
+  if (x->inputs > 0 && x->in[0]->has(engine::needs_grad)) return true;
   for (const Record::Entry& e : record.nodes())
     if (e.n != x && e.n->has(engine::watched)) return true;
   return !record.leaves().empty();
@@ -238,7 +262,7 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
     for (const Record::Entry& e : record.nodes()) {
       bool own = false;
       for (const Tensor& w : watched) own |= e.n == w.node();
-      elsewhere |= own ? e.n->in[0]->has(engine::needs_grad) : e.n->has(engine::watched);
+      elsewhere |= own ? e.n->inputs > 0 && e.n->in[0]->has(engine::needs_grad) : e.n->has(engine::watched);
     }
     elsewhere &= !no_grad;
   }
@@ -287,9 +311,10 @@ Gradient gradient(const Function& f, const In& x, const char* op) {
 // d(of)/d(x), one column at a time: shape of `of`, then x's.
 Tensor columns(const Tensor& of, const Tensor& x, bool keep, Source source) {
   const Size n = x.node()->count;
+  const Tensor identity = eye(n, x.node()->dtype);
   Tensors list;
   for (Size i = 0; i < n; ++i) {
-    const Tensor basis = reshape(slice(eye(n, x.node()->dtype), 0, i, i + 1), x.node()->shape);
+    const Tensor basis = reshape(identity[i], x.node()->shape);
     const Tensor column = pushed(of, x, basis, source);
     list.push_back(reshape(keep ? column : column.detach(), {of.node()->count}));
   }
@@ -317,9 +342,10 @@ Tensor jacobian(const Function& f, const In& x) {
   if (n < m) return columns(a.y, a.x, a.elsewhere, source_of(x));
   Shape shape = a.y.node()->shape;
   for (Size e : a.x.node()->shape) shape.push_back(e);
+  const Tensor identity = eye(m, a.y.node()->dtype);
   Tensors rows;
   for (Size i = 0; i < m; ++i) {
-    const Tensor basis = reshape(slice(eye(m, a.y.node()->dtype), 0, i, i + 1), a.y.node()->shape);
+    const Tensor basis = reshape(identity[i], a.y.node()->shape);
     rows.push_back(grad(a.y, {a.x}, basis, {.create_graph = a.elsewhere, .allow_unused = true})[0]);
   }
   return rows.empty() ? zeros(shape, a.x.node()->dtype) : reshape(stack(rows), shape);

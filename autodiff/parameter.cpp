@@ -83,7 +83,7 @@ void Parameter::zero_grad() noexcept {
 void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(), g, source_of(source)); }
 
 In::In(const Parameter& p, Source at) noexcept
-    : node_(p.value().node()), source_{at.file, at.line, DType::f64, false} {}
+    : node_(p.value().node()), source_{at.file, at.line, DType::f64, false, false} {}
 
 Parameter parameter(const Tensor& value, Source source) { return Parameter(value, source); }
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }

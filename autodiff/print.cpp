@@ -115,7 +115,7 @@ std::string tape(const Tensor& y, Source source) {
   Node* root = y.node();
   std::vector<Node*> nodes;
   engine::walk(t, &root, 1, [&](Node* n) {
-    return n->has(engine::taped) && n->owner.load(std::memory_order_relaxed) == &t;
+    return n->has(engine::taped) && n->home == &t;
   }, nodes);
   if (nodes.empty()) nodes.push_back(root);
   std::vector<const Node*> named;  // values from outside come first, as they are met

@@ -15,12 +15,11 @@ Tensor evaluate(const In& x) {
   return t;
 }
 void evaluate(const Tensors& list, Source source) {
-  static thread_local std::vector<engine::Node*> nodes;
-  nodes.clear();
+  std::vector<engine::Node*>& nodes = engine::node_list(current());
   source = engine::source_of(source);
   for (const Tensor& t : list) {
     if (!t.defined()) fail(source, "[evaluate] expected tensors, got an empty one");
-    if (t.pending() && t.node()->owner.load(std::memory_order_relaxed) != &current())
+    if (t.pending() && t.node()->home != &current())
       engine::fail_foreign(t.node(), "evaluate", source);
     nodes.push_back(t.node());
   }

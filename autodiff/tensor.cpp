@@ -69,7 +69,7 @@ bool Tensor::pending() const noexcept { return defined() && node()->pending(); }
 
 Tensor Tensor::detach(Source source) const {
   Node* n = checked(*this, "detach", source);
-  if (n->pending() && n->owner.load(std::memory_order_relaxed) != engine::this_thread)
+  if (n->pending() && n->home != engine::this_thread)
     engine::fail_foreign(n, "detach", source_of(source));
   source = {n->file, n->line};  // it stands for the same value
   if (n->pending()) {

@@ -205,10 +205,12 @@ class Tensors {
 class In {
  public:
   In(const Tensor& t, Source at = Source::here()) noexcept
-      : node_(t.node()), source_{at.file, at.line, DType::f64, false} {}
+      : node_(t.node()), source_{at.file, at.line, DType::f64, false, false} {}
+  In(Tensor&& t, Source at = Source::here()) noexcept
+      : node_(t.node()), source_{at.file, at.line, DType::f64, false, true} {}
   In(const Parameter& p, Source at = Source::here()) noexcept;
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  In(T number, Source at = Source::here()) noexcept : source_{at.file, at.line, dtype_of<T>(), true} {
+  In(T number, Source at = Source::here()) noexcept : source_{at.file, at.line, dtype_of<T>(), true, false} {
     if constexpr (std::is_integral_v<T>) value_.integer = static_cast<Size>(number);
     else value_.number = static_cast<double>(number);
     if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(Size))
@@ -220,6 +222,7 @@ class In {
 
   operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype
   bool is_number() const noexcept { return source_.is_number; }
+  bool is_temporary() const noexcept { return source_.is_temporary; }  // a result that nobody has named
   double number() const noexcept {
     return is_float(source_.dtype) ? value_.number : static_cast<double>(value_.integer);
   }
@@ -240,7 +243,7 @@ class In {
     const char* file;
     int line;
     DType dtype;
-    bool is_number;
+    bool is_number, is_temporary;
   } source_;
 };
 

@@ -28,11 +28,6 @@ struct Plan {
   std::vector<Part> parts;
   std::vector<Node*> group, later;
 };
-// Evaluations do not nest, so one plan a thread does, and nothing is allocated after the first.
-Plan& plan() {
-  static thread_local Plan p;
-  return p;
-}
 
 enum Stage : std::uint8_t { alone, together };  // in this order within a level
 
@@ -120,10 +115,7 @@ void compute_one(Thread& t, Node* n) {
   if (kind_of(n->op) == Kind::elementwise && n->count > small_count) return run_region(t, &n, 1);
   const bool waited = n->waiting();
   compute(t, n);
-  if (waited) {
-    --t.pending_nodes;
-    t.pending_bytes -= n->count * item_size(n->dtype);
-  }
+  if (waited) waits_no_more(t, n);
   n->flags = static_cast<std::uint16_t>((n->flags | computed) & ~wanted);
   ++t.evaluated;
   settle(t, n);
@@ -161,15 +153,15 @@ void fail_foreign(Node* n, const char* op, Source source) {
 void evaluate(Node* n, const char* op, Source source) {
   if (!n->pending()) return;
   Thread& t = current();
-  if (n->owner.load(std::memory_order_relaxed) != &t) fail_foreign(n, op, source);
+  if (n->home != &t) fail_foreign(n, op, source);
   evaluate(t, &n, 1);
 }
 
 void evaluate(Thread& t, Node* const* targets, std::size_t count) {
-  Plan& p = plan();
+  Plan& p = kept<Plan, Kept::plan>(t);  // evaluations do not nest
   walk(t, targets, count, [&](Node* n) {
     if (!n->pending()) return false;
-    if (n->owner.load(std::memory_order_relaxed) != &t) fail_foreign(n, "evaluate", {n->file, n->line});
+    if (n->home != &t) fail_foreign(n, "evaluate", {n->file, n->line});
     return true;
   }, p.nodes);
   if (p.nodes.empty()) return;

@@ -21,7 +21,7 @@ struct Extra {
 
 enum Flag : std::uint16_t {
   needs_grad = 1,  // a derivative leads through here
-  taped = 2,       // linked into the owner's tape
+  taped = 2,       // linked into its home's tape
   uniform = 4,     // all elements are the one number in `local`
   strided = 8,     // strides() tells where the elements are
   computed = 16,   // evaluated once without being stored; the next time it is
@@ -31,9 +31,11 @@ enum Flag : std::uint16_t {
 };
 
 inline constexpr int inline_inputs = 3;
+inline constexpr std::size_t most_inputs = 65535;
 inline constexpr std::size_t inline_bytes = 64;
 
 struct alignas(64) Node : NodeHead {
+  Thread* home;     // that recorded it: whose tape it is on, whose scratch is in it
   char* data;       // null while pending
   Op op;
   DType dtype;
@@ -53,6 +55,7 @@ struct alignas(64) Node : NodeHead {
   const char* file;
   int line;
   std::int32_t slot;      // scratch of a sweep: its entry
+  Size waits;             // bytes that evaluating it would give back, or so: see record
   Size a[4];              // what the op was told: see the op
   Extra* extra;           // owned
   Shape shape;

@@ -47,11 +47,20 @@ enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, none }
 
 struct Node;
 
+// What a rule of many inputs need not work out again for each of them.
+struct Memo {
+  const Node* of = nullptr;
+  Tensors parts;   // the cotangents of all inputs, where one call gives them
+  Size along = 0;  // extents of the first `passed` inputs
+  int passed = 0;
+};
+
 // One op on the reverse sweep: a rule reads x(i), y and the cotangent g, and gives the cotangent of one input.
 // Of x's shape or of any that x broadcasts to: the engine undoes broadcasting, and accumulates.
 struct Step {
   Node* n;
   const Tensor& g;
+  Memo* memo = nullptr;
   Tensor x(int i = 0) const;
   Tensor y() const;
   Size a(int i) const;

@@ -11,13 +11,12 @@ namespace xgrad::engine {
 namespace {
 
 // Scratch of all workers, the calling thread's; kept from run to run.
-char* scratch_memory(Size wanted) {
-  struct Memory {
-    char* data = nullptr;
-    std::size_t size = 0;
-    ~Memory() { std::free(data); }
-  };
-  static thread_local Memory memory;
+struct Memory {
+  char* data = nullptr;
+  std::size_t size = 0;
+};
+char* scratch_memory(Thread& t, Size wanted) {
+  Memory& memory = kept<Memory, Kept::blocks>(t);
   if (const auto bytes = static_cast<std::size_t>(wanted); memory.size < bytes) {
     std::free(memory.data);
     memory.size = (bytes + 4095) / 4096 * 4096;
@@ -151,7 +150,7 @@ Size job_size(const Program& p, Size unit) {
 
 void run(Thread& t, Program& p) {
   const Size unit = p.blocking.columns ? unit_rows(p.blocking.columns) * p.blocking.columns : 0;
-  static thread_local std::vector<Gathered> gathered;
+  auto& gathered = kept<std::vector<Gathered>, Kept::gathered>(t);
   gathered.clear();
   const auto give_back = [&] {
     for (const Gathered& g : gathered) give_buffer(g.data, g.pool);
@@ -169,9 +168,9 @@ void run(Thread& t, Program& p) {
     const Size size = job_size(p, unit), jobs = (p.count + size - 1) / size;
     constexpr Size worth_sharing = 1 << 17;  // elements x instructions
     if (jobs == 1 || p.count * static_cast<Size>(p.code.size()) < worth_sharing) {
-      pass(0, p.count, scratch_memory(bytes));
+      pass(0, p.count, scratch_memory(t, bytes));
     } else {
-      char* scratch = scratch_memory(bytes * kernels::workers(jobs));
+      char* scratch = scratch_memory(t, bytes * kernels::workers(jobs));
       kernels::parallel(jobs, [&](Size job, int worker) {
         pass(job * size, std::min(p.count, (job + 1) * size), scratch + worker * bytes);
       });

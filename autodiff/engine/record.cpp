@@ -14,7 +14,7 @@ namespace xgrad::engine {
 namespace {
 
 constexpr Size most_pending = 4096;                // nodes
-constexpr Size most_pending_bytes = Size{1} << 30;  // of their results, as if all were stored
+constexpr Size most_pending_bytes = Size{1} << 30;  // that they keep, or would take if all were stored
 
 // Numbers written in formulas come again each step: the last few are kept.
 Node* number_node(Thread& t, DType dtype, double value, Source source) {
@@ -56,6 +56,10 @@ bool all_numbers(Node* n) {
 
 Tensor operand(const In& x, const char* op, DType number) {
   if (!x.is_number()) return share(node_of(x, op));
+  if (number == DType::i64) {  // a double may not hold it
+    const Size whole = x.integer();
+    return Tensor::adopt(uniform_node(number, Shape{}, &whole, source_of(x)));
+  }
   return share(number_node(current(), number, x.number(), source_of(x)));
 }
 Tensor operand(const In& x, const char* op) {
@@ -77,7 +81,7 @@ inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size eleme
     grad |= x->has(needs_grad);
     if (!x->pending()) continue;
     ready = false;
-    if (x->owner.load(std::memory_order_relaxed) != &t) fail_foreign(x, rule(op).name, source);
+    if (x->home != &t) fail_foreign(x, rule(op).name, source);
   }
   Node* n = new_node(t, op, dtype, shape, elements, source);
   if (count <= inline_inputs) {
@@ -93,11 +97,21 @@ inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size eleme
   return n;
 }
 
+// Its result, or numbers that it keeps for the while.
+Size bytes_of_waiting(Node* n) {
+  Size bytes = n->count * item_size(n->dtype);
+  for (int i = 0; i < n->inputs; ++i)
+    if (const Node* x = n->input(i); !x->pending() && !x->has(uniform))
+      bytes = std::max(bytes, x->count * item_size(x->dtype));
+  return bytes;
+}
+
 // What has numbers by now keeps its inputs only where derivatives need them; what has not waits.
 inline void finish(Thread& t, Node* n) {
   if (n->pending()) {
     link(t, n);
-    t.pending_bytes += n->count * item_size(n->dtype);
+    n->waits = bytes_of_waiting(n);
+    t.pending_bytes += n->waits;
     if (++t.pending_nodes > most_pending || t.pending_bytes > most_pending_bytes) flush(t);
   } else if (n->has(needs_grad)) {
     link(t, n);
@@ -178,11 +192,15 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
   return result;
 }
 
+namespace {
+struct Flushed {
+  std::vector<Tensor> waiting, roots;  // held: an evaluation lets go of nodes
+  std::vector<Node*> targets;
+};
+}  // namespace
+
 void flush(Thread& t) {
-  static thread_local std::vector<Tensor> waiting, roots;  // held: an evaluation lets go of nodes
-  static thread_local std::vector<Node*> targets;
-  waiting.clear();
-  roots.clear();
+  auto& [waiting, roots, targets] = kept<Flushed, Kept::flushed>(t);
   targets.clear();
   const std::uint32_t used = ++t.walks;
   for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
@@ -195,10 +213,11 @@ void flush(Thread& t) {
     if (w.node()->mark != used) roots.push_back(w);
   waiting.clear();
   for (const Tensor& r : roots) targets.push_back(r.node());
-  struct Clear {
-    ~Clear() { roots.clear(); }
-  } const clear;
-  evaluate(t, targets.data(), targets.size());
+  try {
+    evaluate(t, targets.data(), targets.size());
+  } catch (const Error&) {  // no memory for what others wrote: they are told when they read it
+  }
+  roots.clear();
 }
 
 DType meet(const In& x, const In& y, const char* op, Source source) {

@@ -53,7 +53,8 @@ Tensor replay(Node* n, Node* const* in);
 // Which axis: negative ones count from the end.
 int checked_axis(Size axis, int rank, const char* op, Source source);
 
-// Computes all that is pending and was recorded on this thread, so that waiting work stays bounded.
+// Computes all that is pending and was recorded on this thread, so that waiting work stays bounded. What there is no
+// memory for stays pending.
 void flush(Thread& t);
 
 }  // namespace xgrad::engine

@@ -29,7 +29,7 @@ namespace {
 class Builder {
  public:
   Builder(Thread& t, Node* const* nodes, std::size_t count, Program& program)
-      : t_(t), nodes_(nodes), count_(count), program_(program) {}
+      : t_(t), nodes_(nodes), count_(count), program_(program), scratch_(kept<Scratch, Kept::region>(t)) {}
 
   void build() {
     number();
@@ -291,10 +291,7 @@ class Builder {
     } else if (v.memory) {
       n->data = v.memory;
     }
-    if (waited) {
-      --t_.pending_nodes;
-      t_.pending_bytes -= n->count * item_size(n->dtype);
-    }
+    if (waited) waits_no_more(t_, n);
     n->flags = static_cast<std::uint16_t>((n->flags | computed) & ~wanted);
     ++t_.evaluated;
   }
@@ -304,22 +301,23 @@ class Builder {
   const std::size_t count_;
   Program& program_;
   std::uint32_t id_ = 0;
-  // kept from region to region, so that none allocates after the first
-  static thread_local std::vector<Value> values_;
-  static thread_local std::vector<Loaded> loads_;
-  static thread_local std::vector<int> free_;
-  static thread_local std::vector<Node*> stored_;
+  struct Scratch {
+    std::vector<Value> values;
+    std::vector<Loaded> loads;
+    std::vector<int> free;
+    std::vector<Node*> stored;
+  };
+  Scratch& scratch_;
+  std::vector<Value>& values_ = scratch_.values;
+  std::vector<Loaded>& loads_ = scratch_.loads;
+  std::vector<int>& free_ = scratch_.free;
+  std::vector<Node*>& stored_ = scratch_.stored;
 };
-
-thread_local std::vector<Builder::Value> Builder::values_;
-thread_local std::vector<Builder::Loaded> Builder::loads_;
-thread_local std::vector<int> Builder::free_;
-thread_local std::vector<Node*> Builder::stored_;
-thread_local Program program;
 
 }  // namespace
 
 void run_region(Thread& t, Node* const* nodes, std::size_t count) {
+  Program& program = kept<Program, Kept::program>(t);
   Builder builder(t, nodes, count, program);
   try {
     builder.build();

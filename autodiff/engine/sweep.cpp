@@ -19,10 +19,7 @@ struct Sweeps {
   std::deque<Record::Storage> storage;
   std::size_t depth = 0;
 };
-Sweeps& sweeps() {
-  static thread_local Sweeps s;
-  return s;
-}
+Sweeps& sweeps() { return kept<Sweeps, Kept::sweeps>(current()); }
 Record::Storage& next_storage() {
   Sweeps& s = sweeps();
   if (s.storage.size() == s.depth) s.storage.emplace_back();
@@ -83,17 +80,19 @@ Slope slope_of(Node* n, int i) {
 
 }  // namespace
 
-Tensor pull_one(Node* n, int i, const Tensor& g) {
-  const Rule& r = rule(n->op);
-  return r.slope ? scaled(slope_of(n, i), g) : r.vjp(Step{n, g}, i);
+Tensor pull_one(const Step& s, int i) {
+  const Rule& r = rule(s.n->op);
+  return r.slope ? scaled(slope_of(s.n, i), s.g) : r.vjp(s, i);
 }
 
-Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y), storage_(next_storage()), nested_(sweeps().depth > 1) {
+Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest)
+    : t_(t), y_(y), storage_(next_storage()), nested_(sweeps().depth > 1), oldest_(oldest) {
   try {
+    if (y->has(released) && y->op != Op::leaf) fail_released(op, source);  // a number by now
     const auto follow = [&](Node* n) {
-      if (!n->has(needs_grad) || n->op == Op::leaf) return false;
+      if (n->op == Op::leaf || !leads(n)) return false;
       if (n->has(released)) fail_released(op, source);
-      if (n->owner.load(std::memory_order_relaxed) != &t)
+      if (n->home != &t)
         fail(source, fmt::format("[{}] part of the record is another thread's; differentiate there, or detach() what "
                                  "comes from it", op));
       return true;
@@ -105,27 +104,56 @@ Record::Record(Thread& t, Node* y, const char* op, Source source) : t_(t), y_(y)
       for (int i = 0; i < n->inputs; ++i) {
         Node* x = n->input(i);
         if (x->op == Op::leaf) {
-          if (x->has(needs_grad)) add_leaf(x);
+          if (leads(x)) add_leaf(x);
         } else if (x->has(released) && n->order < x->order) {
           fail_released(op, source);
         }
       }
     }
-    if (y->op == Op::leaf && y->has(needs_grad)) add_leaf(y);
+    if (y->op == Op::leaf && leads(y)) add_leaf(y);
   } catch (...) {
-    restore_slots();
-    nodes().clear();
-    leaves().clear();
+    clear();
     --sweeps().depth;
     throw;
   }
 }
 
 Record::~Record() {
+  clear();
+  --sweeps().depth;
+}
+
+void Record::clear() {
   restore_slots();
   nodes().clear();
   leaves().clear();
-  --sweeps().depth;
+  if (storage_.foreign_count) std::fill(storage_.foreign.begin(), storage_.foreign.end(), std::pair{nullptr, 0});
+  storage_.foreign_count = 0;
+}
+
+std::int32_t* Record::foreign_slot(const Node* x) const {
+  auto& table = storage_.foreign;
+  if (table.empty()) return nullptr;
+  for (std::size_t i = reinterpret_cast<std::uintptr_t>(x) / sizeof(Node);; ++i) {
+    auto& place = table[i & (table.size() - 1)];
+    if (place.first == x) return &place.second;
+    if (!place.first) return nullptr;
+  }
+}
+void Record::add_foreign_slot(const Node* x, std::int32_t slot) {
+  auto& table = storage_.foreign;
+  const auto put = [&](const Node* n, std::int32_t at) {
+    std::size_t i = reinterpret_cast<std::uintptr_t>(n) / sizeof(Node);
+    while (table[i & (table.size() - 1)].first) ++i;
+    table[i & (table.size() - 1)] = {n, at};
+  };
+  if (2 * ++storage_.foreign_count > table.size()) {
+    auto before = std::exchange(table, {});
+    table.resize(std::max<std::size_t>(16, 2 * before.size()));
+    for (const auto& [n, at] : before)
+      if (n) put(n, at);
+  }
+  put(x, slot);
 }
 
 void Record::set_slot(Node* n, std::size_t slot) {
@@ -137,29 +165,28 @@ void Record::restore_slots() {
   storage_.outer.clear();
 }
 
-// Each leaf once. Another thread's is looked for: its scratch is not ours.
+// Each leaf once.
 void Record::add_leaf(Node* x) {
   std::vector<Entry>& all = leaves();
-  if (x->owner.load(std::memory_order_relaxed) == &t_) {
+  if (x->home == &t_) {
     const auto at = static_cast<std::size_t>(x->slot);
     if (at < all.size() && all[at].n == x) return;
     set_slot(x, all.size());
   } else {
-    for (const Entry& e : all)
-      if (e.n == x) return;
+    if (foreign_slot(x)) return;
+    add_foreign_slot(x, static_cast<std::int32_t>(all.size()));
   }
   all.push_back({x, {}, true, true});
 }
 
 Record::Entry* Record::find(const Node* n) {
   std::vector<Entry>& all = n->op == Op::leaf ? leaves() : nodes();
-  if (n->owner.load(std::memory_order_relaxed) == &t_) {
+  if (n->home == &t_) {
     const auto at = static_cast<std::size_t>(n->slot);
     return at < all.size() && all[at].n == n ? &all[at] : nullptr;
   }
-  for (Entry& e : all)
-    if (e.n == n) return &e;
-  return nullptr;
+  const std::int32_t* at = n->op == Op::leaf ? foreign_slot(n) : nullptr;
+  return at ? &all[static_cast<std::size_t>(*at)] : nullptr;
 }
 
 namespace {
@@ -189,35 +216,45 @@ void Record::add(Entry& e, Tensor&& g, Source source) {
 void Record::pull(const Tensor& g, bool create_graph) {
   RuleScope scope(t_, create_graph);
   if (Entry* e = find(y_)) e->g = g;
+  Memo memo;
   for (Entry& e : nodes()) {
     if (!e.useful || !e.g.defined()) continue;
     Node* n = e.n;
     scope.at(n);
     const Tensor own = e.keep ? e.g : std::move(e.g);
+    const Step step{n, own, &memo};
     for (int k = 0; k < n->inputs; ++k) {
       Node* x = n->input(k);
-      if (!x->has(needs_grad)) continue;
+      if (!leads(x)) continue;
       Entry& to = at(x);
       if (!to.useful) continue;
-      if (Tensor part = pull_one(n, k, own); part.defined()) add(to, std::move(part), {n->file, n->line});
+      if (Tensor part = pull_one(step, k); part.defined()) add(to, std::move(part), {n->file, n->line});
     }
   }
 }
 
 namespace {
 
-// The transpose of a vjp is the jvp: v(g) is linear in g, so (dv/dg)^T t.
-Tensor transposed_vjp(Node* n, int i, const Tensor& tangent) {
-  Thread& t = current();
+// The transpose of a vjp is the jvp: v(g) is linear in g, so (dv/dg)^T t. What led to n's inputs does not matter.
+Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
   const bool no_grad = t.no_grad;
+  const Source source{n->file, n->line};
   Tensor g, v;
   {
     RuleScope scope(t, true);
+    scope.at(n);
     g = watch(zeros_like(share(n)));
     v = rule(n->op).vjp(Step{n, g}, i);
   }
   if (!v.defined()) return {};
-  return grad(v, Wrt{g}, tangent, {.create_graph = !no_grad, .allow_unused = true})[0];
+  Record record(t, v.node(), "jvp", source, g.node()->order);
+  if (!record.prune([&](const Node* x) { return x == g.node(); })) {
+    if (n->op == Op::custom && !v.requires_grad())
+      fail(source, "[jvp] a CustomOp's vjp is not made of tensor ops, so it has no transpose; write it in ops of its g");
+    return {};
+  }
+  record.pull(tangent, !no_grad);
+  return record.find(g.node())->g;
 }
 
 }  // namespace
@@ -231,7 +268,7 @@ Tensor Record::push() {
     scope.at(n);
     const Forward forward = rule(n->op).forward;
     const auto tangent = [&](int k) -> Tensor {
-      return n->input(k)->has(needs_grad) ? at(n->input(k)).g : Tensor();
+      return leads(n->input(k)) ? at(n->input(k)).g : Tensor();
     };
     Tensor sum;
     const auto plus = [&](const Tensor& part) {
@@ -263,7 +300,7 @@ Tensor Record::push() {
           both[k] = part.node();
           plus(replay(n, both));
         } else {
-          plus(transposed_vjp(n, k, part));
+          plus(transposed_vjp(t_, n, k, part));
         }
       }
     }
@@ -285,8 +322,7 @@ void Record::release() {
     if (n == y_) n->flags &= static_cast<std::uint16_t>(~needs_grad);
     forget_inputs(n);
   }
-  nodes().clear();
-  leaves().clear();
+  clear();
 }
 
 }  // namespace xgrad::engine

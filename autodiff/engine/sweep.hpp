@@ -9,7 +9,8 @@ namespace xgrad::engine {
 // The record that leads to one result, with a place for a cotangent or a tangent at each node.
 class Record {
  public:
-  Record(Thread& t, Node* y, const char* op, Source source);
+  // Nodes that were recorded before `oldest` count as constants.
+  Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0);
   ~Record();
   Record(const Record&) = delete;
 
@@ -34,7 +35,7 @@ class Record {
       e.keep = e.useful = wanted(e.n);
       any |= e.keep;
       for (int k = 0; !e.useful && k < e.n->inputs; ++k)
-        if (Node* x = e.n->input(k); x->has(needs_grad)) e.useful = at(x).useful;
+        if (Node* x = e.n->input(k); leads(x)) e.useful = at(x).useful;
     }
     return any;
   }
@@ -50,18 +51,25 @@ class Record {
     std::vector<Node*> walked, in;
     std::vector<Entry> nodes, leaves;
     std::vector<std::pair<Node*, std::int32_t>> outer;  // slots, as the sweep that this one runs inside of has them
+    std::vector<std::pair<const Node*, std::int32_t>> foreign;  // leaves of other threads: a hash table, half full at most
+    std::size_t foreign_count = 0;
   };
 
  private:
-  Entry& at(Node* x) {  // of an input with needs_grad, of a node of the record
+  // Is x, an input of a node of the record, part of it too?
+  bool leads(const Node* x) const {
+    return x->has(needs_grad) && (oldest_ == 0 || (x->home == &t_ && x->order >= oldest_));
+  }
+  Entry& at(Node* x) {  // of such an input
     return x->op == Op::leaf ? leaf_at(x) : storage_.nodes[static_cast<std::size_t>(x->slot)];
   }
   Entry& leaf_at(Node* x) {
-    std::vector<Entry>& all = storage_.leaves;
-    if (x->owner.load(std::memory_order_relaxed) == &t_) return all[static_cast<std::size_t>(x->slot)];
-    return *std::find_if(all.begin(), all.end(), [&](const Entry& e) { return e.n == x; });
+    return storage_.leaves[static_cast<std::size_t>(x->home == &t_ ? x->slot : *foreign_slot(x))];
   }
   void set_slot(Node* n, std::size_t slot);
+  std::int32_t* foreign_slot(const Node* x) const;  // of another thread's leaf, whose scratch is not ours; null: none
+  void add_foreign_slot(const Node* x, std::int32_t slot);
+  void clear();
   void restore_slots();
   void add_leaf(Node* x);
   void add(Entry& e, Tensor&& g, Source source);
@@ -69,9 +77,10 @@ class Record {
   Node* y_;
   Storage& storage_;
   const bool nested_;  // inside another's sweep
+  const std::uint64_t oldest_;
 };
 
-// The cotangent of input i of n, from that of n; empty: zero.
-Tensor pull_one(Node* n, int i, const Tensor& g);
+// The cotangent of input i, from that of the result; empty: zero.
+Tensor pull_one(const Step& s, int i);
 
 }  // namespace xgrad::engine

@@ -1,5 +1,9 @@
 #include "autodiff/engine/thread.hpp"
 
+#include <pthread.h>
+
+#include <utility>
+
 namespace xgrad::engine {
 
 constinit thread_local Thread* this_thread = nullptr;
@@ -18,104 +22,131 @@ Registry& registry() {
 
 Thread* const nobody = reinterpret_cast<Thread*>(alignof(Thread));  // owner of a node that its recorder let go of
 
-struct Exit {
-  Thread* thread = nullptr;
-  ~Exit() {
-    if (!thread) return;
-    collect_foreign(*thread);
-    this_thread = nullptr;
-    {
-      const std::lock_guard lock(thread->mutex);
-      thread->dead = true;
-    }
-    const std::lock_guard lock(registry().mutex);
-    registry().idle.push_back(thread);
-  }
-};
-thread_local Exit at_exit;
-
 void destroy(Thread& own, Node* n);
+
+// At a thread's end, after its thread_local objects, which may hold tensors. (The main thread's state just stays.)
+void end_thread(void* p) {
+  Thread& t = *static_cast<Thread*>(p);
+  for (bool done = false; !done;) {
+    collect_foreign(t);
+    const std::lock_guard lock(t.mutex);
+    done = t.dead = t.foreign.empty();
+  }
+  this_thread = nullptr;
+  const std::lock_guard lock(registry().mutex);
+  registry().idle.push_back(&t);
+}
+pthread_key_t end_key() {
+  static const pthread_key_t key = [] {
+    pthread_key_t k;
+    if (pthread_key_create(&k, end_thread) != 0) fail({}, "[thread] the system has no room for one more key");
+    return k;
+  }();
+  return key;
+}
+
+Thread* adopt() {
+  const std::lock_guard lock(registry().mutex);
+  std::vector<Thread*>& idle = registry().idle;
+  for (std::size_t i = idle.size(); i-- > 0;) {
+    Thread* t = idle[i];
+    const std::lock_guard own(t->mutex);
+    if (t->acting) continue;
+    t->dead = false;
+    idle.erase(idle.begin() + static_cast<std::ptrdiff_t>(i));
+    return t;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
 Thread& new_thread() {
-  Thread* t = nullptr;
-  {
-    const std::lock_guard lock(registry().mutex);
-    if (!registry().idle.empty()) {
-      t = registry().idle.back();
-      registry().idle.pop_back();
-    }
-  }
+  const pthread_key_t key = end_key();
+  Thread* t = adopt();
   if (!t) t = new Thread;
   t->kernels = &kernels::table();
-  {
-    const std::lock_guard lock(t->mutex);
-    t->dead = false;
-    t->no_grad = t->eager = t->located = false;
-    t->seed = 0x9E3779B97F4A7C15ull;
-    t->counter = 0;
-  }
+  t->no_grad = t->eager = t->located = false;
+  t->seed = 0x9E3779B97F4A7C15ull;
+  t->counter = 0;
   this_thread = t;
-  at_exit.thread = t;
+  pthread_setspecific(key, t);
   collect_foreign(*t);
   return *t;
 }
 
+namespace {
+
+// Counts down, or frees what only waited to be taken off its tape.
+void let_go(Thread& t, std::vector<NodeHead*>& list) {
+  for (NodeHead* n : list) {
+    if (n->owner.load(std::memory_order_relaxed) == nobody) destroy(t, static_cast<Node*>(n));
+    else release(n);
+  }
+  list.clear();
+}
+
+// For its thread to let go of; where that has ended, one of those that come here acts for it. Nothing is let go of under
+// a lock, for that may lead to the next thread's.
+void give_to(Thread& t, NodeHead* node) {
+  std::vector<NodeHead*> list;
+  {
+    const std::lock_guard lock(t.mutex);
+    t.foreign.push_back(node);
+    t.has_foreign.store(true, std::memory_order_release);
+    if (!t.dead || t.acting) return;
+    t.acting = true;
+    list.swap(t.foreign);
+  }
+  Thread* const self = std::exchange(this_thread, &t);
+  for (bool more = true; more;) {
+    let_go(t, list);
+    const std::lock_guard lock(t.mutex);
+    list.swap(t.foreign);
+    more = t.acting = !list.empty();
+  }
+  this_thread = self;
+}
+
+}  // namespace
+
 void retain_shared(NodeHead* node) noexcept { node->shared.fetch_add(2, std::memory_order_relaxed); }
 
 void release_shared(NodeHead* node) noexcept {
+  Node* n = static_cast<Node*>(node);
   Thread* owner;
   do {
     std::int32_t count = node->shared.load(std::memory_order_relaxed);
     while (count >= 2)
       if (node->shared.compare_exchange_weak(count, count - 2, std::memory_order_acq_rel)) {
-        if (count - 2 == 1) destroy(current(), static_cast<Node*>(node));
+        if (count - 2 != 1) return;  // not the last
+        if (n->has(taped) && n->home != this_thread) give_to(*n->home, node);  // a tape is its thread's
+        else destroy(current(), n);
         return;
       }
     owner = node->owner.load(std::memory_order_acquire);
   } while (owner == nobody);
-  // A handle that the owner counted: the owner counts it down.
-  const std::lock_guard lock(owner->mutex);
-  if (!owner->dead) {
-    owner->foreign.push_back(node);
-    owner->has_foreign.store(true, std::memory_order_release);
-    return;
-  }
-  Thread* const self = this_thread;  // its thread has ended: act for it, under its lock
-  this_thread = owner;
-  release(node);
-  this_thread = self;
+  give_to(*owner, node);  // a handle that the owner counted
 }
 
 void release_last(NodeHead* node) noexcept {
-  // No handle is left anywhere: counts of both kinds are zero, so nobody else can touch it.
-  if (node->shared.load(std::memory_order_acquire) == 0) {
-    destroy(*this_thread, static_cast<Node*>(node));
-    return;
+  // Where counts of both kinds are zero no handle is left anywhere, so nobody else can touch it.
+  if (node->shared.load(std::memory_order_acquire) != 0) {
+    node->owner.store(nobody, std::memory_order_release);
+    if (node->shared.fetch_or(1, std::memory_order_acq_rel) != 0) return;
   }
-  Node* n = static_cast<Node*>(node);
-  if (n->has(taped)) {  // a tape is its owner's: keep a count, and look again later
-    node->refs = 1;
-    Thread& t = *this_thread;
-    const std::lock_guard lock(t.mutex);
-    t.foreign.push_back(node);
-    t.has_foreign.store(true, std::memory_order_release);
-    return;
-  }
-  node->owner.store(nobody, std::memory_order_release);
-  if (node->shared.fetch_or(1, std::memory_order_acq_rel) == 0) destroy(*this_thread, n);
+  destroy(*this_thread, static_cast<Node*>(node));
 }
 
 void collect_foreign(Thread& t) {
-  static thread_local std::vector<NodeHead*> list;
-  list.clear();
+  std::vector<NodeHead*> list = std::move(t.spare);  // letting go may come here again
   {
     const std::lock_guard lock(t.mutex);
-    if (!t.has_foreign.exchange(false, std::memory_order_acquire)) return;
+    t.has_foreign.store(false, std::memory_order_relaxed);
     list.swap(t.foreign);
   }
-  for (NodeHead* n : list) release(n);
+  let_go(t, list);
+  t.spare = std::move(list);
 }
 
 void release_weak(Variable* variable) noexcept;
@@ -125,10 +156,7 @@ namespace {
 inline void destroy_one(Thread& own, Node* d) {
   if (d->has(taped)) {
     unlink(own, d);
-    if (d->waiting()) {
-      --own.pending_nodes;
-      own.pending_bytes -= d->count * item_size(d->dtype);
-    }
+    if (d->waiting()) waits_no_more(own, d);
   }
   forget_inputs(d);
   if (d->base) release(d->base);

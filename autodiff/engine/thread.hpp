@@ -49,6 +49,8 @@ inline void forbid(void*, std::size_t) {}
 inline constexpr int buffer_classes = 200;
 inline constexpr std::size_t node_magazine = 256;  // nodes that move between lists at a time
 
+enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, count };
+
 struct Thread {
   FreeList nodes, spare_nodes;
   // the tape: live nodes that are pending or lead to a derivative, in order of recording
@@ -67,11 +69,13 @@ struct Thread {
   Size pending_nodes = 0, pending_bytes = 0, taped_nodes = 0;
   std::uint64_t recorded = 0, evaluated = 0, regions = 0;
 
-  // handles that other threads let go of, for this one to count down
+  // what other threads let go of, for this one to count down
   std::atomic<bool> has_foreign{false};
-  std::recursive_mutex mutex;
+  std::mutex mutex;                // of the four below
   std::vector<NodeHead*> foreign;
-  bool dead = false;
+  bool dead = false;               // its thread has ended
+  bool acting = false;             // another lets go of things for it
+  std::vector<NodeHead*> spare;    // memory for `foreign`
 
   std::vector<Node*> doomed;  // worklist of release_last
   std::vector<Node*> seen, heap;  // of a walk
@@ -82,11 +86,28 @@ struct Thread {
 
   FreeList buffers[buffer_classes];
   std::int64_t bytes_in_use = 0;  // taken less given back, by this thread
+
+  void* kept[static_cast<int>(Kept::count)] = {};
 };
 
 Thread& new_thread();  // adopts the state of a thread that has ended, or makes one
 inline Thread& current() { return this_thread ? *this_thread : new_thread(); }
 void collect_foreign(Thread& t);
+
+// What a file keeps from call to call, so that calls after the first allocate nothing. It outlives the thread, whose
+// static and thread_local objects may still evaluate while they end.
+template <class T, Kept which>
+T& kept(Thread& t) {
+  void*& p = t.kept[static_cast<int>(which)];
+  if (!p) p = new T;
+  return *static_cast<T*>(p);
+}
+// For a call's list of nodes, empty; calls that use it do not nest.
+inline std::vector<Node*>& node_list(Thread& t) {
+  auto& list = kept<std::vector<Node*>, Kept::listed>(t);
+  list.clear();
+  return list;
+}
 
 // At the end of the tape; off it.
 inline void link(Thread& t, Node* n) {
@@ -103,6 +124,11 @@ inline void unlink(Thread& t, Node* n) {
   (n->next ? n->next->previous : t.newest) = n->previous;
   if (n->previous) n->previous->next = n->next;
   --t.taped_nodes;
+}
+
+inline void waits_no_more(Thread& t, const Node* n) {
+  --t.pending_nodes;
+  t.pending_bytes -= n->waits;
 }
 
 // Lets go of the inputs of an evaluated node: it is a number from now on.
@@ -135,6 +161,7 @@ inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size co
   n->refs = 1;
   new (&n->shared) std::atomic<std::int32_t>(0);
   new (&n->owner) std::atomic<Thread*>(&t);
+  n->home = &t;
   n->data = count == 0 ? n->local : nullptr;  // of none: nothing to compute
   n->op = op;
   n->dtype = dtype;

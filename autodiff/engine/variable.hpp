@@ -12,6 +12,7 @@ struct Variable {
   std::atomic<int> weak{1};    // leaves that name this variable, + 1 while strong > 0
   Tensor leaf;                 // evaluated, row-major, with needs_grad; replaced when a value is stored
   Tensor grad;                 // what backward() added up; empty at first
+  std::size_t sum = 0;         // scratch of a backward(): its place among the sums
   std::string what() const;    // "f32 (3, 4)"
 };
 

@@ -19,7 +19,13 @@ void compute_custom(Node*) {}  // record() is given the numbers
 Tensor vjp_custom(const Step& s, int i) {
   const CustomOpDefinition& op = *s.n->extra->custom;
   const Source source{s.n->file, s.n->line};
-  const Tensors parts = op.vjp(s.g, inputs_of(s.n), s.y());
+  Memo none;
+  Memo& memo = s.memo ? *s.memo : none;
+  if (memo.of != s.n) {  // one call gives the cotangents of all inputs
+    memo.parts = op.vjp(s.g, inputs_of(s.n), s.y());
+    memo.of = s.n;
+  }
+  const Tensors& parts = memo.parts;
   if (parts.size() != s.n->inputs)
     fail(source, fmt::format("[{}] its vjp gave {} cotangents for {} inputs", op.name, parts.size(), s.n->inputs));
   const Tensor& part = parts[static_cast<std::size_t>(i)];
@@ -51,6 +57,8 @@ Tensor CustomOp::operator()(const In& x, const In& y) const {
 Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   source = engine::source_of(source);
   const std::string& what = definition_->name;
+  if (in.size() > engine::most_inputs)
+    fail(source, fmt::format("[{}] expected at most {} inputs, got {}; concat some", what, engine::most_inputs, in.size()));
   Tensors values;
   bool grad = false;
   for (const Tensor& t : in) {
@@ -64,6 +72,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
     const NoGrad no_grad;
     y = definition_->forward(values);
     if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
+    y = y.detach();
     engine::evaluate(y.node());
   }
   engine::Thread& t = engine::current();
@@ -71,8 +80,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   if (!definition_->vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
-  static thread_local std::vector<engine::Node*> nodes;
-  nodes.clear();
+  std::vector<engine::Node*>& nodes = engine::node_list(t);
   for (const Tensor& x : in) nodes.push_back(x.node());
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   engine::extra_of(n).custom = definition_;

@@ -26,8 +26,11 @@ void compute_concat(Node* n) {
 }
 Tensor vjp_concat(const Step& s, int i) {
   const int axis = static_cast<int>(s.a(0));
-  Size begin = 0;
-  for (int k = 0; k < i; ++k) begin += s.n->input(k)->shape[axis];
+  Memo none;
+  Memo& memo = s.memo ? *s.memo : none;
+  if (memo.of != s.n || memo.passed > i) memo.of = s.n, memo.along = 0, memo.passed = 0;
+  for (; memo.passed < i; ++memo.passed) memo.along += s.n->input(memo.passed)->shape[axis];
+  const Size begin = memo.along;
   return slice_at(s.g, axis, begin, 1, s.n->input(i)->shape[axis], {s.n->file, s.n->line});
 }
 
@@ -143,8 +146,7 @@ Tensor join(const Tensors& parts, int axis, Source source, DType dtype) {
     for (const Tensors& half : halves) joined.push_back(join(half, axis, source, dtype));
     return join(joined, axis, source, dtype);
   }
-  static thread_local std::vector<engine::Node*> in;
-  in.clear();
+  std::vector<engine::Node*>& in = engine::node_list(engine::current());
   Shape shape = parts[0].node()->shape;
   shape[axis] = 0;
   for (const Tensor& p : parts) {

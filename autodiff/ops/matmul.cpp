@@ -54,10 +54,14 @@ Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source
   return record(Op::matmul, x.node()->dtype, shape, {x.node(), y.node()}, {{tx, ty, 0, 0}}, source);
 }
 
-// An operand that is a transpose of matrices is taken as it was before.
-Tensor untransposed(const Tensor& x, bool& transposed) {
+// An operand that is a transpose of matrices is taken as it was before, but where somebody may ask for the gradient by
+// the transpose itself.
+Tensor untransposed(const Tensor& x, const In& in, bool& transposed) {
   Node* n = x.node();
   if (n->op != Op::permute || n->inputs == 0 || !swaps_last_axes(n)) return x;
+  constexpr unsigned ours = 2;  // handles: the temporary, and x
+  const bool nobody_has_it = in.is_temporary() && n->refs <= ours && n->shared.load(std::memory_order_relaxed) == 0;
+  if (n->has(needs_grad) && !nobody_has_it) return x;
   transposed = true;
   return share(n->in[0]);
 }
@@ -144,8 +148,8 @@ Tensor matmul(const In& x, const In& y) {
     return reshape(z, shape);
   }
   bool tx = false, ty = false;
-  a = engine::untransposed(a, tx);
-  b = engine::untransposed(b, ty);
+  a = engine::untransposed(a, x, tx);
+  b = engine::untransposed(b, y, ty);
   return engine::product(a, tx, b, ty, source);
 }
 

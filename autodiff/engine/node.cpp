@@ -12,7 +12,9 @@
 namespace xgrad::engine {
 
 Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
-  return new_node(current(), op, dtype, shape, shape.numel(), source);
+  Thread& t = current();
+  if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
+  return new_node(t, op, dtype, shape, shape.numel(), source);
 }
 
 char* allocate(Node* n) {

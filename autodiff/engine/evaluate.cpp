@@ -116,7 +116,7 @@ void compute_one(Thread& t, Node* n) {
   const bool waited = n->waiting();
   compute(t, n);
   if (waited) waits_no_more(t, n);
-  n->flags = static_cast<std::uint16_t>((n->flags | computed) & ~wanted);
+  n->flags = (n->flags | computed) & ~unsigned{wanted};
   ++t.evaluated;
   settle(t, n);
 }

@@ -30,6 +30,29 @@ enum Flag : std::uint16_t {
   wanted = 128,    // scratch of an evaluation: to be stored
 };
 
+// Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.
+class Flags {
+ public:
+  operator unsigned() const { return bits_.load(std::memory_order_relaxed); }
+  void operator=(unsigned bits) { bits_.store(static_cast<std::uint16_t>(bits), std::memory_order_relaxed); }
+  void operator|=(unsigned bits) { *this = *this | bits; }
+  void operator&=(unsigned bits) { *this = *this & bits; }
+
+ private:
+  std::atomic<std::uint16_t> bits_;
+};
+
+// Likewise: moves once, from null to a node whose memory this one sees.
+class Base {
+ public:
+  operator struct Node*() const { return node_.load(std::memory_order_acquire); }
+  struct Node* operator->() const { return *this; }
+  void operator=(struct Node* n) { node_.store(n, std::memory_order_release); }
+
+ private:
+  std::atomic<struct Node*> node_;
+};
+
 inline constexpr int inline_inputs = 3;
 inline constexpr std::size_t most_inputs = 65535;
 inline constexpr std::size_t inline_bytes = 64;
@@ -41,14 +64,14 @@ struct alignas(64) Node : NodeHead {
   DType dtype;
   std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
   std::uint16_t inputs;
-  std::uint16_t flags;
+  Flags flags;
   std::uint16_t users;  // scratch of an evaluation: uses by the nodes of its region
   Size count;           // elements
   Node* previous;       // on the tape
   Node* next;
   std::uint64_t order;    // of recording, on this thread
   Node* in[inline_inputs];
-  Node* base;             // whose memory `data` points into, counted; null: our own
+  Base base;              // whose memory `data` points into, counted; null: our own
   std::uint32_t mark;     // scratch: the walk that saw this last
   std::int32_t place;     // scratch: position in that walk
   Variable* variable;     // of a parameter's leaf: weak

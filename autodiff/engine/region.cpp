@@ -292,7 +292,7 @@ class Builder {
       n->data = v.memory;
     }
     if (waited) waits_no_more(t_, n);
-    n->flags = static_cast<std::uint16_t>((n->flags | computed) & ~wanted);
+    n->flags = (n->flags | computed) & ~unsigned{wanted};
     ++t_.evaluated;
   }
 

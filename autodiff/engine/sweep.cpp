@@ -131,10 +131,16 @@ void Record::clear() {
   storage_.foreign_count = 0;
 }
 
+namespace {
+std::size_t hash(const Node* n) {
+  return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(n) / sizeof(Node) * 0x9E3779B97F4A7C15ull) >> 24);
+}
+}  // namespace
+
 std::int32_t* Record::foreign_slot(const Node* x) const {
   auto& table = storage_.foreign;
   if (table.empty()) return nullptr;
-  for (std::size_t i = reinterpret_cast<std::uintptr_t>(x) / sizeof(Node);; ++i) {
+  for (std::size_t i = hash(x);; ++i) {
     auto& place = table[i & (table.size() - 1)];
     if (place.first == x) return &place.second;
     if (!place.first) return nullptr;
@@ -143,7 +149,7 @@ std::int32_t* Record::foreign_slot(const Node* x) const {
 void Record::add_foreign_slot(const Node* x, std::int32_t slot) {
   auto& table = storage_.foreign;
   const auto put = [&](const Node* n, std::int32_t at) {
-    std::size_t i = reinterpret_cast<std::uintptr_t>(n) / sizeof(Node);
+    std::size_t i = hash(n);
     while (table[i & (table.size() - 1)].first) ++i;
     table[i & (table.size() - 1)] = {n, at};
   };
@@ -319,7 +325,7 @@ void Record::release() {
     unlink(t_, n);
     n->flags |= released;
     n->order = now;
-    if (n == y_) n->flags &= static_cast<std::uint16_t>(~needs_grad);
+    if (n == y_) n->flags &= ~unsigned{needs_grad};
     forget_inputs(n);
   }
   clear();

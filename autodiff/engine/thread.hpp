@@ -120,7 +120,7 @@ inline void link(Thread& t, Node* n) {
 }
 inline void unlink(Thread& t, Node* n) {
   if (!n->has(taped)) return;
-  n->flags &= static_cast<std::uint16_t>(~taped);
+  n->flags &= ~unsigned{taped};
   (n->next ? n->next->previous : t.newest) = n->previous;
   if (n->previous) n->previous->next = n->next;
   --t.taped_nodes;

@@ -1,0 +1,190 @@
+// What gradients are, and what they cost: values without a history, by whatever was asked for, in linear time.
+#define BOOST_TEST_MODULE gradients
+#include <boost/test/unit_test.hpp>
+#include <limits>
+#include <thread>
+
+#include "autodiff/autodiff.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+bool alike(const Tensor& x, const Tensor& y) { return all(abs(x - y) <= 1e-12 * (1.0 + abs(y))).item() == 1; }
+
+auto says(const char* text) {
+  return [text](const Error& e) { return std::string(e.what()).find(text) != std::string::npos; };
+}
+
+}  // namespace
+
+// d(sum a b)/da is b itself: as a gradient it is a number, and differentiating the sum of many of them costs nothing.
+BOOST_AUTO_TEST_CASE(a_gradient_has_no_history) {
+  for (const Size n : {Size{2}, Size{5000}}) {
+    Parameter a = parameter(rand({n}, f64)), b = parameter(rand({n}, f64));
+    const Tensor y = sum(a * tanh(b));
+    BOOST_TEST(!grad(y, {a})[0].requires_grad());
+    BOOST_TEST(grad(y, {a}, {.create_graph = true})[0].requires_grad());
+    y.backward();
+    BOOST_TEST(!a.grad().requires_grad());
+    BOOST_TEST(alike(a.grad(), tanh(b)));
+    Parameter c = parameter(2.0);
+    (c * 3.0).backward(c * 1.0);  // a cotangent's history is not the gradient's
+    BOOST_TEST(!c.grad().requires_grad());
+  }
+  Parameter a = parameter({1.0, 2.0}), b = parameter({3.0, 4.0});
+  Tensor momentum = zeros({2}, f64);
+  const std::uint64_t before = counters().taped;
+  for (int i = 0; i < 50; ++i) {
+    a.zero_grad(), b.zero_grad();
+    sum(a * b).backward();
+    momentum = 0.9 * momentum + a.grad();
+    a -= 1e-6 * momentum;
+  }
+  BOOST_TEST(counters().taped == before);
+}
+
+// A product takes a transpose as a flag, but not where the gradient by the transpose is asked for.
+BOOST_AUTO_TEST_CASE(a_gradient_by_a_transpose) {
+  Parameter w = parameter({{1.0, 2.0}, {3.0, 4.0}});
+  const Tensor b = tensor({{1.0, 0.5}, {2.0, 1.0}}), wt = transpose(w);
+  BOOST_TEST(alike(grad(sum(matmul(wt, b)) + sum(wt * wt), {wt})[0], tensor({{3.5, 9.0}, {5.5, 11.0}})));
+  BOOST_TEST(alike(grad(sum(matmul(wt, b)), {wt})[0], tensor({{1.5, 3.0}, {1.5, 3.0}})));
+  BOOST_TEST(alike(grad(sum(matmul(b, wt)), {wt})[0], tensor({{3.0, 3.0}, {1.5, 1.5}})));
+  BOOST_TEST(alike(grad(sum(matmul(transpose(w), b)), {w})[0], tensor({{1.5, 1.5}, {3.0, 3.0}})));
+}
+
+BOOST_AUTO_TEST_CASE(what_backward_let_go_of_is_an_error_whatever_asks) {
+  Parameter w = parameter(2.0);
+  const Vjp r = vjp([](const Tensor& x) { return x * x; }, w);
+  r.value.backward();
+  BOOST_CHECK_EXCEPTION(r.pullback(1.0), Error, says("keep_graph"));
+  Parameter v = parameter(2.0);
+  const Tensor y = v * v;
+  y.backward();
+  BOOST_CHECK_EXCEPTION(grad(y, {v}, {.allow_unused = true}), Error, says("keep_graph"));
+  BOOST_CHECK_EXCEPTION(grad(y, {v}), Error, says("keep_graph"));
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_backward_leaves_the_scope_as_it_was) {
+  Parameter w = parameter(randn({2000}));
+  std::thread([&] {
+    const Tensor r = randn({2000});
+    w.set_grad(r * 2.0f + r);  // pending there
+  }).join();
+  BOOST_CHECK_EXCEPTION(sum(w * w).backward(), Error, says("pending tensor of another thread"));
+  BOOST_TEST((w * 2).requires_grad());
+}
+
+// ---- ops of the user's
+
+BOOST_AUTO_TEST_CASE(a_custom_vjp_is_called_once) {
+  int calls = 0;
+  const CustomOp op({"op", [](const Tensors& in) { return in[0] * in[1] + in[2]; },
+                     [&](const Tensor& g, const Tensors& in, const Tensor&) {
+                       ++calls;
+                       return Tensors{g * in[1], g * in[0], g};
+                     }});
+  Parameter a = parameter(1.0), b = parameter(2.0), c = parameter(3.0);
+  (op(Tensors{a, b, c}) + op(Tensors{b, c, a})).backward();
+  BOOST_TEST(calls == 2);
+  BOOST_TEST(a.grad().item() == 3);  // b + 1
+  BOOST_TEST(b.grad().item() == 4);  // a + c
+  BOOST_TEST(c.grad().item() == 3);  // 1 + b
+}
+
+BOOST_AUTO_TEST_CASE(a_custom_vjp_that_is_not_made_of_ops_has_no_tangent) {
+  const CustomOp op({"square", [](const Tensors& in) { return in[0] * in[0]; },
+                     [](const Tensor& g, const Tensors& in, const Tensor&) {
+                       return Tensors{tensor(g.item() * 2 * in[0].item())};
+                     }});
+  const auto f = [&](const Tensor& x) { return op(x); };
+  BOOST_TEST(value_and_grad(f, 3.0).grad.item() == 6);
+  BOOST_CHECK_EXCEPTION(jvp(f, 3.0, 1.0), Error, says("not made of tensor ops"));
+}
+
+BOOST_AUTO_TEST_CASE(a_custom_op_has_at_most_65535_inputs) {
+  const CustomOp last({"last", [](const Tensors& in) { return in[in.size() - 1] * 2.0; },
+                       [](const Tensor& g, const Tensors& in, const Tensor&) {
+                         Tensors parts;
+                         for (std::size_t i = 0; i + 1 < in.size(); ++i) parts.push_back(Tensor());
+                         parts.push_back(g * 2.0);
+                         return parts;
+                       }});
+  Parameter a = parameter(1.0), b = parameter(1.0);
+  Tensors in;
+  for (int i = 0; i < 65534; ++i) in.push_back(a);
+  in.push_back(b);
+  last(in).backward();
+  BOOST_TEST(!a.grad().defined());
+  BOOST_TEST(b.grad().item() == 2);
+  in.push_back(b);
+  BOOST_CHECK_EXCEPTION(last(in), Error, says("at most 65535 inputs"));
+}
+
+// ---- bounds
+
+BOOST_AUTO_TEST_CASE(whole_numbers_in_where_keep_their_digits) {
+  const Size large = std::numeric_limits<Size>::max();
+  for (const Size n : {Size{9007199254740993}, large, -large}) {
+    BOOST_TEST(where(tensor({true}), n, tensor({Size{0}})).to_vector<Size>()[0] == n);
+    BOOST_TEST(where(tensor({false}), tensor({Size{0}}), n).to_vector<Size>()[0] == n);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_hessian_holds_one_identity) {
+  const Tensor x = rand({300}, f64);
+  const std::uint64_t before = counters().bytes;
+  const Tensor h = hessian([](const Tensor& v) { return sum(square(square(v))); }, x);
+  BOOST_TEST(counters().bytes - before < 12 * 300 * 300 * sizeof(double));
+  BOOST_TEST(alike(h, 12.0 * square(x) * eye(300, f64)));
+}
+
+// What a waiting reduction keeps counts, not the one number that it gives.
+BOOST_AUTO_TEST_CASE(an_unread_total_of_reductions_is_bounded) {
+  const std::uint64_t before = counters().bytes;
+  std::uint64_t most = 0;
+  Tensor total = tensor(0.0f);
+  for (int i = 0; i < 40; ++i) {
+    total = total + sum(ones({1 << 12, 1 << 12}) * evaluate(rand({1 << 12, 1 << 12})));  // 64 MB each
+    most = std::max(most, counters().bytes - before);
+  }
+  BOOST_TEST(most < std::uint64_t{3} << 29);
+}
+
+// Counted by what is recorded and by time only where that is far from linear.
+BOOST_AUTO_TEST_CASE(many_parts_parameters_and_threads) {
+  constexpr Size n = 30'000;
+  std::vector<Parameter> parameters;
+  for (Size i = 0; i < n; ++i) parameters.push_back(parameter(1.0));
+  Tensors parts;
+  for (const Parameter& p : parameters) parts.push_back(reshape(p, {1}));
+  const Tensor y = sum(concat(parts) * cast(arange(n), f64));
+  Parameters all;
+  for (Parameter& p : parameters) all.add("", p);
+  const Tensors by_all = grad(y, all);
+  y.backward();
+  for (const Size i : {Size{0}, n / 3, n - 1}) {
+    BOOST_TEST(parameters[static_cast<std::size_t>(i)].grad().item() == static_cast<double>(i));
+    BOOST_TEST(by_all[i].item() == static_cast<double>(i));
+  }
+  std::thread([&] {  // leaves of another thread
+    Tensors own;
+    for (const Parameter& p : parameters) own.push_back(reshape(p, {1}));
+    const Tensors gradients = grad(sum(concat(own) * cast(arange(n), f64)), all);
+    BOOST_TEST(gradients[n - 1].item() == static_cast<double>(n - 1));
+  }).join();
+}
+
+BOOST_AUTO_TEST_CASE(a_tangent_through_many_softmaxes) {
+  constexpr int deep = 4000;
+  const auto f = [](const Tensor& x) {
+    Tensor y = x;
+    for (int i = 0; i < deep; ++i) y = softmax(y, 0) * 3.0;
+    return y;
+  };
+  const std::uint64_t before = counters().recorded;
+  const Jvp r = jvp(f, tensor({1.0, 2.0, 3.0}), tensor({1.0, 0.0, 0.0}));
+  BOOST_TEST(std::abs(sum(r.tangent).item()) < 1e-12);
+  BOOST_TEST(counters().recorded - before < 40u * deep);
+}

@@ -30,7 +30,13 @@ Elementwise<Rule>::Elementwise(const Parameters& parameters, Options options, So
 template <class Rule>
 Elementwise<Rule>::Elementwise(Elementwise&&) noexcept = default;
 template <class Rule>
-Elementwise<Rule>& Elementwise<Rule>::operator=(Elementwise&&) noexcept = default;
+Elementwise<Rule>& Elementwise<Rule>::operator=(Elementwise&& other) noexcept {
+  if (this == &other) return *this;  // a vector that is moved to itself may be empty then
+  Optimizer::operator=(std::move(other));
+  options_ = std::move(other.options_);
+  steps_ = std::move(other.steps_);
+  return *this;
+}
 template <class Rule>
 Elementwise<Rule>::~Elementwise() = default;
 

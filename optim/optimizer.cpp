@@ -29,11 +29,6 @@ char* zeroed(const char* name, std::size_t bytes, Source source) {
   return static_cast<char*>(std::memset(memory, 0, bytes));
 }
 
-void check_lr(const char* name, double lr, Source source) {
-  if (!(lr >= 0) || std::isinf(lr))
-    fail(source, fmt::format("[{}] expected a finite lr of 0 or more, got {}", name, lr));
-}
-
 }  // namespace
 
 Optimizer::Optimizer(const char* name) : name_(name), rates_(std::make_shared<Rates>()) {}
@@ -45,10 +40,14 @@ void Optimizer::Free::operator()(char* memory) const { std::free(memory); }
 void Require::operator()(bool right, const char* expected, double got) const {
   if (!right) fail(source, fmt::format("[{}] expected {}, got {}", name, expected, got));
 }
+void Require::not_negative(const char* option, double got) const {
+  if (!(got >= 0 && std::isfinite(got)))
+    fail(source, fmt::format("[{}] expected a finite {} of 0 or more, got {}", name, option, got));
+}
 
 void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) {
   Rates& rates = this->rates(source);
-  check_lr(name_, lr, source);
+  Require{name_, source}.not_negative("lr", lr);
   if (parameters.empty())
     fail(source,
          fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
@@ -125,6 +124,7 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
 
 // Everything that can fail comes before the first number changes.
 void Optimizer::step(Source source) {
+  Rates& rates = this->rates(source);
   begin();
   work_.clear();
   stepped_.clear();
@@ -132,14 +132,16 @@ void Optimizer::step(Source source) {
   int group = -1, prepared = -1;
   Size t = -1, total = 0;
   for (Item& item : items_) {
-    const engine::Node* g = item.entry.variable.get()->grad.node();
+    const engine::Variable* v = item.entry.variable.get();
+    if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
+    const engine::Node* g = v->grad.node();
     if (!g) continue;
     const bool ready = g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
     const char* numbers = ready ? g->data : dense_gradient(item, source);
     if (item.group != group || item.t != t) {
       group = item.group;
       t = item.t;
-      prepared = prepare(group, rates_->groups[static_cast<std::size_t>(group)].lr, t + 1);
+      prepared = prepare(group, rates.groups[static_cast<std::size_t>(group)].lr, t + 1);
     }
     work_.push_back({static_cast<char*>(writable(item.entry)), numbers, item.state, item.stride, item.n, item.slots,
                      prepared, item.dtype});
@@ -164,6 +166,12 @@ void Optimizer::step(Source source) {
   held_.clear();
 }
 
+void Optimizer::fail_alone(const Item& item, Source source) const {
+  fail(source, fmt::format("[{}] nothing but this optimizer holds the parameter {} any more: another variable was moved "
+                           "into its place; store a value there (a = tensor(2.0)), or build the optimizer afterwards",
+                           name_, item.entry.name));
+}
+
 Rates& Optimizer::rates(Source source) const {
   if (!rates_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name_));
   return *rates_;
@@ -177,18 +185,21 @@ void Optimizer::check_group(Size group, Source source) const {
 }
 
 double Optimizer::lr(Size group, Source source) const {
+  const Rates& rates = this->rates(source);
   check_group(group, source);
-  return rates_->groups[static_cast<std::size_t>(group)].lr;
+  return rates.groups[static_cast<std::size_t>(group)].lr;
 }
 
 void Optimizer::set_lr(double lr, Source source) {
+  (void)rates(source);
   for (Size group = 0; group < groups(); ++group) set_lr(lr, group, source);
 }
 
 void Optimizer::set_lr(double lr, Size group, Source source) {
-  check_lr(name_, lr, source);
+  Rates& rates = this->rates(source);
+  Require{name_, source}.not_negative("lr", lr);
   check_group(group, source);
-  Rate& rate = rates_->groups[static_cast<std::size_t>(group)];
+  Rate& rate = rates.groups[static_cast<std::size_t>(group)];
   const double product = rate.product();
   rate.lr = lr;
   rate.base = product > 0 ? lr / product : lr;

@@ -19,6 +19,7 @@ struct Require {
   const char* name;
   Source source;
   void operator()(bool right, const char* expected, double got) const;
+  void not_negative(const char* option, double got) const;  // and finite
 };
 
 // Moves, and does not copy: two optimizers with a state of their own would train the same variables.
@@ -27,12 +28,12 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
   Optimizer(Optimizer&&) noexcept;
-  Optimizer& operator=(Optimizer&&) noexcept;
   virtual ~Optimizer();
 
   void zero_grad() noexcept;
   // Updates every parameter that has a gradient; the others, and their step counts, stay as they are. Gradients that
-  // are pending are evaluated together. On an Error nothing has changed.
+  // are pending are evaluated together. On an Error nothing has changed. A parameter that nothing else holds is an Error:
+  // assigning a temporary (a = parameter(2.0), net = Net()) has moved another variable into its place.
   void step(Source source = Source::here());
 
   Size groups() const;
@@ -49,6 +50,7 @@ class Optimizer {
 
  protected:
   explicit Optimizer(const char* name);
+  Optimizer& operator=(Optimizer&&) noexcept;  // of one rule, so that options and state stay together
 
   // `slots` name the rule's state, one buffer of the parameter's size each, zero at first.
   void add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source);
@@ -80,6 +82,7 @@ class Optimizer {
 
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
+  [[noreturn]] void fail_alone(const Item& item, Source source) const;
   Rates& rates(Source source) const;  // an Error where this was moved from
   void check_group(Size group, Source source) const;
 

@@ -22,10 +22,11 @@ void Schedule::resume(Size steps, Source source) {
   if (!rates)
     fail(source,
          fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
+  for (const Rate& rate : rates->groups) (void)factor(steps, rate.base, source);  // may fail: before anything changes
   t_ = steps;
   for (Rate& rate : rates->groups) {
     if (rate.factors.size() <= index_) rate.factors.resize(index_ + 1, 1.0);
-    rate.factors[index_] = factor(t_, rate.base);
+    rate.factors[index_] = factor(t_, rate.base, source);
     rate.lr = rate.base * rate.product();
   }
 }
@@ -34,10 +35,10 @@ StepLR::StepLR(const Optimizer& optimizer, StepOptions options, Source source)
     : Schedule("StepLR", optimizer), options_(options) {
   const Require require{"StepLR", source};
   require(options.every > 0, "every to be given, 1 or more", static_cast<double>(options.every));
-  require(options.gamma >= 0 && std::isfinite(options.gamma), "a finite gamma of 0 or more", options.gamma);
+  require.not_negative("gamma", options.gamma);
   resume(0, source);
 }
-double StepLR::factor(Size t, double) const {
+double StepLR::factor(Size t, double, Source) const {
   return std::pow(options_.gamma, static_cast<double>(t / options_.every));
 }
 
@@ -45,10 +46,12 @@ CosineAnnealing::CosineAnnealing(const Optimizer& optimizer, CosineOptions optio
     : Schedule("CosineAnnealing", optimizer), options_(options) {
   const Require require{"CosineAnnealing", source};
   require(options.steps > 0, "steps to be given, 1 or more", static_cast<double>(options.steps));
-  require(options.min_lr >= 0 && std::isfinite(options.min_lr), "a finite min_lr of 0 or more", options.min_lr);
+  require.not_negative("min_lr", options.min_lr);
   resume(0, source);
 }
-double CosineAnnealing::factor(Size t, double base) const {
+double CosineAnnealing::factor(Size t, double base, Source source) const {
+  const Require require{"CosineAnnealing", source};
+  require(base > 0 || options_.min_lr == 0, "an lr above 0, to go from it to min_lr", base);
   const double angle = std::numbers::pi * static_cast<double>(t) / static_cast<double>(options_.steps);
   const double least = base > 0 ? options_.min_lr / base : 0;
   return least + (1 - least) * (1 + std::cos(angle)) / 2;
@@ -58,11 +61,11 @@ LinearWarmup::LinearWarmup(const Optimizer& optimizer, WarmupOptions options, So
     : Schedule("LinearWarmup", optimizer), options_(options) {
   const Require require{"LinearWarmup", source};
   require(options.steps > 0, "1 step or more", static_cast<double>(options.steps));
-  require(options.start >= 0 && std::isfinite(options.start), "a finite start of 0 or more", options.start);
-  require(options.end >= 0 && std::isfinite(options.end), "a finite end of 0 or more", options.end);
+  require.not_negative("start", options.start);
+  require.not_negative("end", options.end);
   resume(0, source);
 }
-double LinearWarmup::factor(Size t, double) const {
+double LinearWarmup::factor(Size t, double, Source) const {
   const double done = static_cast<double>(std::min(t, options_.steps)) / static_cast<double>(options_.steps);
   return options_.start + (options_.end - options_.start) * done;
 }

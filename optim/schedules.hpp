@@ -20,7 +20,7 @@ class Schedule {
   Schedule(const char* name, const Optimizer& optimizer);
   Schedule(const Schedule&) = default;
   Schedule& operator=(const Schedule&) = default;
-  virtual double factor(Size t, double base) const = 0;  // lr(t) / base
+  virtual double factor(Size t, double base, Source source) const = 0;  // lr(t) / base
 
  private:
   const char* name_;
@@ -39,11 +39,12 @@ class StepLR final : public Schedule {
   StepLR(const Optimizer& optimizer, StepOptions options, Source source = Source::here());
 
  private:
-  double factor(Size t, double base) const override;
+  double factor(Size t, double base, Source source) const override;
   StepOptions options_;
 };
 
 // lr = min + (base - min) (1 + cos(pi t / steps)) / 2   (Loshchilov & Hutter 2017, without restarts; rises again after)
+// A base of 0 stays 0, so next to a min above it is an Error.
 struct CosineOptions {
   Size steps = 0;  // to the lowest rate; to be given
   double min_lr = 0;
@@ -53,7 +54,7 @@ class CosineAnnealing final : public Schedule {
   CosineAnnealing(const Optimizer& optimizer, CosineOptions options, Source source = Source::here());
 
  private:
-  double factor(Size t, double base) const override;
+  double factor(Size t, double base, Source source) const override;
   CosineOptions options_;
 };
 
@@ -67,7 +68,7 @@ class LinearWarmup final : public Schedule {
   LinearWarmup(const Optimizer& optimizer, WarmupOptions options = {}, Source source = Source::here());
 
  private:
-  double factor(Size t, double base) const override;
+  double factor(Size t, double base, Source source) const override;
   WarmupOptions options_;
 };
 

@@ -3,8 +3,10 @@
 #include "optim/optim.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "autodiff/autodiff.hpp"
@@ -163,10 +165,11 @@ BOOST_AUTO_TEST_CASE(schedules_and_optimizers_that_move_or_go) {
   auto first = std::make_unique<optim::Adam>(optim::Adam({a}, {.lr = 0.1}));
   optim::StepLR schedule(*first, {.every = 1, .gamma = 0.5});
   optim::Adam moved = std::move(*first);
-  first->step();  // it has no parameters any more
+  CHECK_ERROR(first->step(), "moved from");
+  CHECK_ERROR(first->set_lr(1), "moved from");
   CHECK_ERROR(first->state(), "moved from");
   CHECK_ERROR(first->add_group({a}), "moved from");
-  CHECK_ERROR(first->lr(), "expected a group's number");
+  CHECK_ERROR(first->lr(), "moved from");
   first.reset();
   schedule.step();
   BOOST_TEST(moved.lr() == 0.05);
@@ -176,9 +179,31 @@ BOOST_AUTO_TEST_CASE(schedules_and_optimizers_that_move_or_go) {
   a.set_grad(tensor(1.0));
   moved.step();
   BOOST_TEST(std::abs(a.item() + 0.25) < 1e-6);
+  optim::Adam& same = moved;
+  moved = std::move(same);
+  moved.step();
+  BOOST_TEST(std::abs(a.item() + 0.5) < 1e-6);
   moved = optim::Adam({a}, {.lr = 1});
   CHECK_ERROR(schedule.step(), "[StepLR] its optimizer is gone");
   BOOST_TEST(moved.lr() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_variable_that_was_replaced) {
+  nn::Linear layer(2, 2);
+  Parameter a = parameter({1.0, 2.0}), b = parameter(1.0);
+  optim::SGD optimizer({b}, {.lr = 1}), of_layer(nn::parameters(layer)), of_a({a});
+  a = parameter({5.0, 6.0});
+  layer = nn::Linear(2, 2);
+  sum(a).backward();
+  CHECK_ERROR(of_a.step(), "[SGD] nothing but this optimizer holds the parameter 0 any more");
+  CHECK_ERROR(of_layer.step(), "holds the parameter weight any more");
+  const Parameter other = parameter(7.0);
+  b = other;  // stores a value
+  b = tensor(3.0);
+  b.set_grad(tensor(1.0));
+  Parameter moved = std::move(b);
+  optimizer.step();
+  BOOST_TEST(moved.item() == 2);
 }
 
 BOOST_AUTO_TEST_CASE(groups) {
@@ -337,9 +362,16 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(optim::Adam({w}, {.lr = -1}), "[Adam] expected a finite lr of 0 or more, got -1");
   CHECK_ERROR(optim::Adam({w}, {.beta1 = 1}), "[Adam] expected beta1 in [0, 1), got 1");
   CHECK_ERROR(optim::AdamW({w}, {.beta2 = -0.1}), "[AdamW] expected beta2 in [0, 1)");
-  CHECK_ERROR(optim::Adam({w}, {.eps = -1}), "expected eps of 0 or more");
-  CHECK_ERROR(optim::AdamW({w}, {.weight_decay = -1}), "expected weight_decay of 0 or more");
-  CHECK_ERROR(optim::SGD({w}, {.momentum = -1}), "[SGD] expected momentum of 0 or more");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const double bad : {-1.0, infinity, std::nan("")}) {
+    CHECK_ERROR(optim::Adam({w}, {.eps = bad}), "[Adam] expected a finite eps of 0 or more");
+    CHECK_ERROR(optim::Adam({w}, {.weight_decay = bad}), "[Adam] expected a finite weight_decay of 0 or more");
+    CHECK_ERROR(optim::AdamW({w}, {.eps = bad}), "[AdamW] expected a finite eps of 0 or more");
+    CHECK_ERROR(optim::AdamW({w}, {.weight_decay = bad}), "[AdamW] expected a finite weight_decay of 0 or more");
+    CHECK_ERROR(optim::SGD({w}, {.momentum = bad}), "[SGD] expected a finite momentum of 0 or more");
+    CHECK_ERROR(optim::SGD({w}, {.weight_decay = bad}), "[SGD] expected a finite weight_decay of 0 or more");
+  }
+  CHECK_ERROR(optim::SGD({w}, {.dampening = std::nan("")}), "[SGD] expected a finite dampening, got nan");
   CHECK_ERROR(optim::SGD({w}, {.nesterov = true}), "nesterov");
   CHECK_ERROR(optim::SGD({w}, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}), "nesterov");
   optim::SGD optimizer({w});
@@ -349,6 +381,9 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(optimizer.set_lr(std::nan("")), "finite lr");
   CHECK_ERROR(w.set_grad(ones({3}, f64)), "");  // so no gradient of another shape gets to an optimizer
   CHECK_ERROR(optim::CosineAnnealing(optimizer, {}), "[CosineAnnealing] expected steps to be given");
+  optimizer.set_lr(0);
+  CHECK_ERROR(optim::CosineAnnealing(optimizer, {.steps = 2, .min_lr = 0.1}), "expected an lr above 0, to go from it");
+  optim::CosineAnnealing(optimizer, {.steps = 2});
   CHECK_ERROR(optim::StepLR(optimizer, {}), "[StepLR] expected every to be given");
   CHECK_ERROR(optim::LinearWarmup(optimizer, {.steps = 0}), "[LinearWarmup] expected 1 step or more");
   optimizer.step();  // no gradient: nothing happens

@@ -59,8 +59,8 @@ XGRAD_FORMULA(adam_update, AdamStep)
 void AdamRule::check(const Options& o, const Require& require) {
   require(o.beta1 >= 0 && o.beta1 < 1, "beta1 in [0, 1)", o.beta1);
   require(o.beta2 >= 0 && o.beta2 < 1, "beta2 in [0, 1)", o.beta2);
-  require(o.eps >= 0, "eps of 0 or more", o.eps);
-  require(o.weight_decay >= 0, "weight_decay of 0 or more", o.weight_decay);
+  require.not_negative("eps", o.eps);
+  require.not_negative("weight_decay", o.weight_decay);
 }
 
 std::vector<const char*> AdamRule::slots(const Options& o) {

@@ -14,7 +14,7 @@ AdamOptions without_decay(const AdamWOptions& o) {
 
 void AdamWRule::check(const Options& o, const Require& require) {
   AdamRule::check(without_decay(o), require);
-  require(o.weight_decay >= 0, "weight_decay of 0 or more", o.weight_decay);
+  require.not_negative("weight_decay", o.weight_decay);
 }
 
 std::vector<const char*> AdamWRule::slots(const Options& o) { return AdamRule::slots(without_decay(o)); }

@@ -30,6 +30,8 @@ XGRAD_COMPILED(sgd_update, SGDStep)
 }  // namespace xgrad::optim
 
 #else
+#include <cmath>
+
 #include "optim/elementwise.hpp"
 
 namespace xgrad::optim {
@@ -37,8 +39,9 @@ namespace xgrad::optim {
 XGRAD_FORMULA(sgd_update, SGDStep)
 
 void SGDRule::check(const Options& o, const Require& require) {
-  require(o.momentum >= 0, "momentum of 0 or more", o.momentum);
-  require(o.weight_decay >= 0, "weight_decay of 0 or more", o.weight_decay);
+  require.not_negative("momentum", o.momentum);
+  require(std::isfinite(o.dampening), "a finite dampening", o.dampening);
+  require.not_negative("weight_decay", o.weight_decay);
   require(!o.nesterov || o.momentum > 0, "momentum above 0 for nesterov", o.momentum);
   require(!o.nesterov || o.dampening == 0, "no dampening for nesterov", o.dampening);
 }

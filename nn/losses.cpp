@@ -15,12 +15,18 @@ Tensor reduce(In x, Reduction reduction) {
 }
 
 // A target that broadcasts makes a loss of the wrong pairs: (n, 1) next to (n) gives (n, n). So the shapes must agree.
-void check_same_shape(const char* op, In x, In y) {
+void check_pair(const char* op, In x, In y) {
+  for (const In* operand : {&x, &y})
+    if (!operand->is_number() && !operand->node())
+      fail(line_of(x), fmt::format("[{}] expected a prediction and a target, got an empty tensor", op));
   if (y.is_number() || x.is_number()) return;
   const Tensor a = x, b = y;
-  if (b.dim(line_of(y)) == 0 || a.shape(line_of(x)) == b.shape()) return;
-  fail(line_of(x), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
-                               op, a.shape(), b.shape()));
+  if (b.dim() != 0 && a.shape() != b.shape())
+    fail(line_of(x), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
+                                 op, a.shape(), b.shape()));
+  if (is_float(a.dtype()) && is_float(b.dtype()) && a.dtype() != b.dtype())
+    fail(line_of(x), fmt::format("[{}] expected prediction and target of one dtype, got {} and {}; use cast(x, {})", op,
+                                 name(a.dtype()), name(b.dtype()), name(a.dtype())));
 }
 
 // ---- losses of classes
@@ -92,7 +98,7 @@ Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, con
   if (!ignored && !weighted && options.label_smoothing == 0) {
     if (options.reduction == Reduction::none) return -squeeze(picked, axis);
     const double rows = options.reduction == Reduction::mean ? static_cast<double>(picked.numel()) : 1;
-    return sum(picked) * (-1 / rows);
+    return sum(picked) / -rows;
   }
 
   Tensor row_weight;
@@ -155,20 +161,20 @@ Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
 
 Tensor mse_loss(In prediction, In target, LossOptions options) {
   const Located at(prediction);
-  check_same_shape("mse_loss", prediction, target);
+  check_pair("mse_loss", prediction, target);
   return reduce(square(prediction - target), options.reduction);
 }
 
 Tensor l1_loss(In prediction, In target, LossOptions options) {
   const Located at(prediction);
-  check_same_shape("l1_loss", prediction, target);
+  check_pair("l1_loss", prediction, target);
   return reduce(abs(prediction - target), options.reduction);
 }
 
 // e^2 / 2 where |e| <= d, else d (|e| - d / 2)   (Huber 1964)
 Tensor huber_loss(In prediction, In target, HuberOptions options) {
   const Located at(prediction);
-  check_same_shape("huber_loss", prediction, target);
+  check_pair("huber_loss", prediction, target);
   if (!(options.delta > 0))
     fail(line_of(prediction), fmt::format("[huber_loss] expected a delta above 0, got {}", options.delta));
   const Tensor e = prediction - target, size = abs(e);
@@ -179,23 +185,36 @@ Tensor huber_loss(In prediction, In target, HuberOptions options) {
 // beta 0 is the l1 loss
 Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options) {
   const Located at(prediction);
-  check_same_shape("smooth_l1_loss", prediction, target);
+  check_pair("smooth_l1_loss", prediction, target);
   if (!(options.beta >= 0))
     fail(line_of(prediction), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, got {}", options.beta));
   if (options.beta == 0) return l1_loss(prediction, target, {options.reduction});
   return huber_loss(prediction, target, {options.reduction, options.beta}) / options.beta;
 }
 
-// - y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)) = softplus(x) - x y;  with the weight q of positives:
-// x - x y + (1 + (q - 1) y) softplus(-x)
+namespace {
+
+Tensor weighted(const Tensor& loss, const Tensor& weight, const char* which, Source source) {
+  if (!weight.defined()) return loss;
+  Tensor made = loss * weight;
+  if (made.shape() != loss.shape())
+    fail(source, fmt::format("[binary_cross_entropy_with_logits] expected a {} that broadcasts to the shape {}, got {}",
+                             which, loss.shape(), weight.shape()));
+  return made;
+}
+
+}  // namespace
+
+// - q y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)) = q y softplus(-x) + (1 - y) softplus(x), where both terms keep
+// their digits however sure the logits are; y may be integers, so 1 - y is not formed
 Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossEntropyOptions& options) {
   const Located at(logits);
-  check_same_shape("binary_cross_entropy_with_logits", logits, target);
-  const Tensor product = logits * target, &q = options.pos_weight;
-  Tensor loss =
-      q.defined() ? logits - product + (1.0 + (q - 1.0) * target) * softplus(-logits) : softplus(logits) - product;
-  if (options.weight.defined()) loss = loss * options.weight;
-  return reduce(loss, options.reduction);
+  const Source source = line_of(logits);
+  check_pair("binary_cross_entropy_with_logits", logits, target);
+  const Tensor negative = softplus(logits);
+  const Tensor positive = weighted(target * softplus(-logits), options.pos_weight, "pos_weight", source);
+  const Tensor loss = positive + (negative - target * negative);
+  return reduce(weighted(loss, options.weight, "weight", source), options.reduction);
 }
 
 }  // namespace xgrad::nn

@@ -39,8 +39,8 @@ struct SmoothL1Options {
 };
 struct BinaryCrossEntropyOptions {
   Reduction reduction = Reduction::mean;
-  Tensor weight = {};      // of each element; broadcasts. Empty: 1
-  Tensor pos_weight = {};  // of the positive term; broadcasts. Empty: 1
+  Tensor weight = {};      // of each element; broadcasts to the logits' shape. Empty: 1
+  Tensor pos_weight = {};  // of the positive term; broadcasts to the logits' shape. Empty: 1
 };
 
 // Prediction and target of one shape, or the target one number.

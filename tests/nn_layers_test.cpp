@@ -214,9 +214,17 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::nll_loss(x, tensor({0, 1, 2, 9})), "[nll_loss] expected classes");
   CHECK_ERROR(nn::cross_entropy(Tensor(), labels), "");
   CHECK_ERROR(nn::mse_loss(ones({4, 1}), ones({4})), "[mse_loss] expected prediction and target of one shape");
+  CHECK_ERROR(nn::mse_loss(x, ones({4, 3}, f64)), "[mse_loss] expected prediction and target of one dtype, got f32");
+  CHECK_ERROR(nn::l1_loss(x, tensor(1.0)), "[l1_loss] expected prediction and target of one dtype");
+  CHECK_ERROR(nn::mse_loss(x, Tensor()), "[mse_loss] expected a prediction and a target, got an empty tensor");
   CHECK_ERROR(nn::huber_loss(x, x, {.delta = 0}), "[huber_loss] expected a delta above 0");
   CHECK_ERROR(nn::smooth_l1_loss(x, x, {.beta = -1}), "[smooth_l1_loss] expected a beta");
   CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, ones({3})), "one shape");
+  for (const Shape& shape : {Shape{5, 4, 3}, Shape{1, 4, 3}}) {
+    CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, x, {.weight = ones(shape)}), "a weight that broadcasts to");
+    CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, x, {.pos_weight = ones(shape)}), "a pos_weight that broadcasts");
+  }
+  CHECK_ERROR(nn::Linear(3, 2)(Tensor()), "[Linear] expected numbers, got an empty tensor");
   CHECK_ERROR(nn::Linear(3, 2)(ones({4, 4})), "[Linear] expected 3 numbers along the last axis, got the shape (4, 4)");
   CHECK_ERROR(nn::Linear(3, 2)(ones({})), "[Linear]");
   CHECK_ERROR(nn::Linear(0, 2), "[Linear] expected sizes of at least 1");
@@ -225,6 +233,30 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   const int line = __LINE__ + 1;
   const std::string message = references::error_of([&] { nn::Linear(3, 2)(ones({4, 4})); });
   BOOST_TEST(message.find(fmt::format("nn_layers_test.cpp:{}:", line)) != std::string::npos, message);
+}
+
+BOOST_AUTO_TEST_CASE(the_mean_of_equal_losses_is_that_loss) {
+  for (const auto& [kind, dtype] : kinds)
+    for (const Size rows : {41, 49, 55, 98})
+      BOOST_TEST(nn::nll_loss(full({rows, 2}, -1, dtype), zeros({rows}, i64)).item() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(binary_cross_entropy_of_sure_logits) {  // log1p(e^-|x|) where they are right, + |x| where not
+  for (const auto& [kind, dtype] : kinds)
+    for (const double sure : {16.0, 40.0, 80.0})
+      for (const double label : {0.0, 1.0}) {
+        const Tensor y = full({2}, label, dtype), x = (2 * y - 1) * cast(tensor({sure, -sure}), dtype);
+        const Parameter p = parameter(x);
+        const Tensor loss = nn::binary_cross_entropy_with_logits(p, y, {nn::Reduction::none});
+        CHECK_NEAR("right", loss[0], full({}, std::log1p(std::exp(-sure)), dtype));
+        CHECK_NEAR("wrong", loss[1], full({}, sure + std::log1p(std::exp(-sure)), dtype));
+        const double slope = (1 - 2 * label) / (1 + std::exp(sure));
+        CHECK_NEAR("slope", grad(sum(loss), {p})[0][0], full({}, slope, dtype));
+      }
+  const Tensor x = tensor({-1.0, 2.0}), whole = tensor({0, 1}), want = nn::binary_cross_entropy_with_logits(x, cast(whole, f64));
+  BOOST_TEST(nn::binary_cross_entropy_with_logits(x, whole).item() == want.item());
+  BOOST_TEST(nn::binary_cross_entropy_with_logits(x, whole == 1).item() == want.item());
+  BOOST_TEST(nn::binary_cross_entropy_with_logits(cast(x, f32), 1).defined());
 }
 
 BOOST_AUTO_TEST_CASE(mse_takes_a_number) { BOOST_TEST(nn::mse_loss(tensor({1.0, 3.0}), 0).item() == 5.0); }

@@ -155,7 +155,11 @@ void load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions 
 }
 
 void save(AnyModel model, const std::string& path, Source source) {
-  write_safetensors(path, state_dict(model), {{"format", "pt"}}, source);
+  const NamedTensors state = state_dict(model);
+  if (state.empty())
+    fail(source, fmt::format("[save] {}: the model holds no tensors; it was moved from, or its XGRAD_FIELDS line is empty",
+                             path));
+  write_safetensors(path, state, {{"format", "pt"}}, source);
 }
 
 void load(MutableModel model, const std::string& path, LoadOptions options, Source source) {

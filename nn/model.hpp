@@ -35,7 +35,7 @@ struct LoadOptions {
 void load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options = {},
                      Source source = Source::here());
 
-// ---- files (.safetensors): interchangeable with PyTorch's state dicts
+// ---- files (.safetensors): interchangeable with PyTorch's state dicts. A model without tensors is not saved: an Error
 void save(AnyModel model, const std::string& path, Source source = Source::here());
 void load(MutableModel model, const std::string& path, LoadOptions options = {}, Source source = Source::here());
 

@@ -47,6 +47,7 @@ Layer& Layer::operator=(const Layer& other) {
 Sequential& Sequential::operator=(const Sequential& other) {
   if (layers_.empty()) {
     layers_ = std::vector<Layer>(other.layers_);
+    moved_from_ = other.moved_from_;
     return *this;
   }
   if (size() != other.size())
@@ -63,6 +64,7 @@ Sequential& Sequential::operator=(const Sequential& other) {
 
 Tensor Sequential::operator()(In x) const {
   const Located at(x);
+  if (moved_from_) fail(line_of(x), "[Sequential] this model was moved from; use the one it was moved to");
   Tensor y = x;
   for (const Layer& layer : layers_) y = layer(y);
   return y;
@@ -90,7 +92,7 @@ std::string type_name(const std::type_info& type) {
   char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string name = status == 0 ? demangled : type.name();
   std::free(demangled);
-  if (name.find("{lambda") != std::string::npos || name.find('(') == name.size() - 4) return "function";
+  if (name.find("{lambda") != std::string::npos) return "function";
   // "main::Net" or "main()::Net" or "xgrad::nn::Linear"; what is between < and > stays
   const std::size_t scope = name.substr(0, name.find('<')).rfind("::");
   if (scope != std::string::npos) name = name.substr(scope + 2);

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <memory>
+#include <utility>
 
 #include "nn/fields.hpp"
 
@@ -22,7 +23,7 @@ class Layer {
   Layer& operator=(Layer&&) noexcept = default;
   ~Layer() = default;
 
-  Tensor operator()(const Tensor& x) const { return held().call(x); }
+  Tensor operator()(In x) const { return held(line_of(x)).call(x); }
   const std::type_info& type() const { return held().type(); }
   template <class L>
   L* get() const {
@@ -62,8 +63,8 @@ class Layer {
     void* address() override { return &layer; }
     L layer;
   };
-  Held& held() const {
-    if (!held_) fail({}, "[Sequential] this layer was moved from; make a new one");
+  Held& held(Source source = {}) const {
+    if (!held_) fail(source, "[Sequential] this layer was moved from; make a new one");
     return *held_;
   }
   std::unique_ptr<Held> held_;
@@ -71,6 +72,7 @@ class Layer {
 
 // The layers one after the other; their names are "0", "1", ... Copying copies the layers, and assigning a Sequential
 // of the same layers stores values into this one's variables (an empty one takes a copy; other layers are an Error).
+// Without layers it gives back what it is given, unless it was moved from: that is an Error.
 class Sequential {
  public:
   Sequential() = default;
@@ -82,14 +84,22 @@ class Sequential {
     (layers_.emplace_back(std::forward<Layers>(layers)), ...);
   }
   Sequential(const Sequential&) = default;
-  Sequential(Sequential&&) noexcept = default;
+  Sequential(Sequential&& other) noexcept { *this = std::move(other); }
   Sequential& operator=(const Sequential& other);
-  Sequential& operator=(Sequential&&) noexcept = default;
+  Sequential& operator=(Sequential&& other) noexcept {
+    if (this == &other) return *this;
+    layers_ = std::move(other.layers_);
+    moved_from_ = std::exchange(other.moved_from_, true);
+    return *this;
+  }
   ~Sequential() = default;
 
   Tensor operator()(In x) const;
 
-  void push_back(Layer layer) { layers_.push_back(std::move(layer)); }
+  void push_back(Layer layer) {
+    layers_.push_back(std::move(layer));
+    moved_from_ = false;
+  }
   std::size_t size() const { return layers_.size(); }
   // The i-th layer, as the type that it was given as.
   template <class L>
@@ -109,6 +119,7 @@ class Sequential {
   Layer& checked(Size i, Source source);
   [[noreturn]] void fail_type(Size i, const std::type_info& asked, Source source) const;
   std::vector<Layer> layers_;
+  bool moved_from_ = false;
 };
 
 std::string type_name(const std::type_info& type);  // without namespaces; "function" for lambdas and pointers

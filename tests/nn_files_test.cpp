@@ -132,6 +132,16 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_changes_nothing) {
   BOOST_TEST(all(net.at<nn::Linear>(0).weight == good[0].value).item() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_model_without_tensors_is_not_saved) {
+  const std::string path = temporary("moved");
+  nn::Linear layer(2, 2);
+  nn::save(layer, path);
+  const std::string before = bytes_of(path);
+  const nn::Linear own = std::move(layer);
+  CHECK_ERROR(nn::save(layer, path), "moved: the model holds no tensors; it was moved from");
+  BOOST_TEST((bytes_of(path) == before));
+}
+
 BOOST_AUTO_TEST_CASE(a_state_dict_is_a_snapshot) {
   nn::Linear layer(2, 2);
   const NamedTensors state = nn::state_dict(layer);

@@ -13,6 +13,11 @@
 
 using namespace xgrad;
 
+struct Cat {  // global, with a name of three letters
+  Parameter w = parameter(1.0);
+  XGRAD_FIELDS(w)
+};
+
 namespace {
 
 struct Block {
@@ -178,6 +183,27 @@ BOOST_AUTO_TEST_CASE(sequential) {
   BOOST_TEST(message.find(fmt::format("nn_test.cpp:{}:", line)) != std::string::npos, message);
 }
 
+BOOST_AUTO_TEST_CASE(moved_from) {
+  const Tensor x = ones({5, 3});
+  nn::Linear linear(3, 4);
+  nn::Layer layer = linear;
+  nn::Sequential net{linear, nn::Tanh{}};
+  const nn::Linear own_linear = std::move(linear);
+  const nn::Layer own_layer = std::move(layer);
+  nn::Sequential own = std::move(net), copy = net;
+  CHECK_ERROR(linear(x), "nn_test.cpp");
+  CHECK_ERROR(linear(x), "[Linear] this layer has no weight: it was moved from");
+  CHECK_ERROR(layer(x), "[Sequential] this layer was moved from");
+  CHECK_ERROR(nn::Sequential(std::move(layer), nn::Tanh{})(x), "nn_test.cpp");
+  CHECK_ERROR(net(x), "[Sequential] this model was moved from");
+  CHECK_ERROR(copy(x), "[Sequential] this model was moved from");
+  nn::Sequential& same = own;
+  own = std::move(same);
+  BOOST_TEST(own.size() == 2);
+  net = own;
+  BOOST_TEST((net(x).shape() == Shape{5, 4}));
+}
+
 BOOST_AUTO_TEST_CASE(modes_and_visits) {
   Everything model;
   model.chain.push_back(nn::Dropout{});
@@ -283,4 +309,5 @@ BOOST_AUTO_TEST_CASE(summary) {
   BOOST_TEST(nn::summary(nn::Linear(2, 2)).find("(model)") != std::string::npos);
   const std::string chain = nn::summary(nn::Sequential{xgrad::tanh, [](const Tensor& x) { return x; }});
   BOOST_TEST(chain.find("function") != std::string::npos, chain);
+  BOOST_TEST(nn::summary(Cat{}).find("Cat") != std::string::npos, nn::summary(Cat{}));
 }

@@ -1,6 +1,9 @@
 // What the makers of data share: checks of their options, and labels.
 #pragma once
 
+#include <new>
+#include <string>
+
 #include "autodiff/tensor.hpp"
 
 namespace xgrad::data {
@@ -10,5 +13,15 @@ Size checked_count(const char* op, Size classes, Size per_class, Source source);
 void check_noise(const char* op, double noise, Source source);
 
 Tensor cycling_labels(const char* op, Size n, Size classes, Source source);  // 0, 1, ..., classes - 1, 0, 1, ...
+
+// f(), where a lack of memory is an Error: "[op] what is more than memory holds".
+template <class F>
+auto or_no_memory(const std::string& what, Source source, const F& f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    fail(source, what + " is more than memory holds");
+  }
+}
 
 }  // namespace xgrad::data

@@ -12,6 +12,7 @@
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
 #include "autodiff/scope.hpp"
+#include "data/checks.hpp"
 
 namespace xgrad::data {
 namespace {
@@ -26,8 +27,11 @@ struct Close {
 };
 
 // zlib reads plain files as they are. Memory grows with what the file holds, not with what its header claims.
-Bytes read(const std::string& path, Source source) {
+Bytes read_all(const std::string& path, Source source) {
   const auto bad = [&](const std::string& what) { fail(source, fmt::format("[idx] {}: {}", path, what)); };
+  std::error_code unknown;
+  if (const auto kind = std::filesystem::status(path, unknown); exists(kind) && !is_regular_file(kind))
+    bad("is no file of numbers; check the path");  // a pipe would be waited for
   errno = 0;
   const std::unique_ptr<gzFile_s, Close> file(gzopen(path.c_str(), "rb"));
   if (!file) bad(fmt::format("cannot be opened ({}); check the path", std::strerror(errno)));
@@ -63,6 +67,10 @@ Bytes read(const std::string& path, Source source) {
     bad(fmt::format("is cut short: {} of {} bytes; fetch it again", b.values.size(), count));
   if (static_cast<Size>(b.values.size()) > count) bad(fmt::format("goes on after its {} bytes", count));
   return b;
+}
+
+Bytes read(const std::string& path, Source source) {
+  return or_no_memory(fmt::format("[idx] {}", path), source, [&] { return read_all(path, source); });
 }
 
 std::string find(const std::string& folder, const std::string& name, Source source) {

@@ -9,6 +9,7 @@
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
 #include "autodiff/scope.hpp"
+#include "data/checks.hpp"
 
 namespace xgrad::data {
 
@@ -34,8 +35,12 @@ Size DataLoader::size() const {
 
 // Fisher and Yates; Durstenfeld 1964
 DataLoader::Iterator DataLoader::begin() const {
+  if (tensors_.empty()) fail(source_, "[DataLoader] this loader was moved from; use the one it was moved to");
   if (!options_.shuffle) return Iterator(this, 0, nullptr);
-  if (order_.use_count() != 1) order_ = std::make_shared<std::vector<Size>>(static_cast<std::size_t>(rows_));
+  if (order_.use_count() != 1)
+    or_no_memory(fmt::format("[DataLoader] an order of {} rows", rows_), source_, [&] {
+      order_ = std::make_shared<std::vector<Size>>(static_cast<std::size_t>(rows_));
+    });
   std::vector<Size>& order = *order_;
   std::iota(order.begin(), order.end(), Size{0});
   for (Size i = rows_; i-- > 1;)

@@ -35,9 +35,9 @@ class DataLoader {
     using value_type = Tensors;
     using difference_type = std::ptrdiff_t;
     using pointer = const Tensors*;
-    using reference = const Tensors&;
+    using reference = Tensors;
 
-    const Tensors& operator*() const { return batch_; }
+    Tensors operator*() const { return batch_; }  // by value: it outlives the iterator
     const Tensors* operator->() const { return &batch_; }
     Iterator& operator++();
     void operator++(int) { ++*this; }
@@ -51,7 +51,7 @@ class DataLoader {
     std::shared_ptr<const std::vector<Size>> order_;  // null: as they are
     Tensors batch_;
   };
-  Iterator begin() const;  // of the next epoch
+  Iterator begin() const;  // of the next epoch; an Error where the loader was moved from
   Iterator end() const { return Iterator(this, size(), nullptr); }
 
  private:

@@ -263,7 +263,8 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   const data::Dataset rows{x, y}, unequal{x, tensor({0, 1})};
   nn::Linear net(2, 2), wrong(3, 2);
   optim::SGD sgd(nn::parameters(net));
-  data::DataLoader batches(rows, {.batch_size = 4}), alone({x}, {});
+  data::DataLoader batches(rows, {.batch_size = 4}), alone({x}, {}), outside({x, tensor({0, 1, 5, 1, 0, 1})}),
+      floats({x, ones({6})});
   const train::FitOptions quiet{.epochs = 1, .progress = false};
   const auto state = [&] {
     return bad_input::bits(x) + bad_input::bits(net.weight.value()) + bad_input::bits(net.bias.value());
@@ -277,6 +278,12 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   t.add([&] { data::DataLoader({ones({})}); }, {"[DataLoader]", "0-d"});
   t.add([&] { data::DataLoader({x, tensor({1, 2})}); }, {"[DataLoader]", "6 and 2"});
   t.add([&] { data::DataLoader({x}, {.batch_size = 0}); }, {"[DataLoader]", "1 or more, got 0"});
+  t.add(
+      [&] {
+        data::DataLoader from({x}), to = std::move(from);
+        from.begin();
+      },
+      {"[DataLoader]", "moved from"});
   t.add([&] { data::DataLoader({x}, {.batch_size = -3}); }, {"[DataLoader]", "got -3"});
   t.add([&] { data::split(rows, 7); }, {"[split]", "0 ... 6, got 7"});
   t.add([&] { data::split(rows, -1); }, {"[split]", "got -1"});
@@ -304,6 +311,9 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); }, {"empty"});
   t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor&) { return ones({}); })); }, {"no parameter leads"});
   t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor& z) { return sum(z) / 0; })); }, {"[fit]", "loss is"});
+  t.add([&] { train::fit(net, sgd, outside, quiet); }, {"[cross_entropy]", "0 ... 1, got 5 at position 2"});
+  t.add([&] { train::fit(net, sgd, floats, quiet); }, {"[cross_entropy]", "probabilities of the logits' shape"});
+  t.add([&] { train::accuracy([](const Tensor&) { return Tensor(); }, rows); }, {"[accuracy]", "an empty tensor"});
   t.add([&] { train::accuracy(net, {x, x}); }, {"[accuracy]", "i64 labels [n]", "f32 (6, 2)"});
   t.add([&] { train::accuracy(net, unequal); }, {"[accuracy]", "(6, 2) and i64 (2,)"});
   t.add([&] { train::accuracy(net, {}); }, {"empty"});

@@ -1,5 +1,7 @@
 // Loaders, made data and IDX files; the training loop and its pictures.
 #define BOOST_TEST_MODULE data
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -81,6 +83,13 @@ BOOST_AUTO_TEST_CASE(a_loader_gives_every_row_once_an_epoch) {
 }
 
 BOOST_AUTO_TEST_CASE(batches_outlive_their_iterator) {
+  const data::DataLoader few({arange(6)}, {.batch_size = 4});
+  const auto& first = *few.begin();
+  BOOST_TEST(first[0].numel() == 4);
+  auto at = few.begin();
+  const auto& before = *at;
+  ++at;
+  BOOST_TEST(before[0].numel() == 4);
   const data::DataLoader loader({evaluate(randn({600, 5}))}, {.batch_size = 200, .shuffle = true, .seed = 1});
   std::vector<Tensors> kept;
   for (const auto& batch : loader) kept.push_back(batch);
@@ -143,8 +152,27 @@ BOOST_AUTO_TEST_CASE(idx_files_plain_and_gzipped) {
   write("huge", idx({0x7fffffff, 0x7fffffff, 0x7fffffff}, {1, 2}));
   BOOST_CHECK_EXCEPTION(data::idx_integers("huge"), Error, says("huge"));
   BOOST_CHECK_EXCEPTION(data::idx_integers("nowhere"), Error, says("nowhere"));
-  BOOST_CHECK_THROW(data::idx_integers("."), Error);
+  BOOST_CHECK_EXCEPTION(data::idx_integers("."), Error, says("no file of numbers; check the path"));
+  std::filesystem::remove("pipe");
+  BOOST_TEST_REQUIRE(mkfifo("pipe", 0600) == 0);
+  BOOST_CHECK_EXCEPTION(data::idx_integers("pipe"), Error, says("pipe: is no file of numbers"));
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+BOOST_AUTO_TEST_CASE(what_memory_does_not_hold) {
+  const data::DataLoader rows({zeros({Size{1} << 50, 0})}, {.shuffle = true, .seed = 1});
+  BOOST_CHECK_EXCEPTION(rows.begin(), Error, says("[DataLoader] an order of 1125899906842624 rows is more than memory"));
+  write("large", idx({600'000'000}, {}));
+  std::filesystem::resize_file("large", 8 + 600'000'000);  // zeros that take no room on the disk
+  rlimit before{};
+  getrlimit(RLIMIT_AS, &before);
+  const rlimit tight{512u << 20, before.rlim_max};
+  setrlimit(RLIMIT_AS, &tight);
+  BOOST_CHECK_EXCEPTION(data::idx_integers("large"), Error, says("large is more than memory holds"));
+  setrlimit(RLIMIT_AS, &before);
+  std::filesystem::remove("large");
+}
+#endif
 
 BOOST_AUTO_TEST_CASE(real_digits_where_they_are) {
   const char* folder = std::getenv("XGRAD_DATA");

@@ -13,12 +13,12 @@ namespace xgrad::train {
 namespace {
 
 // How many rows of outputs [n, classes] have their greatest at the class that targets [n] name; -1: not classes.
-double right_rows(const Tensor& outputs, const Tensor& targets) {
+double right_rows(const Tensor& outputs, const Tensor& targets, Source source) {
   if (targets.dtype() != i64 || targets.dim() != 1 || outputs.dim() != 2 || outputs.size(0) != targets.size(0) ||
       outputs.size(1) == 0)
     return -1;
   const NoGrad no_grad;
-  return sum(argmax(outputs, 1) == targets).item();
+  return sum(argmax(In(outputs, source), 1) == targets).item(source);
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ History fit_call(const Call& model, optim::Optimizer& optimizer, const data::Dat
       if (batch.size() < 2) fail(source, "[fit] expected batches of inputs and targets, got one tensor");
       const Tensor outputs = model(batch[0]);
       if (!outputs.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
-      const Tensor loss = options.loss ? options.loss(outputs, batch[1]) : nn::cross_entropy(outputs, batch[1]);
+      const Tensor loss = options.loss ? options.loss(outputs, batch[1]) : nn::cross_entropy(In(outputs, source), batch[1]);
       optimizer.zero_grad();
       loss.backward({}, source);
       const double value = loss.item(source);
@@ -47,7 +47,7 @@ History fit_call(const Call& model, optim::Optimizer& optimizer, const data::Dat
       const auto n = static_cast<double>(batch[0].size(0));
       loss_sum += value * n;
       rows += n;
-      if (const double r = right_rows(outputs, batch[1]); r >= 0) right += r;
+      if (const double r = right_rows(outputs, batch[1], source); r >= 0) right += r;
       else right = std::numeric_limits<double>::quiet_NaN();
       if (options.progress)
         bar.step(bar.due() ? fmt::format("epoch {}/{}  loss {:.4f}", epoch, options.epochs, value) : std::string());
@@ -71,7 +71,8 @@ double accuracy_of_call(const Call& model, const data::Dataset& rows, Source sou
   const NoGrad no_grad;
   if (!rows.inputs.defined() || !rows.labels.defined()) fail(source, "[accuracy] of an empty dataset; give it rows first");
   const Tensor outputs = model(rows.inputs);
-  const double right = right_rows(outputs, rows.labels);
+  if (!outputs.defined()) fail(source, "[accuracy] the model gave an empty tensor; return its outputs");
+  const double right = right_rows(outputs, rows.labels, source);
   if (right < 0)
     fail(source, fmt::format("[accuracy] expected outputs [n, classes] and i64 labels [n], got {} and {} {}",
                              outputs.shape(), name(rows.labels.dtype()), rows.labels.shape()));

@@ -13,7 +13,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <limits>
+#include <new>
 #include <unordered_set>
 
 #include "autodiff/memory.hpp"
@@ -25,6 +27,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
 
 constexpr std::uint64_t length_bytes = 8, longest_header = 100'000'000;  // the reference's limit
+constexpr std::size_t most_axes = 64;                                    // no tensor that means something has more
 
 struct Format {
   const char* name;
@@ -48,7 +51,8 @@ const char* format_name(DType dtype) {
 // An open file; closed, and removed if it is temporary, when it goes.
 class File {
  public:
-  File(std::string path, int flags) : path_(std::move(path)), fd_(::open(path_.c_str(), flags | O_CLOEXEC, 0666)) {}
+  File(std::string path, int flags, mode_t mode = 0666)
+      : path_(std::move(path)), fd_(::open(path_.c_str(), flags | O_CLOEXEC, mode)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() {
@@ -93,6 +97,21 @@ class File {
 
 std::string reason() { return errno ? std::strerror(errno) : "the file ends early"; }
 
+// Where a chain of symbolic links leads, whether something is there or not.
+std::filesystem::path target_of(std::filesystem::path path) {
+  std::error_code no_link;
+  for (auto to = read_symlink(path, no_link); !no_link; to = read_symlink(path, no_link)) path = path.parent_path() / to;
+  return path;
+}
+
+// Beside the file, and short enough for a name where the file's is.
+std::string temporary_beside(const std::filesystem::path& path) {
+  constexpr std::size_t kept = 200;  // of 255 bytes
+  static std::atomic<unsigned> count{0};
+  const std::string name = path.filename().string().substr(0, kept);
+  return (path.parent_path() / fmt::format("{}.{}.{}.tmp", name, ::getpid(), count++)).string();
+}
+
 // IEEE half: 1 sign, 5 exponent, 10 fraction bits
 float from_half(std::uint16_t h) {
   const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31,
@@ -124,13 +143,22 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
   };
 
   // Wide numbers first, so that each is aligned.
+  const auto check_text = [&](const std::string& text) {
+    if (!safetensors::is_utf8(text)) broken("a name or note is not UTF-8, so no reader would take the file; rename it");
+  };
   std::vector<const NamedTensor*> order;
-  std::unordered_set<std::string_view> names;
+  std::unordered_set<std::string_view> names, keys;
+  for (const auto& [key, text] : metadata) {
+    if (!keys.insert(key).second) broken(fmt::format("the metadata key {} is there twice; leave one out", key));
+    check_text(key);
+    check_text(text);
+  }
   for (const NamedTensor& t : tensors) {
     if (!t.value.defined()) broken(fmt::format("{} is an empty Tensor; leave it out", t.name));
     if (t.name == "__metadata__" || !names.insert(t.name).second)
       broken(
           fmt::format("the name {} is {}; rename it", t.name, t.name == "__metadata__" ? "reserved" : "there twice"));
+    check_text(t.name);
     order.push_back(&t);
   }
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
@@ -150,13 +178,16 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
 
   struct stat there;
   const bool exists = ::stat(path.c_str(), &there) == 0;
+  if (!exists && errno != ENOENT) broken(fmt::format("cannot write there: {}", reason()));
   if (exists && S_ISDIR(there.st_mode)) broken("this is a directory; give a file's name");
   const bool in_place = exists && !S_ISREG(there.st_mode);  // a device or a pipe cannot be replaced
-  static std::atomic<unsigned> count{0};
-  File file(in_place ? path : fmt::format("{}.{}.{}.tmp", path, ::getpid(), count++),
-            O_WRONLY | (in_place ? 0 : O_CREAT | O_EXCL));
+  const std::filesystem::path target = in_place ? std::filesystem::path(path) : target_of(path);
+  File file(in_place ? path : temporary_beside(target), O_WRONLY | (in_place ? 0 : O_CREAT | O_EXCL),
+            exists ? 0600 : 0666);
   if (!file.open()) broken(fmt::format("cannot write there: {}", reason()));
   file.temporary = !in_place;
+  if (exists && !in_place && ::fchmod(file.fd(), there.st_mode & 0777) != 0)
+    broken(fmt::format("cannot keep the file's mode: {}", reason()));
 
   const auto put = [&](const void* bytes, std::size_t n) {
     if (!file.write(bytes, n)) broken(fmt::format("writing failed: {}; the old file, if any, is as it was", reason()));
@@ -169,22 +200,21 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
     if (dense.numel() > 0) put(readable(dense, source), static_cast<std::size_t>(dense.numel() * item_size(dense.dtype())));
   }
   if (in_place) return;
-  if (::fsync(file.fd()) != 0 || !file.close() || std::rename(file.path().c_str(), path.c_str()) != 0)
+  if (::fsync(file.fd()) != 0 || !file.close() || std::rename(file.path().c_str(), target.c_str()) != 0)
     broken(fmt::format("writing failed: {}; the old file, if any, is as it was", reason()));
   file.temporary = false;
 
-  const std::size_t slash = path.rfind('/');
-  const File folder(slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
+  const File folder(target.has_parent_path() ? target.parent_path().string() : ".", O_RDONLY | O_DIRECTORY);
   if (folder.open()) ::fsync(folder.fd());  // the new name survives a power cut; where that is not known, no harm
 }
 
-Safetensors read_safetensors(const std::string& path, Source source) {
+Safetensors read_safetensors(const std::string& path, Source source) try {
   const auto broken = [&](const std::string& what) {
     fail(source, fmt::format("[read_safetensors] {}: {}", path, what));
   };
   const auto corrupt = [&](const std::string& what) { broken(what + "; the file is corrupt, write it anew"); };
 
-  File file(path, O_RDONLY);
+  File file(path, O_RDONLY | O_NONBLOCK);  // a pipe is refused, not waited for
   struct stat found;
   if (!file.open() || ::fstat(file.fd(), &found) != 0) broken(fmt::format("cannot open: {}; check the path", reason()));
   if (!S_ISREG(found.st_mode)) broken("this is not a file of numbers; check the path");
@@ -211,6 +241,8 @@ Safetensors read_safetensors(const std::string& path, Source source) {
       broken(
           fmt::format("{} has the dtype {}; expected F64, F32, F16, BF16, I64 or BOOL: convert it before it is saved",
                       e.name, e.dtype));
+    if (e.shape.size() > most_axes)
+      corrupt(fmt::format("{} has {} axes, more than {}", e.name, e.shape.size(), most_axes));
     Size n = 1;
     bool none = false, overflow = false;
     Shape shape;
@@ -260,6 +292,8 @@ Safetensors read_safetensors(const std::string& path, Source source) {
                                         source)});
   }
   return made;
+} catch (const std::bad_alloc&) {
+  fail(source, fmt::format("[read_safetensors] {}: memory does not hold its header", path));
 }
 
 }  // namespace xgrad

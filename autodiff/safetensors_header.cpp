@@ -200,6 +200,24 @@ std::string quoted(const std::string& text) {
 
 Header parse(std::string_view text, const Fail& fail) { return Parser(text, fail).header(); }
 
+// RFC 3629: a first byte that says how many follow, no longer form than is needed, no half of a surrogate pair
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u; };
+    const unsigned first = byte(0);
+    const unsigned follow = first < 0x80 ? 0 : first >= 0xC2 && first < 0xE0 ? 1 : (first & 0xF0) == 0xE0 ? 2 : 3;
+    if (follow == 3 && (first < 0xF0 || first > 0xF4)) return false;
+    for (unsigned k = 1; k <= follow; ++k)
+      if ((byte(k) & 0xC0) != 0x80) return false;
+    const unsigned second = byte(1);
+    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) || (first == 0xF0 && second < 0x90) ||
+        (first == 0xF4 && second > 0x8F))
+      return false;
+    i += 1 + follow;
+  }
+  return true;
+}
+
 std::string print(const Header& header) {
   std::string text = "{";
   const auto next = [&](const std::string& key) {

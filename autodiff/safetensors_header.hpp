@@ -24,6 +24,8 @@ struct Header {
 // Calls `fail(what)`, which throws, where the text is not a header; names are unique in what it returns.
 Header parse(std::string_view text, const std::function<void(const std::string& what)>& fail);
 
+bool is_utf8(std::string_view text);
+
 // Spaces make the text a multiple of 8 bytes long, as the numbers that follow are to be aligned.
 std::string print(const Header& header);
 

@@ -3,6 +3,8 @@
 #include "autodiff/safetensors.hpp"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 #include <csignal>
@@ -107,6 +109,8 @@ BOOST_AUTO_TEST_CASE(booleans_are_0_or_1) {
 
 BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
   const std::string four(4, '\0'), eight(8, '\0');
+  std::string ones_64;
+  for (int i = 0; i < 64; ++i) ones_64 += ",1";
   const auto x = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
     return fmt::format(R"({{"x":{{"dtype":"{}","shape":{},"data_offsets":{}}}}})", dtype, shape, offsets);
   };
@@ -145,6 +149,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
       {with_header(x("F32", "[18446744073709551615]", "[0,4]"), four), "more than memory holds"},
       {with_header(x("F32", "[4294967296,4294967296]", "[0,4]"), four), "more than memory holds"},
       {with_header(x("F64", "[4611686018427387904]", "[0,0]"), ""), "more than memory holds"},
+      {with_header(x("F32", fmt::format("[1{}]", ones_64), "[0,4]"), four), "x has 65 axes, more than 64"},
       {with_header(x("F32", "[2]", "[0,8]"), four), "8 bytes, at 0 ... 8 of 4"},
       {with_header(x("F32", "[2]", "[0,4]"), four), "8 bytes, at 0 ... 4 of 4"},
       {with_header(x("F32", "[1]", "[4,0]"), four), "at 4 ... 0"},
@@ -179,6 +184,65 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
     }
   CHECK_ERROR(read_safetensors(folder.file("missing")), "cannot open: No such file or directory; check the path");
   CHECK_ERROR(read_safetensors(folder.path.string()), "not a file of numbers");
+  BOOST_TEST_REQUIRE(mkfifo(folder.file("pipe").c_str(), 0600) == 0);
+  CHECK_ERROR(read_safetensors(folder.file("pipe")), "not a file of numbers");
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+BOOST_AUTO_TEST_CASE(a_header_that_memory_does_not_hold) {
+  const Folder folder;
+  const std::string path = folder.file("long");
+  const std::uint64_t length = 90'000'000;
+  put(path, std::string(reinterpret_cast<const char*>(&length), 8));
+  fs::resize_file(path, 8 + length);
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit tight{pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) + (32u << 20), limit.rlim_max};
+  setrlimit(RLIMIT_AS, &tight);
+  const std::string message = references::error_of([&] { read_safetensors(path); });
+  setrlimit(RLIMIT_AS, &limit);
+  BOOST_TEST(message.find("long: memory does not hold its header") != std::string::npos, message);
+}
+#endif
+
+BOOST_AUTO_TEST_CASE(what_is_replaced_keeps_its_place_and_mode) {
+  const Folder folder;
+  const std::string path = folder.file("net"), link = folder.file("link"), dangling = folder.file("dangling");
+  fs::create_symlink("net", link);
+  fs::create_symlink(folder.file("new"), dangling);
+  write_safetensors(path, {{"x", ones({3})}});
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  write_safetensors(link, {{"y", ones({3})}});
+  BOOST_TEST(fs::is_symlink(link));
+  BOOST_TEST(read_safetensors(path).tensors[0].name == "y");
+  BOOST_TEST((fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write)));
+  write_safetensors(dangling, {{"z", ones({3})}});
+  BOOST_TEST(fs::is_symlink(dangling));
+  BOOST_TEST(read_safetensors(folder.file("new")).tensors[0].name == "z");
+  fs::create_symlink("loop", folder.file("loop"));
+  CHECK_ERROR(write_safetensors(folder.file("loop"), {{"x", ones({3})}}), "cannot write there: Too many levels");
+  write_safetensors(folder.file(std::string(250, 'n')), {{"x", ones({3})}});
+  BOOST_TEST(read_safetensors(folder.file(std::string(250, 'n'))).tensors.size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_no_reader_takes_is_not_written) {
+  const Folder folder;
+  const std::string path = folder.file("net");
+  CHECK_ERROR(write_safetensors(path, {}, {{"a", "1"}, {"a", "2"}}), "the metadata key a is there twice");
+  for (const char* text : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                           "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xc3z"}) {
+    CHECK_ERROR(write_safetensors(path, {{text, ones({1})}}), "not UTF-8");
+    CHECK_ERROR(write_safetensors(path, {}, {{text, ""}}), "not UTF-8");
+    CHECK_ERROR(write_safetensors(path, {}, {{"", text}}), "not UTF-8");
+  }
+  BOOST_TEST(folder.count() == 0);
+  for (const char* text : {"a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+                           "\xf4\x8f\xbf\xbf"}) {
+    write_safetensors(path, {{text, ones({1})}});
+    BOOST_TEST(read_safetensors(path).tensors[0].name == text);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file) {

@@ -38,62 +38,35 @@ std::string number(const Node* n, Size i, int precision) {
   }
 }
 
-struct Printer {
-  const Node* n;
-  int precision;
-  bool all;
-  std::size_t width = 0;
-  std::string out;
-
-  void numbers(int axis, Size at, const auto& f) const {
-    const Size extent = n->shape[axis], inner = step(axis);
-    for (Size i = 0; i < extent; ++i) {
-      if (!all && extent > 2 * edge && i == edge) i = extent - edge;
-      f(i, at + i * inner);
-    }
-  }
-  Size step(int axis) const {
-    Size s = 1;
-    for (int i = axis + 1; i < n->shape.rank(); ++i) s *= n->shape[i];
-    return s;
-  }
-  void measure(int axis, Size at) {
-    if (axis == n->shape.rank()) {
-      width = std::max(width, number(n, at, precision).size());
-      return;
-    }
-    numbers(axis, at, [&](Size, Size inner) { measure(axis + 1, inner); });
-  }
-  void print(int axis, Size at) {
-    const int rank = n->shape.rank();
-    if (axis == rank) {
-      const std::string text = number(n, at, precision);
-      out.append(width - text.size(), ' ');
-      out += text;
-      return;
-    }
-    out += '[';
-    Size before = -1;
-    numbers(axis, at, [&](Size i, Size inner) {
-      const auto separate = [&] {
-        if (axis == rank - 1) {
-          out += ", ";
-        } else {
-          out += ",\n";
-          out.append(static_cast<std::size_t>(axis) + 1, ' ');
-        }
-      };
-      if (before >= 0) separate();
-      if (i != before + 1) {
-        out += "...";
-        separate();
+// Calls f(place, axis, left_out) for each number that is shown: the first axis along which it is not where the number
+// before is (-1: there is none), and whether others between the two are left out. A loop, for ranks are the user's.
+template <class F>
+void each_shown(const Node* n, const F& f) {
+  const bool all = n->count <= shown_in_full;
+  const int rank = n->shape.rank();
+  const Size* extent = n->shape.data();
+  Shape steps, indices;
+  steps.resize(rank);
+  indices.resize(rank);
+  Size *step = steps.data(), *index = indices.data(), place = 0;
+  for (int k = rank - 1; k >= 0; --k) step[k] = k == rank - 1 ? 1 : step[k + 1] * extent[k + 1];
+  bool left_out = false;
+  for (int axis = -1;;) {
+    f(place, axis, left_out);
+    for (axis = rank - 1; axis >= 0; --axis) {
+      left_out = !all && extent[axis] > 2 * edge && index[axis] == edge - 1;
+      const Size next = left_out ? extent[axis] - edge : index[axis] + 1;
+      if (next < extent[axis]) {
+        place += (next - index[axis]) * step[axis];
+        index[axis] = next;
+        break;
       }
-      print(axis + 1, inner);
-      before = i;
-    });
-    out += ']';
+      place -= index[axis] * step[axis];
+      index[axis] = 0;
+    }
+    if (axis < 0) return;
   }
-};
+}
 
 }  // namespace
 
@@ -103,10 +76,34 @@ std::string to_string(const Tensor& t, int precision) {
   if (!t.defined()) return "(empty)";
   engine::evaluate(t.node());
   const Tensor numbers = engine::dense(t.node());
-  Printer p{numbers.node(), std::clamp(precision, 1, 17), numbers.node()->count <= shown_in_full, 0, {}};
-  if (numbers.node()->count > 0) p.measure(0, 0);
-  p.print(0, 0);
-  return std::move(p.out);
+  const Node* n = numbers.node();
+  const int rank = n->shape.rank();
+  if (n->count == 0) return rank == 1 ? "[]" : fmt::format("[] of shape {}", n->shape);
+  const auto text = [&](Size place) { return number(n, place, std::clamp(precision, 1, 17)); };
+  std::size_t width = 0;
+  each_shown(n, [&](Size place, int, bool) { width = std::max(width, text(place).size()); });
+  std::string out;
+  const auto brackets = [&](int count, char bracket) { out.append(static_cast<std::size_t>(count), bracket); };
+  each_shown(n, [&](Size place, int axis, bool left_out) {
+    const auto separate = [&] {
+      out += axis == rank - 1 ? ", " : ",\n";
+      if (axis < rank - 1) brackets(axis + 1, ' ');
+    };
+    if (axis >= 0) {
+      brackets(rank - 1 - axis, ']');
+      separate();
+      if (left_out) {
+        out += "...";
+        separate();
+      }
+    }
+    brackets(rank - 1 - axis, '[');
+    const std::string shown = text(place);
+    out.append(width - shown.size(), ' ');
+    out += shown;
+  });
+  brackets(rank, ']');
+  return out;
 }
 
 std::string tape(const Tensor& y, Source source) {

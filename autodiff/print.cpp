@@ -83,26 +83,26 @@ std::string to_string(const Tensor& t, int precision) {
   std::size_t width = 0;
   each_shown(n, [&](Size place, int, bool) { width = std::max(width, text(place).size()); });
   std::string out;
-  const auto brackets = [&](int count, char bracket) { out.append(static_cast<std::size_t>(count), bracket); };
+  const auto put = [&](int count, char c) { out.append(static_cast<std::size_t>(count), c); };
   each_shown(n, [&](Size place, int axis, bool left_out) {
     const auto separate = [&] {
       out += axis == rank - 1 ? ", " : ",\n";
-      if (axis < rank - 1) brackets(axis + 1, ' ');
+      if (axis < rank - 1) put(axis + 1, ' ');
     };
     if (axis >= 0) {
-      brackets(rank - 1 - axis, ']');
+      put(rank - 1 - axis, ']');
       separate();
       if (left_out) {
         out += "...";
         separate();
       }
     }
-    brackets(rank - 1 - axis, '[');
+    put(rank - 1 - axis, '[');
     const std::string shown = text(place);
     out.append(width - shown.size(), ' ');
     out += shown;
   });
-  brackets(rank, ']');
+  put(rank, ']');
   return out;
 }
 

@@ -100,7 +100,8 @@ std::string reason() { return errno ? std::strerror(errno) : "the file ends earl
 // Where a chain of symbolic links leads, whether something is there or not.
 std::filesystem::path target_of(std::filesystem::path path) {
   std::error_code no_link;
-  for (auto to = read_symlink(path, no_link); !no_link; to = read_symlink(path, no_link)) path = path.parent_path() / to;
+  for (auto to = read_symlink(path, no_link); !no_link; to = read_symlink(path, no_link))
+    path = path.parent_path() / to;
   return path;
 }
 

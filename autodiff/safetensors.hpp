@@ -21,8 +21,8 @@ struct Safetensors {
   Metadata metadata;
 };
 
-// Replaces the file in one step: on an Error (a full disk, say) the old one is untouched and nothing is left behind. The
-// new one has the old one's mode, and is where a symbolic link leads.
+// Replaces the file in one step: on an Error (a full disk, say) the old one is untouched and nothing is left behind.
+// The new one has the old one's mode, and is where a symbolic link leads.
 void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {},
                        Source source = Source::here());
 

@@ -157,8 +157,7 @@ void load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions 
 void save(AnyModel model, const std::string& path, Source source) {
   const NamedTensors state = state_dict(model);
   if (state.empty())
-    fail(source, fmt::format("[save] {}: the model holds no tensors; it was moved from, or its XGRAD_FIELDS line is empty",
-                             path));
+    fail(source, fmt::format("[save] {}: the model holds no tensors; it was moved from, or names no fields", path));
   write_safetensors(path, state, {{"format", "pt"}}, source);
 }
 

@@ -167,8 +167,9 @@ void Optimizer::step(Source source) {
 }
 
 void Optimizer::fail_alone(const Item& item, Source source) const {
-  fail(source, fmt::format("[{}] nothing but this optimizer holds the parameter {} any more: another variable was moved "
-                           "into its place; store a value there (a = tensor(2.0)), or build the optimizer afterwards",
+  fail(source, fmt::format("[{}] nothing but this optimizer holds the parameter {} any more: another variable was "
+                           "moved into its place; store a value there (a = tensor(2.0)), or build the optimizer "
+                           "afterwards",
                            name_, item.entry.name));
 }
 

@@ -32,8 +32,8 @@ class Optimizer {
 
   void zero_grad() noexcept;
   // Updates every parameter that has a gradient; the others, and their step counts, stay as they are. Gradients that
-  // are pending are evaluated together. On an Error nothing has changed. A parameter that nothing else holds is an Error:
-  // assigning a temporary (a = parameter(2.0), net = Net()) has moved another variable into its place.
+  // are pending are evaluated together. On an Error nothing has changed. A parameter that nothing else holds is an
+  // Error: assigning a temporary (a = parameter(2.0), net = Net()) has moved another variable into its place.
   void step(Source source = Source::here());
 
   Size groups() const;

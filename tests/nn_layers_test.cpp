@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, ones({3})), "one shape");
   for (const Shape& shape : {Shape{5, 4, 3}, Shape{1, 4, 3}}) {
     CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, x, {.weight = ones(shape)}), "a weight that broadcasts to");
-    CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, x, {.pos_weight = ones(shape)}), "a pos_weight that broadcasts");
+    CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, x, {.pos_weight = ones(shape)}), "a pos_weight that");
   }
   CHECK_ERROR(nn::Linear(3, 2)(Tensor()), "[Linear] expected numbers, got an empty tensor");
   CHECK_ERROR(nn::Linear(3, 2)(ones({4, 4})), "[Linear] expected 3 numbers along the last axis, got the shape (4, 4)");
@@ -253,7 +253,8 @@ BOOST_AUTO_TEST_CASE(binary_cross_entropy_of_sure_logits) {  // log1p(e^-|x|) wh
         const double slope = (1 - 2 * label) / (1 + std::exp(sure));
         CHECK_NEAR("slope", grad(sum(loss), {p})[0][0], full({}, slope, dtype));
       }
-  const Tensor x = tensor({-1.0, 2.0}), whole = tensor({0, 1}), want = nn::binary_cross_entropy_with_logits(x, cast(whole, f64));
+  const Tensor x = tensor({-1.0, 2.0}), whole = tensor({0, 1});
+  const Tensor want = nn::binary_cross_entropy_with_logits(x, cast(whole, f64));
   BOOST_TEST(nn::binary_cross_entropy_with_logits(x, whole).item() == want.item());
   BOOST_TEST(nn::binary_cross_entropy_with_logits(x, whole == 1).item() == want.item());
   BOOST_TEST(nn::binary_cross_entropy_with_logits(cast(x, f32), 1).defined());

@@ -34,7 +34,8 @@ History fit_call(const Call& model, optim::Optimizer& optimizer, const data::Dat
       if (batch.size() < 2) fail(source, "[fit] expected batches of inputs and targets, got one tensor");
       const Tensor outputs = model(batch[0]);
       if (!outputs.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
-      const Tensor loss = options.loss ? options.loss(outputs, batch[1]) : nn::cross_entropy(In(outputs, source), batch[1]);
+      const Tensor loss =
+          options.loss ? options.loss(outputs, batch[1]) : nn::cross_entropy(In(outputs, source), batch[1]);
       optimizer.zero_grad();
       loss.backward({}, source);
       const double value = loss.item(source);

@@ -111,12 +111,12 @@ void set_booleans(Table& t) {
   set1<[](Byte x) XGRAD_LAMBDA { return static_cast<Byte>(x ^ 1); }, Byte, Byte>(t, Elementwise::logical_not, d);
 }
 
-// Truncates; NaN is 0, and what is out of range is the nearest number.
+// Truncates; what is out of range is the nearest number, and NaN the least, as on x86: an index that fails.
 template <class T>
 XGRAD_INLINE Size truncated(T x) {
   constexpr T limit = T(9223372036854775808.0);  // 2^63
   const Size greatest = INT64_MAX, least = INT64_MIN;
-  return x >= limit ? greatest : x <= -limit ? least : x == x ? static_cast<Size>(x) : 0;
+  return x >= limit ? greatest : x >= -limit ? static_cast<Size>(x) : least;
 }
 
 template <class To, class From>

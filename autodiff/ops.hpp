@@ -159,6 +159,8 @@ Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source) 
     const std::vector<Size> wide(numbers.begin(), numbers.end());
     const Tensor t = from_memory(wide.data(), shape, i64, source);
     return std::is_same_v<T, bool> ? cast(t, boolean) : t;
+  } else if constexpr (!std::is_integral_v<T> && sizeof(T) > sizeof(double)) {
+    return tensor(std::vector<double>(numbers.begin(), numbers.end()), shape, source);
   } else {
     return from_memory(numbers.data(), shape, dtype_of<T>(), source);
   }

@@ -47,9 +47,10 @@ class Shape {
     Size* at = data();
     for (const Extent& e : extents) *at++ = e.value;
   }
-  Shape(const std::vector<Size>& extents) {
+  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  Shape(const std::vector<T>& extents, Source source = Source::here()) {
     resize(static_cast<int>(extents.size()));
-    for (std::size_t i = 0; i < extents.size(); ++i) data()[i] = extents[i];
+    for (std::size_t i = 0; i < extents.size(); ++i) data()[i] = checked_size(extents[i], "shape", source);
   }
   Shape(const Shape& other) {
     if (other.capacity_ > inline_capacity) {

@@ -44,23 +44,26 @@ void Tensor::fail_memory(const char* what, Source source) const {
   fail(source_of(source), fmt::format("[{}] no memory for {} elements, shape {}", what, numel(source), shape(source)));
 }
 
-void Tensor::copy_to(void* out, DType dtype, std::size_t bytes, Source source) const {
+void Tensor::fail_fit(double number, std::size_t bytes, Source source) {
+  fail(source_of(source), fmt::format("[to_vector] the number {} does not fit the {}-byte integer asked for; read a "
+                                      "wider type, or clamp first", number, bytes));
+}
+
+void Tensor::copy_to(void* out, DType dtype, Source source) const {
   Node* n = checked(*this, "to_vector", source);
   engine::evaluate(n, "to_vector", source_of(source));
   const Tensor t = engine::dense(n);
   const char* from = t.node()->data;
-  if (dtype == n->dtype && bytes == static_cast<std::size_t>(item_size(dtype))) {
-    if (n->count) std::memcpy(out, from, static_cast<std::size_t>(n->count) * bytes);
+  if (dtype == n->dtype) {
+    if (n->count) std::memcpy(out, from, static_cast<std::size_t>(n->count * item_size(dtype)));
     return;
   }
   for (Size i = 0; i < n->count; ++i) {
-    const char* at = from + i * item_size(n->dtype);
-    Size whole;
-    if (n->dtype == DType::i64) std::memcpy(&whole, at, sizeof whole);
-    else whole = is_float(dtype) ? 0 : static_cast<Size>(engine::read_number(n->dtype, at));
-    if (dtype == DType::f32) static_cast<float*>(out)[i] = static_cast<float>(engine::read_number(n->dtype, at));
-    else if (dtype == DType::f64) static_cast<double*>(out)[i] = engine::read_number(n->dtype, at);
-    else std::memcpy(static_cast<char*>(out) + static_cast<std::size_t>(i) * bytes, &whole, bytes);  // little-endian
+    const double x = engine::read_number(n->dtype, from + i * item_size(n->dtype));
+    if (dtype == DType::f32) static_cast<float*>(out)[i] = static_cast<float>(x);
+    else if (dtype == DType::f64) static_cast<double*>(out)[i] = x;
+    else if (x >= -0x1p63 && x < 0x1p63) static_cast<Size*>(out)[i] = static_cast<Size>(x);
+    else fail_fit(x, sizeof(Size), source);
   }
 }
 

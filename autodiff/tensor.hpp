@@ -89,11 +89,14 @@ class Tensor {
   Size numel(Source source = Source::here()) const;
   Size size(At axis) const;  // the extent of an axis; -1 is the last
 
-  // The number in a tensor of one element.
+  // The number in a tensor of one element, as a double: an i64 past 2^53 is rounded; to_vector<std::int64_t>() is exact.
   double item(Source source = Source::here()) const;
-  // All numbers in row-major order, converted to T.
+  // All numbers in row-major order, converted to T: floats to integers truncate; what does not fit, and NaN where T is
+  // an integer, is an Error.
   template <class T>
   std::vector<T> to_vector(Source source = Source::here()) const {
+    constexpr bool direct = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, Size>;
+    using Through = std::conditional_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, Size, double>;
     std::vector<T> out;
     try {
       out.resize(static_cast<std::size_t>(numel(source)));
@@ -102,11 +105,16 @@ class Tensor {
     } catch (const std::length_error&) {
       fail_memory("to_vector", source);
     }
-    if constexpr (std::is_same_v<T, bool>) {
-      const std::vector<double> numbers = to_vector<double>(source);
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = numbers[i] != 0;
+    if constexpr (direct) {
+      copy_to(out.data(), dtype_of<T>(), source);
     } else {
-      copy_to(out.data(), dtype_of<T>(), sizeof(T), source);
+      const std::vector<Through> numbers = to_vector<Through>(source);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i] = static_cast<T>(numbers[i]);
+        if constexpr (std::is_same_v<Through, Size>)
+          if (static_cast<Size>(out[i]) != numbers[i] || (std::is_unsigned_v<T> && numbers[i] < 0))
+            fail_fit(static_cast<double>(numbers[i]), sizeof(T), source);
+      }
     }
     return out;
   }
@@ -139,7 +147,8 @@ class Tensor {
 
  private:
   [[noreturn]] void fail_memory(const char* what, Source source) const;
-  void copy_to(void* out, DType dtype, std::size_t bytes, Source source) const;
+  [[noreturn]] static void fail_fit(double number, std::size_t bytes, Source source);
+  void copy_to(void* out, DType dtype, Source source) const;
   engine::NodeHead* node_ = nullptr;
 };
 
@@ -249,6 +258,10 @@ class In {
 
 std::string to_string(const Tensor& t);                 // the numbers, as NumPy prints them
 std::string to_string(const Tensor& t, int precision);  // with so many significant digits
+template <class Stream>
+auto operator<<(Stream& stream, const Tensor& t) -> decltype(stream << to_string(t)) {
+  return stream << to_string(t);
+}
 
 }  // namespace xgrad
 

@@ -349,6 +349,11 @@ BOOST_AUTO_TEST_CASE(makers) {
   t.add([&] { o.m.item(); }, {"[item]", "one element, got shape (2, 3)", "to_vector"});
   t.add([&] { o.nothing.item(); }, {"[item]", "(0, 3)"});
   t.add([&] { o.w.item(); }, {"[item]", "(3,)"});
+  t.add([&] { tensor({4294967297}).to_vector<int>(); }, {"[to_vector]", "4294967297 does not fit", "4-byte"});
+  t.add([&] { tensor({1, 300}).to_vector<unsigned char>(); }, {"[to_vector]", "300 does not fit", "1-byte"});
+  t.add([&] { tensor({-1}).to_vector<std::size_t>(); }, {"[to_vector]", "-1 does not fit"});
+  t.add([&] { tensor({1e300}).to_vector<Size>(); }, {"[to_vector]", "1e+300"});
+  t.add([&] { tensor({nan_}).to_vector<int>(); }, {"[to_vector]", "nan"});
   t.add([&] { o.m.size(2); }, {"[size]", "axis 2"});
   t.add([&] { Tensors{o.m}[1]; }, {"[Tensors]", "no tensor 1", "list of 1", "size()"});
   t.add([&] { Tensors{o.m}[-1]; }, {"[Tensors]", "no tensor -1"});

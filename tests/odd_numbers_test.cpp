@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <vector>
 
 #include "autodiff/autodiff.hpp"
@@ -49,6 +50,15 @@ BOOST_AUTO_TEST_CASE(whole_numbers_and_sizes) {
   BOOST_TEST(is(sum(zeros({0, 3}), 0), f32, {0, 0, 0}));
   BOOST_TEST(is(matmul(zeros({2, 0}), zeros({0, 1})), f32, {0, 0}));
   BOOST_TEST(is(full({2}, 3.0, i64), i64, {3, 3}));
+  BOOST_TEST(is(zeros(std::vector<int>{2, 0}), f32, {}));
+  BOOST_TEST(ones(std::vector<std::size_t>{2, 3}).shape() == (Shape{2, 3}));
+  BOOST_TEST(is(tensor(std::vector<long double>{1.5L, -2}), f64, {1.5, -2}));
+  BOOST_TEST((tensor({1.5f, 2.0f}).to_vector<long double>() == std::vector<long double>{1.5L, 2}));
+  BOOST_TEST((tensor({255, 0}).to_vector<unsigned char>() == std::vector<unsigned char>{255, 0}));
+  BOOST_TEST((tensor({-2.7, 2.7}).to_vector<int>() == std::vector<int>{-2, 2}));
+  std::ostringstream out;
+  out << i << " " << parameter(0.5);
+  BOOST_TEST(out.str() == fmt::format("{} 0.5", i));
   BOOST_TEST(is(permute(m, {-1, 0}), f32, transpose(m).to_vector<double>()));
 }
 

@@ -7,137 +7,159 @@
 
 namespace xgrad {
 
-// ---- arithmetic: f32, f64, i64. i64: div truncates, and division by zero is an Error
+// ---- arithmetic: f32, f64, i64; of a number and a tensor, in the tensor's dtype. i64 wraps around
 Tensor operator+(const In& x, const In& y);
 Tensor operator-(const In& x, const In& y);
 Tensor operator*(const In& x, const In& y);
 Tensor operator/(const In& x, const In& y);
 Tensor operator-(const In& x);
 inline Tensor operator+(const In& x) { return x; }
-Tensor add(const In& x, const In& y);
-Tensor sub(const In& x, const In& y);
-Tensor mul(const In& x, const In& y);
-Tensor div(const In& x, const In& y);
-Tensor neg(const In& x);
-Tensor abs(const In& x);
-Tensor sign(const In& x);                // -1, 0 or 1
-Tensor square(const In& x);
-Tensor reciprocal(const In& x);          // 1 / x, floats
-Tensor pow(const In& x, const In& y);           // x^y
-Tensor maximum(const In& x, const In& y);       // at a tie each gets half of the gradient
-Tensor minimum(const In& x, const In& y);
-Tensor clamp(const In& x, const In& low, const In& high);
-Tensor floor(const In& x);
-Tensor ceil(const In& x);
-Tensor round(const In& x);               // to nearest, halves to even
+Tensor add(const In& x, const In& y);           // x + y
+Tensor sub(const In& x, const In& y);           // x - y
+Tensor mul(const In& x, const In& y);           // x y, elementwise; matmul is the other one
+Tensor div(const In& x, const In& y);           // x / y. i64 truncates, as C++ and unlike NumPy; by 0 it is an Error
+Tensor neg(const In& x);                        // -x
+Tensor abs(const In& x);                        // |x|; derivative 0 at 0
+Tensor sign(const In& x);                       // -1, 0 or 1; NaN of NaN
+Tensor square(const In& x);                     // x^2
+Tensor maximum(const In& x, const In& y);       // the greater; NaN if either is; at a tie each gets half of the gradient
+Tensor minimum(const In& x, const In& y);       // the less, likewise
+Tensor at_least(const In& x, const In& low);    // maximum, but at a tie x gets the whole gradient
+Tensor at_most(const In& x, const In& high);    // minimum, likewise
+Tensor clamp(const In& x, const In& low, const In& high);  // slope 1 in x on the bounds too; high where low > high
 
-// ---- functions of floats
-Tensor sqrt(const In& x);
-Tensor rsqrt(const In& x);               // 1 / sqrt(x)
-Tensor exp(const In& x);
-Tensor expm1(const In& x);               // e^x - 1
-Tensor log(const In& x);
-Tensor log1p(const In& x);               // log(1 + x)
-Tensor log2(const In& x);
-Tensor sin(const In& x);
+// ---- functions of floats: f32, f64. Integers are an Error that names cast. Outside of its domain a function is NaN
+Tensor pow(const In& x, const In& y);           // x^y; 0^0 = 1; of x < 0 only whole y, and then without a slope in y
+Tensor reciprocal(const In& x);                 // 1 / x
+Tensor floor(const In& x);                      // down to whole numbers; derivative 0, as of ceil and round
+Tensor ceil(const In& x);                       // up
+Tensor round(const In& x);                      // to the nearest, halves to even
+Tensor sqrt(const In& x);                       // slope infinite at 0
+Tensor rsqrt(const In& x);                      // 1 / sqrt(x)
+Tensor exp(const In& x);                        // e^x
+Tensor expm1(const In& x);                      // e^x - 1, exact near 0
+Tensor log(const In& x);                        // natural; -infinity at 0
+Tensor log1p(const In& x);                      // log(1 + x), exact near 0
+Tensor log2(const In& x);                       // to base 2
+Tensor log10(const In& x);                      // to base 10
+Tensor sin(const In& x);                        // of radians
 Tensor cos(const In& x);
 Tensor tan(const In& x);
-Tensor asin(const In& x);
-Tensor acos(const In& x);
-Tensor atan(const In& x);
-Tensor atan2(const In& y, const In& x);         // the angle of the point (x, y)
+Tensor asin(const In& x);                       // -pi/2 ... pi/2
+Tensor acos(const In& x);                       // 0 ... pi
+Tensor atan(const In& x);                       // -pi/2 ... pi/2
+Tensor atan2(const In& y, const In& x);         // the angle of the point (x, y), -pi ... pi; no slope at (0, 0): NaN
 Tensor sinh(const In& x);
 Tensor cosh(const In& x);
 Tensor tanh(const In& x);
-Tensor erf(const In& x);
-Tensor sigmoid(const In& x);             // 1 / (1 + e^-x)
-Tensor softplus(const In& x);            // log(1 + e^x)
-Tensor relu(const In& x);                // max(x, 0); derivative 0 at 0
-Tensor step(const In& x);                // 1 where x > 0, else 0
-Tensor half_step(const In& x, const In& y);     // 1 where x > y, 0.5 where they are equal, else 0
-Tensor log_or_0(const In& x);            // log(x), but 0 at 0
+Tensor erf(const In& x);                        // the error function
+Tensor sigmoid(const In& x);                    // 1 / (1 + e^-x)
+Tensor softplus(const In& x);                   // log(1 + e^x), without overflow
+Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0
+Tensor step(const In& x);                       // 1 where x > 0, else 0 (of NaN too); derivative 0
+Tensor half_step(const In& x, const In& y);     // 1 where x > y, 0.5 where they are equal, else 0; NaN if either is
+Tensor log_or_0(const In& x);                   // log(x), but 0 at 0
 
-// ---- comparisons, elementwise: boolean
+// ---- comparisons, elementwise, of any dtypes that meet: boolean. With NaN all are false, but != is true
 Tensor operator==(const In& x, const In& y);
 Tensor operator!=(const In& x, const In& y);
 Tensor operator<(const In& x, const In& y);
 Tensor operator<=(const In& x, const In& y);
 Tensor operator>(const In& x, const In& y);
 Tensor operator>=(const In& x, const In& y);
-Tensor logical_and(const In& x, const In& y);
+Tensor isnan(const In& x);                      // false of integers and booleans
+Tensor isfinite(const In& x);                   // neither NaN nor infinite
+Tensor logical_and(const In& x, const In& y);   // numbers count as x != 0, in all three
 Tensor logical_or(const In& x, const In& y);
 Tensor logical_not(const In& x);
-Tensor where(const In& condition, const In& x, const In& y);  // condition ? x : y
-Tensor cast(const In& x, DType dtype);          // float to i64 truncates; to boolean: x != 0
+Tensor where(const In& condition, const In& x, const In& y);  // condition ? x : y; the side not taken gets no gradient
+Tensor cast(const In& x, DType dtype);          // to i64: truncates, saturates, NaN is the least; to boolean: x != 0
+// Is |x - y| <= atol + rtol |y| everywhere, in f64? Equal infinities are close, NaN never is.
+bool allclose(const In& x, const In& y, double rtol = 1e-5, double atol = 1e-8);
 
-// ---- reductions: over all elements, one axis, or some. keepdim leaves an extent of 1
-Tensor sum(const In& x);                        // boolean counts: i64
+// ---- reductions: over all elements, one axis, or some. keepdim leaves an extent of 1. NaN makes the result NaN
+Tensor sum(const In& x);                        // booleans are counted: i64. Of nothing: 0
 Tensor sum(const In& x, At axis, bool keepdim = false);
 Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor mean(const In& x);                       // floats
+Tensor mean(const In& x);                       // of floats; of nothing it is an Error, not NaN
 Tensor mean(const In& x, At axis, bool keepdim = false);
 Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor var(const In& x, At axis, At correction = 1, bool keepdim = false);  // divides by n - correction
-Tensor amax(const In& x);                       // ties share the gradient equally
+Tensor var(const In& x);                        // the variance of floats, divided by n - 1 (NumPy: by n)
+Tensor var(const In& x, At axis, At correction = 1, bool keepdim = false);  // by n - correction; by 0 is an Error
+Tensor stddev(const In& x);                     // sqrt(var); derivative 0 where that is 0. (`std` would hide the namespace)
+Tensor stddev(const In& x, At axis, At correction = 1, bool keepdim = false);
+Tensor prod(const In& x);                       // the product; booleans as i64. Of nothing: 1. Slopes are exact at zeros
+Tensor prod(const In& x, At axis, bool keepdim = false);
+Tensor amax(const In& x);                       // the greatest; ties share the gradient equally. Of nothing: an Error
 Tensor amax(const In& x, At axis, bool keepdim = false);
+Tensor amax(const In& x, std::initializer_list<At> axes, bool keepdim = false);
 Tensor amin(const In& x);
 Tensor amin(const In& x, At axis, bool keepdim = false);
-Tensor argmax(const In& x, At axis, bool keepdim = false);  // i64; the first of equals
+Tensor amin(const In& x, std::initializer_list<At> axes, bool keepdim = false);
+Tensor argmax(const In& x);                     // i64: where, in row-major order; the first of equals, or the first NaN
+Tensor argmax(const In& x, At axis, bool keepdim = false);  // where along the axis
+Tensor argmin(const In& x);
 Tensor argmin(const In& x, At axis, bool keepdim = false);
-Tensor all(const In& x);                        // of booleans
-Tensor any(const In& x);
-Tensor logsumexp(const In& x, At axis, bool keepdim = false);
-Tensor softmax(const In& x, At axis);
-Tensor log_softmax(const In& x, At axis);
-Tensor cumsum(const In& x, At axis);
-Tensor norm(const In& x);                       // sqrt(sum x^2)
+Tensor all(const In& x);                        // is every x != 0? boolean; of nothing: true
+Tensor any(const In& x);                        // is some x != 0? of nothing: false
+Tensor logsumexp(const In& x, At axis, bool keepdim = false);  // log sum e^x of floats, without overflow
+Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape
+Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
+Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
+Tensor norm(const In& x);                       // sqrt(sum x^2) of all floats; derivative 0 where that is 0
 
-// ---- shapes: views where they can be
-Tensor reshape(const In& x, const Shape& shape);  // one extent may be -1: what is left
+// ---- shapes: of any dtype; views where they can be
+Tensor reshape(const In& x, const Shape& shape);  // the same numbers, row by row; one extent may be -1: what is left
 Tensor flatten(const In& x, At from = 0);       // axes `from` to the last become one
-Tensor transpose(const In& x);                    // reverses the last two axes
+Tensor transpose(const In& x);                  // the last two axes, of a matrix or a batch (NumPy: reverses all)
 Tensor transpose(const In& x, At axis, At other);
-Tensor permute(const In& x, const Shape& axes);   // axis i of the result is axes[i] of x
-Tensor squeeze(const In& x, At axis);           // drops an extent of 1
+Tensor permute(const In& x, const Shape& axes);  // axis i of the result is axes[i] of x
+Tensor squeeze(const In& x, At axis);           // drops an extent of 1; another extent is an Error
 Tensor unsqueeze(const In& x, At axis);         // puts one in
-Tensor expand(const In& x, const Shape& shape);   // repeats extents of 1, as broadcasting does
-Tensor flip(const In& x, At axis);
-Tensor slice(const In& x, At axis, At begin);  // to the end; negative counts from the end
-Tensor slice(const In& x, At axis, At begin, At end, At step = 1);
+Tensor expand(const In& x, const Shape& shape);  // repeats extents of 1, as broadcasting does
+Tensor flip(const In& x, At axis);              // the other way round
+Tensor slice(const In& x, At axis, At begin);   // to the end; -1 is the last. Out of range: an Error (NumPy clips)
+Tensor slice(const In& x, At axis, At begin, At end, At step = 1);  // without `end`; steps are 1 or more
 Tensor pad(const In& x, At axis, At before, At after);  // with zeros
-Tensor concat(const Tensors& parts, At axis = 0, Source source = Source::here());
-Tensor stack(const Tensors& parts, At axis = 0, Source source = Source::here());
+Tensor concat(const Tensors& parts, At axis = 0, Source source = Source::here());  // one after the other
+Tensor stack(const Tensors& parts, At axis = 0, Source source = Source::here());   // along a new axis
 
-// ---- picking by index (i64)
+// ---- picking by index (i64, from 0; a negative one, or one past the end, is an Error)
 Tensor index_select(const In& x, At axis, const In& index);           // the slices of x that a vector names
 Tensor gather(const In& x, At axis, const In& index);                 // y[i][j] = x[i][index[i][j]], along axis
 Tensor scatter_add(const In& x, At axis, const In& index, At extent);  // its transpose: adds x into zeros with `extent` along axis
 Tensor index_add(const In& x, At axis, const In& index, At extent);    // the transpose of index_select
-Tensor one_hot(const In& index, At classes, DType dtype = f32);
+Tensor one_hot(const In& index, At classes, DType dtype = f32);       // a new last axis: 1 at the index, else 0
 
-// ---- products
-Tensor matmul(const In& x, const In& y);  // vectors, matrices, batches of matrices (the leading axes broadcast); floats
-Tensor dot(const In& x, const In& y);     // of two vectors
-Tensor outer(const In& x, const In& y);
+// ---- products: of floats
+// (n, k) x (k, m) is (n, m); leading axes are batches, and broadcast. A vector is a row on the left and a column on the
+// right, and its axis is gone from the result; two vectors give a number. A number is an Error: * multiplies.
+Tensor matmul(const In& x, const In& y);
+Tensor dot(const In& x, const In& y);     // sum x y of two vectors, integers too
+Tensor outer(const In& x, const In& y);   // z[i][j] = x[i] y[j] of two vectors, integers too
 
 // ---- makers. From a shape: f32 unless told; from numbers: the C++ type
-Tensor tensor(const Literal& numbers, Source source = Source::here());
+Tensor tensor(const Literal& numbers, Source source = Source::here());  // nested braces; the widest type of all
 Tensor zeros(const Shape& shape, DType dtype = f32, Source source = Source::here());
 Tensor ones(const Shape& shape, DType dtype = f32, Source source = Source::here());
 Tensor full(const Shape& shape, const Literal& number, Source source = Source::here());
-Tensor full(const Shape& shape, const Literal& number, DType dtype, Source source = Source::here());
-Tensor zeros_like(const In& x);
+Tensor full(const Shape& shape, const Literal& number, DType dtype, Source source = Source::here());  // 0.5 as i64: an Error
+Tensor zeros_like(const In& x);                 // of x's shape and dtype; so are the next two
 Tensor ones_like(const In& x);
-Tensor full_like(const In& x, double number);
-Tensor eye(At n, DType dtype = f32, Source source = Source::here());
+Tensor full_like(const In& x, const Literal& number);
+Tensor eye(At n, DType dtype = f32, Source source = Source::here());     // the identity matrix
 Tensor arange(At end, Source source = Source::here());                   // i64: 0 ... end - 1
-Tensor linspace(double from, double to, At count, DType dtype = f64, Source source = Source::here());
+Tensor arange(At begin, At end, Source source = Source::here());         // i64: begin ... end - 1; begin > end is an Error
+// `count` numbers from `from` to `to`, both exact and included. f32 of floats; of doubles, or integers, f64.
+Tensor linspace(const Literal& from, const Literal& to, At count, Source source = Source::here());
+Tensor linspace(const Literal& from, const Literal& to, At count, DType dtype, Source source = Source::here());
 Tensor rand(const Shape& shape, DType dtype = f32, Source source = Source::here());   // uniform in [0, 1)
 Tensor randn(const Shape& shape, DType dtype = f32, Source source = Source::here());  // normal(0, 1)
 Tensor randint(At low, At high, const Shape& shape, Source source = Source::here());  // i64 in [low, high)
 Tensor randperm(At n, Source source = Source::here());                   // i64: a permutation of 0 ... n - 1
 // `bytes`: row-major numbers of that dtype, copied.
 Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source source = Source::here());
+// A vector's numbers, copied: floats as f32, bools as boolean, integers as i64 (one past 2^63 is an Error), others as f64.
 template <class T>
 Tensor tensor(const std::vector<T>& numbers, Source source = Source::here());
 template <class T>

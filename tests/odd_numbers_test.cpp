@@ -41,6 +41,14 @@ BOOST_AUTO_TEST_CASE(whole_numbers_and_sizes) {
   BOOST_TEST(is(linspace(3, 5, 0), f64, {}));
   BOOST_TEST(is(linspace(3, 5, 1), f64, {3}));
   BOOST_TEST(is(linspace(infinity, infinity, 1, f32), f32, {infinity}));
+  BOOST_TEST(is(linspace(0.0f, 1.0f, 3), f32, {0, 0.5, 1}));
+  BOOST_TEST(is(linspace(0, 1.0f, 3), f32, {0, 0.5, 1}));
+  BOOST_TEST(is(linspace(0, 1.0, 3), f64, {0, 0.5, 1}));
+  BOOST_TEST(is(linspace(-1e308, 1e308, 5), f64, {-1e308, -5e307, 0, 5e307, 1e308}));
+  BOOST_TEST(is(linspace(0.1, 0.1, 4), f64, {0.1, 0.1, 0.1, 0.1}));
+  BOOST_TEST(is(arange(-1, 2), i64, {-1, 0, 1}));
+  BOOST_TEST(is(arange(most, most), i64, {}));
+  BOOST_TEST(full_like(i, 9007199254740993).to_vector<Size>() == std::vector<Size>(3, 9007199254740993));
   BOOST_TEST(is(randint(most - 1, most, {2}), i64, {0x1p63, 0x1p63}));
   BOOST_TEST(randint(least, most, {100}).numel() == 100);
   BOOST_TEST(is(slice(i, 0, 3), i64, {}));
@@ -56,10 +64,59 @@ BOOST_AUTO_TEST_CASE(whole_numbers_and_sizes) {
   BOOST_TEST((tensor({1.5f, 2.0f}).to_vector<long double>() == std::vector<long double>{1.5L, 2}));
   BOOST_TEST((tensor({255, 0}).to_vector<unsigned char>() == std::vector<unsigned char>{255, 0}));
   BOOST_TEST((tensor({-2.7, 2.7}).to_vector<int>() == std::vector<int>{-2, 2}));
+  BOOST_TEST(is(argmax(tensor({{1, 5}, {5, 2}})), i64, {1}));
+  BOOST_TEST(is(argmin(tensor(3.0)), i64, {0}));
+  BOOST_TEST(is(prod(tensor({{2, 3}, {4, 5}})), i64, {120}));
+  BOOST_TEST(is(var(tensor({{1.0, 2.0}, {3.0, 6.0}})), f64, {14. / 3}));
+  BOOST_TEST(is(clamp(i, 1, 1), i64, {1, 1, 1}));
+  BOOST_TEST(is(isnan(i), boolean, {0, 0, 0}));
+  BOOST_TEST(is(isfinite(i), boolean, {1, 1, 1}));
   std::ostringstream out;
   out << i << " " << parameter(0.5);
   BOOST_TEST(out.str() == fmt::format("{} 0.5", i));
   BOOST_TEST(is(permute(m, {-1, 0}), f32, transpose(m).to_vector<double>()));
+}
+
+// What was rounded once too often.
+BOOST_AUTO_TEST_CASE(sums_means_and_logarithms) {
+  for (const DType dtype : {f32, f64}) {
+    for (Size n = 1; n < 300; ++n) {
+      const Tensor one = cast(tensor(std::vector<double>(static_cast<std::size_t>(n), 1.0)), dtype);
+      BOOST_TEST(mean(one).item() == 1, fmt::format("the mean of {} ones of {}", n, name(dtype)));
+      BOOST_TEST(mean(expand(one, {2, n}), 1)[1].item() == 1);
+      BOOST_TEST(mean(one, {0}).item() == 1);
+    }
+    const int far = dtype == f32 ? 10 : 22;  // 10^far has no rounding
+    for (int k = 0; k <= far; ++k) BOOST_TEST(log10(cast(tensor(std::pow(10.0, k)), dtype)).item() == k);
+  }
+  const Tensor x = tensor({{16777216.0f, 0.0f}, {1.0f, 16777216.0f}, {1.0f, -1.0f}});  // 2^24
+  BOOST_TEST(cumsum(x, 0).to_vector<double>() == (std::vector<double>{0x1p24, 0, 0x1p24, 0x1p24, 0x1p24 + 2, 0x1p24 - 1}),
+             boost::test_tools::per_element());
+  BOOST_TEST(cumsum(slice(transpose(x), 0, 0, 1), 1)[0][2].item() == 0x1p24 + 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_close_and_what_is_finite) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {f32, f64})
+    for (const Size copies : {1, 500}) {
+      const auto many = [&](const std::vector<double>& numbers) {
+        return cast(flatten(expand(tensor(numbers), {copies, static_cast<Size>(numbers.size())})), dtype);
+      };
+      const Tensor odd = many({nan_, inf, -inf, 0.0, -1.0});
+      BOOST_TEST(isnan(odd).to_vector<bool>() == many({1, 0, 0, 0, 0}).to_vector<bool>());
+      BOOST_TEST(isfinite(odd).to_vector<bool>() == many({0, 0, 0, 1, 1}).to_vector<bool>());
+      const Tensor x = many({1, -100, 0, inf});
+      BOOST_TEST(allclose(x, x));
+      BOOST_TEST(allclose(x, many({1.000005, -100.0005, 1e-9, inf})));
+      BOOST_TEST(!allclose(x, many({1.1, -100, 0, inf})));
+      BOOST_TEST(!allclose(x, many({1, -100, 0, -inf})));
+      BOOST_TEST(!allclose(x, many({1, -100, inf, inf})));
+      BOOST_TEST(!allclose(x, many({1, -100, 0, 5})));
+      BOOST_TEST(!allclose(odd, odd));
+      BOOST_TEST(allclose(x, many({1.1, -101, 0.1, inf}), 0.01, 0.1));
+    }
+  BOOST_TEST(allclose(tensor({1, 2}), tensor({1.0f, 2.0f})));
+  BOOST_TEST(allclose(zeros({0}), 1));
 }
 
 // NaN and infinity pass through arithmetic as IEEE says, in small work and in regions, at once and waiting.

@@ -63,6 +63,7 @@ const Unary unary[] = {
     {"log", log, -1, not_a_number, -1},  // as 1 / x says
     {"log1p", log1p, 0, 0, 1}, {"log1p", log1p, -1, -inf, inf}, {"log1p", log1p, inf, inf, 0}, {"log1p", log1p, -2, not_a_number, -1},
     {"log2", log2, 0, -inf, inf}, {"log2", log2, inf, inf, 0}, {"log2", log2, not_a_number, not_a_number, not_a_number},
+    {"log10", log10, 0, -inf, inf}, {"log10", log10, inf, inf, 0}, {"log10", log10, 100, 2, 0.01 / std::numbers::ln10}, {"log10", log10, not_a_number, not_a_number, not_a_number},
     {"sin", sin, 0, 0, 1}, {"sin", sin, inf, not_a_number, not_a_number}, {"cos", cos, 0, 1, 0}, {"cos", cos, -inf, not_a_number, not_a_number},
     {"tan", tan, 0, 0, 1}, {"tan", tan, inf, not_a_number, not_a_number}, {"tan", tan, not_a_number, not_a_number, not_a_number},
     {"asin", asin, 1, pi / 2, inf}, {"asin", asin, -1, -pi / 2, inf}, {"asin", asin, 0, 0, 1}, {"asin", asin, 2, not_a_number, not_a_number},
@@ -106,6 +107,10 @@ const Binary binary[] = {
     {"maximum", maximum, -inf, inf, inf, 0, 1}, {"maximum", maximum, 1, not_a_number, not_a_number, not_a_number, not_a_number}, {"maximum", maximum, not_a_number, inf, not_a_number, not_a_number, not_a_number},
     {"minimum", minimum, 2, 1, 1, 0, 1}, {"minimum", minimum, -1, -1, -1, 0.5, 0.5}, {"minimum", minimum, inf, inf, inf, 0.5, 0.5},
     {"minimum", minimum, -inf, 5, -inf, 1, 0}, {"minimum", minimum, not_a_number, -inf, not_a_number, not_a_number, not_a_number},
+    {"at_least", at_least, 2, 1, 2, 1, 0}, {"at_least", at_least, 1, 2, 2, 0, 1}, {"at_least", at_least, 1, 1, 1, 1, 0}, {"at_least", at_least, inf, inf, inf, 1, 0},
+    {"at_least", at_least, 1, not_a_number, not_a_number, not_a_number, not_a_number}, {"at_least", at_least, not_a_number, -inf, not_a_number, not_a_number, not_a_number},
+    {"at_most", at_most, 2, 1, 1, 0, 1}, {"at_most", at_most, 1, 2, 1, 1, 0}, {"at_most", at_most, 1, 1, 1, 1, 0}, {"at_most", at_most, -inf, -inf, -inf, 1, 0},
+    {"at_most", at_most, not_a_number, inf, not_a_number, not_a_number, not_a_number},
     {"atan2", atan2, 0, 1, 0, 1, 0}, {"atan2", atan2, 1, 0, pi / 2, 0, -1}, {"atan2", atan2, 0, -1, pi, -1, 0},
     {"atan2", atan2, -0.0, -1, -pi, -1, 0}, {"atan2", atan2, -1, 0, -pi / 2, 0, 1},
     {"atan2", atan2, 0, 0, 0, not_a_number, not_a_number},  // 0 / 0: there is no direction
@@ -199,8 +204,13 @@ BOOST_AUTO_TEST_CASE(clamp_at_its_bounds) {
     const Tensor x = watch(cast(tensor({-1.0, 0.0, 0.5, 1.0, 2.0, inf, -inf, not_a_number}), dtype));
     const auto slope = [&](const Tensor& y) { return grad(sum(y), {x})[0]; };
     expect("clamp", clamp(x, 0, 1), {0, 0, 0.5, 1, 1, 1, 0, not_a_number});
-    expect("slope of clamp", slope(clamp(x, 0, 1)), {0, 0.5, 1, 0.5, 0, 0, 0, not_a_number});
-    expect("slope of clamp without bounds", slope(clamp(x, -inf, inf)), {1, 1, 1, 1, 1, 0.5, 0.5, not_a_number});
+    expect("slope of clamp", slope(clamp(x, 0, 1)), {0, 1, 1, 1, 0, 0, 0, not_a_number});
+    expect("slope of clamp without bounds", slope(clamp(x, -inf, inf)), {1, 1, 1, 1, 1, 1, 1, not_a_number});
+    expect("clamp, crossed", clamp(x, 1, 0), {0, 0, 0, 0, 0, 0, 0, not_a_number});
+    const Tensor low = watch(zeros({8}, dtype)), high = watch(ones({8}, dtype));
+    const Tensors bounds = grad(sum(clamp(x, low, high)), {low, high});
+    expect("slope in the lower bound", bounds[0], {1, 0, 0, 0, 0, 0, 1, not_a_number});
+    expect("slope in the upper bound", bounds[1], {0, 0, 0, 0, 1, 1, 0, not_a_number});
   }
 }
 
@@ -232,6 +242,11 @@ BOOST_AUTO_TEST_CASE(ties_share) {
     expect("forward slope of amax",
            jvp(f, x, cast(tensor({{1, 2, 4}, {1, 2, 6}, {1, 2, 4}, {0, 0, 0}}), dtype)).tangent, {3, 3, 3, not_a_number});
   }
+  const Tensor cube = watch(tensor({{{2.0, 1.0}, {2.0, 0.0}}, {{2.0, -1.0}, {1.0, 0.0}}}));  // ties across axes 0 and 1
+  expect("amax of axes", amax(cube, {0, 1}, true), {2, 1});
+  expect("slope of amax of axes", reshape(grad(sum(amax(cube, {0, 1})), {cube})[0], {-1}), {1. / 3, 1, 1. / 3, 0, 1. / 3, 0, 0, 0});
+  expect("amin of scattered axes", amin(cube, {0, -1}), {-1, 0});
+  expect("slope of amin of scattered axes", reshape(grad(sum(amin(cube, {0, -1})), {cube})[0], {-1}), {0, 0, 0, 0.5, 0, 1, 0, 0.5});
   Parameter all = parameter(full({40, 50}, 2.0));  // in a region
   expect_all("slope of amax of a uniform tensor", grad(amax(all), {all})[0], 1. / 2000);
   expect_all("slope of amax, along columns", grad(sum(amin(all, 0)), {all})[0], 1. / 40);
@@ -285,6 +300,16 @@ BOOST_AUTO_TEST_CASE(norms_variances_and_sums) {
     expect("slope of a norm", slope(length, cast(tensor({3.0, 4.0}), dtype)), {0.6, 0.8});
     expect("slope of the norm of NaN", slope(length, cast(tensor({not_a_number, 0.0}), dtype)), {not_a_number, not_a_number});
     expect("the norm of NaN", norm(cast(tensor({not_a_number, 0.0}), dtype)), {not_a_number});
+    expect("stddev", stddev(cast(tensor({1.0, 3.0, 2.0, 6.0}), dtype)), {std::sqrt(14. / 3)});
+    expect_all("slope of a deviation of equals", slope([](const Tensor& v) { return stddev(v); }, full({4}, 3.0, dtype)), 0);
+    expect_all("slope of deviations of equals", slope([](const Tensor& v) { return stddev(v, 0, 0); }, full({4, 2}, 3.0, dtype)), 0);
+    const Function product = [](const Tensor& v) { return prod(v); };
+    expect("product", prod(cast(tensor({{2.0, 3.0}, {-1.0, 0.5}, {4.0, 5.0}}), dtype), 0, true), {-8, 7.5});
+    expect("slope of a product with a zero", slope(product, cast(tensor({2.0, 0.0, 3.0}), dtype)), {0, 6, 0});
+    expect_all("slope of a product with two", slope(product, cast(tensor({0.0, 2.0, 0.0}), dtype)), 0);
+    expect("second derivative of a product with two", hessian(product, cast(tensor({0.0, 2.0, 0.0}), dtype)),
+           {0, 0, 2, 0, 0, 0, 2, 0, 0});
+    expect_all("product of nothing", prod(zeros({0, 3}, dtype), 0), 1);
     expect_all("slope of a variance of equals", slope([](const Tensor& v) { return var(v, 0); }, full({4}, 3.0, dtype)),
                0);
     const Tensor mixed = cast(tensor({{1.0, not_a_number}, {inf, -inf}, {1.0, 2.0}}), dtype);

@@ -23,9 +23,41 @@ Tensor operator>=(const In& x, const In& y) { return engine::binary(engine::Op::
 
 Tensor where(const In& condition, const In& x, const In& y) { return engine::select(condition, x, y); }
 
+namespace {
+// What binary() would say, in the name of `op`.
+void require_pair(const In& x, const In& y, const char* op) {
+  engine::meet(x, y, op, engine::source_of(x));
+  if (x.node() && y.node() && y.node()->shape.rank() > 0)
+    engine::broadcast(x.node()->shape, y.node()->shape, op, engine::source_of(x));
+}
+}  // namespace
+
 Tensor clamp(const In& x, const In& low, const In& high) {
+  require_pair(x, low, "clamp");
+  require_pair(x, high, "clamp");
   const Located at(x);
-  return minimum(maximum(x, low), high);
+  return at_most(at_least(x, low), high);
+}
+
+// No ops of their own: comparisons, with which whole numbers are finite.
+Tensor isnan(const In& x) {
+  const Tensor t = engine::operand(x, "isnan");
+  const Located at(x);
+  return t != t;
+}
+Tensor isfinite(const In& x) {
+  const Tensor t = engine::operand(x, "isfinite");
+  const Located at(x);
+  return is_float(t.node()->dtype) ? abs(t) < std::numeric_limits<double>::infinity() : t == t;
+}
+
+// equal, for infinities; or |x - y| <= atol + rtol |y|, in doubles
+bool allclose(const In& x, const In& y, double rtol, double atol) {
+  require_pair(x, y, "allclose");
+  const Located at(x);
+  const NoGrad values;
+  const Tensor a = cast(x, f64), b = cast(y, f64);
+  return all(logical_or(a == b, logical_and(isfinite(b), abs(a - b) <= atol + rtol * abs(b)))).item() != 0;
 }
 
 Tensor cast(const In& x, DType dtype) {

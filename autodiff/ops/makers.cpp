@@ -1,6 +1,7 @@
 // Tensors from shapes, from numbers, from memory.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -56,6 +57,10 @@ void write(const Literal& l, DType dtype, char*& at) {
   at += item_size(dtype);
 }
 
+void require_number(const Literal& number, const char* op, Source source) {
+  if (number.is_list()) fail(source, fmt::format("[{}] expected a number, got a list; tensor({{...}}) takes lists", op));
+}
+
 Tensor uniform_tensor(const Shape& shape, DType dtype, double number, const char* op, Source source) {
   source = source_of(source);
   constexpr double past_i64 = 0x1p63;
@@ -64,6 +69,14 @@ Tensor uniform_tensor(const Shape& shape, DType dtype, double number, const char
                              number, name(dtype)));
   engine::checked_numel(shape, dtype, op, source);
   return Tensor::adopt(engine::uniform_number(dtype, shape, number, source));
+}
+Tensor maker(const Shape& shape, const Literal& number, DType dtype, const char* op, Source source) {
+  source = source_of(source);
+  require_number(number, op, source);
+  if (dtype != i64 || number.dtype() != i64) return uniform_tensor(shape, dtype, number.number(), op, source);
+  engine::checked_numel(shape, dtype, op, source);
+  const Size value = number.integer();  // not through a double
+  return Tensor::adopt(engine::uniform_node(dtype, shape, &value, source));
 }
 
 }  // namespace
@@ -100,21 +113,19 @@ Tensor full(const Shape& shape, const Literal& number, Source source) {
   return full(shape, number, number.dtype(), source);
 }
 Tensor full(const Shape& shape, const Literal& number, DType dtype, Source source) {
-  if (number.is_list()) fail(source_of(source), "[full] expected a number, got a list; tensor({...}) takes lists");
-  if (dtype == i64 && number.dtype() == i64) {
-    source = source_of(source);
-    engine::checked_numel(shape, dtype, "full", source);
-    const Size value = number.integer();
-    return Tensor::adopt(engine::uniform_node(dtype, shape, &value, source));
-  }
-  return uniform_tensor(shape, dtype, number.number(), "full", source);
+  return maker(shape, number, dtype, "full", source);
 }
-Tensor zeros_like(const In& x) { return full_like(x, 0); }
-Tensor ones_like(const In& x) { return full_like(x, 1); }
-Tensor full_like(const In& x, double number) {
-  const Tensor t = engine::operand(x, "full_like");
-  return uniform_tensor(t.node()->shape, t.node()->dtype, number, "full_like", source_of(x));
+
+namespace {
+Tensor like(const In& x, const Literal& number, const char* op) {
+  const Tensor t = engine::operand(x, op);
+  return maker(t.node()->shape, number, t.node()->dtype, op, source_of(x));
 }
+}  // namespace
+
+Tensor zeros_like(const In& x) { return like(x, 0, "zeros_like"); }
+Tensor ones_like(const In& x) { return like(x, 1, "ones_like"); }
+Tensor full_like(const In& x, const Literal& number) { return like(x, number, "full_like"); }
 
 Tensor eye(At extent, DType dtype, Source source) {
   const Size n = extent;
@@ -127,21 +138,41 @@ Tensor eye(At extent, DType dtype, Source source) {
 Tensor arange(At count, Source source) {
   const Size end = count;
   if (end < 0) fail(source_of(source), fmt::format("[arange] expected an end of 0 or more, got {}", end));
-  return filled(Shape{end}, i64, [&](void* memory) {
-    for (Size i = 0; i < end; ++i) static_cast<Size*>(memory)[i] = i;
+  return arange(0, end, source);
+}
+Tensor arange(At begin, At end, Source source) {
+  Size n;
+  if (end < begin || __builtin_sub_overflow(end.index, begin.index, &n))
+    fail(source_of(source), fmt::format("[arange] expected begin <= end, and less than 2^63 numbers, got {} and {}",
+                                        begin.index, end.index));
+  return filled(Shape{n}, i64, [&](void* memory) {
+    for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = begin + i;
   }, source, "arange");
 }
 
-// from + i (to - from) / (count - 1); the last is `to` itself
-Tensor linspace(double from, double to, At points, DType dtype, Source source) {
+Tensor linspace(const Literal& from, const Literal& to, At count, Source source) {
+  const bool any_f64 = from.dtype() == f64 || to.dtype() == f64, any_f32 = from.dtype() == f32 || to.dtype() == f32;
+  return linspace(from, to, count, any_f32 && !any_f64 ? f32 : f64, source);
+}
+// from + i w, or to - (n - 1 - i) w, from the nearer end; the ends are exact
+Tensor linspace(const Literal& begin, const Literal& end, At points, DType dtype, Source source) {
+  source = source_of(source);
   const Size count = points;
+  require_number(begin, "linspace", source);
+  require_number(end, "linspace", source);
   if (count < 0 || !is_float(dtype))
-    fail(source_of(source), fmt::format("[linspace] expected a count of 0 or more and floats, got {} and {}", count, name(dtype)));
+    fail(source, fmt::format("[linspace] expected a count of 0 or more and floats, got {} and {}", count, name(dtype)));
+  const double from = begin.number(), to = end.number(), steps = static_cast<double>(std::max<Size>(1, count - 1));
+  const double width = std::isfinite(to - from) ? (to - from) / steps : to / steps - from / steps;
   return filled(Shape{count}, dtype, [&](void* memory) {
-    const double width = count > 1 ? (to - from) / static_cast<double>(count - 1) : 0;
-    for (Size i = 0; i < count; ++i)
-      engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype),
-                           i > 0 && i == count - 1 ? to : from + static_cast<double>(i) * width);
+    for (Size i = 0; i < count; ++i) {
+      const Size left = count - 1 - i;
+      const double x = i == 0      ? from
+                       : left == 0 ? to
+                       : i <= left ? from + static_cast<double>(i) * width
+                                   : to - static_cast<double>(left) * width;
+      engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype), x);
+    }
   }, source, "linspace");
 }
 

@@ -21,7 +21,7 @@ Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, con
   const Size n = engine::checked_numel(shape, dtype, op, source);
   // the counter last: where there is no memory, nothing was drawn
   return filled(shape, dtype, [&](void* memory) { fill(dtype, memory, n, engine::current().seed, take_counter()); },
-                source);
+                source, op);
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Tensor randint(At low, At high, const Shape& shape, Source source) {
     for (Size i = 0; i < n; ++i)
       out[i] = static_cast<std::uint64_t>(low) +
                static_cast<std::uint64_t>((static_cast<unsigned __int128>(out[i]) * width) >> 64);
-  }, source);
+  }, source, "randint");
 }
 
 // Fisher and Yates; Durstenfeld 1964
@@ -69,7 +69,7 @@ Tensor randperm(At count, Source source) {
                                         static_cast<std::uint64_t>(i + 1)) >> 64);
       std::swap(out[i], out[k]);
     }
-  }, source);
+  }, source, "randperm");
 }
 
 }  // namespace xgrad

@@ -1,6 +1,7 @@
 // Reductions. The primitives take adjacent axes, a = {first, one past the last, keepdim}; others are made of them.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -141,7 +142,7 @@ Tensor mean(const In& x) {
   const Located at(x);
   require_float(t, "mean", source_of(x));
   require_some(t.node()->count, "mean", source_of(x));
-  return sum(t) * (1.0 / static_cast<double>(t.node()->count));
+  return sum(t) / static_cast<double>(t.node()->count);
 }
 Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim) {
   const Tensor t = operand(x, "mean");
@@ -150,21 +151,79 @@ Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim) {
   const Shape in = chosen(axes, t.node()->shape.rank(), "mean", source_of(x));
   const Size n = count_of(t, in);
   require_some(n, "mean", source_of(x));
-  return sum_chosen(t, in, keepdim, source_of(x)) * (1.0 / static_cast<double>(n));
+  return sum_chosen(t, in, keepdim, source_of(x)) / static_cast<double>(n);
 }
 Tensor mean(const In& x, At axis, bool keepdim) { return mean(x, {axis}, keepdim); }
 
-// sum (x - mean)^2 / (n - correction)
-Tensor var(const In& x, At axis, At correction, bool keepdim) {
-  const Tensor t = operand(x, "var");
-  const Located at(x);
-  const int a = checked_axis(axis, t.node()->shape.rank(), "var", source_of(x));
-  const Size n = t.node()->shape[a];
-  if (correction < 0) fail(source_of(x), fmt::format("[var] expected a correction of 0 or more, got {}", correction));
+namespace {
+
+// What is left to divide by.
+double freedom(Size n, At correction, const char* op, Source source) {
+  if (correction < 0) fail(source, fmt::format("[{}] expected a correction of 0 or more, got {}", op, correction.index));
   if (n <= correction)
-    fail(source_of(x), fmt::format("[var] {} elements with correction {} leave nothing to divide by", n, correction));
-  const Tensor centred = t - mean(t, a, true);
-  return sum(square(centred), a, keepdim) * (1.0 / static_cast<double>(n - correction));
+    fail(source, fmt::format("[{}] {} elements with correction {} leave nothing to divide by", op, n, correction.index));
+  return static_cast<double>(n - correction);
+}
+
+// sum (x - mean)^2 / (n - correction)
+Tensor variance(const In& x, At axis, At correction, bool keepdim, const char* op) {
+  const Tensor t = operand(x, op);
+  const Located at(x);
+  const Source source = source_of(x);
+  require_float(t, op, source);
+  const int a = checked_axis(axis, t.node()->shape.rank(), op, source);
+  const double n = freedom(t.node()->shape[a], correction, op, source);
+  return sum(square(t - mean(t, a, true)), a, keepdim) / n;
+}
+Tensor variance(const In& x, const char* op) {
+  const Tensor t = operand(x, op);
+  const Located at(x);
+  require_float(t, op, source_of(x));
+  const double n = freedom(t.node()->count, 1, op, source_of(x));
+  return sum(square(t - mean(t))) / n;
+}
+
+// sqrt; at 0, where it has no slope, the derivative is 0
+Tensor root(const Tensor& x) {
+  const Tensor zero = x == 0;
+  return where(zero, 0, sqrt(where(zero, 1, x)));
+}
+
+}  // namespace
+
+Tensor var(const In& x) { return variance(x, "var"); }
+Tensor var(const In& x, At axis, At correction, bool keepdim) { return variance(x, axis, correction, keepdim, "var"); }
+Tensor stddev(const In& x) {
+  const Located at(x);
+  return root(variance(x, "stddev"));
+}
+Tensor stddev(const In& x, At axis, At correction, bool keepdim) {
+  const Located at(x);
+  return root(variance(x, axis, correction, keepdim, "stddev"));
+}
+
+// Halves multiplied by halves: every factor's slope is the product of the others, zeros among them or not.
+Tensor prod(const In& x, At axis, bool keepdim) {
+  const Tensor t = summable(x, "prod");
+  const Located at(x);
+  const int a = checked_axis(axis, t.node()->shape.rank(), "prod", source_of(x));
+  Tensor y = t, odd;
+  Size n = t.node()->shape[a];
+  if (n == 0) return sum(t, a, keepdim) + 1;
+  for (; n > 1; n /= 2) {
+    if (n % 2) {
+      const Tensor last = slice(y, a, n - 1, n);
+      odd = odd.defined() ? odd * last : last;
+    }
+    y = slice(y, a, 0, n / 2) * slice(y, a, n / 2, n / 2 * 2);
+  }
+  if (odd.defined()) y = y * odd;
+  return keepdim ? y : squeeze(y, a);
+}
+Tensor prod(const In& x) {
+  const Tensor t = operand(x, "prod");
+  const Located at(x);
+  return prod(reshape(t, {-1}), 0);
 }
 
 namespace {
@@ -179,6 +238,21 @@ Tensor extreme(engine::Op op, const In& x, int first, int last, bool keepdim, co
   require_some(n, what, source);
   return first == last ? t : engine::reduce_axes(op, t, first, last, keepdim, source);
 }
+// Scattered axes are brought together, so that all ties share.
+Tensor extreme_axes(engine::Op op, const In& x, std::initializer_list<At> axes, bool keepdim, const char* what) {
+  const Tensor t = operand(x, what);
+  const Located at(x);
+  const int rank = t.node()->shape.rank();
+  const Shape in = chosen(axes, rank, what, source_of(x));
+  Shape order, kept = t.node()->shape;
+  for (int i = 0; i < rank; ++i)
+    if (!in[i]) order.push_back(i);
+  const int first = order.rank();
+  for (int i = 0; i < rank; ++i)
+    if (in[i]) order.push_back(i), kept[i] = 1;
+  const Tensor y = extreme(op, permute(t, order), first, rank, false, what);
+  return keepdim ? reshape(y, kept) : y;
+}
 Tensor extreme_axis(engine::Op op, const In& x, At axis, bool keepdim, const char* what) {
   const int a = checked_axis(axis, operand(x, what).node()->shape.rank(), what, source_of(x));
   return extreme(op, x, a, a + 1, keepdim, what);
@@ -190,6 +264,12 @@ Tensor amax(const In& x) { return extreme(engine::Op::greatest, x, 0, operand(x,
 Tensor amin(const In& x) { return extreme(engine::Op::least, x, 0, operand(x, "amin").node()->shape.rank(), false, "amin"); }
 Tensor amax(const In& x, At axis, bool keepdim) { return extreme_axis(engine::Op::greatest, x, axis, keepdim, "amax"); }
 Tensor amin(const In& x, At axis, bool keepdim) { return extreme_axis(engine::Op::least, x, axis, keepdim, "amin"); }
+Tensor amax(const In& x, std::initializer_list<At> axes, bool keepdim) {
+  return extreme_axes(engine::Op::greatest, x, axes, keepdim, "amax");
+}
+Tensor amin(const In& x, std::initializer_list<At> axes, bool keepdim) {
+  return extreme_axes(engine::Op::least, x, axes, keepdim, "amin");
+}
 
 Tensor all(const In& x) {
   const Tensor t = cast(x, boolean);
@@ -221,8 +301,7 @@ Tensor norm(const In& x) {
   const Tensor t = operand(x, "norm");
   const Located at(x);
   require_float(t, "norm", source_of(x));
-  const Tensor s = sum(square(t)), zero = s == 0;
-  return where(zero, 0, sqrt(where(zero, 1, s)));
+  return root(sum(square(t)));
 }
 
 }  // namespace xgrad
@@ -271,14 +350,19 @@ void compute_cumsum(Node* n) {
   char* out = allocate(n);
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
+    using Total = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;  // f32 stalls; i64 wraps
+    constexpr Size together = 128;
     const auto* from = reinterpret_cast<const T*>(x.node()->data);
     auto* to = reinterpret_cast<T*>(out);
     for (Size o = 0; o < a.outer; ++o)
-      for (Size k = 0; k < a.length; ++k) {
-        const Size row = (o * a.length + (from_end ? a.length - 1 - k : k)) * a.inner;
-        const Size before = k == 0 ? 0 : row + (from_end ? a.inner : -a.inner);
-        for (Size i = 0; i < a.inner; ++i)
-          to[row + i] = k == 0 ? from[row + i] : static_cast<T>(to[before + i] + from[row + i]);
+      for (Size left = 0; left < a.inner; left += together) {
+        Total totals[together];
+        const Size columns = std::min(together, a.inner - left);
+        std::fill_n(totals, columns, std::is_floating_point_v<T> ? static_cast<Total>(-0.0) : Total(0));
+        for (Size k = 0; k < a.length; ++k) {
+          const Size row = (o * a.length + (from_end ? a.length - 1 - k : k)) * a.inner + left;
+          for (Size i = 0; i < columns; ++i) to[row + i] = static_cast<T>(totals[i] += static_cast<Total>(from[row + i]));
+        }
       }
   });
   n->data = out;
@@ -304,6 +388,18 @@ Tensor extreme_place(engine::Op op, const In& x, At axis, bool keepdim, const ch
 
 Tensor argmax(const In& x, At axis, bool keepdim) { return extreme_place(engine::Op::argmax, x, axis, keepdim, "argmax"); }
 Tensor argmin(const In& x, At axis, bool keepdim) { return extreme_place(engine::Op::argmin, x, axis, keepdim, "argmin"); }
+
+// The place in row-major order.
+Tensor argmax(const In& x) {
+  const Tensor t = operand(x, "argmax");
+  const Located at(x);
+  return argmax(reshape(t, {-1}), 0);
+}
+Tensor argmin(const In& x) {
+  const Tensor t = operand(x, "argmin");
+  const Located at(x);
+  return argmin(reshape(t, {-1}), 0);
+}
 
 Tensor cumsum(const In& x, At axis) {
   const Tensor t = summable(x, "cumsum");

@@ -69,7 +69,8 @@ void Generator::unary() {
 
 void Generator::binary() {
   const Binary& u = dice_.chance(0.6) ? binaries[static_cast<std::size_t>(dice_.below(3))] : dice_.one_of(binaries);
-  if (p_.smooth && is_any(u.name, {"maximum", "minimum"})) return;
+  const bool extreme = is_any(u.name, {"maximum", "minimum", "at_least", "at_most"});
+  if (p_.smooth && extreme) return;
   const bool raw = !p_.smooth && dice_.chance(0.2);
   int x = limited(some_float());
   if (!raw && !(whole_line(u.x_low, u.x_high) && bound(x) <= 16)) x = within(x, u.x_low, u.x_high);
@@ -90,7 +91,7 @@ void Generator::binary() {
   double b = raw ? infinite : 16;
   if (is_any(u.name, {"add", "sub"})) b = bound(x) + bound(y);
   if (is_any(u.name, {"mul"})) b = bound(x) * bound(y);
-  if (is_any(u.name, {"maximum", "minimum"})) b = std::max(bound(x), bound(y));
+  if (extreme) b = std::max(bound(x), bound(y));
   if (dice_.chance(0.3) && whole_line(u.x_low, u.x_high) && whole_line(u.y_low, u.y_high)) std::swap(x, y);
   add(fmt::format("{}(%{}, %{})", u.name, x, y), {x, y}, dtype, together(x, y), b,
       [op = u.op](const Tensors& in) { return op(in[0], in[1]); });
@@ -111,7 +112,9 @@ void Generator::integers() {
                                           {"sub", &sub, 0, 0, 0, 0},
                                           {"mul", &mul, 0, 0, 0, 0},
                                           {"maximum", &maximum, 0, 0, 0, 0},
-                                          {"minimum", &minimum, 0, 0, 0, 0}};
+                                          {"minimum", &minimum, 0, 0, 0, 0},
+                                          {"at_least", &at_least, 0, 0, 0, 0},
+                                          {"at_most", &at_most, 0, 0, 0, 0}};
   if (dice_.chance(0.2)) {
     const Size number = dice_.between(-5, 5);
     if (number == 0) return;

@@ -51,6 +51,7 @@ void add_sums(Reductions& r) {
   r.add("var 0", [](const Tensor& x) { return var(x, 0); }, {no_axis(0), at_most_one(0)});
   r.add("var -1, over n, kept", [](const Tensor& x) { return var(x, -1, 0, true); }, {no_axis(0), nothing_along(-1)});
   r.add("var 1", [](const Tensor& x) { return var(x, 1, 1, true); }, {no_axis(1), at_most_one(1)});
+  r.add("var", [](const Tensor& x) { return var(x); }, {one_or_none()}, long_ones);
   r.add("cumsum 0", [](const Tensor& x) { return cumsum(x, 0); }, {no_axis(0)});
   r.add("cumsum -1", [](const Tensor& x) { return cumsum(x, -1); }, {no_axis(0)});
   r.add("cumsum 1", [](const Tensor& x) { return cumsum(square(x), 1); }, {no_axis(1)});
@@ -72,6 +73,10 @@ void add_softmax(Reductions& r) {
 void add_extremes(Reductions& r) {
   r.domain = {-40, 40, true};
   r.no_repeats = "all elements tie: special_values_test has ties";
+  r.add("stddev", [](const Tensor& x) { return stddev(x); }, {one_or_none()}, {{{130, 20}}});
+  r.add("stddev 0", [](const Tensor& x) { return stddev(x, 0); }, {no_axis(0), at_most_one(0)});
+  r.add("amax 0 2", [](const Tensor& x) { return amax(x, {0, 2}); }, {no_axis(2), nothing_along(0), nothing_along(2)}, {{{20, 30, 4}}});
+  r.add("amin -1 0, kept", [](const Tensor& x) { return amin(x, {-1, 0}, true); }, {no_axis(1), nothing_along(0), nothing_along(-1)});
   r.add("amax", [](const Tensor& x) { return amax(x); }, {nothing()}, {{{130, 20}}});
   r.add("amax 0", [](const Tensor& x) { return amax(x, 0); }, {no_axis(0), nothing_along(0)}, {{{130, 20}}});
   r.add("amax -1, kept", [](const Tensor& x) { return amax(x, -1, true); }, {no_axis(0), nothing_along(-1)});
@@ -91,6 +96,10 @@ std::vector<Row> reduction_rows() {
   add_softmax(r);
   r.domain = {0.5, 2};
   r.add("norm", [](const Tensor& x) { return norm(x); }, {});
+  r.domain = {-1, 1};  // of factors near 1: products of thousands are too, and as smooth as differences need
+  r.add("prod", [](const Tensor& x) { return prod(x / 64 + 1); }, {}, {{{130, 20}}});
+  r.add("prod 0", [](const Tensor& x) { return prod(x / 64 + 1, 0); }, {no_axis(0)}, {{{130, 20}}});
+  r.add("prod 1, kept", [](const Tensor& x) { return prod(x / 64 + 1, 1, true); }, {no_axis(1)}, {{{20, 30, 4}}});
   add_extremes(r);
   return std::move(r.rows);
 }

@@ -15,6 +15,9 @@ inline Refusal nothing_along(int axis) {
   return {[axis](const Shape& s) { return s[axis < 0 ? axis + s.rank() : axis] == 0; },
           "nothing has no mean, and no extreme"};
 }
+inline Refusal one_or_none() {
+  return {[](const Shape& s) { return s.numel() < 2; }, "one element leaves nothing to divide by"};
+}
 inline Refusal at_most_one(int axis) {
   return {[axis](const Shape& s) { return s[axis] < 2; }, "one element leaves nothing to divide by"};
 }

@@ -46,6 +46,8 @@ LIGHT(lane_sub)
 LIGHT(lane_mul)
 LIGHT(lane_maximum)
 LIGHT(lane_minimum)
+LIGHT(lane_at_least)
+LIGHT(lane_at_most)
 #undef LIGHT
 
 template <class F, class T>

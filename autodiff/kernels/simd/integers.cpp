@@ -99,7 +99,9 @@ void set_i64(Table& t) {
   set2<[](Word x, Word y) XGRAD_LAMBDA { return x * y; }, Word, Word>(t, E::mul, d);
   set2<[](Size x, Size y) XGRAD_LAMBDA { return quotient(x, y); }, Size, Size>(t, E::div, d);
   set2<[](Size x, Size y) XGRAD_LAMBDA { return (x > y) ? x : y; }, Size, Size>(t, E::maximum, d);
+  set2<[](Size x, Size y) XGRAD_LAMBDA { return (x > y) ? x : y; }, Size, Size>(t, E::at_least, d);
   set2<[](Size x, Size y) XGRAD_LAMBDA { return (x < y) ? x : y; }, Size, Size>(t, E::minimum, d);
+  set2<[](Size x, Size y) XGRAD_LAMBDA { return (x < y) ? x : y; }, Size, Size>(t, E::at_most, d);
 }
 
 void set_booleans(Table& t) {

@@ -102,6 +102,21 @@ XGRAD_INLINE Batch<T> log2(const Batch<T>& x) {
   return log_corrected(y, x, right);
 }
 
+// e log10(2) + log(m) / log(10), the first product exact: powers of 10 come out whole
+template <class T>
+XGRAD_INLINE Batch<T> log10(const Batch<T>& x) {
+  using B = Batch<T>;
+  // log10(2) in two numbers, the first of 12 (40) bits
+  constexpr double high = sizeof(T) == 4 ? 0.301025390625 : 0.30102999566361177, low = sizeof(T) == 4 ? 4.605038981195214e-06 : 3.694239077158931e-13;
+  B e;
+  const B m = mantissa(x, e);
+  const B rest = madd(log_of_parts(B(T(0)), m - B(T(1))), B(T(0.43429448190325182)), e * B(T(low)));
+  const B y = madd(e, B(T(high)), rest);
+  const Mask<T> right = (x > B(T(0))) & (x < B(infinity<T>));
+  if (xsimd::all(right)) [[likely]] return y;
+  return log_corrected(y, x, right);
+}
+
 // log(1 + x) of a finite x > -1: 1 + x = u + c, and f = (m - 1) + c 2^-e, u = 2^e m. Where e = 0, f is x.
 template <class T>
 XGRAD_INLINE Batch<T> log1p_inside(const Batch<T>& x) {

@@ -199,14 +199,12 @@ Applied apply(const Function& f, const In& x, const char* op) {
   if (!f) fail(source, fmt::format("[{}] expected a function, got an empty one", op));
   engine::Thread& t = engine::current();
   Applied a{watch(x), {}, false};
-  struct Restore {
-    engine::Thread& t;
-    bool no_grad;
-    ~Restore() { t.no_grad = no_grad; }
-  } restore{t, std::exchange(t.no_grad, false)};
-  a.y = f(a.x);
+  {
+    const engine::UsersOwn scope(t);
+    a.y = f(a.x);
+  }
   if (!a.y.defined()) fail(source, fmt::format("[{}] the function gave an empty tensor", op));
-  a.elsewhere = !restore.no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
+  a.elsewhere = !t.no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
   return a;
 }
 
@@ -246,15 +244,11 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
   Tensors watched;
   bool elsewhere = false;
   for (const Tensor& v : x) watched.push_back(watch(v));
-  const bool no_grad = std::exchange(t.no_grad, false);
   Tensor y;
-  try {
+  {
+    const engine::UsersOwn scope(t);
     y = f(watched);
-  } catch (...) {
-    t.no_grad = no_grad;
-    throw;
   }
-  t.no_grad = no_grad;
   if (!y.defined()) fail(source, "[value_and_grad] the function gave an empty tensor");
   {
     Record record(t, y.node(), "value_and_grad", source);
@@ -264,7 +258,7 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
       for (const Tensor& w : watched) own |= e.n == w.node();
       elsewhere |= own ? e.n->inputs > 0 && e.n->in[0]->has(engine::needs_grad) : e.n->has(engine::watched);
     }
-    elsewhere &= !no_grad;
+    elsewhere &= !t.no_grad;
   }
   Tensors grads = grad(y, Wrt(watched), {.create_graph = elsewhere, .allow_unused = true});
   return {elsewhere ? y : y.detach(), std::move(grads)};

@@ -54,10 +54,15 @@ void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, cons
 
 }  // namespace
 
-GradCheck gradcheck(const Function& f, const In& x_in, GradCheckOptions options) {
+GradCheck gradcheck(const Function& users, const In& x_in, GradCheckOptions options) {
   const Source source = engine::source_of(x_in);
   const Located at(source);
-  if (!f) fail(source, "[gradcheck] expected a function, got an empty one");
+  const Function f = [&](const Tensor& x) {
+    engine::Thread& t = engine::current();
+    const engine::UsersOwn scope(t, t.no_grad);
+    return users(x);
+  };
+  if (!users) fail(source, "[gradcheck] expected a function, got an empty one");
   if (options.order != 1 && options.order != 2)
     fail(source, fmt::format("[gradcheck] expected order 1 or 2, got {}", options.order));
   const Tensor x = engine::operand(x_in, "gradcheck", f64);

@@ -90,8 +90,8 @@ int measure_all(const Options& options) {
 
   std::string text = head + "\n", markdown = head + ".\n";
   for (const Table& table : tables) {
-    text += "\n" + as_text(table);
-    markdown += "\n" + as_markdown(table);
+    text += fmt::format("\n{}", as_text(table));
+    markdown += fmt::format("\n{}", as_markdown(table));
   }
   fmt::print("{}", options.markdown ? markdown : text);
   if (options.write_readme && failures == 0) write_between_markers(BENCH_ROOT "/README.md", markdown);

@@ -60,6 +60,10 @@ template <class T>  // walks itself, as Sequential does
 concept Walks = requires(T& t, const Path& path, Walker& to) {
   t.xgrad_walk(path, to);
 };
+template <class T>  // an operand that carries the caller's line, as the layers here do
+concept TakesIn = requires {
+  static_cast<Tensor (T::*)(In) const>(&T::operator());
+};
 template <class T>
 concept HasMode = requires(T& t) {
   { t.training } -> std::same_as<bool&>;

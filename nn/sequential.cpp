@@ -63,10 +63,10 @@ Sequential& Sequential::operator=(const Sequential& other) {
 }
 
 Tensor Sequential::operator()(In x) const {
-  const Located at(x);
-  if (moved_from_) fail(line_of(x), "[Sequential] this model was moved from; use the one it was moved to");
+  const Source source = line_of(x);
+  if (moved_from_) fail(source, "[Sequential] this model was moved from; use the one it was moved to");
   Tensor y = x;
-  for (const Layer& layer : layers_) y = layer(y);
+  for (const Layer& layer : layers_) y = layer(In(y, source));
   return y;
 }
 

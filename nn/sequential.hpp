@@ -36,7 +36,7 @@ class Layer {
     virtual ~Held() = default;
     virtual std::unique_ptr<Held> clone() const = 0;
     virtual void assign(const Held& same_type) = 0;
-    virtual Tensor call(const Tensor& x) const = 0;
+    virtual Tensor call(In x) const = 0;
     virtual void walk(const Path& path, Walker& to) = 0;
     virtual const std::type_info& type() const = 0;
     virtual void* address() = 0;
@@ -57,7 +57,10 @@ class Layer {
         std::construct_at(&layer, from);
       }
     }
-    Tensor call(const Tensor& x) const override { return layer(x); }
+    Tensor call(In x) const override {  // Errors name the line of who called, or the one inside a user's layer
+      if constexpr (fields::TakesIn<L>) return layer(x);
+      else return layer(static_cast<Tensor>(x));
+    }
     void walk(const Path& path, Walker& to) override { nn::walk(layer, path, to); }
     const std::type_info& type() const override { return typeid(L); }
     void* address() override { return &layer; }

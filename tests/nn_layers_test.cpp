@@ -261,3 +261,20 @@ BOOST_AUTO_TEST_CASE(binary_cross_entropy_of_sure_logits) {  // log1p(e^-|x|) wh
 }
 
 BOOST_AUTO_TEST_CASE(mse_takes_a_number) { BOOST_TEST(nn::mse_loss(tensor({1.0, 3.0}), 0).item() == 5.0); }
+
+// An Error in a layer of the user's own names the line in there; one in a layer of ours, the line of the call.
+BOOST_AUTO_TEST_CASE(errors_inside_a_sequential) {
+  const auto line_in = [](const std::function<void()>& call) -> int {
+    try {
+      call();
+    } catch (const Error& e) {
+      const std::string what = e.what();
+      return std::stoi(what.substr(what.find(':') + 1));
+    }
+    return -1;
+  };
+  const int here = __LINE__;
+  const nn::Sequential own([](const Tensor& x) { return reshape(x, {100}); }), ours(nn::Tanh{}, nn::Linear(3, 2));
+  BOOST_TEST(line_in([&] { own(ones({2, 2})); }) == here + 1);
+  BOOST_TEST(line_in([&] { ours(ones({2, 2})); }) == here + 3);
+}

@@ -38,10 +38,7 @@ double accuracy_of_call(const Call& model, const data::Dataset& rows, Source sou
 // model(x); where the model is a layer that takes In, `source` is the line that its Errors name.
 template <class Model>
 Tensor apply(const Model& model, const Tensor& x, Source source) {
-  if constexpr (nn::fields::Named<Model> || nn::fields::Walks<Model>)
-    if constexpr (requires { static_cast<Tensor (Model::*)(In) const>(&Model::operator()); })
-      return model(In(x, source));
-    else return model(x);
+  if constexpr (nn::fields::TakesIn<Model>) return model(In(x, source));
   else return model(x);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <utility>
 
 #include "autodiff/engine/thread.hpp"
 #include "autodiff/scope.hpp"
@@ -24,6 +25,22 @@ inline Source source_of(Source s) {
   const Thread& t = current();
   return t.located ? t.at : s;
 }
+
+// While one lives, ops name their own lines and may lead to derivatives: around calls of the user's functions.
+class UsersOwn {
+ public:
+  explicit UsersOwn(Thread& t, bool no_grad = false) noexcept
+      : t_(t), located_(std::exchange(t.located, false)), no_grad_(std::exchange(t.no_grad, no_grad)) {}
+  ~UsersOwn() {
+    t_.located = located_;
+    t_.no_grad = no_grad_;
+  }
+  UsersOwn(const UsersOwn&) = delete;
+
+ private:
+  Thread& t_;
+  bool located_, no_grad_;
+};
 
 // The operand's node, made from a number where it is one (of dtype `number`). An Error where it is empty.
 Tensor operand(const In& x, const char* op, DType number);

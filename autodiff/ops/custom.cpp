@@ -22,6 +22,8 @@ Tensor vjp_custom(const Step& s, int i) {
   Memo none;
   Memo& memo = s.memo ? *s.memo : none;
   if (memo.of != s.n) {  // one call gives the cotangents of all inputs
+    Thread& t = current();
+    const UsersOwn scope(t, t.no_grad);
     memo.parts = op.vjp(s.g, inputs_of(s.n), s.y());
     memo.of = s.n;
   }
@@ -69,7 +71,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   }
   Tensor y;
   {
-    const NoGrad no_grad;
+    const engine::UsersOwn scope(engine::current(), true);
     y = definition_->forward(values);
     if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
     y = y.detach();

@@ -75,8 +75,13 @@ void compute_matmul(Node* n) {
   const Size m = n->shape[rank - 2], columns = n->shape[rank - 1];
   const Size k = x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
   const Matrices a = matrices(x, n->a[0]), b = matrices(y, n->a[1]);
-  const Size item = item_size(n->dtype), batch = n->count / (m * columns);
   char* out = allocate(n);
+  if (rank == 2) {
+    kernels::matmul(n->dtype, a.transposed, b.transposed, m, columns, k, a.data, a.lead, b.data, b.lead, out, columns);
+    n->data = out;
+    return;
+  }
+  const Size item = item_size(n->dtype), batch = n->count / (m * columns);
   const auto one = [&](Size i) {
     Size at_a = 0, at_b = 0, rest = i;
     for (int axis = rank - 2; axis-- > 0;) {

@@ -14,17 +14,15 @@
 
 #include "autodiff/autodiff.hpp"
 #include "data/data.hpp"
+#include "helpers.hpp"
 #include "nn/nn.hpp"
 #include "optim/optim.hpp"
 #include "train/train.hpp"
 
 using namespace xgrad;
+using namespace helpers;
 
 namespace {
-
-std::function<bool(const Error&)> says(const std::string& part) {
-  return [part](const Error& e) { return std::string(e.what()).find(part) != std::string::npos; };
-}
 
 std::vector<Size> order_of(const data::DataLoader& loader) {
   std::vector<Size> rows;
@@ -217,4 +215,75 @@ BOOST_AUTO_TEST_CASE(fit_trains_and_stops_where_it_is_told) {
     BOOST_TEST(bytes.find("IEND") != std::string::npos);  // whole
   }
   BOOST_CHECK_THROW(train::plot_history(history, "no/such/folder/loss.png"), Error);
+}
+
+BOOST_AUTO_TEST_CASE(shuffles) {
+  const data::DataLoader mixed({arange(3)}, {.batch_size = 3, .shuffle = true, .seed = 4});
+  std::set<std::vector<Size>> orders;
+  for (int i = 0; i < 200; ++i)
+    for (const auto& batch : mixed) orders.insert(batch[0].to_vector<Size>());
+  BOOST_TEST(orders.size() == 6u);  // all of them, the one without a change too
+}
+
+BOOST_AUTO_TEST_CASE(loops_inside_loops) {
+  const data::DataLoader mixed({arange(8)}, {.batch_size = 1, .shuffle = true, .seed = 4});
+  std::set<Size> outer;
+  for (const auto& batch : mixed) {
+    outer.insert(batch[0].to_vector<Size>()[0]);
+    std::set<Size> inner;
+    for (const auto& other : mixed) inner.insert(other[0].to_vector<Size>()[0]);
+    BOOST_TEST(inner.size() == 8u);
+  }
+  BOOST_TEST(outer.size() == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(what_fit_says) {
+  // an optimizer that stays where it is: the numbers are those of the whole
+  const data::Dataset rows = data::spirals({.points_per_class = 30, .seed = 1});
+  nn::Linear net(2, 3);
+  optim::SGD still(nn::parameters(net), {.lr = 0});
+  const train::History history =
+      train::fit(net, still, data::DataLoader(rows, {.batch_size = 32}), {.epochs = 2, .progress = false});
+  const double loss = nn::cross_entropy(net(rows.inputs), rows.labels).item(), right = train::accuracy(net, rows);
+  for (const train::Epoch& e : history.epochs) {
+    BOOST_TEST(e.loss == loss, boost::test_tools::tolerance(1e-5));
+    BOOST_TEST(e.accuracy == right, boost::test_tools::tolerance(1e-9));
+  }
+  BOOST_TEST(right == mean(cast(argmax(net(rows.inputs), 1) == rows.labels, f64)).item(),
+             boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(idx_files_that_are_something_else) {
+  const std::string good{"\0\0\x08\1\0\0\0\2ab", 10};
+  write("good", good);
+  BOOST_TEST(data::idx_integers("good").to_vector<Size>() == (std::vector<Size>{'a', 'b'}),
+             boost::test_tools::per_element());
+  const auto with = [&](std::size_t at, char c) {
+    std::string bad = good;
+    bad[at] = c;
+    return bad;
+  };
+  const std::pair<std::string, const char*> rows[] = {
+      {with(0, 1), "is not an IDX file"}, {with(1, 1), "is not an IDX file"}, {with(2, 0x0d), "type 0x0d"},
+      {with(3, 0), "has no axes"},        {with(3, 3), "cut short"},          {with(7, 3), "cut short: 2 of 3"},
+      {with(7, 1), "goes on after"}};
+  for (const auto& [bytes, message] : rows) {
+    write("bad", bytes);
+    BOOST_CHECK_EXCEPTION(data::idx_integers("bad"), Error, says(message));
+  }
+  std::string long_one{"\0\0\x08\1\0\0\x40\0", 8};
+  for (int i = 0; i < 0x4000; ++i) long_one += static_cast<char>(i * i >> 3);
+  write_gz("whole.gz", long_one);
+  std::ifstream in("whole.gz", std::ios::binary);
+  const std::string zipped(std::istreambuf_iterator<char>(in), {});
+  BOOST_TEST(data::idx_integers("whole.gz").numel() == 0x4000);
+  for (const std::size_t at :
+       {zipped.size() / 2, zipped.size() - 8, zipped.size() - 1}) {  // its numbers, its check sum, its length
+    std::string bad = zipped;
+    bad[at] = static_cast<char>(~bad[at]);
+    write("bad.gz", bad);
+    BOOST_CHECK_EXCEPTION(data::idx_integers("bad.gz"), Error, says("corrupt"));
+    write("bad.gz", zipped.substr(0, at));
+    BOOST_CHECK_EXCEPTION(data::idx_integers("bad.gz"), Error, says("bad.gz"));
+  }
 }

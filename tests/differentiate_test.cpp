@@ -5,16 +5,14 @@
 #include <limits>
 
 #include "autodiff/autodiff.hpp"
+#include "helpers.hpp"
 #include "sweep/differences.hpp"
 
 using namespace xgrad;
+using namespace helpers;
 using sweep::Vector;
 
 namespace {
-
-std::function<bool(const Error&)> says(const char* part) {
-  return [part](const Error& e) { return std::string(e.what()).find(part) != std::string::npos; };
-}
 
 void near(const Tensor& got, const Vector& expected, double tolerance = 1e-8) {
   const Vector v = got.to_vector<double>();

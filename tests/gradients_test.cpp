@@ -5,16 +5,14 @@
 #include <thread>
 
 #include "autodiff/autodiff.hpp"
+#include "helpers.hpp"
 
 using namespace xgrad;
+using namespace helpers;
 
 namespace {
 
 bool alike(const Tensor& x, const Tensor& y) { return all(abs(x - y) <= 1e-12 * (1.0 + abs(y))).item() == 1; }
-
-auto says(const char* text) {
-  return [text](const Error& e) { return std::string(e.what()).find(text) != std::string::npos; };
-}
 
 }  // namespace
 

@@ -27,13 +27,15 @@ namespace memory_hooks {
 
 inline std::atomic<bool> counting{false};
 inline std::atomic<long> calls{0}, of_onednn{0};
+inline std::atomic<std::size_t> bytes{0};  // of the calls
 inline std::atomic<long> aligned_left{-1};  // calls of aligned_alloc that still succeed; -1: all
 
 inline thread_local bool in_onednn = false;
 
-inline void note() noexcept {
+inline void note(std::size_t size) noexcept {
   if (!counting.load(std::memory_order_relaxed)) return;
   (in_onednn ? of_onednn : calls).fetch_add(1, std::memory_order_relaxed);
+  if (!in_onednn) bytes.fetch_add(size, std::memory_order_relaxed);
 }
 
 inline bool is_onednn(const void* caller) noexcept {
@@ -44,7 +46,7 @@ inline bool is_onednn(const void* caller) noexcept {
 inline void install() {
 #if MEMORY_HOOKS_SANITIZED
   static const int installed = __sanitizer_install_malloc_and_free_hooks(
-      [](const volatile void*, std::size_t) { note(); }, [](const volatile void*) {});
+      [](const volatile void*, std::size_t size) { note(size); }, [](const volatile void*) {});
   (void)installed;
 #endif
 }
@@ -54,6 +56,7 @@ template <class F>
 long requests(const F& f) {
   install();
   calls = 0;
+  bytes = 0;
   counting = true;
   f();
   counting = false;
@@ -75,19 +78,19 @@ extern "C" {
 
 #if !MEMORY_HOOKS_SANITIZED
 void* malloc(std::size_t n) noexcept {
-  memory_hooks::note();
+  memory_hooks::note(n);
   return __libc_malloc(n);
 }
 void* calloc(std::size_t n, std::size_t size) noexcept {
-  memory_hooks::note();
+  memory_hooks::note(n * size);
   return __libc_calloc(n, size);
 }
 void* realloc(void* p, std::size_t n) noexcept {
-  memory_hooks::note();
+  memory_hooks::note(n);
   return __libc_realloc(p, n);
 }
 void* memalign(std::size_t alignment, std::size_t n) noexcept {
-  memory_hooks::note();
+  memory_hooks::note(n);
   return __libc_memalign(alignment, n);
 }
 #endif
@@ -100,7 +103,7 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t n) noexcept {
       reinterpret_cast<int (*)(void**, std::size_t, std::size_t)>(dlsym(RTLD_NEXT, "posix_memalign"));
   const int failed = next(p, alignment, n);
 #else
-  note();
+  note(n);
   *p = __libc_memalign(alignment, n);
   const int failed = *p ? 0 : ENOMEM;
 #endif
@@ -120,7 +123,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t n) noexcept {
   static const auto next = reinterpret_cast<void* (*)(std::size_t, std::size_t)>(dlsym(RTLD_NEXT, "aligned_alloc"));
   return next(alignment, n);
 #else
-  memory_hooks::note();
+  memory_hooks::note(n);
   return __libc_memalign(alignment, n);
 #endif
 }

@@ -13,15 +13,17 @@
 #include <fstream>
 
 #include "autodiff/autodiff.hpp"
+#include "helpers.hpp"
 #include "references/references.hpp"
 
 using namespace xgrad;
+using namespace helpers;
 namespace fs = std::filesystem;
 
 namespace {
 
 struct Folder {
-  fs::path path = fs::temp_directory_path() / "xgrad_safetensors_test";
+  fs::path path = fs::current_path() / "files";
   Folder() {
     fs::remove_all(path);
     fs::create_directories(path);
@@ -271,4 +273,13 @@ BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file) {
   CHECK_ERROR(write_safetensors(folder.path.string(), {{"x", ones({3})}}), "this is a directory");
   CHECK_ERROR(write_safetensors(folder.file("no/such/folder"), {{"x", ones({3})}}), "cannot write there");
   BOOST_TEST(unchanged());
+}
+
+BOOST_AUTO_TEST_CASE(oversized_header) {
+  const std::string path = "oversized";
+  const std::uint64_t length = 100'000'001;
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(&length), 8);
+  std::filesystem::resize_file(path, length + 100);  // a hole: it takes no disk
+  BOOST_CHECK_EXCEPTION(read_safetensors(path), Error, says("a header of 100000001 bytes does not fit"));
+  std::filesystem::remove(path);
 }

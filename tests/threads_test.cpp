@@ -1,9 +1,9 @@
 // Threads: the same bits for any number of them, a model that many read at once, handles that travel.
 #define BOOST_TEST_MODULE threads
 #include <boost/test/unit_test.hpp>
-#include <cstring>
 #include <functional>
 #include <future>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -11,25 +11,14 @@
 #include "autodiff/autodiff.hpp"
 #include "autodiff/threads.hpp"
 #include "autodiff/xtensor.hpp"
+#include "helpers.hpp"
 #include "nn/nn.hpp"
 #include "optim/optim.hpp"
 
 using namespace xgrad;
+using namespace helpers;
 
 namespace {
-
-// Boost's checks are not for several threads at once: workers return what they saw.
-template <class F>
-auto elsewhere(const F& f) {
-  return std::async(std::launch::async, f).get();
-}
-
-bool same_bits(const Tensor& x, const Tensor& y) {
-  if (!(x.shape() == y.shape()) || x.dtype() != y.dtype()) return false;
-  const Tensor a = contiguous(x), b = contiguous(y);
-  const auto bytes = static_cast<std::size_t>(a.numel() * item_size(a.dtype()));
-  return bytes == 0 || std::memcmp(readable(a), readable(b), bytes) == 0;
-}
 
 struct Net {
   nn::Linear hidden{40, 130}, output{130, 10};
@@ -46,10 +35,6 @@ void same_for_any_number(const char* what, const std::function<Tensor()>& work) 
     BOOST_TEST(same_bits(evaluate(work()), expected), what << " on " << n << " threads");
   }
   set_threads(2);
-}
-
-std::function<bool(const Error&)> says(const char* part) {
-  return [part](const Error& e) { return std::string(e.what()).find(part) != std::string::npos; };
 }
 
 }  // namespace
@@ -243,4 +228,44 @@ BOOST_AUTO_TEST_CASE(workers_share_a_batch) {
   const Tensors a = part(0, 32), b = other.get(), whole = part(0, 64);
   for (std::size_t i = 0; i < whole.size(); ++i)
     BOOST_TEST(amax(abs(a[i] + b[i] - whole[i])).item() < 1e-4);
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_another_thread_read_stays) {
+  Parameter w = parameter(ones({100}, f64));
+  optim::SGD optimizer({w}, {.lr = 1});
+  std::unique_ptr<Tensor> copy = elsewhere([&] { return std::make_unique<Tensor>(w.value()); });
+  w.set_grad(ones({100}, f64));
+  optimizer.step();
+  BOOST_TEST(sum(*copy).item() == 100);
+  BOOST_TEST(sum(w).item() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_thread_has_a_generator_of_its_own) {
+  const auto fresh = [] { return elsewhere([] { return rand({10}, f64).to_vector<double>(); }); };
+  const auto first = fresh();
+  elsewhere([] {
+    manual_seed(99);
+    return rand({10}).numel();
+  });
+  BOOST_TEST(fresh() == first, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(users_threads_share_the_pool) {
+  set_threads(2);
+  const Tensor x = evaluate(randn({700, 500})), m = evaluate(randn({500, 400}));
+  const auto work = [&] { return Tensors{sum(tanh(x) * x), sum(exp(x), 0), matmul(x, m), softmax(x, 0)}; };
+  Tensors expected = work();
+  evaluate(expected);
+  std::vector<std::future<bool>> workers;
+  for (int k = 0; k < 3; ++k)
+    workers.push_back(std::async(std::launch::async, [&] {
+      bool right = true;
+      for (int i = 0; i < 20; ++i) {
+        const Tensors got = work();
+        evaluate(got);
+        for (std::size_t j = 0; j < got.size(); ++j) right &= same_bits(got[j], expected[j]);
+      }
+      return right;
+    }));
+  for (auto& w : workers) BOOST_TEST(w.get());
 }

@@ -1,0 +1,152 @@
+// Memory: what is stored, what is shared, what is written in place, and what is left where none can be had.
+#define BOOST_TEST_MODULE memory
+#include "autodiff/memory.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <utility>
+
+#include "autodiff/autodiff.hpp"
+#include "autodiff/threads.hpp"
+#include "helpers.hpp"
+#include "memory_hooks.hpp"
+#include "nn/nn.hpp"
+#include "optim/optim.hpp"
+
+using namespace xgrad;
+using namespace helpers;
+
+BOOST_AUTO_TEST_CASE(no_memory_changes_nothing) {
+  Parameter w = parameter(randn({300'000})), v = parameter(randn({300'000}));
+  const Tensor before = evaluate(randn({300'000}));
+  w.set_grad(before);
+  v.set_grad(before);
+  const Tensor held = tanh(w) * v, loss = sum(held * held);
+  const auto record = [] {
+    const Counters c = counters();
+    return std::array<std::uint64_t, 3>{c.taped, c.pending, c.bytes};
+  };
+  const auto state = record();
+  int failures = 0;
+  for (bool done = false; !done && failures < 100; failures += !done) {
+    const memory_hooks::Scarce scarce(failures > 0);  // one more buffer each time
+    try {
+      loss.backward({.keep_graph = true});
+      done = true;
+    } catch (const Error& e) {
+      BOOST_TEST(std::string(e.what()).find("memory_test.cpp") != std::string::npos, e.what());
+      BOOST_TEST((w.grad().node() == before.node() || same_bits(w.grad(), before)));
+      BOOST_TEST(same_bits(v.grad(), before));
+      BOOST_TEST((record() == state), fmt::format("{} -> {}", fmt::join(state, " "), fmt::join(record(), " ")));
+      BOOST_TEST(tanh(w).requires_grad());
+    }
+  }
+  BOOST_TEST(failures > 1);
+  const Tensor g = 2 * tanh(w) * v * v * (1 - square(tanh(w)));
+  BOOST_TEST(amax(abs(w.grad() - before - g)).item() < 1e-4);
+}
+
+BOOST_AUTO_TEST_CASE(no_memory_in_ops) {
+  const Size n = 1'111'111;
+  set_threads(2);
+  const std::pair<const char*, std::function<void(const Tensor&)>> works[] = {
+      {"tanh", [](const Tensor& x) { evaluate(tanh(x) + 1); }},
+      {"sum", [](const Tensor& x) { sum(tanh(x) * x).item(); }},
+      {"sum 0",
+       [](const Tensor& x) {
+         evaluate(sum(reshape(slice(x, 0, 0, 1'111'000), {1'111, 1'000}) * 2, 0));
+       }},
+      {"softmax",
+       [](const Tensor& x) {
+         evaluate(softmax(reshape(slice(x, 0, 0, 1'111'000), {1'111, 1'000}), 1));
+       }},
+      {"matmul",
+       [](const Tensor& x) {
+         const Tensor m = reshape(slice(x, 0, 0, 1'000'000), {1000, 1000});
+         evaluate(matmul(m, m));
+       }},
+      {"concat",
+       [](const Tensor& x) {
+         evaluate(concat({x, x * 2}));
+       }},
+      {"flip", [](const Tensor& x) { evaluate(contiguous(flip(x, 0))); }},
+      {"cumsum", [](const Tensor& x) { evaluate(cumsum(x * 2, 0)); }},
+      {"index_select", [](const Tensor& x) { evaluate(index_select(x, 0, arange(500'000))); }},
+      {"randn", [](const Tensor&) { evaluate(randn({1'200'000})); }},
+  };
+  const Tensor x = evaluate(randn({n}));
+  for (const auto& [what, work] : works) {
+    const Counters before = counters();
+    int failures = 0;
+    for (bool done = false; !done && failures < 60; failures += !done) {
+      const memory_hooks::Scarce scarce(failures > 0);
+      try {
+        work(x);
+        done = true;
+      } catch (const Error& e) {
+        const Counters after = counters();
+        BOOST_TEST(after.bytes == before.bytes,
+                   what << ": " << before.bytes << " -> " << after.bytes << " " << e.what());
+        BOOST_TEST(after.taped == before.taped, what);
+        BOOST_TEST(after.pending == before.pending, what);
+      } catch (const std::exception& e) {
+        BOOST_ERROR(what << ": another exception: " << e.what());
+      }
+    }
+    BOOST_TEST_MESSAGE(what << " " << failures);
+    BOOST_TEST(counters().bytes == before.bytes, what << " at the end");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(pending_bytes_are_bounded) {
+  const Tensor x = evaluate(randn({Size{1} << 22}));  // 16 MB
+  Tensor total = x;
+  std::uint64_t most = 0;
+  for (int i = 0; i < 150; ++i) {
+    total = 0.5f * total + x;
+    most = std::max(most, counters().pending);
+  }
+  BOOST_TEST(most <= 64u);  // a gigabyte of results, were they stored
+  BOOST_TEST(most > 1u);
+}
+
+BOOST_AUTO_TEST_CASE(copies_copy_no_bytes) {
+  struct Net {
+    nn::Linear a{300, 300};
+    XGRAD_FIELDS(a)
+  } net;
+  const auto before = counters().bytes;
+  const Net best = net;
+  BOOST_TEST(counters().bytes == before);
+  net = best;
+  BOOST_TEST(counters().bytes == before);
+}
+
+BOOST_AUTO_TEST_CASE(optimizers_write_in_place) {
+  Parameter w = parameter(randn({300'000}));
+  optim::SGD optimizer({w}, {.lr = 0.1});
+  const auto step = [&] {
+    const Tensor loss = sum(square(w));
+    optimizer.zero_grad();
+    loss.backward();
+    const void* at = readable(w.value());
+    optimizer.step();
+    BOOST_TEST(readable(w.value()) == at);
+    return loss;
+  };
+  step();
+  for (int i = 0; i < 5; ++i) const Tensor loss = step();
+}
+
+BOOST_AUTO_TEST_CASE(what_only_a_later_region_needs_is_not_stored_before_it) {
+  const Size n = 2'500'000;
+  const Tensor x = evaluate(rand({n}));
+  const Tensor y = (x * 2 + 1) * mean(x * x);  // in a line of its own: until its end a line holds what it made
+  memory_hooks::requests([&] { evaluate(y); });
+  BOOST_TEST(memory_hooks::bytes >= 4u * n);  // the result
+  BOOST_TEST(memory_hooks::bytes < 5u * n);
+}

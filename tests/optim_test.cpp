@@ -302,7 +302,7 @@ BOOST_AUTO_TEST_CASE(large_and_odd_tensors_on_any_number_of_threads) {
 }
 
 BOOST_AUTO_TEST_CASE(state_survives_a_file) {
-  const std::string path = (std::filesystem::temp_directory_path() / "xgrad_optim_test.safetensors").string();
+  const std::string path = "state.safetensors";
   Parameter a = parameter(ones({5})), b = parameter(1.0);
   optim::Adam optimizer({a, b});
   const auto step = [&](optim::Optimizer& o, double scale) {
@@ -379,7 +379,7 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_TEST(optimizer.groups() == 1);
   CHECK_ERROR(optimizer.lr(1), "[SGD] expected a group's number, 0 ... 0, got 1");
   CHECK_ERROR(optimizer.set_lr(std::nan("")), "finite lr");
-  CHECK_ERROR(w.set_grad(ones({3}, f64)), "");  // so no gradient of another shape gets to an optimizer
+  CHECK_ERROR(w.set_grad(ones({3}, f64)), "[set_grad] the variable holds f64 (), got f64 (3,)");  // so no gradient of another shape gets to an optimizer
   CHECK_ERROR(optim::CosineAnnealing(optimizer, {}), "[CosineAnnealing] expected steps to be given");
   optimizer.set_lr(0);
   CHECK_ERROR(optim::CosineAnnealing(optimizer, {.steps = 2, .min_lr = 0.1}), "expected an lr above 0, to go from it");

@@ -76,7 +76,8 @@ std::string error_of(const F& f) {
   } while (false)
 #define CHECK_ERROR(expression, part)                                                                          \
   do {                                                                                                         \
-    const std::string message = references::error_of([&] { (void)(expression); });                             \
-    BOOST_TEST(message.find(part) != std::string::npos, "'" + message + "' says nothing of '" + (part) + "'"); \
-    BOOST_TEST(message.find(".cpp:") != std::string::npos, "'" + message + "' names no line");                 \
+    const std::string said_ = references::error_of([&] { (void)(expression); }), wanted_ = part;               \
+    BOOST_TEST(!wanted_.empty(), "no part of the message is expected");                                        \
+    BOOST_TEST(said_.find(wanted_) != std::string::npos, "'" + said_ + "' says nothing of '" + wanted_ + "'"); \
+    BOOST_TEST(said_.find(".cpp:") != std::string::npos, "'" + said_ + "' names no line");                     \
   } while (false)

@@ -1,0 +1,208 @@
+// Every elementwise kernel, of every instruction set that the machine has, against the C library in a wider type: the
+// greatest distance of each op and dtype, in units in the last place, over ordinary and great arguments, subnormals,
+// infinities and NaN.
+#define BOOST_TEST_MODULE accuracy
+#include <fmt/format.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernel_cases.hpp"
+
+using namespace kernel_cases;
+
+namespace {
+
+// ---- what the ops are
+
+// f: the op in the wider type; f32, f64: how far a result may be off, in ulp (0: every bit is right).
+struct Unary {
+  Wide (*f)(Wide);
+  double f32, f64;
+  bool signed_zero = true;  // has the sign of 0 a meaning?
+};
+struct Binary {
+  Wide (*f)(Wide, Wide);
+  double f32, f64;
+  bool signed_zero = true;
+};
+
+Wide half_step(Wide x, Wide y) { return std::isnan(x) || std::isnan(y) ? x + y : x > y ? 1 : x < y ? 0 : 0.5L; }
+Wide greater(Wide x, Wide y) { return std::isnan(x) || x > y || !(y >= x) ? (std::isnan(y) ? y : x) : y; }
+Wide lesser(Wide x, Wide y) { return std::isnan(x) || x < y || !(y <= x) ? (std::isnan(y) ? y : x) : y; }
+Wide softplus(Wide x) { return std::isnan(x) ? x : (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))); }
+Wide power(Wide x, Wide y) {  // glibc's for long double makes (-inf)^(-2^63) infinite
+  return std::isinf(x) ? Wide(std::pow(static_cast<double>(x), static_cast<double>(y))) : std::pow(x, y);
+}
+Wide sigmoid(Wide x) { return 1 / (1 + std::exp(-x)); }
+
+// Bounds: the worst that was met on any instruction set, and a little room.
+const std::map<std::string, Unary> unary{
+    {"neg", {[](Wide x) { return -x; }, 0, 0}},
+    {"abs", {[](Wide x) { return std::abs(x); }, 0, 0}},
+    {"sign", {[](Wide x) { return x > 0   ? 1
+                                  : x < 0 ? -1
+                                          : x; }, 0, 0}},
+    {"floor", {[](Wide x) { return std::floor(x); }, 0, 0}},
+    {"ceil", {[](Wide x) { return std::ceil(x); }, 0, 0}},
+    {"round", {[](Wide x) { return std::nearbyint(x); }, 0, 0}},
+    {"square", {[](Wide x) { return x * x; }, 0.51, 0.51}},
+    {"sqrt", {[](Wide x) { return std::sqrt(x); }, 0.51, 0.51}},
+    {"rsqrt", {[](Wide x) { return 1 / std::sqrt(x); }, 1.75, 1.75}},
+    {"reciprocal", {[](Wide x) { return 1 / x; }, 0.51, 0.51}},
+    {"exp", {[](Wide x) { return std::exp(x); }, 1.25, 1.25}},
+    {"expm1", {[](Wide x) { return std::expm1(x); }, 2, 2.25}},
+    {"log", {[](Wide x) { return std::log(x); }, 1, 1}},
+    {"log1p", {[](Wide x) { return std::log1p(x); }, 1.5, 1.5}},
+    {"log2", {[](Wide x) { return std::log2(x); }, 1.75, 2}},
+    {"log10", {[](Wide x) { return std::log10(x); }, 2, 1.75}},
+    {"sin", {[](Wide x) { return std::sin(x); }, 2.5, 2}},
+    {"cos", {[](Wide x) { return std::cos(x); }, 2.5, 2.5}},
+    {"tan", {[](Wide x) { return std::tan(x); }, 4, 4}},
+    {"asin", {[](Wide x) { return std::asin(x); }, 2.5, 2.5}},
+    {"acos", {[](Wide x) { return std::acos(x); }, 1.25, 1.25}},
+    {"atan", {[](Wide x) { return std::atan(x); }, 2.25, 2.5}},
+    {"sinh", {[](Wide x) { return std::sinh(x); }, 2, 1.75}},
+    {"cosh", {[](Wide x) { return std::cosh(x); }, 1.75, 1.5}},
+    {"tanh", {[](Wide x) { return std::tanh(x); }, 2.5, 2.75}},
+    {"sigmoid", {sigmoid, 2.5, 2.25}},
+    {"softplus", {softplus, 1.75, 1.75}},
+    {"relu", {[](Wide x) { return x < 0 ? 0 : x; }, 0, 0, false}},
+    {"step", {[](Wide x) { return std::isnan(x) ? x
+                                  : x > 0       ? 1
+                                                : 0; }, 0, 0}},
+    {"log_or_0", {[](Wide x) { return x == 0 ? 0 : std::log(x); }, 1, 1}},
+    {"erf", {[](Wide x) { return std::erf(x); }, 1.25, 1.5}},
+};
+const std::map<std::string, Binary> binary{
+    {"add", {[](Wide x, Wide y) { return x + y; }, 0.51, 0.51}},
+    {"sub", {[](Wide x, Wide y) { return x - y; }, 0.51, 0.51}},
+    {"mul", {[](Wide x, Wide y) { return x * y; }, 0.51, 0.51}},
+    {"div", {[](Wide x, Wide y) { return x / y; }, 0.51, 0.51}},
+    {"pow", {power, 0.75, 1.25}},
+    {"maximum", {greater, 0, 0, false}},
+    {"minimum", {lesser, 0, 0, false}},
+    {"at_least", {greater, 0, 0, false}},
+    {"at_most", {lesser, 0, 0, false}},
+    {"half_step", {half_step, 0, 0}},
+    {"atan2", {[](Wide x, Wide y) { return std::atan2(x, y); }, 2.25, 2.25}},
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t samples = 20'000;
+#else
+constexpr std::size_t samples = 300'000;
+#endif
+
+template <class T>
+std::vector<T> arguments(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<T> list = special<T>();
+  while (list.size() < samples) list.push_back(drawn<T>(random));
+  return list;
+}
+
+template <class T>
+void pairs(std::vector<T>& x, std::vector<T>& y, std::uint64_t seed) {
+  const std::vector<T> edges = special<T>();
+  for (const T a : edges)
+    for (const T b : edges) x.push_back(a), y.push_back(b);
+  std::mt19937_64 random(seed);
+  for (std::size_t i = 0; i < samples; ++i) x.push_back(drawn<T>(random)), y.push_back(drawn<T>(random));
+}
+
+// ---- how far off they are
+
+constexpr double wrong = std::numeric_limits<double>::infinity();  // NaN where a number belongs, or the sign of a 0
+
+// |got - exact| in units of the last place that a T of exact's size has.
+template <class T>
+double distance(T got, Wide exact, bool signed_zero) {
+  using L = std::numeric_limits<T>;
+  if (std::isnan(got) || std::isnan(exact)) return std::isnan(got) == std::isnan(exact) ? 0 : wrong;
+  const T nearest = static_cast<T>(exact);
+  if (got == nearest) {
+    if (signed_zero && got == 0 && exact == 0 && std::signbit(got) != std::signbit(exact)) return wrong;
+    if (std::isinf(got)) return 0;
+  }
+  if (std::isinf(exact)) return wrong;
+  const int exponent = exact == 0 ? L::min_exponent : std::max(std::ilogb(exact) + 1, L::min_exponent);
+  if (exponent > L::max_exponent && !std::isinf(got) && std::isinf(nearest))  // it should be infinite
+    return static_cast<double>((std::abs(exact) - std::abs(Wide(got))) /
+                               std::ldexp(Wide(1), L::max_exponent - L::digits));
+  const Wide ulp = std::ldexp(Wide(1), std::min(exponent, L::max_exponent) - L::digits);
+  const Wide value = std::isinf(got) ? std::copysign(std::ldexp(Wide(1), L::max_exponent), Wide(got)) : Wide(got);
+  return static_cast<double>(std::abs(value - exact) / ulp);
+}
+
+struct Worst {
+  double off = 0;
+  std::string where;
+};
+template <class T>
+void note(Worst& worst, T got, Wide exact, bool signed_zero, T x, const T* y = nullptr) {
+  const double off = distance(got, exact, signed_zero);
+  if (!(off > worst.off)) return;
+  worst.off = off;
+  worst.where = y ? fmt::format("of {} and {}: {}, not {}", x, *y, got, static_cast<T>(exact))
+                  : fmt::format("of {}: {}, not {}", x, got, static_cast<T>(exact));
+}
+
+void judge(const char* op, DType dtype, const kernels::Simd& simd, const Worst& worst, double bound) {
+  BOOST_TEST_MESSAGE(
+      fmt::format("{:12} {} {:6}  {:8.3f} ulp  {}", op, name(dtype), simd.table.name, worst.off, worst.where));
+  BOOST_TEST(worst.off <= bound, fmt::format("{}, {}, {}: {:.3f} ulp, where {} are allowed: {}", op, name(dtype),
+                                             simd.table.name, worst.off, bound, worst.where));
+}
+
+template <class T>
+void check_unary() {
+  for (const auto& [op_name, op] : unary_ops) {
+    const auto known = unary.find(op_name);
+    BOOST_TEST_REQUIRE((known != unary.end()), op_name << " has no row here; add one");
+    const std::vector<T> x = arguments<T>(1 + static_cast<std::uint64_t>(op));
+    std::vector<Wide> exact;
+    for (const T v : x) exact.push_back(known->second.f(v));
+    for (const kernels::Simd* simd : instruction_sets()) {
+      const std::vector<T> got = apply(*simd, op, x, x);
+      Worst worst;
+      for (std::size_t i = 0; i < x.size(); ++i) note(worst, got[i], exact[i], known->second.signed_zero, x[i]);
+      judge(op_name, dtype<T>, *simd, worst, sizeof(T) == 4 ? known->second.f32 : known->second.f64);
+    }
+  }
+}
+
+template <class T>
+void check_binary() {
+  for (const auto& [op_name, op] : binary_ops) {
+    const auto known = binary.find(op_name);
+    BOOST_TEST_REQUIRE((known != binary.end()), op_name << " has no row here; add one");
+    std::vector<T> x, y;
+    pairs(x, y, 1 + static_cast<std::uint64_t>(op));
+    std::vector<Wide> exact;
+    for (std::size_t i = 0; i < x.size(); ++i) exact.push_back(known->second.f(x[i], y[i]));
+    for (const kernels::Simd* simd : instruction_sets()) {
+      const std::vector<T> got = apply(*simd, op, x, y);
+      Worst worst;
+      for (std::size_t i = 0; i < x.size(); ++i) note(worst, got[i], exact[i], known->second.signed_zero, x[i], &y[i]);
+      judge(op_name, dtype<T>, *simd, worst, sizeof(T) == 4 ? known->second.f32 : known->second.f64);
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(of_one_operand) {
+  check_unary<float>();
+  check_unary<double>();
+}
+
+BOOST_AUTO_TEST_CASE(of_two_operands) {
+  check_binary<float>();
+  check_binary<double>();
+}

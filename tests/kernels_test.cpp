@@ -1,0 +1,212 @@
+// Every elementwise kernel, of every instruction set that the machine has: comparisons, two ops in one pass, parts of
+// vectors, single values, and results that are written over an operand. accuracy_test has the values.
+#define BOOST_TEST_MODULE kernels
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel_cases.hpp"
+
+using namespace kernel_cases;
+
+namespace {
+
+bool compared(Elementwise op, auto x, auto y) {
+  switch (op) {
+#define COMPARE(op, lane) \
+  case Elementwise::op:   \
+    return lane;
+#include "autodiff/elementwise.def"
+    default:
+      throw std::logic_error("not a comparison");
+  }
+}
+
+template <class T>
+void check_comparisons(const std::vector<T>& values) {
+  std::vector<T> x, y;
+  for (const T a : values)
+    for (const T b : values) x.push_back(a), y.push_back(b);
+  for (const kernels::Simd* simd : instruction_sets())
+    for (const auto& [op_name, op] : compare_ops) {
+      std::vector<std::uint8_t> got(x.size(), 7);
+      simd->table.elementwise[static_cast<int>(op)][static_cast<int>(dtype<T>)][0](
+          got.data(), x.data(), y.data(), nullptr, static_cast<Size>(x.size()));
+      std::size_t off = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) off += got[i] != compared(op, x[i], y[i]);
+      BOOST_TEST(off == 0u, op_name << ", " << name(dtype<T>) << ", " << simd->table.name);
+    }
+}
+
+// i64 wraps around, and divides towards zero. Ops that are not here have no kernel of i64.
+using Word = std::uint64_t;
+const std::map<std::string, Size (*)(Size, Size)> of_integers{
+    {"neg", [](Size x, Size) { return static_cast<Size>(-static_cast<Word>(x)); }},
+    {"abs", [](Size x, Size) { return x < 0 ? static_cast<Size>(-static_cast<Word>(x)) : x; }},
+    {"sign", [](Size x, Size) { return Size{x > 0} - Size{x < 0}; }},
+    {"square", [](Size x, Size) { return static_cast<Size>(static_cast<Word>(x) * static_cast<Word>(x)); }},
+    {"add", [](Size x, Size y) { return static_cast<Size>(static_cast<Word>(x) + static_cast<Word>(y)); }},
+    {"sub", [](Size x, Size y) { return static_cast<Size>(static_cast<Word>(x) - static_cast<Word>(y)); }},
+    {"mul", [](Size x, Size y) { return static_cast<Size>(static_cast<Word>(x) * static_cast<Word>(y)); }},
+    {"div", [](Size x, Size y) { return y == -1 ? static_cast<Size>(-static_cast<Word>(x)) : x / y; }},
+    {"maximum", [](Size x, Size y) { return std::max(x, y); }},
+    {"minimum", [](Size x, Size y) { return std::min(x, y); }},
+    {"at_least", [](Size x, Size y) { return std::max(x, y); }},
+    {"at_most", [](Size x, Size y) { return std::min(x, y); }},
+};
+constexpr Size most = std::numeric_limits<Size>::max(), least = std::numeric_limits<Size>::min();
+const std::vector<Size> integers{least,         least + 1,     -(Size{1} << 32), -7,       -2,  -1, 1, 2, 3, 10,
+                                 Size{1} << 31, Size{1} << 32, Size{3037000500}, most - 1, most};
+
+void check_integers(const Op& op, const kernels::Simd& simd) {
+  const auto known = of_integers.find(op.name);
+  const bool there = simd.table.elementwise[static_cast<int>(op.op)][static_cast<int>(DType::i64)][0] != nullptr;
+  BOOST_TEST(there == (known != of_integers.end()), op.name << ", " << simd.table.name);
+  if (!there || known == of_integers.end()) return;
+  std::vector<Size> x, y;
+  for (const Size a : integers)
+    for (const Size b : integers) x.push_back(a), y.push_back(b);
+  const std::vector<Size> got = apply(simd, op.op, x, y);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (got[i] != known->second(x[i], y[i]))
+      BOOST_ERROR(op.name << ", " << simd.table.name << ": of " << x[i] << " and " << y[i] << ": " << got[i]);
+}
+
+// where, for each dtype and for operands that are one value; and the logical ops.
+template <class T>
+void check_where(const std::vector<T>& values) {
+  const auto n = static_cast<Size>(values.size());
+  std::vector<std::uint8_t> flags;
+  for (Size i = 0; i < n; ++i) flags.push_back(i % 3 != 0);
+  const std::vector<T> reversed(values.rbegin(), values.rend());
+  for (const kernels::Simd* simd : instruction_sets())
+    for (int mask = 0; mask < kernels::mask_count; ++mask) {
+      std::vector<T> got(values.size());
+      simd->table.elementwise[static_cast<int>(Elementwise::where)][static_cast<int>(dtype<T>)][mask](
+          got.data(), flags.data(), values.data(), reversed.data(), n);
+      std::size_t off = 0;
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        const T expected = flags[mask & 1 ? 0 : i] ? values[mask & 2 ? 0 : i] : reversed[mask & 4 ? 0 : i];
+        off += std::memcmp(&got[i], &expected, sizeof(T)) != 0;
+      }
+      BOOST_TEST(off == 0u, "where, " << name(dtype<T>) << ", " << simd->table.name << ", mask " << mask);
+    }
+}
+
+void check_logic() {
+  using Byte = std::uint8_t;
+  const std::vector<Byte> x{0, 0, 1, 1}, y{0, 1, 0, 1};
+  const std::pair<Elementwise, std::vector<Byte>> rows[] = {{Elementwise::logical_and, {0, 0, 0, 1}},
+                                                            {Elementwise::logical_or, {0, 1, 1, 1}},
+                                                            {Elementwise::logical_not, {1, 1, 0, 0}}};
+  for (const kernels::Simd* simd : instruction_sets())
+    for (const auto& [op, expected] : rows) {
+      std::vector<Byte> got(4);
+      simd->table.elementwise[static_cast<int>(op)][static_cast<int>(DType::boolean)][0](got.data(), x.data(), y.data(),
+                                                                                         nullptr, 4);
+      BOOST_TEST(got == expected, boost::test_tools::per_element());
+    }
+}
+
+// Two ops in one pass are each rounded.
+template <class T>
+void check_fused() {
+  const std::vector<T> edges = special<T>();
+  std::mt19937_64 random(5);
+  std::vector<T> a, b, c;
+  for (std::size_t i = 0; i < 20'000; ++i) {
+    const auto one = [&] { return random() % 4 ? drawn<T>(random) : edges[random() % edges.size()]; };
+    a.push_back(one()), b.push_back(one()), c.push_back(one());
+  }
+  const auto inner = [](int op, T x, T y) -> T { return op == 0 ? x + y : op == 1 ? x - y : x * y; };
+  const auto outer = [](int op, T u, T z) -> T { return op == 0 ? u + z : op == 1 ? u - z : op == 2 ? z - u : u * z; };
+  for (const kernels::Simd* simd : instruction_sets())
+    for (int i = 0; i < static_cast<int>(kernels::Inner::count); ++i)
+      for (int o = 0; o < static_cast<int>(kernels::Outer::count); ++o) {
+        std::vector<T> got(a.size());
+        simd->table.fused[i][o][sizeof(T) == 8][0](got.data(), a.data(), b.data(), c.data(),
+                                                   static_cast<Size>(a.size()));
+        std::size_t off = 0;
+        for (std::size_t k = 0; k < a.size(); ++k) {
+          const volatile T u = inner(i, a[k], b[k]);
+          const T y = outer(o, u, c[k]);
+          off += std::isnan(y) ? !std::isnan(got[k]) : std::memcmp(&y, &got[k], sizeof y) != 0;
+        }
+        BOOST_TEST(off == 0u, "inner " << i << ", outer " << o << ", " << simd->table.name);
+      }
+}
+
+// Of one value for all, of the first n, and in place: the same bits, and nothing past n is written.
+template <class T>
+void check_forms() {
+  constexpr std::size_t most = 75, guard = 40;
+  std::mt19937_64 random(6);
+  std::vector<T> x, y;
+  for (std::size_t i = 0; i < most; ++i) x.push_back(drawn<T>(random)), y.push_back(drawn<T>(random));
+  const std::vector<T> same_x(most, x[3]), same_y(most, y[5]);
+  const auto differ = [](const T* a, const T* b, std::size_t n) { return std::memcmp(a, b, n * sizeof(T)) != 0; };
+  for (const kernels::Simd* simd : instruction_sets()) {
+    const auto check = [&](const char* op_name, Elementwise op, int operands) {
+      const kernels::Kernel* kernel = simd->table.elementwise[static_cast<int>(op)][static_cast<int>(dtype<T>)];
+      for (int mask = 0; mask < (1 << operands); ++mask) {
+        const std::vector<T>&wide_x = mask & 1 ? same_x : x, &wide_y = mask & 2 ? same_y : y;
+        const T *a = mask & 1 ? &x[3] : x.data(), *b = mask & 2 ? &y[5] : y.data();
+        const std::vector<T> whole = apply(*simd, op, wide_x, wide_y);
+        int off = 0;
+        for (std::size_t n = 0; n <= most; ++n) {
+          std::vector<T> out(n + guard, T(77));
+          kernel[mask](out.data(), a, b, nullptr, static_cast<Size>(n));
+          off += differ(out.data(), whole.data(), n);
+          for (std::size_t i = n; i < out.size(); ++i) off += out[i] != T(77);
+        }
+        std::vector<T> in_place = mask & 1 ? y : x;  // where there is an operand of n elements
+        if (mask == 0) kernel[mask](in_place.data(), in_place.data(), b, nullptr, static_cast<Size>(most));
+        if (mask == 1 && operands == 2)
+          kernel[mask](in_place.data(), a, in_place.data(), nullptr, static_cast<Size>(most));
+        if (mask == 0 || (mask == 1 && operands == 2)) off += differ(in_place.data(), whole.data(), most);
+        BOOST_TEST(off == 0, op_name << ", " << name(dtype<T>) << ", " << simd->table.name << ", mask " << mask);
+      }
+    };
+    for (const auto& [op_name, op] : unary_ops) check(op_name, op, 1);
+    for (const auto& [op_name, op] : binary_ops) check(op_name, op, 2);
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(comparisons) {
+  check_comparisons(special<float>());
+  check_comparisons(special<double>());
+  check_comparisons(integers);
+  check_comparisons<std::uint8_t>({0, 1});
+}
+
+BOOST_AUTO_TEST_CASE(integers_and_booleans) {
+  for (const kernels::Simd* simd : instruction_sets()) {
+    for (const Op& op : unary_ops) check_integers(op, *simd);
+    for (const Op& op : binary_ops) check_integers(op, *simd);
+  }
+  check_where(special<float>());
+  check_where(special<double>());
+  check_where(integers);
+  check_where<std::uint8_t>({0, 1, 1, 0, 1, 0, 0});
+  check_logic();
+}
+
+BOOST_AUTO_TEST_CASE(two_ops_in_one_pass) {
+  check_fused<float>();
+  check_fused<double>();
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_vectors_and_single_values) {
+  check_forms<float>();
+  check_forms<double>();
+}

@@ -3,9 +3,11 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "autodiff/autodiff.hpp"
+#include "autodiff/kernels/matmul.hpp"
 #include "data/data.hpp"
 #include "memory_hooks.hpp"
 #include "nn/nn.hpp"
@@ -31,9 +33,9 @@ struct Training {
   data::DataLoader batches;
   Mlp net;
   Rule optimizer;
-  Training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options)
+  Training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options, Size batch = 32)
       : batches({evaluate(randn({rows, in})), randint(0, classes, {rows})},
-                {.batch_size = 32, .shuffle = true, .seed = 1}),
+                {.batch_size = batch, .shuffle = true, .seed = 1}),
         net(in, wide, classes),
         optimizer(nn::parameters(net), options) {}
   void operator()() {
@@ -45,8 +47,8 @@ struct Training {
   }
 };
 template <class Rule>
-Work training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options = {}) {
-  return [t = std::make_shared<Training<Rule>>(rows, in, wide, classes, options)] { (*t)(); };
+Work training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options = {}, Size batch = 32) {
+  return [t = std::make_shared<Training<Rule>>(rows, in, wide, classes, options, batch)] { (*t)(); };
 }
 
 struct Kind {
@@ -197,4 +199,25 @@ BOOST_AUTO_TEST_CASE(nor_does_the_training_loop) {
                                          return true;
                                        }});
   BOOST_TEST(memory_hooks::calls == 0);
+}
+
+// Networks so large that oneDNN runs their products: its scratch memory, which it gives back, is all that is asked for.
+BOOST_AUTO_TEST_CASE(a_step_with_large_products_asks_for_nothing_else) {
+  const bool onednn = std::string(kernels::matmul_libraries()).find("oneDNN") != std::string::npos;
+  for (const int threads : {1, 2}) {
+    set_threads(threads);
+    const Kind large[] = {
+        {"784-128-10, Adam", training<optim::Adam>(256, 784, 128, 10, {}, 64)},
+        {"784-128-10, SGD with momentum", training<optim::SGD>(256, 784, 128, 10, {.momentum = 0.9}, 64)},
+        {"256-512-10, AdamW", training<optim::AdamW>(256, 256, 512, 10, {}, 64)}};
+    for (const Kind& kind : large) {
+      for (int i = 0; i < 12; ++i) kind.work();
+      memory_hooks::of_onednn = 0;
+      const long requests = memory_hooks::requests([&] {
+        for (int i = 0; i < 10; ++i) kind.work();
+      });
+      BOOST_TEST(requests == 0, fmt::format("{}: {} requests on {} threads", kind.name, requests, threads));
+      if (onednn && __builtin_cpu_supports("avx512f")) BOOST_TEST(memory_hooks::of_onednn > 0, kind.name);
+    }
+  }
 }

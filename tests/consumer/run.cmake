@@ -1,5 +1,9 @@
-# Installs BUILD into a scratch prefix, builds SOURCE (and the programs in CONTRACT, where there are some) against it,
-# and runs what was built.
+# Installs BUILD into a scratch prefix, builds SOURCE (or the programs in CONTRACT, where it is given) against it, and
+# runs what was built.
+if(CONTRACT AND NOT EXISTS ${CONTRACT})
+  message("skipped: there is no folder ${CONTRACT}")
+  return()
+endif()
 set(prefix ${SCRATCH}/prefix)
 file(REMOVE_RECURSE ${SCRATCH})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)

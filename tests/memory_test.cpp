@@ -150,3 +150,21 @@ BOOST_AUTO_TEST_CASE(what_only_a_later_region_needs_is_not_stored_before_it) {
   BOOST_TEST(memory_hooks::bytes >= 4u * n);  // the result
   BOOST_TEST(memory_hooks::bytes < 5u * n);
 }
+
+// The temporaries of an expression live to its semicolon; that is no reason to store what they stand for.
+BOOST_AUTO_TEST_CASE(an_expression_in_one_line_stores_no_more_than_one_that_is_named) {
+  const Tensor x = evaluate(randn({1 << 20}));
+  Parameter p = parameter(x);
+  const std::uint64_t before = counters().bytes;
+  std::uint64_t of_item = 0, of_backward = 0;
+  mean(square(x * 2 + 1)).item(), of_item = counters().bytes;
+  mean(square(p * 2 + 1)).backward(), of_backward = counters().bytes;
+  BOOST_TEST(of_item - before < std::uint64_t{1} << 20);      // none of x's size
+  BOOST_TEST(of_backward - before < std::uint64_t{5} << 20);  // the gradient
+  Tensor kept;
+  const double first = sum(kept = tanh(x)).item();  // held: stored
+  BOOST_TEST(!kept.pending());
+  BOOST_TEST(first == sum(kept).item());
+  const Tensor named = exp(x), total = sum(Tensor(named));  // a copy in passing
+  BOOST_TEST(total.item() == sum(named).item());
+}

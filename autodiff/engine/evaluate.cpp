@@ -47,10 +47,10 @@ class Planner {
     for (Part& p : parts_) find_level(p);
     for (Part& p : parts_) {
       const Node* n = p.n;
-      const auto handles = n->refs + static_cast<std::uint32_t>(n->shared.load(std::memory_order_relaxed) >> 1);
-      p.held = n->has(wanted) || handles > static_cast<std::uint32_t>(p.uses);
+      p.held = n->has(wanted) || held_beside(n, static_cast<std::uint32_t>(p.uses));
     }
     for (std::size_t i = parts_.size(); i-- > 0;) move_later(parts_[i]);
+    for (const Part& p : parts_) want_inputs(p);
     const auto before = [](const Part& a, const Part& b) {
       if (a.level != b.level) return a.level < b.level;
       if (a.stage != b.stage) return a.stage < b.stage;
@@ -105,6 +105,16 @@ class Planner {
       if (!n->input(i)->pending()) continue;
       Part& x = part(n->input(i));
       x.latest = std::min(x.latest, joins(p, x) ? p.level : p.level - 1);
+    }
+  }
+
+  // What another region of this evaluation reads is stored, whoever else holds it.
+  void want_inputs(const Part& p) {
+    for (int i = 0; i < p.n->inputs; ++i) {
+      Node* n = p.n->input(i);
+      if (!n->pending()) continue;
+      const Part& x = part(n);
+      if (x.level != p.level || x.count != p.count || p.stage != together) n->flags |= wanted;
     }
   }
 

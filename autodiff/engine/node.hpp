@@ -63,6 +63,7 @@ struct alignas(64) Node : NodeHead {
   Op op;
   DType dtype;
   std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
+  std::uint8_t lent;  // handles that nobody will read: temporaries of a user's expression, which live to its semicolon
   std::uint16_t inputs;
   Flags flags;
   std::uint16_t users;  // scratch of an evaluation: uses by the nodes of its region
@@ -93,6 +94,12 @@ struct alignas(64) Node : NodeHead {
   Node*& input(int i) { return i < inline_inputs ? in[i] : extra->in[i - inline_inputs]; }
   bool row_major() const { return !(flags & (strided | uniform)); }
 };
+
+// More handles than `uses` and those that do not count: somebody outside holds it.
+inline bool held_beside(const Node* n, std::uint32_t uses) {
+  const auto shared = static_cast<std::uint32_t>(n->shared.load(std::memory_order_relaxed) >> 1);
+  return n->refs + shared > uses + n->lent;
+}
 
 inline bool is_number(const Node* n) { return n->count == 1 || n->has(uniform); }  // one number, whatever the shape
 

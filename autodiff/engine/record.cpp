@@ -33,8 +33,15 @@ Node* number_node(Thread& t, DType dtype, double value, Source source) {
   fail(source, fmt::format("[{}] expected a tensor, got an empty one (default-constructed); give it a value first", op));
 }
 
+// Where x is a temporary that has the only handle of its node, this op is the last to look at it through that.
+inline void lend(const In& x) {
+  if (!x.is_temporary()) return;
+  if (Node* n = x.node(); n && n->pending() && n->refs == 1 && n->home == this_thread) n->lent = 1;
+}
+
 Node* node_of(const In& x, const char* op) {
   if (!x.node()) fail_empty(op, source_of(x));
+  lend(x);
   return x.node();
 }
 
@@ -348,6 +355,8 @@ Tensor binary(Op op, const In& x, const In& y) {
   Thread& t = current();
   const Source source = t.located ? t.at : x.source();
   Node *a = x.node(), *b = y.node();
+  lend(x);
+  lend(y);
   if (a && b && a->dtype == b->dtype) {
     Node* const in[] = {a, b};
     return record_binary(t, op, a->dtype, in, source);

@@ -101,9 +101,8 @@ class Builder {
     program_.scratch_bytes = chunk * item + 320;  // blocks a multiple of 4,096 bytes apart are slow: the processor mixes them up
     for (std::size_t i = count_; i-- > 0;) {
       Node* n = nodes_[i];
-      const std::uint32_t handles = n->refs + static_cast<std::uint32_t>(n->shared.load(std::memory_order_relaxed) >> 1);
       Value& v = values_[i];
-      v.stored |= handles > n->users || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
+      v.stored |= held_beside(n, n->users) || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
       if (v.alias && v.stored) values_[source(static_cast<int>(i))].stored = true;
       if (kind_of(n->op) != Kind::reduction) program_.count = n->count;
     }

@@ -166,6 +166,7 @@ inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size co
   n->op = op;
   n->dtype = dtype;
   n->pool = 0;
+  n->lent = 0;
   n->inputs = 0;
   n->flags = 0;
   n->count = count;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 #include <vector>
 
 #include "autodiff/autodiff.hpp"
@@ -54,7 +55,7 @@ void on_a_small_stack(const std::function<void()>& f) {
         return nullptr;
       },
       &job);
-  BOOST_TEST_REQUIRE(failed == 0);
+  if (failed != 0) throw std::runtime_error("no thread");  // Boost's checks are not for two threads at once
   pthread_join(thread, nullptr);
   pthread_attr_destroy(&attributes);
   if (job.error) std::rethrow_exception(job.error);

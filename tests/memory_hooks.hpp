@@ -43,6 +43,12 @@ inline bool is_onednn(const void* caller) noexcept {
   return dladdr(caller, &info) && info.dli_fname && std::strstr(info.dli_fname, "libdnnl");
 }
 
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool hooks_miss_aligned = true;  // as the thread sanitizer calls them
+#else
+inline constexpr bool hooks_miss_aligned = false;
+#endif
+
 inline void install() {
 #if MEMORY_HOOKS_SANITIZED
   static const int installed = __sanitizer_install_malloc_and_free_hooks(
@@ -101,6 +107,7 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t n) noexcept {
 #if MEMORY_HOOKS_SANITIZED
   static const auto next =
       reinterpret_cast<int (*)(void**, std::size_t, std::size_t)>(dlsym(RTLD_NEXT, "posix_memalign"));
+  if (hooks_miss_aligned) note(n);
   const int failed = next(p, alignment, n);
 #else
   note(n);
@@ -121,6 +128,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t n) noexcept {
   }
 #if MEMORY_HOOKS_SANITIZED
   static const auto next = reinterpret_cast<void* (*)(std::size_t, std::size_t)>(dlsym(RTLD_NEXT, "aligned_alloc"));
+  if (memory_hooks::hooks_miss_aligned) memory_hooks::note(n);
   return next(alignment, n);
 #else
   memory_hooks::note(n);

@@ -19,6 +19,17 @@ inline std::function<bool(const xgrad::Error&)> says(const std::string& part) {
   return [part](const xgrad::Error& e) { return std::string(e.what()).find(part) != std::string::npos; };
 }
 
+// The line that the Error of a call names; -1: it throws none.
+inline int line_of_error(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const xgrad::Error& e) {
+    const std::string what = e.what();
+    return std::stoi(what.substr(what.find(':') + 1));
+  }
+  return -1;
+}
+
 // Shape, dtype and every bit.
 inline bool same_bits(const xgrad::Tensor& x, const xgrad::Tensor& y) {
   if (!(x.shape() == y.shape()) || x.dtype() != y.dtype()) return false;

@@ -4,10 +4,12 @@
 #include <functional>
 
 #include "autodiff/autodiff.hpp"
+#include "helpers.hpp"
 #include "nn/nn.hpp"
 #include "references/references.hpp"
 
 using namespace xgrad;
+using helpers::line_of_error;
 
 using Make = std::function<Tensor(const Tensor&)>;
 
@@ -264,17 +266,8 @@ BOOST_AUTO_TEST_CASE(mse_takes_a_number) { BOOST_TEST(nn::mse_loss(tensor({1.0, 
 
 // An Error in a layer of the user's own names the line in there; one in a layer of ours, the line of the call.
 BOOST_AUTO_TEST_CASE(errors_inside_a_sequential) {
-  const auto line_in = [](const std::function<void()>& call) -> int {
-    try {
-      call();
-    } catch (const Error& e) {
-      const std::string what = e.what();
-      return std::stoi(what.substr(what.find(':') + 1));
-    }
-    return -1;
-  };
   const int here = __LINE__;
   const nn::Sequential own([](const Tensor& x) { return reshape(x, {100}); }), ours(nn::Tanh{}, nn::Linear(3, 2));
-  BOOST_TEST(line_in([&] { own(ones({2, 2})); }) == here + 1);
-  BOOST_TEST(line_in([&] { ours(ones({2, 2})); }) == here + 3);
+  BOOST_TEST(line_of_error([&] { own(ones({2, 2})); }) == here + 1);
+  BOOST_TEST(line_of_error([&] { ours(ones({2, 2})); }) == here + 3);
 }

@@ -174,7 +174,7 @@ int Generator::limited(int x) {
   const double b = bound(x);
   if (b <= 16 || !is_float(at(x).dtype) || (!p_.smooth && dice_.chance(0.03))) return x;
   const Shape shape = at(x).shape;
-  if (std::isinf(b) || dice_.chance(0.2))
+  if (!std::isfinite(b) || dice_.chance(0.2))
     return add(fmt::format("tanh(%{})", x), {x}, at(x).dtype, shape, 1, [](const Tensors& in) { return tanh(in[0]); });
   const double c = 4 / b;
   return add(fmt::format("%{} * {}", x, c), {x}, at(x).dtype, shape, 4, [=](const Tensors& in) { return in[0] * c; });

@@ -135,6 +135,8 @@ Tensor one_hot(const In& index, At classes, DType dtype = f32);       // a new l
 // (n, k) x (k, m) is (n, m); leading axes are batches, and broadcast. A vector is a row on the left and a column on the
 // right, and its axis is gone from the result; two vectors give a number. A number is an Error: * multiplies.
 Tensor matmul(const In& x, const In& y);
+// x w^T + b, as a layer of a network: x [..., in], weight [out, in], bias [out] or empty.
+Tensor linear(const In& x, const In& weight, const In& bias = Tensor());
 Tensor dot(const In& x, const In& y);     // sum x y of two vectors, integers too
 Tensor outer(const In& x, const In& y);   // z[i][j] = x[i] y[j] of two vectors, integers too
 

@@ -31,13 +31,7 @@ Tensor Linear::operator()(In x) const {
     fail(line_of(x), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "
                                  "made for {} -> {}",
                                  weight.shape()[1], shape, weight.shape()[1], weight.shape()[0]));
-  if (shape.rank() > 2) {  // one product of matrices, not a batch of them
-    Shape out = shape;
-    out[out.rank() - 1] = weight.shape()[0];
-    return reshape((*this)(reshape(input, {shape.numel() / shape.back(), shape.back()})), out);
-  }
-  const Tensor product = matmul(input, transpose(weight));
-  return bias.defined() ? product + bias : product;
+  return linear(input, weight, bias);
 }
 
 }  // namespace xgrad::nn

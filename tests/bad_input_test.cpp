@@ -137,6 +137,8 @@ BOOST_AUTO_TEST_CASE(empty_tensors) {
   EMPTY(matmul(o.m, e), "[matmul]");
   EMPTY(dot(e, o.v), "[dot]");
   EMPTY(outer(o.v, e), "[outer]");
+  EMPTY(linear(e, o.m), "[linear]");
+  EMPTY(linear(o.m, e), "[linear]");
   EMPTY(zeros_like(e), "[zeros_like]");
   EMPTY(evaluate(e), "[evaluate]");
   EMPTY(evaluate(o.m, e), "[evaluate]");
@@ -323,6 +325,14 @@ BOOST_AUTO_TEST_CASE(products) {
   t.add([&] { dot(o.v, ones({4})); }, {"[dot]", "(3,) and (4,)"});
   t.add([&] { dot(o.m, o.m); }, {"[dot]", "two vectors", "(2, 3)"});
   t.add([&] { dot(o.v, o.d); }, {"[mul]", "cast"});
+  t.add([&] { linear(o.m, ones({4, 2})); }, {"[linear]", "(2, 3) and (4, 2)", "[out, in]"});
+  t.add([&] { linear(o.m, o.v); }, {"[linear]", "[out, in]"});
+  t.add([&] { linear(o.s, o.m); }, {"[linear]", "() and (2, 3)"});
+  t.add([&] { linear(o.m, o.m, ones({3})); }, {"[linear]", "bias [2]", "(3,)"});
+  t.add([&] { linear(o.m, o.m, 1.0f); }, {"[linear]", "bias [2]", "a number"});
+  t.add([&] { linear(o.m, cast(o.m, f64)); }, {"[linear]", "f32 next to f64", "cast"});
+  t.add([&] { linear(o.m, o.m, ones({2}, f64)); }, {"[linear]", "f32 next to f64", "cast"});
+  t.add([&] { linear(ones({2, 3}, i64), ones({2, 3}, i64)); }, {"[linear]", "floats, got i64", "cast(x, f32)"});
   t.add([&] { outer(o.m, o.v); }, {"[outer]", "two vectors", "(2, 3)"});
   t.add([&] { outer(flatten(column), flatten(column)); }, {"[mul]", "more elements than memory"});
   t.check();

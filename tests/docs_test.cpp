@@ -69,8 +69,10 @@ std::string others() {
                   "| op | kind | how a tangent goes through |\n|---|---|---|\n";
   for (int i = static_cast<int>(Op::leaf) + 1; i < static_cast<int>(Op::count); ++i) {
     const engine::Rule& rule = engine::rule(static_cast<Op>(i));
-    const bool compares = i >= static_cast<int>(Op::equal) && i <= static_cast<int>(Op::greater_equal);
-    if (!rule.slope && !compares)
+    const Op op = static_cast<Op>(i);
+    const bool listed = rule.slope || (op >= Op::equal && op <= Op::greater_equal);
+    const bool of_a_slope = rule.kind == Kind::elementwise && std::string(rule.name).ends_with("_vjp");
+    if (!listed && !of_a_slope)
       t += fmt::format("| `{}` | {} | {} |\n", rule.name, words(rule.kind), words(rule.forward));
   }
   return t;

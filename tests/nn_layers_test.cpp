@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(activations_far_out) {  // no overflow on the side that is 
   }
 }
 
-BOOST_AUTO_TEST_CASE(linear) {
+BOOST_AUTO_TEST_CASE(linear_layer) {
   const references::File file("layers");
   for (const auto& [kind, dtype] : kinds)
     for (const char* shape : {"linear_1", "linear_2", "linear_3"})

@@ -105,7 +105,9 @@ BOOST_AUTO_TEST_CASE(every_broken_rule_is_seen) {
       }
       // a slope that is a number, or that does not vary, is as good without derivatives; 0 scaled or dropped is 0
       const bool slope = engine::rule(use.first).slope;
-      if (!seen && slope && (!changed || (fault == Fault::detached && !slopes_vary(use)))) {
+      // and the rows that a bias is added to have the same sum in any order
+      const bool summed = use == Use{Op::matmul, 2} && fault == Fault::flipped;
+      if (!seen && (summed || (slope && (!changed || (fault == Fault::detached && !slopes_vary(use)))))) {
         ++equal;
         std::printf("  %s %s: the same rule\n", name(use).c_str(), name(fault));
         continue;

@@ -1,7 +1,9 @@
 // Values and derivatives at zeros, ties, infinities and NaN: a table, as of the sweep's but by hand.
 #define BOOST_TEST_MODULE special_values
 #include <boost/test/unit_test.hpp>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numbers>
 
@@ -362,5 +364,33 @@ BOOST_AUTO_TEST_CASE(comparisons_with_nan) {
         expect_all(">", x > y, 0);
         expect_all(">=", x >= y, 0);
       }
+    }
+}
+
+// Where a slope is not to be differentiated, one kernel computes it: with the bits of its formula, wherever it is.
+BOOST_AUTO_TEST_CASE(slopes_have_the_bits_of_their_formulas) {
+  const std::vector<std::pair<const char*, Tensor (*)(const In&)>> ops = {
+#define UNARY(op, ...) {#op, &xgrad::op},
+#include "autodiff/elementwise.def"
+  };
+  const auto bits = [](const Tensor& x) {
+    const Tensor y = cast(x, f64);
+    std::vector<std::uint64_t> list;
+    for (const double v : y.to_vector<double>())
+      list.push_back(std::isnan(v) ? 0 : std::bit_cast<std::uint64_t>(v));
+    return list;
+  };
+  for (const DType dtype : {f32, f64})
+    for (const Size n : {Size{1}, Size{37}, Size{3000}}) {
+      const Tensor special = tensor({0.0, -0.0, 1.0, -1.0, inf, -inf, not_a_number, 1e-40, -1e-30, 1e30, 0.5, -0.25, 88.0, -104.0});
+      const Tensor numbers = concat({special, 6 * randn({n}, f64), rand({n}, f64)}, 0);
+      const Tensor v = cast(slice(numbers, 0, n == 1 ? 11 : 0, n == 1 ? 12 : n), dtype), g = cast(randn({v.numel()}), dtype);
+      for (const auto& [name, op] : ops)
+        for (const Tensor& c : {g, full({v.numel()}, 0.7, dtype)}) {
+          const Parameter x = Parameter(v);
+          const Tensor y = op(x);
+          BOOST_CHECK_MESSAGE(bits(grad(y, {x}, c)[0]) == bits(grad(y, {x}, c, {.create_graph = true})[0]),
+                              "the slope of " << name << ", " << n << " numbers of " << xgrad::name(dtype));
+        }
     }
 }

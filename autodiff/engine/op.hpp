@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "autodiff/kernels/kernels.hpp"
 #include "autodiff/tensor.hpp"
 
 namespace xgrad::engine {
@@ -12,6 +13,8 @@ enum class Op : std::uint8_t {
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
 #define COMPARE(op, ...) op,
+#include "autodiff/elementwise.def"
+#define UNARY(op, ...) op##_vjp,  // of x or y, and g: for derivatives that are not differentiated
 #include "autodiff/elementwise.def"
   where,
   logical_and,
@@ -82,6 +85,7 @@ struct Rule {
   Slope (*slope)(const Tensor& x, const Tensor& y, const Tensor& z, int i);  // elementwise: d(result)/d(input i)
   Tensor (*vjp)(const Step& step, int i);                                    // the others
   void (*compute)(Node* n);                                                  // barriers; of views: binds to the input
+  kernels::SlopeOf slope_of = kernels::SlopeOf::other;                       // what <op>_vjp takes, where there is one
 };
 
 // Mutable so that the tests can break a rule and see it caught.

@@ -389,10 +389,10 @@ Tensor select(const In& condition, const In& x, const In& y) {
   return record(Op::where, dtype, shape, {c.node(), a.node(), b.node()}, {}, source);
 }
 
-Tensor replay(Node* n, Node* const* in) {
+Tensor replay(Node* n, Node* const* in, int count) {
   Args args;
   for (int i = 0; i < 4; ++i) args.a[i] = n->a[i];
-  return record(n->op, n->dtype, n->shape, in, n->inputs, args, {n->file, n->line});
+  return record(n->op, n->dtype, n->shape, in, count, args, {n->file, n->line});
 }
 
 int checked_axis(Size axis, int rank, const char* op, Source source) {

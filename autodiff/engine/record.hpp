@@ -65,7 +65,7 @@ Tensor converted(const Tensor& t, DType dtype);  // t cast, where it must be
 Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source);
 
 // The op of n, recorded again on other inputs.
-Tensor replay(Node* n, Node* const* in);
+Tensor replay(Node* n, Node* const* in, int count);
 
 // Which axis: negative ones count from the end.
 int checked_axis(Size axis, int rank, const char* op, Source source);

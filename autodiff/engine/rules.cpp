@@ -18,9 +18,12 @@ Tensor vjp_argmin(const Step&, int) { return {}; }
 
 constinit Rule rules[] = {
     {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr},
-#define UNARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr},
+#define UNARY(op, lane, slope, ...) \
+    {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, kernels::slope_of(#slope)},
 #define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
+#include "autodiff/elementwise.def"
+#define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
 #include "autodiff/elementwise.def"
     {"where", Kind::elementwise, Forward::linear, nullptr, vjp_where, nullptr},
     {"logical_and", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},

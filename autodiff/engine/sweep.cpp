@@ -73,6 +73,17 @@ Slope slope_of(Node* n, int i) {
   return rule(n->op).slope(x, y, z, i);
 }
 
+// dy/dx g. The slope's formula, in ops; or one op that computes it, with the same bits, where it is not to be
+// differentiated.
+Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
+  using kernels::SlopeOf;
+  const SlopeOf of = rule(n->op).slope_of;
+  if (of == SlopeOf::other || !t.no_grad) return scaled(slope_of(n, i), g);
+  const Op vjp = static_cast<Op>(static_cast<int>(n->op) + static_cast<int>(Op::neg_vjp) - static_cast<int>(Op::neg));
+  const Borrowed v(of == SlopeOf::x ? n->in[0] : n);
+  return binary(vjp, static_cast<const Tensor&>(v), g);
+}
+
 [[noreturn]] void fail_released(const char* op, Source source) {
   fail(source, fmt::format("[{}] an earlier backward() let go of the record that leads here; pass it "
                            "{{.keep_graph = true}}, or record again", op));
@@ -82,7 +93,7 @@ Slope slope_of(Node* n, int i) {
 
 Tensor pull_one(const Step& s, int i) {
   const Rule& r = rule(s.n->op);
-  return r.slope ? scaled(slope_of(s.n, i), s.g) : r.vjp(s, i);
+  return r.slope ? along_slope(current(), s.n, i, s.g) : r.vjp(s, i);
 }
 
 Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest)
@@ -294,17 +305,19 @@ Tensor Record::push() {
         in.push_back(part.node());
         held.push_back(std::move(part));
       }
-      plus(replay(n, in.data()));
+      plus(replay(n, in.data(), n->inputs));
     } else {
       for (int k = 0; k < n->inputs; ++k) {
         const Tensor part = tangent(k);
         if (!part.defined()) continue;
         if (forward == Forward::slopes) {
-          plus(scaled(slope_of(n, k), part));
+          plus(along_slope(t_, n, k, part));
+        } else if (forward == Forward::bilinear && k == 2) {
+          plus(part);
         } else if (forward == Forward::bilinear) {
           Node* both[] = {n->in[0], n->in[1]};
           both[k] = part.node();
-          plus(replay(n, both));
+          plus(replay(n, both, 2));
         } else {
           plus(transposed_vjp(t_, n, k, part));
         }

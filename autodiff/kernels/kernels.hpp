@@ -5,11 +5,29 @@
 
 namespace xgrad::kernels {
 
-// Every elementwise op, in the table's order; then the ones that the table's columns do not fit.
+// What a slope of elementwise.def is made of, read off its formula: of x alone, of y alone, or of neither, or both. One
+// that is a mere x or y counts as neither: it needs no kernel of its own.
+enum class SlopeOf : std::uint8_t { other, x, y };
+constexpr SlopeOf slope_of(const char* formula) {
+  const auto in_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  bool x = false, y = false, more = false;
+  for (const char* c = formula; *c; ++c) {
+    const bool alone = (c == formula || !in_name(c[-1])) && !in_name(c[1]);
+    x |= alone && *c == 'x';
+    y |= alone && *c == 'y';
+    more |= c > formula;
+  }
+  return !more || x == y ? SlopeOf::other : x ? SlopeOf::x : SlopeOf::y;
+}
+
+// Every elementwise op, in the table's order; the unary ones' slope times a cotangent; then the ones that the table's
+// columns do not fit.
 enum class Elementwise : std::uint8_t {
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
 #define COMPARE(op, ...) op,
+#include "autodiff/elementwise.def"
+#define UNARY(op, ...) op##_vjp,  // dy/dx(a) b, a being x or y; null where the slope is made of neither, or both
 #include "autodiff/elementwise.def"
   where,        // a ? b : c       a: boolean
   logical_and,  // booleans

@@ -11,14 +11,15 @@ struct Simd {
   // [0]: f32, [1]: f64
   void (*log_softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
   void (*softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
+  void (*log_softmax_vjp_rows[2])(void* out, const void* x, const void* y, Size rows, Size columns);
   void (*add_rows[2])(void* sums, const void* x, Size rows, Size columns);
   // Elements [first, first + n) of a stream; `first` is a multiple of 64, `out` is where element `first` goes.
   void (*uniform[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
   void (*normal[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
   void (*bits)(std::uint64_t* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
-  // C = op(A) op(B), as kernels::matmul, in one thread.
+  // C = op(A) op(B), as kernels::matmul, in one thread; `plus`, where it is not null, is added to each row.
   void (*matmul[2])(bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda, const void* b,
-                    Size ldb, void* c, Size ldc);
+                    Size ldb, const void* plus, void* c, Size ldc);
 };
 
 // Null where the machine, or the build, has no instruction set of this name: "sse2", "avx2", "avx512".
@@ -32,6 +33,7 @@ const Simd& simd();
   namespace arch {                 \
   void fill_arithmetic(Simd& all); \
   void fill_functions(Simd& all);  \
+  void fill_slopes(Simd& all);     \
   void fill_integers(Simd& all);   \
   void fill_rows(Simd& all);       \
   void fill_random(Simd& all);     \

@@ -20,6 +20,7 @@ namespace {
       all.table.level = number;       \
       arch::fill_arithmetic(all);     \
       arch::fill_functions(all);      \
+      arch::fill_slopes(all);         \
       arch::fill_integers(all);       \
       arch::fill_rows(all);           \
       arch::fill_random(all);         \
@@ -81,6 +82,9 @@ void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size col
 }
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
   simd().softmax_rows[dtype == DType::f64](out, x, rows, columns);
+}
+void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns) {
+  simd().log_softmax_vjp_rows[dtype == DType::f64](out, x, y, rows, columns);
 }
 void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {
   simd().add_rows[dtype == DType::f64](sums, x, rows, columns);

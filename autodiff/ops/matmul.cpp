@@ -37,8 +37,8 @@ Matrices matrices(Node* x, bool transposed) {
   return m;
 }
 
-// The product of x and y, each transposed first where its flag says so; kept in a.
-Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source) {
+// The product of x and y, each transposed first where its flag says so, kept in a; with a row that is added, or none.
+Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source, Node* row = nullptr) {
   const Shape &a = x.node()->shape, &b = y.node()->shape;
   const int ra = a.rank(), rb = b.rank();
   const Size rows = a[ra - (tx ? 1 : 2)], columns = b[rb - (ty ? 2 : 1)];
@@ -51,7 +51,8 @@ Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source
     shape.push_back(columns);
   }
   checked_numel(shape, x.node()->dtype, "matmul", source);
-  return record(Op::matmul, x.node()->dtype, shape, {x.node(), y.node()}, {{tx, ty, 0, 0}}, source);
+  Node* const in[] = {x.node(), y.node(), row};
+  return record(Op::matmul, x.node()->dtype, shape, in, row ? 3 : 2, {{tx, ty, 0, 0}}, source);
 }
 
 // An operand that is a transpose of matrices is taken as it was before, but where somebody may ask for the gradient by
@@ -68,7 +69,7 @@ Tensor untransposed(const Tensor& x, const In& in, bool& transposed) {
 
 }  // namespace
 
-// z = x y:   gx = g y^T    gy = x^T g
+// z = x y, or x y + row:   gx = g y^T    gy = x^T g    g_row = g
 void compute_matmul(Node* n) {
   Node *x = n->in[0], *y = n->in[1];
   const int rank = n->shape.rank();
@@ -76,6 +77,13 @@ void compute_matmul(Node* n) {
   const Size k = x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
   const Matrices a = matrices(x, n->a[0]), b = matrices(y, n->a[1]);
   char* out = allocate(n);
+  if (n->inputs == 3) {  // only of small matrices
+    const Tensor row = dense(n->in[2]);
+    kernels::matmul_plus(n->dtype, a.transposed, b.transposed, m, columns, k, a.data, a.lead, b.data, b.lead,
+                         row.node()->data, out, columns);
+    n->data = out;
+    return;
+  }
   if (rank == 2) {
     kernels::matmul(n->dtype, a.transposed, b.transposed, m, columns, k, a.data, a.lead, b.data, b.lead, out, columns);
     n->data = out;
@@ -108,6 +116,7 @@ void compute_matmul(Node* n) {
   n->data = out;
 }
 Tensor vjp_matmul(const Step& s, int i) {
+  if (i == 2) return s.g;
   const bool tx = s.a(0), ty = s.a(1);
   const Source source{s.n->file, s.n->line};
   if (i == 0) return tx ? product(s.x(1), ty, s.g, true, source) : product(s.g, false, s.x(1), !ty, source);
@@ -118,6 +127,7 @@ Tensor vjp_matmul(const Step& s, int i) {
 
 namespace xgrad {
 
+using engine::Node;
 using engine::operand;
 using engine::source_of;
 
@@ -156,6 +166,38 @@ Tensor matmul(const In& x, const In& y) {
   a = engine::untransposed(a, x, tx);
   b = engine::untransposed(b, y, ty);
   return engine::product(a, tx, b, ty, source);
+}
+
+// y = x w^T + b
+Tensor linear(const In& x, const In& weight, const In& bias) {
+  const Source source = source_of(x);
+  const Tensor a = operand(x, "linear"), w = operand(weight, "linear");
+  const Shape &sx = a.node()->shape, &sw = w.node()->shape;
+  if (sx.rank() == 0 || sw.rank() != 2 || sx.back() != sw[1])
+    fail(source, fmt::format("[linear] expected x [..., in] and a weight [out, in], got {} and {}", sx, sw));
+  if (!is_float(engine::meet(a, w, "linear", source)))
+    fail(source, fmt::format("[linear] expected floats, got {}; cast first: cast(x, f32)", name(w.node()->dtype)));
+  Node* b = bias.node();
+  if (bias.is_number() || (b && b->shape != Shape{sw[0]}))
+    fail(source, fmt::format("[linear] expected a bias [{}] for the weight {}, got {}", sw[0], sw,
+                             b ? fmt::format("{}", b->shape) : "a number"));
+  if (b) engine::meet(w, bias, "linear", source);
+  const Located at(source);
+  if (sx.rank() > 2) {  // one product of matrices, not a batch of them
+    Shape shape = sx;
+    shape[sx.rank() - 1] = sw[0];
+    return reshape(linear(reshape(a, {a.node()->count / std::max<Size>(sx.back(), 1), sx.back()}), w, bias), shape);
+  }
+  const DType dtype = a.node()->dtype;
+  const auto plain = [&](Node* n) { return n->dtype == dtype && is_float(dtype); };
+  if (sx.rank() == 2 && plain(w.node()) && (!b || plain(b))) {
+    // Small work is done at once, so the bias joins the product; else it joins what comes after, in one pass.
+    const bool small = sx[0] * sw[0] <= engine::small_count && kernels::small_product(sx[0], sw[0], sx[1]);
+    if (!b || small) return engine::product(a, false, w, true, source, b);
+    return engine::product(a, false, w, true, source) + bias;
+  }
+  const Tensor z = matmul(a, transpose(w));
+  return b ? z + bias : z;
 }
 
 Tensor dot(const In& x, const In& y) {

@@ -9,19 +9,25 @@ namespace xgrad::engine {
 
 namespace {
 
+// some(first, count): that many numbers, whole rows of them.
+template <class Some>
+void share_rows(Node* n, const Some& some) {
+  const Size columns = n->shape.back(), rows = n->count / columns, together = std::max<Size>(1, 16384 / columns);
+  if (rows <= together) return some(0, n->count);
+  kernels::parallel((rows + together - 1) / together, [&](Size job) {
+    const Size first = job * together;
+    some(first * columns, std::min(together, rows - first) * columns);
+  });
+}
+
 template <class Rows>
 void compute_rows(Node* n, const Rows& rows_of) {
   const Tensor x = dense(n->in[0]);
   char* out = allocate(n);
-  const Size columns = n->shape.back(), rows = n->count / columns, item = item_size(n->dtype);
-  const Size together = std::max<Size>(1, 16384 / columns);
-  const auto some = [&](Size job) {
-    const Size first = job * together;
-    rows_of(n->dtype, out + first * columns * item, x.node()->data + first * columns * item,
-            std::min(together, rows - first), columns);
-  };
-  if (rows <= together) some(0);
-  else kernels::parallel((rows + together - 1) / together, some);
+  const Size columns = n->shape.back(), item = item_size(n->dtype);
+  share_rows(n, [&](Size first, Size count) {
+    rows_of(n->dtype, out + first * item, x.node()->data + first * item, count / columns, columns);
+  });
   n->data = out;
 }
 
@@ -42,7 +48,25 @@ Tensor over_last(Op op, const In& x, Size axis) {
 
 // y = x - log sum exp x:   gx = g - exp(y) sum g
 void compute_log_softmax(Node* n) { compute_rows(n, kernels::log_softmax_rows); }
-Tensor vjp_log_softmax(const Step& s, int) { return s.g - exp(s.y()) * sum(s.g, -1, true); }
+Tensor vjp_log_softmax(const Step& s, int) {
+  return record(Op::log_softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), s.n}, {}, {s.n->file, s.n->line});
+}
+
+// z = x - exp(y) sum x:   gx = g - sum g exp(y)    gy = - g exp(y) sum x
+void compute_log_softmax_vjp(Node* n) {
+  const Tensor x = dense(n->in[0]), y = dense(n->in[1]);
+  char* out = allocate(n);
+  const Size columns = n->shape.back(), item = item_size(n->dtype);
+  share_rows(n, [&](Size first, Size count) {
+    kernels::log_softmax_vjp_rows(n->dtype, out + first * item, x.node()->data + first * item,
+                                  y.node()->data + first * item, count / columns, columns);
+  });
+  n->data = out;
+}
+Tensor vjp_log_softmax_vjp(const Step& s, int i) {
+  const Tensor weighted = s.g * exp(s.x(1));
+  return i == 0 ? s.g - sum(weighted, -1, true) : -weighted * sum(s.x(0), -1, true);
+}
 
 // y = exp x / sum exp x:   gx = y (g - sum g y)
 void compute_softmax(Node* n) { compute_rows(n, kernels::softmax_rows); }

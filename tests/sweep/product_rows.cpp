@@ -63,6 +63,19 @@ std::vector<Row> product_rows() {
   p.add(
       "two products", [](const Tensors& in) { return matmul(tanh(matmul(in[0], in[1]) / 16), transpose(in[1])); },
       matrices);
+  p.add("linear", [](const Tensors& in) { return linear(in[0], in[1]); },
+        {{{3, 4}, {5, 4}}, {{4}, {5, 4}}, {{2, 3, 4}, {5, 4}}, {{1, 1}, {1, 1}}, {{0, 4}, {3, 4}}, {{40, 30}, {50, 30}}});
+  p.rows.push_back({"linear with a bias", [](const Tensors& in) { return linear(in[0], in[1], in[2]); }, {{}, {}, {}},
+                    {{{3, 4}, {5, 4}, {5}},
+                     {{3, 4}, {3, 4}, {3}},
+                     {{4}, {5, 4}, {5}},
+                     {{2, 3, 4}, {5, 4}, {5}},
+                     {{3, 1}, {1, 1}, {1}},
+                     {{3, 0}, {2, 0}, {2}},
+                     {{0, 4}, {3, 4}, {3}},
+                     {{4, 300}, {2, 300}, {2}},
+                     {{2, 3}, {40, 3}, {40}},
+                     {{40, 30}, {50, 30}, {50}}}});
   p.alone("matmul with itself", [](const Tensors& in) { return matmul(in[0], in[0]); },
           {{{3, 3}}, {{2, 3, 3}}, {{40, 40}}});
   p.alone("matmul of x^T x", [](const Tensors& in) { return matmul(transpose(in[0]), in[0]); },

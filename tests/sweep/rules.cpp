@@ -112,7 +112,7 @@ Watched::Watched() {
   watched.uses.clear();
   for (int op = 0; op < op_count; ++op) {
     Rule& rule = engine::rules[op];
-    if (rule.slope) rule.slope = watched_slope;
+    if (rule.slope) rule.slope = watched_slope, rule.slope_of = kernels::SlopeOf::other;
     if (rule.vjp) rule.vjp = watched_vjp;
   }
 }
@@ -132,6 +132,7 @@ Broken::Broken(const Use& use, Fault fault) : op_(use.first), right_(engine::rul
     broken.changed = true;
   } else if (rule.slope) {
     rule.slope = broken_slope;
+    rule.slope_of = kernels::SlopeOf::other;  // its kernel is not in the way
   } else {
     rule.vjp = broken_vjp;
   }

@@ -143,10 +143,14 @@ template <class T>
 XGRAD_INLINE Batch<T> load_part(const T* x, Size k) {
   if (k == 1) {  // a narrow load of a narrow store is forwarded, a wide one would wait
 #if defined(__AVX512F__)
-    if constexpr (sizeof(T) == 4) return _mm512_castps128_ps512(_mm_load_ss(x));
-    else return _mm512_castpd128_pd512(_mm_load_sd(x));
-#else
-    return Batch<T>(*x);
+    if constexpr (sizeof(T) == 4) return _mm512_zextps128_ps512(_mm_load_ss(x));
+    else return _mm512_zextpd128_pd512(_mm_load_sd(x));
+#elif defined(__AVX__)
+    if constexpr (sizeof(T) == 4) return _mm256_zextps128_ps256(_mm_load_ss(x));
+    else return _mm256_zextpd128_pd256(_mm_load_sd(x));
+#elif defined(__SSE2__)
+    if constexpr (sizeof(T) == 4) return _mm_load_ss(x);
+    else return _mm_load_sd(x);
 #endif
   }
 #if defined(__AVX512F__)

@@ -87,6 +87,32 @@ void softmax(void* out, const void* x, Size rows, Size columns) {
   else softmax_of_many<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
 }
 
+// Where rows are short, a vector takes numbers of several rows; their sums are laid out in the result's place before.
+template <class T>
+void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size rows, Size columns) {
+  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
+  const auto part = [](const T* from, Size k) XGRAD_LAMBDA { return k >= width<T> ? load(from) : load_part(from, k); };
+  const T* x = static_cast<const T*>(x_bytes);
+  const T* y = static_cast<const T*>(y_bytes);
+  T* z = static_cast<T*>(out);
+  if (columns <= few_columns) {
+    for (Size r = 0; r < rows; ++r) {
+      T sum = x[r * columns];
+      for (Size c = 1; c < columns; ++c) sum += x[r * columns + c];
+      for (Size c = 0; c < columns; ++c) z[r * columns + c] = sum;
+    }
+    return map(z, rows * columns, [&](Size i, Size k) XGRAD_LAMBDA {
+      return part(x + i, k) - exp(part(y + i, k)) * part(z + i, k);
+    });
+  }
+  for (; rows > 0; --rows, x += columns, y += columns, z += columns) {
+    Batch<T> sums(T(0));
+    for (Size i = 0; i < columns; i += width<T>) sums = sums + part(x + i, columns - i);
+    const Batch<T> sum(reduce_lanes(sums, plus));
+    map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return part(x + i, k) - exp(part(y + i, k)) * sum; });
+  }
+}
+
 // Up to `vectors` vectors of columns, in registers from the first row to the last.
 template <class T, int vectors>
 XGRAD_INLINE void add_block(T* sums, const T* x, const T* end, Size stride, Size columns) {
@@ -147,6 +173,8 @@ void fill_rows(Simd& all) {
   all.log_softmax_rows[1] = softmax<double, true>;
   all.softmax_rows[0] = softmax<float, false>;
   all.softmax_rows[1] = softmax<double, false>;
+  all.log_softmax_vjp_rows[0] = log_softmax_vjp<float>;
+  all.log_softmax_vjp_rows[1] = log_softmax_vjp<double>;
   all.add_rows[0] = add_rows<float>;
   all.add_rows[1] = add_rows<double>;
 }

@@ -104,8 +104,8 @@ const std::vector<const char*> all_ops{
     "amax",      "amin",         "norm",        "all",         "any",         "argmax",   "argmin",   "var",
     "logsumexp", "softmax",      "log_softmax", "cumsum",      "reshape",     "flatten",  "squeeze",  "unsqueeze",
     "transpose", "permute",      "flip",        "expand",      "slice",       "x[i]",     "concat",   "stack",
-    "pad",       "index_select", "gather",      "index_add",   "scatter_add", "one_hot",  "matmul",   "dot",
-    "outer",     "full",         "rand",        "randn",       "randint",     "randperm", "arange",   "linspace",
+    "pad",       "index_select", "gather",      "index_add",   "scatter_add", "one_hot",  "matmul",   "linear",
+    "dot",       "outer",     "full",         "rand",        "randn",       "randint",     "randperm", "arange",   "linspace",
     "eye",       "detach",       "watch",       "twice",       "grad",        "assign",   "backward", "parameter"};
 
 // CTest's word for a test that this machine cannot run.

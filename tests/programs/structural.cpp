@@ -269,6 +269,13 @@ void Generator::product() {
   for (const Size e : to) work *= static_cast<double>(e);
   if (work > 2e7 || !affordable(to) || !affordable(b)) return;
   budget_ -= work / 50;
+  if (b.rank() == 2 && dice_.chance(0.25)) {
+    const int w = limited(matrix(dtype, {b[1], inner})), plus = limited(matrix(dtype, {b[1]}));
+    add(fmt::format("linear(%{}, %{}, %{})", x, w, plus), {x, w, plus}, dtype, to,
+        bound(x) * bound(w) * static_cast<double>(inner) + bound(plus),
+        [](const Tensors& in) { return linear(in[0], in[1], in[2]); });
+    return;
+  }
   const int y = limited(matrix(dtype, b));
   add(fmt::format("matmul(%{}, %{})", x, y), {x, y}, dtype, to, bound(x) * bound(y) * static_cast<double>(inner),
       [](const Tensors& in) { return matmul(in[0], in[1]); });

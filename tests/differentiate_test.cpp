@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE differentiate
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "autodiff/autodiff.hpp"

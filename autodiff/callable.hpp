@@ -54,6 +54,7 @@ class Callable<Result(Arguments...)> {
   }
 
   explicit operator bool() const noexcept { return call_ != nullptr; }
+  friend bool operator==(const Callable& f, std::nullptr_t) noexcept { return !f; }
   Result operator()(Arguments... arguments) const {
     if (!call_) engine::fail_empty_function();
     return call_(memory_, std::forward<Arguments>(arguments)...);

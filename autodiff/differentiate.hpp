@@ -1,10 +1,9 @@
 // Derivatives: of a recorded result with respect to what led to it, and of functions.
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <string>
 
+#include "autodiff/callable.hpp"
 #include "autodiff/parameter.hpp"
 
 namespace xgrad {
@@ -35,8 +34,8 @@ Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions opt
 Tensor watch(const In& x);
 
 // ---- of functions. Results stay differentiable in x and in what f captured
-using Function = std::function<Tensor(const Tensor&)>;
-using FunctionOfMany = std::function<Tensor(const Tensors&)>;
+using Function = Callable<Tensor(const Tensor&)>;
+using FunctionOfMany = Callable<Tensor(const Tensors&)>;
 
 struct ValueAndGrad {
   Tensor value, grad;
@@ -89,10 +88,16 @@ std::string to_string(const GradCheck& check);
 // ---- an op whose values and derivative the user gives
 struct CustomOpDefinition {
   std::string name;
-  std::function<Tensor(const Tensors& in)> forward;  // not recorded
+  Callable<Tensor(const Tensors& in)> forward;  // not recorded
   // cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none
-  std::function<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
+  Callable<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
 };
+namespace engine {
+struct Custom;
+void retain(const Custom* custom) noexcept;
+void release(const Custom* custom) noexcept;
+}  // namespace engine
+
 class CustomOp {
  public:
   CustomOp(CustomOpDefinition definition, Source source = Source::here());
@@ -101,7 +106,7 @@ class CustomOp {
   Tensor operator()(const Tensors& in, Source source = Source::here()) const;
 
  private:
-  std::shared_ptr<const CustomOpDefinition> definition_;
+  engine::Ref<const engine::Custom> custom_;
 };
 
 }  // namespace xgrad
@@ -109,7 +114,5 @@ class CustomOp {
 template <>
 struct fmt::formatter<xgrad::GradCheck> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
-  auto format(const xgrad::GradCheck& check, fmt::format_context& context) const {
-    return fmt::format_to(context.out(), "{}", xgrad::to_string(check));
-  }
+  fmt::appender format(const xgrad::GradCheck& check, fmt::format_context& context) const;
 };

@@ -88,3 +88,8 @@ std::string to_string(const GradCheck& check) {
 }
 
 }  // namespace xgrad
+
+fmt::appender fmt::formatter<xgrad::GradCheck>::format(const xgrad::GradCheck& check,
+                                                       fmt::format_context& context) const {
+  return fmt::format_to(context.out(), "{}", xgrad::to_string(check));
+}

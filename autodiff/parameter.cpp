@@ -85,6 +85,8 @@ void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(
 In::In(const Parameter& p, Source at) noexcept
     : node_(p.value().node()), source_{at.file, at.line, DType::f64, false, false} {}
 
+Literal::Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
+
 Parameter parameter(const Tensor& value, Source source) { return Parameter(value, source); }
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }
 

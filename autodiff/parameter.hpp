@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "autodiff/pointers.hpp"
 #include "autodiff/tensor.hpp"
 
 namespace xgrad {
@@ -12,28 +13,7 @@ namespace engine {
 struct Variable;
 void retain(Variable* variable) noexcept;
 void release(Variable* variable) noexcept;
-
-// A counted reference to a variable.
-class VariableRef {
- public:
-  VariableRef() noexcept = default;
-  explicit VariableRef(Variable* adopted) noexcept : variable_(adopted) {}
-  VariableRef(const VariableRef& other) noexcept : variable_(other.variable_) {
-    if (variable_) retain(variable_);
-  }
-  VariableRef(VariableRef&& other) noexcept : variable_(std::exchange(other.variable_, nullptr)) {}
-  VariableRef& operator=(VariableRef other) noexcept {
-    std::swap(variable_, other.variable_);
-    return *this;
-  }
-  ~VariableRef() {
-    if (variable_) release(variable_);
-  }
-  Variable* get() const noexcept { return variable_; }
-
- private:
-  Variable* variable_ = nullptr;
-};
+using VariableRef = Ref<Variable>;
 }  // namespace engine
 
 // A variable. Copying makes an independent variable of the same value (no bytes are copied until one changes), so
@@ -88,7 +68,7 @@ class Literal {
     if constexpr (std::is_unsigned_v<T>)
       if (integer_ < 0) dtype_ = DType::f64;  // past i64
   }
-  Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
+  Literal(std::initializer_list<Literal> list);
 
   bool is_list() const { return is_list_; }
   DType dtype() const { return dtype_; }
@@ -148,7 +128,7 @@ class Parameters {
 
 template <>
 struct fmt::formatter<xgrad::Parameter> : fmt::formatter<xgrad::Tensor> {
-  auto format(const xgrad::Parameter& p, fmt::format_context& context) const {
+  fmt::appender format(const xgrad::Parameter& p, fmt::format_context& context) const {
     return fmt::formatter<xgrad::Tensor>::format(p.value(), context);
   }
 };

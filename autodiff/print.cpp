@@ -156,3 +156,10 @@ std::string tape(const Tensor& y, Source source) {
 void print_tape(const Tensor& y, Source source) { fmt::print("{}", tape(y, source)); }
 
 }  // namespace xgrad
+
+fmt::appender fmt::formatter<xgrad::Tensor>::format(const xgrad::Tensor& t, fmt::format_context& context) const {
+  return fmt::format_to(context.out(), "{}", xgrad::to_string(t, precision));
+}
+fmt::appender fmt::formatter<xgrad::Shape>::format(const xgrad::Shape& s, fmt::format_context& context) const {
+  return fmt::format_to(context.out(), "{}", xgrad::to_string(s));
+}

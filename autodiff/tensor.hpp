@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <new>
@@ -28,10 +27,12 @@ struct Node;
 
 // What a handle needs to know of a node. Counts are biased: the thread that recorded a node counts its handles without
 // atomics, the others share an atomic counter (Choi, Shull, Torrellas 2018, "Biased reference counting").
+// Threads share the last two, so whoever looks at them does it by Node::shared() and Node::owner(), which are atomic;
+// here, where every handle is counted, a builtin stands for std::atomic: <atomic> costs programs too much to compile.
 struct NodeHead {
-  std::uint32_t refs;                // handles counted by the owner
-  std::atomic<std::int32_t> shared;  // 2 x handles counted by others, + 1 once the owner holds none
-  std::atomic<Thread*> owner;
+  std::uint32_t refs;         // handles counted by the owner
+  std::int32_t shared_count;  // 2 x handles counted by others, + 1 once the owner holds none
+  Thread* owner_thread;
 };
 
 #if defined(__GNUC__)
@@ -43,12 +44,15 @@ void retain_shared(NodeHead* node) noexcept;
 void release_shared(NodeHead* node) noexcept;
 void release_last(NodeHead* node) noexcept;
 
+inline bool counted_here(const NodeHead* node) noexcept {
+  return __atomic_load_n(&node->owner_thread, __ATOMIC_RELAXED) == this_thread;
+}
 inline void retain(NodeHead* node) noexcept {
-  if (node->owner.load(std::memory_order_relaxed) == this_thread) ++node->refs;
+  if (counted_here(node)) ++node->refs;
   else retain_shared(node);
 }
 inline void release(NodeHead* node) noexcept {
-  if (node->owner.load(std::memory_order_relaxed) != this_thread) release_shared(node);
+  if (!counted_here(node)) release_shared(node);
   else if (--node->refs == 0) release_last(node);
 }
 
@@ -278,14 +282,10 @@ struct fmt::formatter<xgrad::Tensor> {
     if (at != context.end() && *at != '}') context.on_error("a tensor is printed by {} or {:.3}");
     return at;
   }
-  auto format(const xgrad::Tensor& t, fmt::format_context& context) const {
-    return fmt::format_to(context.out(), "{}", xgrad::to_string(t, precision));
-  }
+  fmt::appender format(const xgrad::Tensor& t, fmt::format_context& context) const;
 };
 template <>
 struct fmt::formatter<xgrad::Shape> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
-  auto format(const xgrad::Shape& s, fmt::format_context& context) const {
-    return fmt::format_to(context.out(), "{}", xgrad::to_string(s));
-  }
+  fmt::appender format(const xgrad::Shape& s, fmt::format_context& context) const;
 };

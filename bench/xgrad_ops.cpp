@@ -1,4 +1,6 @@
 // xgrad's side: formulas, as a user writes them.
+#include <memory>
+
 #include "autodiff/autodiff.hpp"
 #include "bench/worker.hpp"
 

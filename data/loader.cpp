@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <numeric>
+#include <vector>
 
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
@@ -12,6 +14,15 @@
 #include "data/checks.hpp"
 
 namespace xgrad::data {
+
+struct Order {
+  std::vector<Size> rows;
+  std::atomic<int> refs{1};
+};
+void retain(Order* order) noexcept { order->refs.fetch_add(1, std::memory_order_relaxed); }
+void release(Order* order) noexcept {
+  if (order->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete order;
+}
 
 DataLoader::DataLoader(const Tensors& tensors, DataLoaderOptions options, Source source)
     : options_(options), source_(source), random_(0) {
@@ -36,19 +47,18 @@ Size DataLoader::size() const {
 // Fisher and Yates; Durstenfeld 1964
 DataLoader::Iterator DataLoader::begin() const {
   if (tensors_.empty()) fail(source_, "[DataLoader] this loader was moved from; use the one it was moved to");
-  if (!options_.shuffle) return Iterator(this, 0, nullptr);
-  if (order_.use_count() != 1)
-    or_no_memory(fmt::format("[DataLoader] an order of {} rows", rows_), source_, [&] {
-      order_ = std::make_shared<std::vector<Size>>(static_cast<std::size_t>(rows_));
-    });
-  std::vector<Size>& order = *order_;
+  if (!options_.shuffle) return Iterator(this, 0, {});
+  if (!order_ || order_->refs.load(std::memory_order_acquire) != 1)
+    or_no_memory(fmt::format("[DataLoader] an order of {} rows", rows_), source_,
+                 [&] { order_ = engine::Ref<Order>(new Order{std::vector<Size>(static_cast<std::size_t>(rows_))}); });
+  std::vector<Size>& order = order_->rows;
   std::iota(order.begin(), order.end(), Size{0});
   for (Size i = rows_; i-- > 1;)
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random_.below(i + 1))]);
   return Iterator(this, 0, order_);
 }
 
-DataLoader::Iterator::Iterator(const DataLoader* loader, Size at, std::shared_ptr<const std::vector<Size>> order)
+DataLoader::Iterator::Iterator(const DataLoader* loader, Size at, engine::Ref<Order> order)
     : loader_(loader), at_(at), order_(std::move(order)) {
   if (at_ < loader_->size()) batch_ = loader_->batch(at_, order_.get());
 }
@@ -59,7 +69,7 @@ DataLoader::Iterator& DataLoader::Iterator::operator++() {
   return *this;
 }
 
-Tensors DataLoader::batch(Size at, const std::vector<Size>* order) const {
+Tensors DataLoader::batch(Size at, const Order* order) const {
   const Located here(source_);
   const Size from = at * options_.batch_size, to = std::min(rows_, from + options_.batch_size);
   Tensors batch;
@@ -75,7 +85,7 @@ Tensors DataLoader::batch(Size at, const std::vector<Size>* order) const {
     batch.push_back(filled(shape, t.dtype(), [&](void* memory) {
       char* out = static_cast<char*>(memory);
       for (Size i = from; i < to; ++i, out += row)
-        std::memcpy(out, rows + static_cast<std::size_t>((*order)[static_cast<std::size_t>(i)]) * row, row);
+        std::memcpy(out, rows + static_cast<std::size_t>(order->rows[static_cast<std::size_t>(i)]) * row, row);
     }));
   }
   return batch;

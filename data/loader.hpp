@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <iterator>
-#include <memory>
 #include <optional>
-#include <vector>
 
+#include "autodiff/pointers.hpp"
 #include "data/dataset.hpp"
 #include "data/random.hpp"
 
 namespace xgrad::data {
+
+struct Order;  // of the rows in one epoch
+void retain(Order* order) noexcept;
+void release(Order* order) noexcept;
 
 struct DataLoaderOptions {
   Size batch_size = 32;
@@ -45,23 +48,23 @@ class DataLoader {
 
    private:
     friend class DataLoader;
-    Iterator(const DataLoader* loader, Size at, std::shared_ptr<const std::vector<Size>> order);
+    Iterator(const DataLoader* loader, Size at, engine::Ref<Order> order);
     const DataLoader* loader_;
-    Size at_;                                         // which batch
-    std::shared_ptr<const std::vector<Size>> order_;  // null: as they are
+    Size at_;                   // which batch
+    engine::Ref<Order> order_;  // null: as they are
     Tensors batch_;
   };
   Iterator begin() const;  // of the next epoch; an Error where the loader was moved from
-  Iterator end() const { return Iterator(this, size(), nullptr); }
+  Iterator end() const { return Iterator(this, size(), {}); }
 
  private:
-  Tensors batch(Size at, const std::vector<Size>* order) const;
+  Tensors batch(Size at, const Order* order) const;
   Tensors tensors_;
   DataLoaderOptions options_;
   Source source_;  // where it was made: a step of an iterator has no line to name
   Size rows_ = 0;
   mutable Random random_;
-  mutable std::shared_ptr<std::vector<Size>> order_;  // the last epoch's; its memory serves the next
+  mutable engine::Ref<Order> order_;  // the last epoch's; its memory serves the next
 };
 
 }  // namespace xgrad::data

@@ -46,11 +46,11 @@ void train(MutableModel model, bool mode) {
 }
 void eval(MutableModel model) { train(model, false); }
 
-void initialise(MutableModel model, const std::function<void(const std::string&, Parameter&)>& f) {
+void initialise(MutableModel model, const Callable<void(const std::string&, Parameter&)>& f) {
   struct Initialise final : Walker {
-    explicit Initialise(const std::function<void(const std::string&, Parameter&)>& function) : f(function) {}
+    explicit Initialise(const Callable<void(const std::string&, Parameter&)>& function) : f(function) {}
     void parameter(const Path& path, Parameter& p) override { f(path.dotted(), p); }
-    const std::function<void(const std::string&, Parameter&)>& f;
+    const Callable<void(const std::string&, Parameter&)>& f;
   } to(f);
   model.walk(to);
 }

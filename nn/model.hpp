@@ -1,8 +1,7 @@
 // What can be done with a whole model: any struct with an XGRAD_FIELDS line, a Sequential, a vector of layers.
 #pragma once
 
-#include <functional>
-
+#include "autodiff/callable.hpp"
 #include "autodiff/safetensors.hpp"
 #include "nn/fields.hpp"
 
@@ -18,7 +17,7 @@ void train(MutableModel model, bool mode = true);
 void eval(MutableModel model);
 
 // Calls f for every parameter; f stores into it: initialise(net, [](const std::string& name, Parameter& p) {...})
-void initialise(MutableModel model, const std::function<void(const std::string& name, Parameter& p)>& f);
+void initialise(MutableModel model, const Callable<void(const std::string& name, Parameter& p)>& f);
 
 // Calls f for every layer of type L: apply<Linear>(net, [](Linear& layer) { init::xavier_uniform(layer.weight); })
 template <class L, class F>

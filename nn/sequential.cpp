@@ -1,6 +1,7 @@
 #include "nn/sequential.hpp"
 
 #include <cxxabi.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 
@@ -44,6 +45,17 @@ Layer& Layer::operator=(const Layer& other) {
   return *this;
 }
 
+Sequential::Sequential(const Sequential&) = default;
+Sequential::Sequential(Sequential&& other) noexcept { *this = std::move(other); }
+Sequential::~Sequential() = default;
+
+Sequential& Sequential::operator=(Sequential&& other) noexcept {
+  if (this == &other) return *this;
+  layers_ = std::move(other.layers_);
+  moved_from_ = std::exchange(other.moved_from_, true);
+  return *this;
+}
+
 Sequential& Sequential::operator=(const Sequential& other) {
   if (layers_.empty()) {
     layers_ = std::vector<Layer>(other.layers_);
@@ -68,6 +80,11 @@ Tensor Sequential::operator()(In x) const {
   Tensor y = x;
   for (const Layer& layer : layers_) y = layer(In(y, source));
   return y;
+}
+
+void Sequential::push_back(Layer layer) {
+  layers_.push_back(std::move(layer));
+  moved_from_ = false;
 }
 
 void Sequential::xgrad_walk(const Path& path, Walker& to) {

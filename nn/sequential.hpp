@@ -1,11 +1,11 @@
 // Sequential: a chain of layers.
 #pragma once
 
-#include <fmt/core.h>
-
-#include <memory>
+#include <new>
 #include <utility>
+#include <vector>
 
+#include "autodiff/pointers.hpp"
 #include "nn/fields.hpp"
 
 namespace xgrad::nn {
@@ -16,7 +16,7 @@ class Layer {
   template <class L>
   requires(!std::is_same_v<std::decay_t<L>, Layer> &&
            std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>) Layer(L&& layer)
-      : held_(std::make_unique<Of<std::decay_t<L>>>(std::forward<L>(layer))) {}
+      : held_(new Of<std::decay_t<L>>(std::forward<L>(layer))) {}
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
   Layer& operator=(const Layer& other);  // stores into this layer's variables; the types must agree
@@ -34,7 +34,7 @@ class Layer {
  private:
   struct Held {
     virtual ~Held() = default;
-    virtual std::unique_ptr<Held> clone() const = 0;
+    virtual engine::Own<Held> clone() const = 0;
     virtual void assign(const Held& same_type) = 0;
     virtual Tensor call(In x) const = 0;
     virtual void walk(const Path& path, Walker& to) = 0;
@@ -45,7 +45,7 @@ class Layer {
   struct Of final : Held {
     explicit Of(const L& l) : layer(l) {}
     explicit Of(L&& l) : layer(std::move(l)) {}
-    std::unique_ptr<Held> clone() const override { return std::make_unique<Of>(layer); }
+    engine::Own<Held> clone() const override { return engine::Own<Held>(new Of(layer)); }
     void assign(const Held& other) override {
       const L& from = static_cast<const Of&>(other).layer;
       if constexpr (std::is_copy_assignable_v<L>) {
@@ -53,8 +53,8 @@ class Layer {
       } else {  // a lambda with captures
         static_assert(fields::holds_nothing<L>,
                       "a layer with parameters needs an assignment operator: no const fields");
-        std::destroy_at(&layer);
-        std::construct_at(&layer, from);
+        layer.~L();
+        new (&layer) L(from);
       }
     }
     Tensor call(In x) const override {  // Errors name the line of who called, or the one inside a user's layer
@@ -70,7 +70,7 @@ class Layer {
     if (!held_) fail(source, "[Sequential] this layer was moved from; make a new one");
     return *held_;
   }
-  std::unique_ptr<Held> held_;
+  engine::Own<Held> held_;  // null: moved from
 };
 
 // The layers one after the other; their names are "0", "1", ... Copying copies the layers, and assigning a Sequential
@@ -86,23 +86,15 @@ class Sequential {
     layers_.reserve(sizeof...(Layers));
     (layers_.emplace_back(std::forward<Layers>(layers)), ...);
   }
-  Sequential(const Sequential&) = default;
-  Sequential(Sequential&& other) noexcept { *this = std::move(other); }
+  Sequential(const Sequential&);
+  Sequential(Sequential&& other) noexcept;
   Sequential& operator=(const Sequential& other);
-  Sequential& operator=(Sequential&& other) noexcept {
-    if (this == &other) return *this;
-    layers_ = std::move(other.layers_);
-    moved_from_ = std::exchange(other.moved_from_, true);
-    return *this;
-  }
-  ~Sequential() = default;
+  Sequential& operator=(Sequential&& other) noexcept;
+  ~Sequential();
 
   Tensor operator()(In x) const;
 
-  void push_back(Layer layer) {
-    layers_.push_back(std::move(layer));
-    moved_from_ = false;
-  }
+  void push_back(Layer layer);
   std::size_t size() const { return layers_.size(); }
   // The i-th layer, as the type that it was given as.
   template <class L>

@@ -24,42 +24,43 @@
 namespace xgrad::optim {
 
 template <class Rule>
-Elementwise<Rule>::Elementwise(const Parameters& parameters, Options options, Source source) : Optimizer(Rule::name) {
+struct Elementwise<Rule>::Groups {
+  std::vector<Options> options;
+  std::vector<typename Rule::Step> steps;  // prepared
+};
+
+template <class Rule>
+Elementwise<Rule>::Elementwise(const Parameters& parameters, Options options, Source source)
+    : Optimizer(Rule::name), groups_(new Groups) {
   add_group(parameters, options, source);
 }
 template <class Rule>
 Elementwise<Rule>::Elementwise(Elementwise&&) noexcept = default;
 template <class Rule>
-Elementwise<Rule>& Elementwise<Rule>::operator=(Elementwise&& other) noexcept {
-  if (this == &other) return *this;  // a vector that is moved to itself may be empty then
-  Optimizer::operator=(std::move(other));
-  options_ = std::move(other.options_);
-  steps_ = std::move(other.steps_);
-  return *this;
-}
+Elementwise<Rule>& Elementwise<Rule>::operator=(Elementwise&&) noexcept = default;
 template <class Rule>
 Elementwise<Rule>::~Elementwise() = default;
 
 template <class Rule>
 void Elementwise<Rule>::add_group(const Parameters& parameters, Options options, Source source) {
   Rule::check(options, Require{Rule::name, source});
-  options_.reserve(options_.size() + 1);
-  add(parameters, options.lr, Rule::slots(options), source);
-  options_.push_back(options);
+  if (groups_) groups_->options.reserve(groups_->options.size() + 1);
+  add(parameters, options.lr, Rule::slots(options), source);  // an Error where this was moved from
+  groups_->options.push_back(options);
 }
 
 template <class Rule>
 int Elementwise<Rule>::prepare(int group, double lr, Size t) {
-  steps_.push_back(Rule::prepare(options_[static_cast<std::size_t>(group)], lr, t));
-  return static_cast<int>(steps_.size()) - 1;
+  groups_->steps.push_back(Rule::prepare(groups_->options[static_cast<std::size_t>(group)], lr, t));
+  return static_cast<int>(groups_->steps.size()) - 1;
 }
 template <class Rule>
 void Elementwise<Rule>::begin() {
-  steps_.clear();
+  groups_->steps.clear();
 }
 template <class Rule>
 void Elementwise<Rule>::update(const Work* work, const Work* end) const {
-  for (; work != end; ++work) Rule::update(*work, steps_[static_cast<std::size_t>(work->step)]);
+  for (; work != end; ++work) Rule::update(*work, groups_->steps[static_cast<std::size_t>(work->step)]);
 }
 
 }  // namespace xgrad::optim

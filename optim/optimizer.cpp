@@ -1,7 +1,6 @@
-#include "optim/optimizer.hpp"
-
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +10,7 @@
 #include "autodiff/kernels/threads.hpp"
 #include "autodiff/memory.hpp"
 #include "autodiff/scope.hpp"
-#include "optim/rates.hpp"
+#include "optim/state.hpp"
 
 namespace xgrad::optim {
 namespace {
@@ -31,11 +30,15 @@ char* zeroed(const char* name, std::size_t bytes, Source source) {
 
 }  // namespace
 
-Optimizer::Optimizer(const char* name) : name_(name), rates_(std::make_shared<Rates>()) {}
+void retain(Rates* rates) noexcept { rates->refs.fetch_add(1, std::memory_order_relaxed); }
+void release(Rates* rates) noexcept {
+  if (rates->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete rates;
+}
+
+Optimizer::Optimizer(const char* name) : name_(name), state_(new State) {}
 Optimizer::Optimizer(Optimizer&&) noexcept = default;
 Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
 Optimizer::~Optimizer() = default;
-void Optimizer::Free::operator()(char* memory) const { std::free(memory); }
 
 void Require::operator()(bool right, const char* expected, double got) const {
   if (!right) fail(source, fmt::format("[{}] expected {}, got {}", name, expected, got));
@@ -46,7 +49,7 @@ void Require::not_negative(const char* option, double got) const {
 }
 
 void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) {
-  Rates& rates = this->rates(source);
+  State& state = state_or_fail(source);
   Require{name_, source}.not_negative("lr", lr);
   if (parameters.empty())
     fail(source,
@@ -54,7 +57,7 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
                      name_));
   std::unordered_set<const engine::Variable*> known;
   std::unordered_set<std::string> names;
-  for (const Item& item : items_) {
+  for (const Item& item : state.items) {
     known.insert(item.entry.variable.get());
     names.insert(item.entry.name);
   }
@@ -77,36 +80,37 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
               0,
               nullptr,
               slot_bytes(value.numel(), value.dtype()),
-              static_cast<int>(groups_.size()),
+              static_cast<int>(state.groups.size()),
               static_cast<int>(slots.size()),
               value.dtype()};
-    if (renamed) item.entry.name = fmt::format("group{}.{}", groups_.size(), entry.name);
+    if (renamed) item.entry.name = fmt::format("group{}.{}", state.groups.size(), entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
     bytes += item.stride * static_cast<Size>(slots.size());
     items.push_back(std::move(item));
   }
 
-  Group group{std::unique_ptr<char, Free>(zeroed(name_, static_cast<std::size_t>(bytes), source)), slots};
+  State::Group group{std::unique_ptr<char, State::Free>(zeroed(name_, static_cast<std::size_t>(bytes), source)), slots};
   char* at = group.state.get();
   for (Item& item : items) {
     item.state = at;
     if (at) at += item.stride * static_cast<Size>(slots.size());
   }
-  items_.reserve(items_.size() + items.size());
-  groups_.reserve(groups_.size() + 1);
-  rates.groups.push_back({lr, lr, {}});
-  for (Item& item : items) items_.push_back(std::move(item));
-  groups_.push_back(std::move(group));
+  state.items.reserve(state.items.size() + items.size());
+  state.groups.reserve(state.groups.size() + 1);
+  state.rates->groups.push_back({lr, lr, {}});
+  for (Item& item : items) state.items.push_back(std::move(item));
+  state.groups.push_back(std::move(group));
 }
 
 void Optimizer::zero_grad() noexcept {
-  for (const Item& item : items_) item.entry.zero_grad();
+  if (!state_) return;
+  for (const Item& item : state_->items) item.entry.zero_grad();
 }
 
 void Optimizer::evaluate_gradients(Source source) const {
   Tensors pending;
-  for (const Item& item : items_)
+  for (const Item& item : state_->items)
     if (const Tensor& g = item.entry.grad(); g.pending()) pending.push_back(g);
   evaluate(pending, source);
 }
@@ -118,20 +122,20 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
   if (g.numel() != item.n || g.dtype() != item.dtype)
     fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
                              item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape()));
-  held_.push_back(contiguous(g, source));
-  return static_cast<const char*>(readable(held_.back(), source));
+  state_->held.push_back(contiguous(g, source));
+  return static_cast<const char*>(readable(state_->held.back(), source));
 }
 
 // Everything that can fail comes before the first number changes.
 void Optimizer::step(Source source) {
-  Rates& rates = this->rates(source);
+  State& state = state_or_fail(source);
   begin();
-  work_.clear();
-  stepped_.clear();
-  held_.clear();
+  state.work.clear();
+  state.stepped.clear();
+  state.held.clear();
   int group = -1, prepared = -1;
   Size t = -1, total = 0;
-  for (Item& item : items_) {
+  for (Item& item : state.items) {
     const engine::Variable* v = item.entry.variable.get();
     if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
     const engine::Node* g = v->grad.node();
@@ -141,29 +145,29 @@ void Optimizer::step(Source source) {
     if (item.group != group || item.t != t) {
       group = item.group;
       t = item.t;
-      prepared = prepare(group, rates.groups[static_cast<std::size_t>(group)].lr, t + 1);
+      prepared = prepare(group, state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1);
     }
-    work_.push_back({static_cast<char*>(writable(item.entry)), numbers, item.state, item.stride, item.n, item.slots,
-                     prepared, item.dtype});
-    stepped_.push_back(&item);
+    state.work.push_back({static_cast<char*>(writable(item.entry)), numbers, item.state, item.stride, item.n,
+                          item.slots, prepared, item.dtype});
+    state.stepped.push_back(&item);
     total += item.n;
   }
 
   if (total < worth_sharing) {
-    update(work_.data(), work_.data() + work_.size());
+    update(state.work.data(), state.work.data() + state.work.size());
   } else {
-    blocks_.clear();
-    for (const Work& w : work_)
+    state.blocks.clear();
+    for (const Work& w : state.work)
       for (Size from = 0; from < w.n; from += block) {
         const Size bytes = from * item_size(w.dtype);
-        blocks_.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
-                           std::min(block, w.n - from), w.slots, w.step, w.dtype});
+        state.blocks.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
+                                std::min(block, w.n - from), w.slots, w.step, w.dtype});
       }
-    kernels::parallel(static_cast<Size>(blocks_.size()),
-                      [&](Size job) { update(blocks_.data() + job, blocks_.data() + job + 1); });
+    kernels::parallel(static_cast<Size>(state.blocks.size()),
+                      [&](Size job) { update(state.blocks.data() + job, state.blocks.data() + job + 1); });
   }
-  for (Item* item : stepped_) ++item->t;
-  held_.clear();
+  for (Item* item : state.stepped) ++item->t;
+  state.held.clear();
 }
 
 void Optimizer::fail_alone(const Item& item, Source source) const {
@@ -173,12 +177,12 @@ void Optimizer::fail_alone(const Item& item, Source source) const {
                            name_, item.entry.name));
 }
 
-Rates& Optimizer::rates(Source source) const {
-  if (!rates_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name_));
-  return *rates_;
+Optimizer::State& Optimizer::state_or_fail(Source source) const {
+  if (!state_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name_));
+  return *state_;
 }
 
-Size Optimizer::groups() const { return static_cast<Size>(groups_.size()); }
+Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->groups.size()) : 0; }
 
 void Optimizer::check_group(Size group, Source source) const {
   if (group < 0 || group >= groups())
@@ -186,18 +190,18 @@ void Optimizer::check_group(Size group, Source source) const {
 }
 
 double Optimizer::lr(Size group, Source source) const {
-  const Rates& rates = this->rates(source);
+  const Rates& rates = *state_or_fail(source).rates;
   check_group(group, source);
   return rates.groups[static_cast<std::size_t>(group)].lr;
 }
 
 void Optimizer::set_lr(double lr, Source source) {
-  (void)rates(source);
+  (void)state_or_fail(source);
   for (Size group = 0; group < groups(); ++group) set_lr(lr, group, source);
 }
 
 void Optimizer::set_lr(double lr, Size group, Source source) {
-  Rates& rates = this->rates(source);
+  Rates& rates = *state_or_fail(source).rates;
   Require{name_, source}.not_negative("lr", lr);
   check_group(group, source);
   Rate& rate = rates.groups[static_cast<std::size_t>(group)];

@@ -2,17 +2,19 @@
 // the step counts, save and load; a rule (sgd.hpp, adam.hpp, ...) adds the options and the formula.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "autodiff/parameter.hpp"
+#include "autodiff/pointers.hpp"
 #include "autodiff/safetensors.hpp"
 #include "optim/work.hpp"
 
 namespace xgrad::optim {
 
-struct Rates;
+struct Rates;  // of learning
+void retain(Rates* rates) noexcept;
+void release(Rates* rates) noexcept;
 
 // Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".
 struct Require {
@@ -58,42 +60,22 @@ class Optimizer {
  private:
   friend class Schedule;
 
-  struct Item {
-    Parameters::Entry entry;
-    Size n;  // elements
-    Size t;  // steps so far
-    char* state;
-    Size stride;  // bytes of a slot
-    int group, slots;
-    DType dtype;
-  };
-  struct Free {
-    void operator()(char* memory) const;
-  };
-  struct Group {
-    std::unique_ptr<char, Free> state;  // of all its parameters
-    std::vector<const char*> slots;
-  };
+  struct Item;
+  struct State;
 
   // What is the same for all parameters of a group with the same count is worked out once; the number of the step.
   virtual int prepare(int group, double lr, Size t) = 0;
   virtual void begin() = 0;  // forgets the prepared steps
   virtual void update(const Work* work, const Work* end) const = 0;
 
+  State& state_or_fail(Source source) const;  // an Error where this was moved from
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
   [[noreturn]] void fail_alone(const Item& item, Source source) const;
-  Rates& rates(Source source) const;  // an Error where this was moved from
   void check_group(Size group, Source source) const;
 
   const char* name_;
-  std::vector<Item> items_;
-  std::vector<Group> groups_;
-  std::shared_ptr<Rates> rates_;  // schedules hold it weakly: they see when the optimizer is gone
-  // scratch of a step, kept so that a step allocates nothing
-  std::vector<Work> work_, blocks_;
-  std::vector<Item*> stepped_;
-  std::vector<Tensor> held_;
+  engine::Own<State> state_;  // null: moved from
 };
 
 // An optimizer is a rule:
@@ -122,8 +104,8 @@ class Elementwise final : public Optimizer {
   void begin() override;
   void update(const Work* work, const Work* end) const override;
 
-  std::vector<Options> options_;  // of each group
-  std::vector<typename Rule::Step> steps_;
+  struct Groups;
+  engine::Own<Groups> groups_;
 };
 
 }  // namespace xgrad::optim

@@ -8,8 +8,7 @@
 #include "autodiff/memory.hpp"
 #include "autodiff/ops.hpp"
 #include "autodiff/scope.hpp"
-#include "optim/optimizer.hpp"
-#include "optim/rates.hpp"
+#include "optim/state.hpp"
 
 namespace xgrad::optim {
 namespace {
@@ -27,13 +26,14 @@ Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number
 }  // namespace
 
 NamedTensors Optimizer::state(Source source) const {
-  const std::vector<Rate>& rates = this->rates(source).groups;
+  const State& own = state_or_fail(source);
+  const std::vector<Rate>& rates = own.rates->groups;
   NamedTensors made;
   made.push_back({lr_name, of_groups(rates, source, [](const Rate& r) { return r.lr; })});
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
-  for (const Item& item : items_) {
+  for (const Item& item : own.items) {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
-    const auto& slots = groups_[static_cast<std::size_t>(item.group)].slots;
+    const auto& slots = own.groups[static_cast<std::size_t>(item.group)].slots;
     for (std::size_t k = 0; k < slots.size(); ++k)
       made.push_back({item.entry.name + "." + slots[k], from_memory(item.state + static_cast<Size>(k) * item.stride,
                                                                     item.entry.value().shape(), item.dtype, source)});
@@ -42,7 +42,8 @@ NamedTensors Optimizer::state(Source source) const {
 }
 
 void Optimizer::load_state(const NamedTensors& state, Source source) {
-  std::vector<Rate>& rates = this->rates(source).groups;
+  State& own = state_or_fail(source);
+  std::vector<Rate>& rates = own.rates->groups;
   const auto broken = [&](const std::string& what) {
     fail(source, fmt::format("[{}] cannot load this state: {}; build the optimizer as it was saved", name_, what));
   };
@@ -71,11 +72,11 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
       broken(fmt::format("the base_lr {} is not a finite number of 0 or more", rate));
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
-  for (const Item& item : items_) {
+  for (const Item& item : own.items) {
     const double step = take(item.entry.name + "." + step_name, i64, {}).item();
     if (step < 0) broken(fmt::format("{} has taken {} steps", item.entry.name, step));
     steps.push_back(static_cast<Size>(step));
-    for (const char* slot : groups_[static_cast<std::size_t>(item.group)].slots)
+    for (const char* slot : own.groups[static_cast<std::size_t>(item.group)].slots)
       slots.push_back(take(item.entry.name + "." + slot, item.dtype, item.entry.value().shape()));
   }
   if (!given.empty()) broken(given.begin()->first + " belongs to no parameter here");
@@ -85,10 +86,10 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
     rates[g].base = base[g];
   }
   std::size_t next = 0;
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    Item& item = items_[i];
+  for (std::size_t i = 0; i < own.items.size(); ++i) {
+    Item& item = own.items[i];
     item.t = steps[i];
-    for (std::size_t k = 0; k < groups_[static_cast<std::size_t>(item.group)].slots.size(); ++k, ++next)
+    for (std::size_t k = 0; k < own.groups[static_cast<std::size_t>(item.group)].slots.size(); ++k, ++next)
       if (item.n > 0)
         std::memcpy(item.state + static_cast<Size>(k) * item.stride, readable(slots[next], source),
                     static_cast<std::size_t>(item.n * item_size(item.dtype)));

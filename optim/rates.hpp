@@ -1,6 +1,7 @@
 // Learning rates, as an optimizer and its schedules share them. Private to optim/.
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 namespace xgrad::optim {
@@ -19,6 +20,8 @@ struct Rate {
 struct Rates {
   std::vector<Rate> groups;
   std::size_t schedules = 0;
+  bool gone = false;  // the optimizer
+  std::atomic<int> refs{1};
 };
 
 }  // namespace xgrad::optim

@@ -6,25 +6,26 @@
 #include <cmath>
 #include <numbers>
 
-#include "optim/rates.hpp"
+#include "optim/state.hpp"
 
 namespace xgrad::optim {
 
-Schedule::Schedule(const char* name, const Optimizer& optimizer) : name_(name), rates_(optimizer.rates_) {
-  if (const auto rates = rates_.lock()) index_ = rates->schedules++;
+Schedule::Schedule(const char* name, const Optimizer& optimizer) : name_(name) {
+  if (!optimizer.state_) return;
+  rates_ = optimizer.state_->rates;
+  index_ = rates_->schedules++;
 }
 
 void Schedule::step(Source source) { resume(t_ + 1, source); }
 
 void Schedule::resume(Size steps, Source source) {
   if (steps < 0) fail(source, fmt::format("[{}] expected a count of 0 or more, got {}", name_, steps));
-  const auto rates = rates_.lock();
-  if (!rates)
+  if (!rates_ || rates_->gone)
     fail(source,
          fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
-  for (const Rate& rate : rates->groups) (void)factor(steps, rate.base, source);  // may fail: before anything changes
+  for (const Rate& rate : rates_->groups) (void)factor(steps, rate.base, source);  // may fail: before anything changes
   t_ = steps;
-  for (Rate& rate : rates->groups) {
+  for (Rate& rate : rates_->groups) {
     if (rate.factors.size() <= index_) rate.factors.resize(index_ + 1, 1.0);
     rate.factors[index_] = factor(t_, rate.base, source);
     rate.lr = rate.base * rate.product();

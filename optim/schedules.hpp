@@ -1,8 +1,6 @@
 // Schedules: learning rates that change from epoch to epoch. Formulas as torch.optim.lr_scheduler has them.
 #pragma once
 
-#include <memory>
-
 #include "optim/optimizer.hpp"
 
 namespace xgrad::optim {
@@ -24,7 +22,7 @@ class Schedule {
 
  private:
   const char* name_;
-  std::weak_ptr<Rates> rates_;
+  engine::Ref<Rates> rates_;
   std::size_t index_ = 0;  // among the optimizer's schedules
   Size t_ = 0;
 };

@@ -4,6 +4,7 @@
 #include "bad_input.hpp"
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <thread>
 

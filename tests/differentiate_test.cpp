@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE differentiate
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "autodiff/autodiff.hpp"
@@ -254,6 +255,73 @@ BOOST_AUTO_TEST_CASE(gradcheck_says_which_element) {
   BOOST_TEST(gradcheck(at_one, matrix).message.find("element 4 of (2, 3)") != std::string::npos);
   const Tensor nan = tensor({1.0, std::nan(""), 2.0});
   BOOST_TEST(!gradcheck([](const Tensor& x) { return x * x; }, nan).passed);
+}
+
+// ---- what a function may be
+
+BOOST_AUTO_TEST_CASE(functions_of_every_kind) {
+  const Tensor x = tensor({1.0, 2.0});
+  const auto twice = [](const Function& f, const Tensor& at) { return f(f(at)).to_vector<double>(); };
+  const double two = 2;
+  const Vector many(100, 2.0);  // too large to be held in place
+  const std::function<Tensor(const Tensor&)> standard = [many](const Tensor& v) { return many[99] * v; };
+  struct Scale {
+    double by;
+    Tensor operator()(const In& v) { return by * v; }
+  } scale{2};
+  const Vector expected{4, 8};
+  BOOST_TEST(twice([](const auto& v) { return 2 * v; }, x) == expected);
+  BOOST_TEST(twice([&two, &many](const Tensor& v) { return two * v * (many[0] / 2); }, x) == expected);
+  BOOST_TEST(twice([many](const Tensor& v) { return many[0] * v; }, x) == expected);
+  BOOST_TEST(twice(standard, x) == expected);
+  BOOST_TEST(twice(std::cref(standard), x) == expected);
+  BOOST_TEST(twice(scale, x) == expected);
+  BOOST_TEST(twice(std::function<Tensor(const Tensor&)>(Function(scale)), x) == expected);
+  BOOST_TEST(twice(square, x) == (Vector{1, 16}));
+  BOOST_TEST(twice(&square, x) == (Vector{1, 16}));
+
+  static_assert(std::is_nothrow_move_constructible_v<Function>);
+  static_assert(!std::is_convertible_v<int, Function> && !std::is_convertible_v<FunctionOfMany, Function>);
+}
+
+BOOST_AUTO_TEST_CASE(functions_are_values) {
+  const Tensor one = tensor(1.0);
+  int alive = 0;
+  struct Counted {
+    int* alive;
+    Vector numbers = Vector(3, 0.0);
+    explicit Counted(int* a) : alive(a) { ++*alive; }
+    Counted(const Counted& other) : alive(other.alive), numbers(other.numbers) { ++*alive; }
+    ~Counted() { --*alive; }
+    Tensor operator()(const Tensor& x) { return x + numbers[0]++; }  // how often it was called
+  };
+  {
+    Function f = Counted(&alive);
+    BOOST_TEST(f(one).item() == 1);
+    Function g = f;  // which has its own count
+    BOOST_TEST(alive == 2);
+    BOOST_TEST(f(one).item() == 2);
+    BOOST_TEST(g(one).item() == 2);
+    Function h = std::move(f);
+    BOOST_TEST((!f && h));
+    BOOST_TEST(h(one).item() == 3);
+    g = h;
+    h = static_cast<const Function&>(h);
+    BOOST_TEST(g(one).item() == 4);
+    BOOST_TEST(h(one).item() == 4);
+    h = [](const Tensor& x) { return x; };
+    BOOST_TEST(alive == 1);
+    BOOST_TEST(h(one).item() == 1);
+  }
+  BOOST_TEST(alive == 0);
+}
+
+BOOST_AUTO_TEST_CASE(empty_functions) {
+  Tensor (*null)(const Tensor&) = nullptr;
+  BOOST_TEST((!Function() && !Function(nullptr) && !Function(null)));
+  BOOST_TEST((!Function(std::function<Tensor(const Tensor&)>()) && !Function(Callable<Tensor(Tensor)>())));
+  BOOST_TEST(static_cast<bool>(Function([](const Tensor& x) { return x; })));
+  BOOST_CHECK_EXCEPTION(Function()(vector3), Error, says("expected a function to call, got an empty one"));
 }
 
 // ---- errors: the op, what was expected, what came, the remedy; on the caller's line

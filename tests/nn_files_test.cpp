@@ -2,6 +2,8 @@
 #define BOOST_TEST_MODULE nn_files
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <functional>
+#include <iterator>
 
 #include "autodiff/autodiff.hpp"
 #include "nn/nn.hpp"

@@ -1,17 +1,17 @@
 // The training loop for classifiers and regressions, and what it saw.
 #pragma once
 
-#include <functional>
 #include <vector>
 
+#include "autodiff/callable.hpp"
 #include "data/loader.hpp"
 #include "nn/nn.hpp"
 #include "optim/optim.hpp"
 
 namespace xgrad::train {
 
-using Call = std::function<Tensor(const Tensor& inputs)>;
-using Loss = std::function<Tensor(const Tensor& outputs, const Tensor& targets)>;
+using Call = Callable<Tensor(const Tensor& inputs)>;
+using Loss = Callable<Tensor(const Tensor& outputs, const Tensor& targets)>;
 
 struct Epoch {
   Size epoch;       // from 1
@@ -23,7 +23,7 @@ struct FitOptions {
   Size epochs = 10;
   bool progress = true;                                  // a bar, and a line an epoch, on stderr
   Loss loss = {};                                        // nn::cross_entropy where empty
-  std::function<bool(const Epoch&)> after_epoch = {};    // false stops the training
+  Callable<bool(const Epoch&)> after_epoch = {};         // false stops the training
 };
 
 struct History {

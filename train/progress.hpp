@@ -1,7 +1,6 @@
 // A progress bar on stderr; plain lines where that is no terminal.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include "autodiff/dtype.hpp"
@@ -21,11 +20,10 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
  private:
-  using Clock = std::chrono::steady_clock;
   void draw(const std::string& note);
   Size steps_, done_ = 0;
   bool terminal_, drawn_ = false;
-  Clock::time_point began_ = Clock::now(), last_ = {};
+  double began_, last_;  // seconds of a clock that never goes back
 };
 
 }  // namespace xgrad::train

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/region.hpp"

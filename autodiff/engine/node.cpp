@@ -112,13 +112,13 @@ namespace {
 Node* keep(Node* n, char*& data) {
   Node* owner = n->base ? n->base : n;
   if (owner->base) owner = owner->base;
-  const bool ours = owner->owner.load(std::memory_order_relaxed) == this_thread;
+  const bool ours = owner->owner().load(std::memory_order_relaxed) == this_thread;
   if (!owner->has(needs_grad) || owner->op == Op::leaf || (ours && owner->inputs == 0)) {
     retain(owner);
     return owner;
   }
   const bool few = owner->data == owner->local;
-  if (!few && (!ours || !owner->pool || owner->shared.load(std::memory_order_relaxed) != 0)) return nullptr;
+  if (!few && (!ours || !owner->pool || owner->shared().load(std::memory_order_relaxed) != 0)) return nullptr;
   Node* k = new_node(Op::leaf, owner->dtype, owner->shape, {owner->file, owner->line});
   if (few) {
     std::memcpy(k->local, owner->local, inline_bytes);

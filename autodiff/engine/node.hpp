@@ -1,7 +1,7 @@
 // A node: one recorded op, its result and its place on the tape of the thread that recorded it.
 #pragma once
 
-#include <memory>
+#include <atomic>
 #include <new>
 
 #include "autodiff/differentiate.hpp"
@@ -16,7 +16,7 @@ struct Variable;
 struct Extra {
   Node** in = nullptr;   // inputs past the third, counted
   std::uint8_t in_pool = 0, pool = 0;
-  std::shared_ptr<const CustomOpDefinition> custom;
+  Ref<const Custom> custom;
 };
 
 enum Flag : std::uint16_t {
@@ -88,16 +88,24 @@ struct alignas(64) Node : NodeHead {
   Shape& strides() { return *std::launder(reinterpret_cast<Shape*>(local)); }
   const Shape& strides() const { return *std::launder(reinterpret_cast<const Shape*>(local)); }
 
+  std::atomic_ref<std::int32_t> shared() const { return atomic(shared_count); }
+  std::atomic_ref<Thread*> owner() const { return atomic(owner_thread); }
   bool has(Flag f) const { return flags & f; }
   bool pending() const { return data == nullptr; }
   bool waiting() const { return data == nullptr && !(flags & computed); }
   Node*& input(int i) { return i < inline_inputs ? in[i] : extra->in[i - inline_inputs]; }
   bool row_major() const { return !(flags & (strided | uniform)); }
+
+ private:
+  template <class T>
+  static std::atomic_ref<T> atomic(const T& counted) {
+    return std::atomic_ref<T>(const_cast<T&>(counted));
+  }
 };
 
 // More handles than `uses` and those that do not count: somebody outside holds it.
 inline bool held_beside(const Node* n, std::uint32_t uses) {
-  const auto shared = static_cast<std::uint32_t>(n->shared.load(std::memory_order_relaxed) >> 1);
+  const auto shared = static_cast<std::uint32_t>(n->shared().load(std::memory_order_relaxed) >> 1);
   return n->refs + shared > uses + n->lent;
 }
 

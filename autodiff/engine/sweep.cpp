@@ -212,8 +212,8 @@ namespace {
 bool add_in_place(const Thread& t, Node* x, const Node* y) {
   if (!x->data || !y->data || x->refs != 1 || x->count != y->count || ((x->flags | y->flags) & (needs_grad | strided)))
     return false;
-  if (x->base || x->op == Op::leaf || x->owner.load(std::memory_order_relaxed) != &t ||
-      x->shared.load(std::memory_order_acquire) != 0)
+  if (x->base || x->op == Op::leaf || x->owner().load(std::memory_order_relaxed) != &t ||
+      x->shared().load(std::memory_order_acquire) != 0)
     return false;
   const bool numbers = is_number(x) && is_number(y);
   if (!numbers && (x->count > small_count || x->has(uniform) || y->has(uniform))) return false;

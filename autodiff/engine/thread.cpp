@@ -80,7 +80,8 @@ namespace {
 // Counts down, or frees what only waited to be taken off its tape.
 void let_go(Thread& t, std::vector<NodeHead*>& list) {
   for (NodeHead* n : list) {
-    if (n->owner.load(std::memory_order_relaxed) == nobody) destroy(t, static_cast<Node*>(n));
+    Node* node = static_cast<Node*>(n);
+    if (node->owner().load(std::memory_order_relaxed) == nobody) destroy(t, node);
     else release(n);
   }
   list.clear();
@@ -110,32 +111,35 @@ void give_to(Thread& t, NodeHead* node) {
 
 }  // namespace
 
-void retain_shared(NodeHead* node) noexcept { node->shared.fetch_add(2, std::memory_order_relaxed); }
+void retain_shared(NodeHead* node) noexcept {
+  static_cast<Node*>(node)->shared().fetch_add(2, std::memory_order_relaxed);
+}
 
 void release_shared(NodeHead* node) noexcept {
   Node* n = static_cast<Node*>(node);
   Thread* owner;
   do {
-    std::int32_t count = node->shared.load(std::memory_order_relaxed);
+    std::int32_t count = n->shared().load(std::memory_order_relaxed);
     while (count >= 2)
-      if (node->shared.compare_exchange_weak(count, count - 2, std::memory_order_acq_rel)) {
+      if (n->shared().compare_exchange_weak(count, count - 2, std::memory_order_acq_rel)) {
         if (count - 2 != 1) return;  // not the last
         if (n->has(taped) && n->home != this_thread) give_to(*n->home, node);  // a tape is its thread's
         else destroy(current(), n);
         return;
       }
-    owner = node->owner.load(std::memory_order_acquire);
+    owner = n->owner().load(std::memory_order_acquire);
   } while (owner == nobody);
   give_to(*owner, node);  // a handle that the owner counted
 }
 
 void release_last(NodeHead* node) noexcept {
+  Node* n = static_cast<Node*>(node);
   // Where counts of both kinds are zero no handle is left anywhere, so nobody else can touch it.
-  if (node->shared.load(std::memory_order_acquire) != 0) {
-    node->owner.store(nobody, std::memory_order_release);
-    if (node->shared.fetch_or(1, std::memory_order_acq_rel) != 0) return;
+  if (n->shared().load(std::memory_order_acquire) != 0) {
+    n->owner().store(nobody, std::memory_order_release);
+    if (n->shared().fetch_or(1, std::memory_order_acq_rel) != 0) return;
   }
-  destroy(*this_thread, static_cast<Node*>(node));
+  destroy(*this_thread, n);
 }
 
 void collect_foreign(Thread& t) {

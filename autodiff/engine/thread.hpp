@@ -159,8 +159,8 @@ inline void give_node(Thread& t, void* memory) noexcept {
 inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
   Node* n = static_cast<Node*>(take_node(t, source));
   n->refs = 1;
-  new (&n->shared) std::atomic<std::int32_t>(0);
-  new (&n->owner) std::atomic<Thread*>(&t);
+  n->shared_count = 0;
+  n->owner_thread = &t;
   n->home = &t;
   n->data = count == 0 ? n->local : nullptr;  // of none: nothing to compute
   n->op = op;

@@ -36,8 +36,8 @@ Tensor new_leaf(Variable* v, const Tensor& value, Source source) {
 }
 
 bool only_ours(const Node* n) {
-  return n->owner.load(std::memory_order_relaxed) == this_thread && n->refs == 1 &&
-         n->shared.load(std::memory_order_acquire) == 0;
+  return n->owner().load(std::memory_order_relaxed) == this_thread && n->refs == 1 &&
+         n->shared().load(std::memory_order_acquire) == 0;
 }
 
 }  // namespace

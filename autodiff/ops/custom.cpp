@@ -1,10 +1,21 @@
 // Ops whose values and derivative the user gives. They run as they are written, so that an error of theirs is thrown there.
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "autodiff/differentiate.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
+
+struct Custom {
+  CustomOpDefinition definition;
+  mutable std::atomic<int> refs{1};
+};
+void retain(const Custom* custom) noexcept { custom->refs.fetch_add(1, std::memory_order_relaxed); }
+void release(const Custom* custom) noexcept {
+  if (custom->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete custom;
+}
 
 namespace {
 Tensors inputs_of(Node* n) {
@@ -17,7 +28,7 @@ Tensors inputs_of(Node* n) {
 void compute_custom(Node*) {}  // record() is given the numbers
 
 Tensor vjp_custom(const Step& s, int i) {
-  const CustomOpDefinition& op = *s.n->extra->custom;
+  const CustomOpDefinition& op = s.n->extra->custom->definition;
   const Source source{s.n->file, s.n->line};
   Memo none;
   Memo& memo = s.memo ? *s.memo : none;
@@ -42,23 +53,24 @@ Tensor vjp_custom(const Step& s, int i) {
 
 namespace xgrad {
 
-CustomOp::CustomOp(CustomOpDefinition definition, Source source)
-    : definition_(std::make_shared<const CustomOpDefinition>(std::move(definition))) {
-  if (!definition_->forward) fail(engine::source_of(source), fmt::format("[CustomOp] {} has no forward function", definition_->name));
+CustomOp::CustomOp(CustomOpDefinition definition, Source source) : custom_(new engine::Custom{std::move(definition)}) {
+  const CustomOpDefinition& op = custom_->definition;
+  if (!op.forward) fail(engine::source_of(source), fmt::format("[CustomOp] {} has no forward function", op.name));
 }
 
 Tensor CustomOp::operator()(const In& x) const {
-  return (*this)({engine::operand(x, definition_->name.c_str())}, engine::source_of(x));
+  return (*this)({engine::operand(x, custom_->definition.name.c_str())}, engine::source_of(x));
 }
 Tensor CustomOp::operator()(const In& x, const In& y) const {
-  const DType dtype = engine::meet(x, y, definition_->name.c_str(), engine::source_of(x));
-  return (*this)({engine::operand(x, definition_->name.c_str(), dtype), engine::operand(y, definition_->name.c_str(), dtype)},
-                 engine::source_of(x));
+  const char* what = custom_->definition.name.c_str();
+  const DType dtype = engine::meet(x, y, what, engine::source_of(x));
+  return (*this)({engine::operand(x, what, dtype), engine::operand(y, what, dtype)}, engine::source_of(x));
 }
 
 Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   source = engine::source_of(source);
-  const std::string& what = definition_->name;
+  const CustomOpDefinition& op = custom_->definition;
+  const std::string& what = op.name;
   if (in.size() > engine::most_inputs)
     fail(source, fmt::format("[{}] expected at most {} inputs, got {}; concat some", what, engine::most_inputs, in.size()));
   Tensors values;
@@ -72,20 +84,20 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   Tensor y;
   {
     const engine::UsersOwn scope(engine::current(), true);
-    y = definition_->forward(values);
+    y = op.forward(values);
     if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
     y = y.detach();
     engine::evaluate(y.node());
   }
   engine::Thread& t = engine::current();
   if (!grad || t.no_grad || !is_float(y.node()->dtype)) return y;
-  if (!definition_->vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
+  if (!op.vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
   std::vector<engine::Node*>& nodes = engine::node_list(t);
   for (const Tensor& x : in) nodes.push_back(x.node());
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
-  engine::extra_of(n).custom = definition_;
+  engine::extra_of(n).custom = custom_;
   const Shape strides = engine::strides_of(y.node());
   engine::bind(n, y.node(), &strides, 0);
   n->flags |= engine::needs_grad | engine::computed;

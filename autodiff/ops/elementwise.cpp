@@ -1,6 +1,8 @@
 // The elementwise ops of the table: functions, and slopes as the table gives them.
 #include "autodiff/ops/rules.hpp"
 
+#include <limits>
+
 namespace xgrad {
 
 #define UNARY(op, ...) \

@@ -1,6 +1,8 @@
 // Picking by index.
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "sweep/refusals.hpp"
 
 namespace sweep {

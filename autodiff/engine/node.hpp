@@ -11,12 +11,14 @@
 namespace xgrad::engine {
 
 struct Variable;
+struct Checkpointed;
 
 // What few nodes need.
 struct Extra {
   Node** in = nullptr;   // inputs past the third, counted
   std::uint8_t in_pool = 0, pool = 0;
   std::shared_ptr<const CustomOpDefinition> custom;
+  std::shared_ptr<const Checkpointed> checkpointed;
 };
 
 enum Flag : std::uint16_t {

@@ -58,6 +58,7 @@ const char* words(Forward forward) {
   switch (forward) {
     case Forward::linear: return "linear: the op itself";
     case Forward::bilinear: return "bilinear: the op, of each operand in turn";
+    case Forward::rerun: return "up the record of the function, run again";
     case Forward::transposed: return "the transpose of its rule";
     default: return "none";
   }

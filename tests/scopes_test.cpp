@@ -70,7 +70,8 @@ BOOST_AUTO_TEST_CASE(errors_leave_the_scopes_as_they_were) {
       [&] { value_and_grad(thrower, x); }, [&] { value_and_grad(many, {x}); },
       [&] { jvp(thrower, x, 1.0); },       [&] { vjp(thrower, x); },
       [&] { hvp(thrower, x, 1.0); },       [&] { hessian(thrower, x); },
-      [&] { jacobian(thrower, x); },
+      [&] { jacobian(thrower, x); },       [&] { checkpoint(thrower, x); },
+      [&] { checkpoint(many, {x}); },
   };
   for (const auto& call : calls) {
     BOOST_CHECK_THROW(call(), Error);

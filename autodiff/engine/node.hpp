@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <new>
 
 #include "autodiff/differentiate.hpp"
@@ -11,12 +12,14 @@
 namespace xgrad::engine {
 
 struct Variable;
+struct Checkpointed;
 
 // What few nodes need.
 struct Extra {
   Node** in = nullptr;   // inputs past the third, counted
   std::uint8_t in_pool = 0, pool = 0;
   Ref<const Custom> custom;
+  std::shared_ptr<const Checkpointed> checkpointed;
 };
 
 enum Flag : std::uint16_t {

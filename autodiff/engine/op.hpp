@@ -46,9 +46,10 @@ constexpr Kind kind_of(Op op) {
 }
 
 // How a tangent goes through an op.
-enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, none };
+enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, rerun, none };
 
 struct Node;
+class Record;
 
 // What a rule of many inputs need not work out again for each of them.
 struct Memo {
@@ -56,6 +57,7 @@ struct Memo {
   Tensors parts;   // the cotangents of all inputs, where one call gives them
   Size along = 0;  // extents of the first `passed` inputs
   int passed = 0;
+  Record* sweep = nullptr;  // that asks: what it wants, and what it has so far
 };
 
 // One op on the reverse sweep: a rule reads x(i), y and the cotangent g, and gives the cotangent of one input.

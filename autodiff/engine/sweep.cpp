@@ -96,8 +96,9 @@ Tensor pull_one(const Step& s, int i) {
   return r.slope ? along_slope(current(), s.n, i, s.g) : r.vjp(s, i);
 }
 
-Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest)
-    : t_(t), y_(y), storage_(next_storage()), nested_(sweeps().depth > 1), oldest_(oldest) {
+Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
+    : t_(t), y_(y), storage_(next_storage()), nested_(sweeps().depth > 1),
+      older_are_leaves_(older == Older::leaves), oldest_(oldest) {
   try {
     if (y->has(released) && y->op != Op::leaf) fail_released(op, source);  // a number by now
     const auto follow = [&](Node* n) {
@@ -122,6 +123,11 @@ Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t 
       }
     }
     if (y->op == Op::leaf && leads(y)) add_leaf(y);
+    if (older_are_leaves_) {
+      add_older_leaf(y);
+      for (Node* n : storage_.walked)
+        for (int i = 0; i < n->inputs; ++i) add_older_leaf(n->input(i));
+    }
   } catch (...) {
     clear();
     --sweeps().depth;
@@ -196,7 +202,18 @@ void Record::add_leaf(Node* x) {
   all.push_back({x, {}, true, true});
 }
 
+void Record::add_older_leaf(Node* x) {
+  if (!x->has(needs_grad) || is_own(x) || foreign_slot(x)) return;
+  add_foreign_slot(x, static_cast<std::int32_t>(leaves().size()));
+  leaves().push_back({x, {}, true, true});
+}
+Record::Entry* Record::older_leaf(const Node* x) {
+  const std::int32_t* at = foreign_slot(x);
+  return at ? &leaves()[static_cast<std::size_t>(*at)] : nullptr;
+}
+
 Record::Entry* Record::find(const Node* n) {
+  if (older_are_leaves_ && !leads(n)) return older_leaf(n);
   std::vector<Entry>& all = n->op == Op::leaf ? leaves() : nodes();
   if (n->home == &t_) {
     const auto at = static_cast<std::size_t>(n->slot);
@@ -234,6 +251,7 @@ void Record::pull(const Tensor& g, bool create_graph) {
   RuleScope scope(t_, create_graph);
   if (Entry* e = find(y_)) e->g = g;
   Memo memo;
+  memo.sweep = this;
   for (Entry& e : nodes()) {
     if (!e.useful || !e.g.defined()) continue;
     Node* n = e.n;
@@ -241,11 +259,9 @@ void Record::pull(const Tensor& g, bool create_graph) {
     const Tensor own = e.keep ? e.g : std::move(e.g);
     const Step step{n, own, &memo};
     for (int k = 0; k < n->inputs; ++k) {
-      Node* x = n->input(k);
-      if (!leads(x)) continue;
-      Entry& to = at(x);
-      if (!to.useful) continue;
-      if (Tensor part = pull_one(step, k); part.defined()) add(to, std::move(part), {n->file, n->line});
+      Entry* to = entry(n->input(k));
+      if (!to || !to->useful) continue;
+      if (Tensor part = pull_one(step, k); part.defined()) add(*to, std::move(part), {n->file, n->line});
     }
   }
 }
@@ -279,13 +295,14 @@ Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
 Tensor Record::push() {
   RuleScope scope(t_, !t_.no_grad);
   for (std::size_t i = nodes().size(); i-- > 0;) {
-    Entry& entry = nodes()[i];
-    Node* n = entry.n;
-    if (entry.g.defined() || !entry.useful) continue;
+    Entry& own = nodes()[i];
+    Node* n = own.n;
+    if (own.g.defined() || !own.useful) continue;
     scope.at(n);
     const Forward forward = rule(n->op).forward;
     const auto tangent = [&](int k) -> Tensor {
-      return leads(n->input(k)) ? at(n->input(k)).g : Tensor();
+      const Entry* x = entry(n->input(k));
+      return x ? x->g : Tensor();
     };
     Tensor sum;
     const auto plus = [&](const Tensor& part) {
@@ -306,6 +323,9 @@ Tensor Record::push() {
         held.push_back(std::move(part));
       }
       plus(replay(n, in.data(), n->inputs));
+    } else if (forward == Forward::rerun) {
+      for (int k = 0; k < n->inputs; ++k) held.push_back(tangent(k));
+      plus(jvp_checkpoint(n, held));
     } else {
       for (int k = 0; k < n->inputs; ++k) {
         const Tensor part = tangent(k);
@@ -323,7 +343,7 @@ Tensor Record::push() {
         }
       }
     }
-    if (sum.defined()) entry.g = expand_to(sum, n->shape, {n->file, n->line});
+    if (sum.defined()) own.g = expand_to(sum, n->shape, {n->file, n->line});
   }
   const Entry* y = find(y_);
   return y ? y->g : Tensor();
@@ -340,6 +360,7 @@ void Record::release() {
     n->order = now;
     if (n == y_) n->flags &= ~unsigned{needs_grad};
     forget_inputs(n);
+    if (n->op == Op::checkpoint) n->extra->checkpointed.reset();
   }
   clear();
 }

@@ -9,8 +9,9 @@ namespace xgrad::engine {
 // The record that leads to one result, with a place for a cotangent or a tangent at each node.
 class Record {
  public:
-  // Nodes that were recorded before `oldest` count as constants.
-  Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0);
+  enum class Older : std::uint8_t { constants, leaves };
+  // What was recorded before `oldest`, and what other threads did, counts as constants; or as leaves.
+  Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
   ~Record();
   Record(const Record&) = delete;
 
@@ -25,6 +26,13 @@ class Record {
   std::vector<Entry>& leaves() { return storage_.leaves; }  // that they have, and y if it is one
   Entry* find(const Node* n);                               // null where n does not lead to y
 
+  // The entry of an input of a node of the record; null where that counts as a constant.
+  Entry* entry(Node* x) {
+    if (!x->has(needs_grad)) return nullptr;
+    if (is_own(x)) return &at(x);
+    return older_are_leaves_ ? older_leaf(x) : nullptr;
+  }
+
   // Marks what leads from the nodes for which wanted(n) holds; false where none does.
   template <class Wanted>
   bool prune(const Wanted& wanted) {
@@ -35,7 +43,7 @@ class Record {
       e.keep = e.useful = wanted(e.n);
       any |= e.keep;
       for (int k = 0; !e.useful && k < e.n->inputs; ++k)
-        if (Node* x = e.n->input(k); leads(x)) e.useful = at(x).useful;
+        if (const Entry* x = entry(e.n->input(k))) e.useful = x->useful;
     }
     return any;
   }
@@ -51,15 +59,14 @@ class Record {
     std::vector<Node*> walked, in;
     std::vector<Entry> nodes, leaves;
     std::vector<std::pair<Node*, std::int32_t>> outer;  // slots, as the sweep that this one runs inside of has them
-    std::vector<std::pair<const Node*, std::int32_t>> foreign;  // leaves of other threads: a hash table, half full at most
+    std::vector<std::pair<const Node*, std::int32_t>> foreign;  // leaves without slots: a hash table, half full at most
     std::size_t foreign_count = 0;
   };
 
  private:
   // Is x, an input of a node of the record, part of it too?
-  bool leads(const Node* x) const {
-    return x->has(needs_grad) && (oldest_ == 0 || (x->home == &t_ && x->order >= oldest_));
-  }
+  bool leads(const Node* x) const { return x->has(needs_grad) && is_own(x); }
+  bool is_own(const Node* x) const { return oldest_ == 0 || (x->home == &t_ && x->order >= oldest_); }
   Entry& at(Node* x) {  // of such an input
     return x->op == Op::leaf ? leaf_at(x) : storage_.nodes[static_cast<std::size_t>(x->slot)];
   }
@@ -67,16 +74,19 @@ class Record {
     return storage_.leaves[static_cast<std::size_t>(x->home == &t_ ? x->slot : *foreign_slot(x))];
   }
   void set_slot(Node* n, std::size_t slot);
-  std::int32_t* foreign_slot(const Node* x) const;  // of another thread's leaf, whose scratch is not ours; null: none
+  std::int32_t* foreign_slot(const Node* x) const;  // of a leaf whose scratch is not ours; null: none
   void add_foreign_slot(const Node* x, std::int32_t slot);
   void clear();
   void restore_slots();
   void add_leaf(Node* x);
+  void add_older_leaf(Node* x);
+  Entry* older_leaf(const Node* x);
   void add(Entry& e, Tensor&& g, Source source);
   Thread& t_;
   Node* y_;
   Storage& storage_;
   const bool nested_;  // inside another's sweep
+  const bool older_are_leaves_;
   const std::uint64_t oldest_;
 };
 

@@ -38,6 +38,9 @@ Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
 
+// The tangent of a checkpoint's result, from those of its inputs (empty: zero).
+Tensor jvp_checkpoint(Node* n, const Tensors& tangents);
+
 // g summed over the axes along which `shape` was broadcast.
 Tensor sum_to(const Tensor& g, const Shape& shape, Source source);
 

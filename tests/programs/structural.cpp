@@ -293,6 +293,10 @@ void Generator::stop() {
     const bool no_grad = std::exchange(no_grad_, false);  // it watches there too
     add(fmt::format("watch(%{})", x), {x}, dtype, shape, bound(x), [](const Tensors& in) { return watch(in[0]); });
     no_grad_ = no_grad;
+  } else if (dice_.chance(0.5)) {
+    add(fmt::format("checkpoint(sin(%{0}) * %{0})", x), {x}, dtype, shape, bound(x), [](const Tensors& in) {
+      return checkpoint([](const Tensor& v) { return sin(v) * v; }, in[0]);
+    });
   } else {
     static const CustomOp twice(
         {.name = "twice",

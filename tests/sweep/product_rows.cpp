@@ -118,7 +118,18 @@ std::vector<Row> custom_rows() {
           {"CustomOp", [](const Tensors& in) { return exponential(in[0]); }, {{}}, single},
           {"CustomOp of two", [](const Tensors& in) { return square_times(in[0], in[1]); }, {{}, {}}, pairs},
           {"CustomOp that transposes", [](const Tensors& in) { return turned(in[0]) * 2; }, {{}}, single},
-          {"CustomOp of four", [](const Tensors& in) { return of_four(in); }, {{}, {}, {}, {}}, fours}};
+          {"CustomOp of four", [](const Tensors& in) { return of_four(in); }, {{}, {}, {}, {}}, fours},
+          {"checkpoint",
+           [](const Tensors& in) { return checkpoint([](const Tensor& x) { return sin(x) * x; }, in[0]); },
+           {{}},
+           single},
+          {"checkpoint of two, and one that it captures",
+           [](const Tensors& in) {
+             return checkpoint([captured = in[3]](const Tensors& x) { return sin(x[0]) * x[1] * captured; },
+                               {in[0], in[1]});
+           },
+           {{}, {}, {}, {}},
+           fours}};
 }
 
 }  // namespace sweep

@@ -1,0 +1,212 @@
+// Memory for time: a function's result without its record, and the record made again where a derivative is asked for.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/container/small_vector.hpp>
+
+#include "autodiff/engine/sweep.hpp"
+#include "autodiff/ops/rules.hpp"
+
+namespace xgrad::engine {
+
+// What is run again: the node's first inputs are its arguments, the others what it led to besides.
+struct Checkpointed {
+  FunctionOfMany f;
+  std::size_t arguments;
+  std::uint64_t seed, counter;  // the generator, as f found it
+};
+
+namespace {
+
+// The generator as it was, until the end of the scope.
+class Generator {
+ public:
+  Generator(Thread& t, const Checkpointed& c)
+      : t_(t), seed_(std::exchange(t.seed, c.seed)), counter_(std::exchange(t.counter, c.counter)) {}
+  ~Generator() { t_.seed = seed_, t_.counter = counter_; }
+
+ private:
+  Thread& t_;
+  std::uint64_t seed_, counter_;
+};
+
+// What a derivative leads to that f did not make itself, or made to outlive it.
+bool is_outside(const Record::Entry& e, std::uint64_t before) {
+  return e.n->home != this_thread || e.n->order <= before || (e.n->variable && alive(e.n->variable));
+}
+
+using Nodes = boost::container::small_vector<const Node*, 8>;  // sorted
+bool has(const Nodes& list, const Node* n) { return std::binary_search(list.begin(), list.end(), n); }
+
+// f run again on the record.
+struct Rerun {
+  std::uint64_t before;
+  Tensor y;
+  Record record;
+
+  Rerun(Thread& t, Node* n)
+      : before(t.order),
+        y(run(t, n)),
+        record(t, y.node(), "checkpoint", {n->file, n->line}, before + 1, Record::Older::leaves) {
+    Nodes known;
+    for (int i = 0; i < n->inputs; ++i) known.push_back(n->input(i));
+    std::sort(known.begin(), known.end());
+    for (const Record::Entry& e : record.leaves())
+      if (is_outside(e, before) && !has(known, e.n))
+        fail({n->file, n->line},
+             fmt::format("[checkpoint] run again for a derivative, the function reads {}{} {} that it did "
+                         "not read before; what it reads must stay as it was until then",
+                         e.n->variable ? "a Parameter " : "", name(e.n->dtype), e.n->shape));
+  }
+
+ private:
+  static Tensor run(Thread& t, Node* n) {
+    const Checkpointed& c = *n->extra->checkpointed;
+    Tensors x;
+    for (std::size_t i = 0; i < c.arguments; ++i) x.push_back(share(n->input(static_cast<int>(i))));
+    const Generator generator(t, c);
+    const UsersOwn scope(t);
+    Tensor y = c.f(x);
+    const Source source{n->file, n->line};
+    if (!y.defined()) fail(source, "[checkpoint] run again for a derivative, the function gave an empty tensor");
+    if (y.node()->dtype != n->dtype || !(y.node()->shape == n->shape))
+      fail(source, fmt::format("[checkpoint] run again for a derivative, the function gave {} {}, and before {} {}",
+                               name(y.node()->dtype), y.node()->shape, name(n->dtype), n->shape));
+    return y;
+  }
+};
+
+void evaluate_all(Thread& t, const Tensors& list) {
+  std::vector<Node*>& nodes = node_list(t);
+  for (const Tensor& x : list)
+    if (x.defined()) nodes.push_back(x.node());
+  evaluate(t, nodes.data(), nodes.size());
+}
+
+// Numbers that hold nothing of what was run again.
+Tensor alone(const Tensor& x) { return x.requires_grad() ? x.detach() : x; }
+
+// The cotangents of all inputs that are asked for. Where they are not to be differentiated they are computed here,
+// after what has come so far, so that one checkpoint's record is gone before the next one's is made.
+Tensors cotangents(const Step& s) {
+  Thread& t = current();
+  Node* n = s.n;
+  const bool create_graph = !t.no_grad;
+  Nodes wanted;
+  Tensors so_far{s.g};
+  for (int i = 0; i < n->inputs; ++i)
+    if (const Record::Entry* e = s.memo->sweep->entry(n->input(i)); e && e->useful) {
+      wanted.push_back(e->n);
+      so_far.push_back(e->g);
+    }
+  std::sort(wanted.begin(), wanted.end());
+  if (!create_graph) evaluate_all(t, so_far);
+  Rerun again(t, n);
+  again.record.prune([&](const Node* x) { return has(wanted, x); });
+  again.record.pull(s.g, create_graph);
+  Tensors parts;
+  for (int i = 0; i < n->inputs; ++i) {
+    Record::Entry* e = has(wanted, n->input(i)) ? again.record.find(n->input(i)) : nullptr;
+    parts.push_back(e ? std::move(e->g) : Tensor());  // of an argument that was given twice: to the first
+  }
+  if (create_graph) return parts;
+  evaluate_all(t, parts);
+  for (Tensor& part : parts) part = alone(part);
+  return parts;
+}
+
+}  // namespace
+
+void compute_checkpoint(Node*) {}  // it is recorded with its numbers
+
+// y = f(x):   gx = f's own, on its record made again
+Tensor vjp_checkpoint(const Step& s, int i) {
+  if (s.memo->of != s.n) {
+    s.memo->parts = cotangents(s);
+    s.memo->of = s.n;
+  }
+  return s.memo->parts[i];
+}
+
+Tensor jvp_checkpoint(Node* n, const Tensors& tangents) {
+  Thread& t = current();
+  Rerun again(t, n);
+  Nodes known;
+  for (int i = 0; i < n->inputs; ++i)
+    if (tangents[i].defined()) known.push_back(n->input(i));
+  std::sort(known.begin(), known.end());
+  if (!again.record.prune([&](const Node* x) { return has(known, x); })) return {};
+  for (int i = 0; i < n->inputs; ++i)
+    if (Record::Entry* e = tangents[i].defined() ? again.record.find(n->input(i)) : nullptr) e->g = tangents[i];
+  const Tensor tangent = again.record.push();
+  if (!t.no_grad || !tangent.defined()) return tangent;
+  evaluate_all(t, {tangent});
+  return alone(tangent);
+}
+
+namespace {
+
+Tensor run(const FunctionOfMany& f, const Tensors& x, Source source, bool no_grad) {
+  Tensor y;
+  {
+    const UsersOwn scope(current(), no_grad);
+    y = f(x);
+  }
+  if (!y.defined()) fail(source, "[checkpoint] the function gave an empty tensor");
+  return y;
+}
+
+Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) {
+  Thread& t = current();
+  for (const Tensor& v : x)
+    if (!v.defined()) fail(source, "[checkpoint] expected tensors, got an empty one; give it a value first");
+  if (t.no_grad) return run(f, x, source, true);
+  const std::uint64_t before = t.order;
+  auto again = std::make_shared<Checkpointed>(Checkpointed{std::move(f), x.size(), t.seed, t.counter});
+  const Tensor y = run(again->f, x, source, false);
+  if (!y.requires_grad() || y.node()->home != &t || y.node()->order <= before) return y;  // there is nothing between
+  Tensors in = x;
+  {
+    Record record(t, y.node(), "checkpoint", source, before + 1, Record::Older::leaves);
+    for (const Record::Entry& e : record.leaves())
+      if (is_outside(e, before) && std::none_of(x.begin(), x.end(), [&](const Tensor& v) { return v.node() == e.n; }))
+        in.push_back(share(e.n));
+  }
+  if (in.size() > most_inputs)
+    fail(source, fmt::format("[checkpoint] the function reads {} tensors that derivatives lead to; expected at most {}",
+                             in.size(), most_inputs));
+  Tensors values = in;
+  values.push_back(y);
+  evaluate_all(t, values);
+  Node* n = new_node(Op::checkpoint, y.node()->dtype, y.node()->shape, source);
+  Tensor result = Tensor::adopt(n);
+  std::vector<Node*>& nodes = node_list(t);
+  for (const Tensor& v : in) nodes.push_back(v.node());
+  set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
+  extra_of(n).checkpointed = std::move(again);
+  bind_detached(n, y.node());
+  n->flags |= needs_grad | computed;
+  ++t.recorded;
+  link(t, n);
+  return result;
+}
+
+}  // namespace
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+Tensor checkpoint(const Function& f, const In& x) {
+  const Source source = engine::source_of(x);
+  if (!f) fail(source, "[checkpoint] expected a function, got an empty one");
+  return engine::checkpointed([f](const Tensors& in) { return f(in[0]); }, {engine::operand(x, "checkpoint")}, source);
+}
+
+Tensor checkpoint(const FunctionOfMany& f, const Tensors& x, Source source) {
+  source = engine::source_of(source);
+  if (!f) fail(source, "[checkpoint] expected a function, got an empty one");
+  return engine::checkpointed(f, x, source);
+}
+
+}  // namespace xgrad

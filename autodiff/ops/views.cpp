@@ -91,6 +91,58 @@ Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Sou
   return record(Op::pad, x.node()->dtype, shape, {x.node()}, {{axis, begin, step, 0}}, source);
 }
 
+// y[begin_i + k step_i] += x_i[k] along axis_i, into zeros; the last input holds {axis, begin, step} of each x_i:
+//   gx_i = that slice of g
+namespace {
+struct Place {
+  Size axis, begin, step;
+};
+const Place* places_of(Node* n) { return reinterpret_cast<const Place*>(n->input(n->inputs - 1)->data); }
+}  // namespace
+void compute_slice_add(Node* n) {
+  char* out = allocate(n);
+  const Unfinished guard{n, out};
+  std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  for (int i = 0; i < n->inputs - 1; ++i) {
+    const Place at = places_of(n)[i];
+    const Tensor part = dense(n->input(i));
+    const Axis to = axis_of(n->shape, static_cast<int>(at.axis));
+    const Axis from = axis_of(part.node()->shape, static_cast<int>(at.axis));
+    const Size rows = at.step == 1 ? from.length : 1;  // that lie side by side
+    with_type(n->dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const auto* x = reinterpret_cast<const T*>(part.node()->data);
+      for (Size o = 0; o < to.outer; ++o)
+        for (Size k = 0; k < from.length; k += rows) {
+          T* y = reinterpret_cast<T*>(out) + (o * to.length + at.begin + k * at.step) * to.inner;
+          for (Size j = 0; j < rows * to.inner; ++j) y[j] = static_cast<T>(y[j] + *x++);
+        }
+    });
+  }
+  n->data = out;
+}
+Tensor vjp_slice_add(const Step& s, int i) {
+  const Place at = places_of(s.n)[i];
+  return slice_at(s.g, static_cast<int>(at.axis), at.begin, at.step, s.n->input(i)->shape[static_cast<int>(at.axis)],
+                  {s.n->file, s.n->line});
+}
+Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source) {
+  constexpr std::size_t most = most_inputs - 1;
+  Tensor total;
+  for (std::size_t from = 0; from < parts.size(); from += most) {
+    const std::size_t to = std::min(parts.size(), from + most);
+    const Tensor at = from_memory(places + from * slice_numbers, {static_cast<Size>(to - from), Size{slice_numbers}},
+                                  DType::i64, source);
+    std::vector<Node*>& in = node_list(current());
+    for (std::size_t i = from; i < to; ++i) in.push_back(parts[i].node());
+    in.push_back(at.node());
+    const Tensor some =
+        record(Op::slice_add, parts[0].node()->dtype, shape, in.data(), static_cast<int>(in.size()), {}, source);
+    total = total.defined() ? total + some : some;
+  }
+  return total;
+}
+
 // y = x repeated, as broadcasting does:   gx = g (the engine sums what was repeated)
 void compute_expand(Node* n) {
   Node* x = n->in[0];

@@ -203,7 +203,7 @@ Tensor reshape(const In& x, const Shape& shape) {
 Tensor flatten(const In& x, At from) {
   const Tensor t = operand(x, "flatten");
   const Shape& s = t.node()->shape;
-  const Located at(x);
+  const Located at(x, "flatten");
   if (s.rank() == 0) return reshape(t, {1});
   const int first = engine::checked_axis(from, s.rank(), "flatten", source_of(x));
   Shape to;
@@ -240,7 +240,7 @@ Tensor transpose(const In& x, At axis, At other) {
   const int rank = t.node()->shape.rank();
   const int a = engine::checked_axis(axis, rank, "transpose", source_of(x));
   const int b = engine::checked_axis(other, rank, "transpose", source_of(x));
-  const Located at(x);
+  const Located at(x, "transpose");
   Shape axes;
   for (int i = 0; i < rank; ++i) axes.push_back(i == a ? b : i == b ? a : i);
   return permute(t, axes);
@@ -252,7 +252,7 @@ Tensor transpose(const In& x) {
     engine::axes_in(swap.a)[0] = 1;
     return engine::record(engine::Op::permute, t.node()->dtype, {s[1], s[0]}, {t.node()}, swap, source_of(x));
   }
-  const Located at(x);
+  const Located at(x, "transpose");
   return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);
 }
 

@@ -3,10 +3,24 @@
 #include <fmt/format.h>
 
 #include "autodiff/callable.hpp"
+#include "autodiff/engine/thread.hpp"
 
 namespace xgrad {
 
-void fail(Source source, const std::string& message) {
+namespace {
+
+// An op inside of one that the user wrote, on its line, fails by that one's name.
+std::string named(Source source, const std::string& message) {
+  const engine::Thread* t = engine::this_thread;
+  const bool inside = t && t->located && t->named && t->at.file == source.file && t->at.line == source.line;
+  const std::size_t end = inside && message[0] == '[' ? message.find("] ") : std::string::npos;
+  return end == std::string::npos ? message : fmt::format("[{}{}", t->named, message.substr(end));
+}
+
+}  // namespace
+
+void fail(Source source, const std::string& inner) {
+  const std::string message = named(source, inner);
   if (!source.file) throw Error(message);
   const std::string file = source.file;
   const std::size_t slash = file.find_last_of('/');

@@ -32,13 +32,20 @@ NoGrad::~NoGrad() { current().no_grad = before_; }
 Eager::Eager() noexcept : before_(std::exchange(current().eager, true)) {}
 Eager::~Eager() { current().eager = before_; }
 
-Located::Located(Source at) noexcept : outermost_(!current().located) {
+Located::Located(Source at, const char* op) noexcept {
+  engine::Thread& t = current();
+  outermost_ = !t.located;
+  names_ = outermost_ || (op && !t.named);
+  if (names_) before_ = std::exchange(t.named, op);
   if (!outermost_) return;
-  current().located = true;
-  current().at = at;
+  t.located = true;
+  t.at = at;
 }
 Located::~Located() {
-  if (outermost_) current().located = false;
+  if (!names_) return;
+  engine::Thread& t = current();
+  t.named = before_;
+  if (outermost_) t.located = false;
 }
 
 Counters counters() {

@@ -37,17 +37,19 @@ class Eager {
   bool before_;
 };
 
-// While the outermost lives, ops take `at` as their line: for functions that are made of ops.
+// While the outermost lives, ops take `at` as their line: for functions that are made of ops. Their errors there go by
+// the name `op`, the outermost that is given.
 class Located {
  public:
-  explicit Located(Source at) noexcept;
-  explicit Located(const In& in) noexcept : Located(in.source()) {}
+  explicit Located(Source at, const char* op = nullptr) noexcept;
+  explicit Located(const In& in, const char* op = nullptr) noexcept : Located(in.source(), op) {}
   ~Located();
   Located(const Located&) = delete;
   Located& operator=(const Located&) = delete;
 
  private:
-  bool outermost_;
+  bool outermost_, names_;
+  const char* before_ = nullptr;
 };
 
 // The record that leads to y, one op a line:  %3 f32[64, 3] = matmul(%1, %2)   model.cpp:12

@@ -105,7 +105,8 @@ void Tensors::fail_place(At i) const {
 }
 void Tensors::grow() {
   std::uint8_t pool;
-  auto* more = reinterpret_cast<Tensor*>(engine::take_buffer(2 * capacity_ * sizeof(Tensor), pool, source_of(Source{})));
+  auto* more = reinterpret_cast<Tensor*>(
+      engine::take_buffer(2 * capacity_ * sizeof(Tensor), pool, "Tensors", source_of(Source{})));
   std::uninitialized_move(begin(), end(), more);
   std::uninitialized_value_construct(more + size_, more + 2 * capacity_);
   if (many_) give_back();

@@ -16,13 +16,14 @@ Linear::Linear(Extent in, Extent out, LinearOptions options, Source source) {
     fail(source, fmt::format("[Linear] expected sizes of at least 1, got {} -> {}", in.value, out.value));
   if (!is_float(options.dtype))
     fail(source, fmt::format("[Linear] expected the dtype f32 or f64, got {}", name(options.dtype)));
+  const Located at(source, "Linear");
   const double bound = 1 / std::sqrt(static_cast<double>(in.value));
   weight = Parameter(init::uniform_tensor({out, in}, options.dtype, -bound, bound, source), source);
   if (options.bias) bias = Parameter(init::uniform_tensor({out}, options.dtype, -bound, bound, source), source);
 }
 
 Tensor Linear::operator()(In x) const {
-  const Located at(x);
+  const Located at(x, "Linear");
   if (!weight.defined()) fail(line_of(x), "[Linear] this layer has no weight: it was moved from; make a new one");
   const Tensor input = x;
   if (!input.defined()) fail(line_of(x), "[Linear] expected numbers, got an empty tensor; give it a value first");

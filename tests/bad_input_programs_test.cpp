@@ -172,7 +172,8 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   Table t(__FILE__, state);
   t.add([&] { net(ones({5, 4})); }, {"[Linear]", "3 numbers along the last axis, got the shape (5, 4)", "3 -> 4"});
   t.add([&] { net(ones({})); }, {"[Linear]", "the shape ()"});
-  t.add([&] { net(ones({5, 3}, f64)); }, {"[linear]", "cast"});
+  t.add([&] { net(ones({5, 3}, f64)); }, {"[Linear]", "cast"});
+  t.add([&] { nn::Linear(Size{1} << 40, Size{1} << 40); }, {"[Linear]", "more elements than memory"});
   t.add([&] { net(Tensor()); }, {"empty"});
   t.add([&] { nn::Linear(0, 3); }, {"[Linear]", "sizes of at least 1, got 0 -> 3"});
   t.add([&] { nn::Linear(std::uint64_t{1} << 63, 3); }, {"9223372036854775808 does not fit"});

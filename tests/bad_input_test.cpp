@@ -127,7 +127,8 @@ BOOST_AUTO_TEST_CASE(empty_tensors) {
   EMPTY(slice(e, 0, 0), "[slice]");
   EMPTY(pad(e, 0, 1, 1), "[pad]");
   EMPTY(concat({o.m, e}), "[concat]");
-  EMPTY(stack({e, o.m}), "[unsqueeze]");
+  EMPTY(stack({e, o.m}), "[stack]");
+  EMPTY(stack({o.m, e}), "[stack]");
   EMPTY(index_select(e, 0, o.i), "[index_select]");
   EMPTY(index_select(o.m, 0, e), "[index_select]");
   EMPTY(gather(o.m, 0, e), "[gather]");
@@ -272,8 +273,13 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { concat({zeros({huge / 64, 0}), zeros({huge / 64, 0}), zeros({huge / 64, 0})}); }, {"[concat]", "more"});
   t.add([&] { concat({expand(o.s, {huge / 64}), expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[concat]", "more elements than memory"});
   t.add([&] { stack({}); }, {"[stack]", "got none"});
-  t.add([&] { stack({o.m, o.v}); }, {"[concat]", "shapes differ"});
-  t.add([&] { stack({o.m, o.m}, 3); }, {"axis 3"});
+  t.add([&] { stack({o.m, o.v}); }, {"[stack]", "shapes differ: (2, 3) and (3,)"});
+  t.add([&] { stack({o.v, o.d}); }, {"[stack]", "f32 next to f64", "cast"});
+  t.add([&] { stack({o.m, o.m}, 3); }, {"[stack]", "axis 3"});
+  t.add([&] { stack({expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[stack]", "more"});
+  t.add([&] { norm(o.i); }, {"[norm]", "floats"});
+  t.add([&] { mean(o.i, 0); }, {"[mean]", "floats"});
+  t.add([&] { logsumexp(o.m, 4); }, {"[logsumexp]", "axis 4"});
   t.check();
 }
 
@@ -324,7 +330,7 @@ BOOST_AUTO_TEST_CASE(products) {
   t.add([&] { matmul(expand(column, {Size{1} << 30, 1}), expand(o.s, {1, Size{1} << 30})); }, {"[matmul]", "more"});
   t.add([&] { dot(o.v, ones({4})); }, {"[dot]", "(3,) and (4,)"});
   t.add([&] { dot(o.m, o.m); }, {"[dot]", "two vectors", "(2, 3)"});
-  t.add([&] { dot(o.v, o.d); }, {"[mul]", "cast"});
+  t.add([&] { dot(o.v, o.d); }, {"[dot]", "cast"});
   t.add([&] { linear(o.m, ones({4, 2})); }, {"[linear]", "(2, 3) and (4, 2)", "[out, in]"});
   t.add([&] { linear(o.m, o.v); }, {"[linear]", "[out, in]"});
   t.add([&] { linear(o.s, o.m); }, {"[linear]", "() and (2, 3)"});
@@ -334,7 +340,7 @@ BOOST_AUTO_TEST_CASE(products) {
   t.add([&] { linear(o.m, o.m, ones({2}, f64)); }, {"[linear]", "f32 next to f64", "cast"});
   t.add([&] { linear(ones({2, 3}, i64), ones({2, 3}, i64)); }, {"[linear]", "floats, got i64", "cast(x, f32)"});
   t.add([&] { outer(o.m, o.v); }, {"[outer]", "two vectors", "(2, 3)"});
-  t.add([&] { outer(flatten(column), flatten(column)); }, {"[mul]", "more elements than memory"});
+  t.add([&] { outer(flatten(column), flatten(column)); }, {"[outer]", "more elements than memory"});
   t.check();
 }
 

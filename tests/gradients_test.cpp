@@ -1,10 +1,13 @@
 // What gradients are, and what they cost: values without a history, by whatever was asked for, in linear time.
 #define BOOST_TEST_MODULE gradients
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <limits>
+#include <string>
 #include <thread>
 
 #include "autodiff/autodiff.hpp"
+#include "autodiff/engine/walk.hpp"
 #include "helpers.hpp"
 
 using namespace xgrad;
@@ -92,10 +95,9 @@ BOOST_AUTO_TEST_CASE(a_custom_vjp_is_called_once) {
 }
 
 BOOST_AUTO_TEST_CASE(a_custom_vjp_that_is_not_made_of_ops_has_no_tangent) {
-  const CustomOp op({"square", [](const Tensors& in) { return in[0] * in[0]; },
-                     [](const Tensor& g, const Tensors& in, const Tensor&) {
-                       return Tensors{tensor(g.item() * 2 * in[0].item())};
-                     }});
+  const CustomOp op(
+      {"square", [](const Tensors& in) { return in[0] * in[0]; },
+       [](const Tensor& g, const Tensors& in, const Tensor&) { return Tensors{tensor(g.item() * 2 * in[0].item())}; }});
   const auto f = [&](const Tensor& x) { return op(x); };
   BOOST_TEST(value_and_grad(f, 3.0).grad.item() == 6);
   BOOST_CHECK_EXCEPTION(jvp(f, 3.0, 1.0), Error, says("not made of tensor ops"));
@@ -171,7 +173,8 @@ BOOST_AUTO_TEST_CASE(many_parts_parameters_and_threads) {
     for (const Parameter& p : parameters) own.push_back(reshape(p, {1}));
     const Tensors gradients = grad(sum(concat(own) * cast(arange(n), f64)), all);
     BOOST_TEST(gradients[n - 1].item() == static_cast<double>(n - 1));
-  }).join();
+  })
+      .join();
 }
 
 BOOST_AUTO_TEST_CASE(a_tangent_through_many_softmaxes) {
@@ -185,4 +188,105 @@ BOOST_AUTO_TEST_CASE(a_tangent_through_many_softmaxes) {
   const Jvp r = jvp(f, tensor({1.0, 2.0, 3.0}), tensor({1.0, 0.0, 0.0}));
   BOOST_TEST(std::abs(sum(r.tangent).item()) < 1e-12);
   BOOST_TEST(counters().recorded - before < 40u * deep);
+}
+
+// ---- slices
+
+namespace {
+
+// A tensor cut up in some way.
+struct Cuts {
+  const char* name;
+  Shape shape;
+  std::function<Tensors(const Tensor& x)> of;
+};
+const Cuts cuts[] = {
+    {"rows",
+     {9, 700},
+     [](const Tensor& x) {
+       return Tensors{x[0], x[3], x[-1]};
+     }},
+    {"a row again and again",
+     {3, 700},
+     [](const Tensor& x) {
+       return Tensors{x[1], x[1], x[1], x[2]};
+     }},
+    {"those that overlap",
+     {50, 60},
+     [](const Tensor& x) {
+       return Tensors{slice(x, 0, 3, 40), slice(x, 0, 20), slice(x, 1, 5, 9), slice(x, 0, 0, 50, 3), slice(x, 1, 7)};
+     }},
+    {"steps and flips",
+     {40, 50},
+     [](const Tensor& x) {
+       return Tensors{flip(x, 0), flip(x, 1), slice(x, 1, 1, 50, 4), slice(x, -1, 2, 49, 7)};
+     }},
+    {"of three axes",
+     {7, 20, 30},
+     [](const Tensor& x) {
+       return Tensors{slice(x, 1, 3, 9), slice(x, 2, 1, 2), x[6], slice(x, 1, 0, 20, 19)};
+     }},
+    {"slices of slices",
+     {30, 60},
+     [](const Tensor& x) {
+       return Tensors{x[3][5], x[3][5], slice(x[4], 0, 2), x[4][7]};
+     }},
+    {"none at all",
+     {30, 60},
+     [](const Tensor& x) {
+       return Tensors{slice(x, 0, 4, 4), x[1], slice(x, 1, 60), x[2]};
+     }},
+    {"small",
+     {3, 2},
+     [](const Tensor& x) {
+       return Tensors{x[0], x[1], x[0], slice(x, 1, 1)};
+     }},
+};
+
+}  // namespace
+
+// One by one is what the rule says; together they are added in the order of the sweep, the latest first.
+BOOST_AUTO_TEST_CASE(slices_together_are_slices_one_by_one_added) {
+  for (const Cuts& c : cuts)
+    for (const DType dtype : {f32, f64}) {
+      manual_seed(1);
+      const Parameter x = parameter(randn(c.shape, dtype));
+      const Tensors parts = c.of(x);
+      Tensors terms;
+      Tensor y = zeros({}, dtype);
+      for (const Tensor& p : parts) {
+        terms.push_back(sum(p * randn(p.shape(), dtype)));
+        y = y + terms[terms.size() - 1];
+      }
+      Tensor expected;
+      for (std::size_t i = parts.size(); i-- > 0;) {
+        const Tensor g = grad(terms[i], {x})[0];
+        expected = expected.defined() ? expected + g : g;
+      }
+      if (std::string(c.name) == "slices of slices")
+        BOOST_TEST(allclose(grad(y, {x})[0], expected), c.name);  // those of x[4] meet there first
+      else
+        BOOST_TEST(same_bits(grad(y, {x})[0], expected), c.name << ", " << name(dtype));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_gradient_by_rows_is_linear_in_their_bytes) {
+  constexpr Size n = 2'000, width = 5;
+  const Parameter x = parameter(randn({n, width}));
+  // elements of all that the gradients record, of the given order
+  const auto elements = [&](Size rows, int order) {
+    Tensor y = tensor(0.0f);
+    for (Size i = 0; i < rows; ++i) y = y + sum(sin(x[i]) * cos(x[n - 1 - i]));
+    for (int k = 0; k < order; ++k) y = sum(square(grad(y, {x}, {.create_graph = true})[0]));
+    std::vector<engine::Node*> nodes;
+    engine::Node* root = y.node();
+    engine::walk(
+        engine::current(), &root, 1, [](engine::Node* v) { return v->has(engine::taped); }, nodes);
+    Size all = 0;
+    for (const engine::Node* v : nodes) all += v->count;
+    return all;
+  };
+  BOOST_TEST(elements(n, 1) < 100 * n * width);
+  BOOST_TEST(elements(n, 2) < 500 * n * width);
+  BOOST_TEST(elements(n, 1) - elements(n / 2, 1) < 100 * n * width / 2);
 }

@@ -53,33 +53,38 @@ BOOST_AUTO_TEST_CASE(no_memory_changes_nothing) {
 BOOST_AUTO_TEST_CASE(no_memory_in_ops) {
   const Size n = 1'111'111;
   set_threads(2);
-  const std::pair<const char*, std::function<void(const Tensor&)>> works[] = {
-      {"tanh", [](const Tensor& x) { evaluate(tanh(x) + 1); }},
-      {"sum", [](const Tensor& x) { sum(tanh(x) * x).item(); }},
-      {"sum 0",
+  const struct {
+    const char* ops;  // that the Error may name: those that are written here
+    std::function<void(const Tensor&)> work;
+  } works[] = {
+      {"tanh add", [](const Tensor& x) { evaluate(tanh(x) + 1); }},
+      {"sum tanh mul", [](const Tensor& x) { sum(tanh(x) * x).item(); }},
+      {"sum mul slice reshape",
        [](const Tensor& x) {
          evaluate(sum(reshape(slice(x, 0, 0, 1'111'000), {1'111, 1'000}) * 2, 0));
        }},
-      {"softmax",
+      {"softmax slice reshape",
        [](const Tensor& x) {
          evaluate(softmax(reshape(slice(x, 0, 0, 1'111'000), {1'111, 1'000}), 1));
        }},
-      {"matmul",
+      {"matmul slice reshape",
        [](const Tensor& x) {
          const Tensor m = reshape(slice(x, 0, 0, 1'000'000), {1000, 1000});
          evaluate(matmul(m, m));
        }},
-      {"concat",
+      {"concat mul",
        [](const Tensor& x) {
          evaluate(concat({x, x * 2}));
        }},
-      {"flip", [](const Tensor& x) { evaluate(contiguous(flip(x, 0))); }},
-      {"cumsum", [](const Tensor& x) { evaluate(cumsum(x * 2, 0)); }},
-      {"index_select", [](const Tensor& x) { evaluate(index_select(x, 0, arange(500'000))); }},
+      {"flip slice", [](const Tensor& x) { evaluate(contiguous(flip(x, 0))); }},
+      {"cumsum mul", [](const Tensor& x) { evaluate(cumsum(x * 2, 0)); }},
+      {"index_select arange", [](const Tensor& x) { evaluate(index_select(x, 0, arange(500'000))); }},
+      {"rand outer", [](const Tensor&) { evaluate(outer(rand({1'100}), rand({1'100}))); }},
       {"randn", [](const Tensor&) { evaluate(randn({1'200'000})); }},
   };
   const Tensor x = evaluate(randn({n}));
   for (const auto& [what, work] : works) {
+    const std::string ops = fmt::format(" {} ", what);
     const Counters before = counters();
     int failures = 0;
     for (bool done = false; !done && failures < 60; failures += !done) {
@@ -89,6 +94,10 @@ BOOST_AUTO_TEST_CASE(no_memory_in_ops) {
         done = true;
       } catch (const Error& e) {
         const Counters after = counters();
+        const std::string message = e.what();
+        const std::size_t from = message.find('[') + 1;
+        const std::string op = message.substr(from, message.find(']') - from);
+        BOOST_TEST(ops.find(" " + op + " ") != std::string::npos, what << ": " << message);
         BOOST_TEST(after.bytes == before.bytes,
                    what << ": " << before.bytes << " -> " << after.bytes << " " << e.what());
         BOOST_TEST(after.taped == before.taped, what);

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(every_op_has_rows) {
   if (has_derivative(engine::rule(Op::op))) expected.push_back({Op::op, 0});
 #include "autodiff/elementwise.def"
 #include "autodiff/structural.def"
-  for (const Op op : {Op::matmul, Op::concat, Op::custom}) expected.push_back({op, 1});
+  for (const Op op : {Op::matmul, Op::concat, Op::slice_add, Op::custom, Op::checkpoint}) expected.push_back({op, 1});
   for (const Use& use : expected)
     BOOST_CHECK_MESSAGE(table().users.count(use), "no row of sweep/ uses the derivative of " << name(use));
   std::printf("%zu ops with derivatives, %zu rules, %zu small cases\n", with, table().users.size(),

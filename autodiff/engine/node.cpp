@@ -17,12 +17,6 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
   return new_node(t, op, dtype, shape, shape.numel(), source);
 }
 
-char* allocate(Node* n) {
-  const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
-  if (bytes <= inline_bytes) return n->local;
-  return take_buffer(bytes, n->pool, {n->file, n->line});
-}
-
 void Unfinished::undo() noexcept { give_buffer(memory, std::exchange(n->pool, 0)); }
 
 namespace {
@@ -32,7 +26,7 @@ constexpr std::size_t extra_bytes = (sizeof(Extra) + 63) / 64 * 64;
 Extra& extra_of(Node* n) {
   if (!n->extra) {
     std::uint8_t pool;
-    n->extra = new (take_buffer(extra_bytes, pool, {n->file, n->line})) Extra;
+    n->extra = new (take_buffer(extra_bytes, pool, rule(n->op).name, {n->file, n->line})) Extra;
     n->extra->pool = pool;
   }
   return *n->extra;
@@ -50,8 +44,8 @@ void give_extra(Node* n) noexcept {
 void set_inputs(Node* n, Node* const* in, int count) {
   if (count > inline_inputs) {
     Extra& extra = extra_of(n);
-    extra.in = reinterpret_cast<Node**>(
-        take_buffer(static_cast<std::size_t>(count - inline_inputs) * sizeof(Node*), extra.in_pool, {n->file, n->line}));
+    extra.in = reinterpret_cast<Node**>(take_buffer(static_cast<std::size_t>(count - inline_inputs) * sizeof(Node*),
+                                                    extra.in_pool, rule(n->op).name, {n->file, n->line}));
   }
   n->inputs = static_cast<std::uint16_t>(count);
   for (int i = 0; i < count; ++i) {
@@ -172,7 +166,7 @@ void bind_detached(Node* d, Node* n) {
       d->flags |= strided;
     }
   } else {
-    char* memory = allocate(d);
+    char* memory = allocate(d, "detach");
     copy_broadcast(memory, n, n->shape);
     d->data = memory;
   }

@@ -132,7 +132,7 @@ inline Tensor share(Node* n) {  // a new handle
 Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
 
 // Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.
-char* allocate(Node* n);
+char* allocate(Node* n, const char* op = nullptr);  // op: null: n's own
 
 // Gives that back where the node has not got its numbers by the end.
 struct Unfinished {

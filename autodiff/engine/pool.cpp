@@ -35,15 +35,41 @@ Process& process() {
   return *p;
 }
 
-void* system_memory(std::size_t bytes, Source source) {
-  void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (!p) fail(source, fmt::format("[allocate] no memory for {} bytes", bytes));
-  return p;
+void* system_memory(std::size_t bytes) noexcept { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); }
+
+[[noreturn]] void fail_memory(std::size_t bytes, const char* op, Source source) {
+  fail(source, fmt::format("[{}] no memory for {} bytes", op, bytes));
+}
+
+// From the pools, or from the system; null where there is none.
+inline char* find_buffer(std::size_t bytes, std::uint8_t& pool) noexcept {
+  Thread& t = current();
+  const int c = class_of(bytes);
+  if (c >= buffer_classes) return nullptr;
+  const std::size_t size = class_bytes(c);
+  void* memory = nullptr;
+  if (t.buffers[c].top) {
+    memory = t.buffers[c].pop();
+  } else {
+    Process& shared = process();
+    const std::lock_guard lock(shared.mutex);
+    if (shared.buffers[c].top) {
+      memory = shared.buffers[c].pop();
+      shared.kept -= size;
+    }
+  }
+  if (!memory) memory = system_memory(size);
+  if (!memory) return nullptr;
+  forbid(memory, size);
+  lend(memory, bytes);
+  pool = static_cast<std::uint8_t>(c);
+  t.bytes_in_use += static_cast<std::int64_t>(size);
+  return static_cast<char*>(memory);
 }
 
 }  // namespace
 
-void refill_nodes(Thread& t, Source source) {
+void refill_nodes(Thread& t, Op op, Source source) {
   if (t.spare_nodes.top) {
     std::swap(t.nodes, t.spare_nodes);
     return;
@@ -58,7 +84,9 @@ void refill_nodes(Thread& t, Source source) {
       return;
     }
   }
-  char* chunk = static_cast<char*>(system_memory(node_magazine * sizeof(Node), source));
+  constexpr std::size_t bytes = node_magazine * sizeof(Node);
+  char* chunk = static_cast<char*>(system_memory(bytes));
+  if (!chunk) fail_memory(bytes, op == Op::leaf ? "tensor" : rule(op).name, source);
   for (std::size_t i = node_magazine; i-- > 0;) {
     forbid(chunk + i * sizeof(Node), sizeof(Node));
     t.nodes.push(chunk + i * sizeof(Node));
@@ -75,28 +103,22 @@ void spill_nodes(Thread& t) noexcept {
   std::swap(t.nodes, t.spare_nodes);
 }
 
-char* take_buffer(std::size_t bytes, std::uint8_t& pool, Source source) {
-  Thread& t = current();
-  const int c = class_of(bytes);
-  if (c >= buffer_classes) fail(source, fmt::format("[allocate] no memory for {} bytes", bytes));
-  const std::size_t size = class_bytes(c);
-  void* memory = nullptr;
-  if (t.buffers[c].top) {
-    memory = t.buffers[c].pop();
-  } else {
-    Process& shared = process();
-    const std::lock_guard lock(shared.mutex);
-    if (shared.buffers[c].top) {
-      memory = shared.buffers[c].pop();
-      shared.kept -= size;
-    }
-  }
-  if (!memory) memory = system_memory(size, source);
-  forbid(memory, size);
-  lend(memory, bytes);
-  pool = static_cast<std::uint8_t>(c);
-  t.bytes_in_use += static_cast<std::int64_t>(size);
-  return static_cast<char*>(memory);
+char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source source) {
+  char* memory = find_buffer(bytes, pool);
+  if (!memory) fail_memory(bytes, op, source);
+  return memory;
+}
+
+namespace {
+[[gnu::noinline]] char* allocate_buffer(Node* n, std::size_t bytes, const char* op) {
+  char* memory = find_buffer(bytes, n->pool);
+  if (!memory) fail_memory(bytes, op ? op : rule(n->op).name, {n->file, n->line});
+  return memory;
+}
+}  // namespace
+char* allocate(Node* n, const char* op) {
+  const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
+  return bytes <= inline_bytes ? n->local : allocate_buffer(n, bytes, op);
 }
 
 void give_buffer(char* data, std::uint8_t pool) noexcept {

@@ -160,7 +160,7 @@ void run(Thread& t, Program& p) {
       if (op.what >= Do::fold_whole) {
         Gathered g;
         g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool,
-                             {op.sink->file, op.sink->line});
+                             rule(op.sink->op).name, {op.sink->file, op.sink->line});
         gathered.push_back(g);
       }
     const Pass pass{t, p, gathered.data(), unit};

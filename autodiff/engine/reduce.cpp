@@ -56,7 +56,8 @@ namespace {
 struct Buffer {
   std::uint8_t pool;
   char* data;
-  Buffer(Size bytes, const Node* n) : data(take_buffer(static_cast<std::size_t>(bytes), pool, {n->file, n->line})) {}
+  Buffer(Size bytes, const Node* n)
+      : data(take_buffer(static_cast<std::size_t>(bytes), pool, rule(n->op).name, {n->file, n->line})) {}
   ~Buffer() { give_buffer(data, pool); }
 };
 

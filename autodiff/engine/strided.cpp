@@ -159,7 +159,7 @@ Tensor dense(Node* x) {
   if (x->row_major()) return share(x);
   Node* n = new_node(Op::leaf, x->dtype, x->shape, {x->file, x->line});
   Tensor result = Tensor::adopt(n);
-  char* memory = allocate(n);
+  char* memory = allocate(n, x->op == Op::leaf ? "contiguous" : rule(x->op).name);
   copy_broadcast(memory, x, x->shape);
   n->data = memory;
   return result;

@@ -1,8 +1,6 @@
 #include "autodiff/engine/sweep.hpp"
 
-#include <fmt/format.h>
-
-#include <deque>
+#include <algorithm>
 
 #include "autodiff/ops/rules.hpp"
 
@@ -13,18 +11,6 @@ Tensor Step::y() const { return share(n); }
 Size Step::a(int i) const { return n->a[i]; }
 
 namespace {
-
-// Storage for sweeps, one inside the other (a CustomOp's derivative may differentiate).
-struct Sweeps {
-  std::deque<Record::Storage> storage;
-  std::size_t depth = 0;
-};
-Sweeps& sweeps() { return kept<Sweeps, Kept::sweeps>(current()); }
-Record::Storage& next_storage() {
-  Sweeps& s = sweeps();
-  if (s.storage.size() == s.depth) s.storage.emplace_back();
-  return s.storage[s.depth++];
-}
 
 // Recording for differentiation or not, at the line of the op that a rule belongs to.
 class RuleScope {
@@ -84,143 +70,11 @@ Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
   return binary(vjp, static_cast<const Tensor&>(v), g);
 }
 
-[[noreturn]] void fail_released(const char* op, Source source) {
-  fail(source, fmt::format("[{}] an earlier backward() let go of the record that leads here; pass it "
-                           "{{.keep_graph = true}}, or record again", op));
-}
-
 }  // namespace
 
 Tensor pull_one(const Step& s, int i) {
   const Rule& r = rule(s.n->op);
   return r.slope ? along_slope(current(), s.n, i, s.g) : r.vjp(s, i);
-}
-
-Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
-    : t_(t), y_(y), storage_(next_storage()), nested_(sweeps().depth > 1),
-      older_are_leaves_(older == Older::leaves), oldest_(oldest) {
-  try {
-    if (y->has(released) && y->op != Op::leaf) fail_released(op, source);  // a number by now
-    const auto follow = [&](Node* n) {
-      if (n->op == Op::leaf || !leads(n)) return false;
-      if (n->has(released)) fail_released(op, source);
-      if (n->home != &t)
-        fail(source, fmt::format("[{}] part of the record is another thread's; differentiate there, or detach() what "
-                                 "comes from it", op));
-      return true;
-    };
-    walk(t, &y, 1, follow, storage_.walked);
-    for (Node* n : storage_.walked) {
-      set_slot(n, nodes().size());
-      nodes().push_back({n, {}, true, false});
-      for (int i = 0; i < n->inputs; ++i) {
-        Node* x = n->input(i);
-        if (x->op == Op::leaf) {
-          if (leads(x)) add_leaf(x);
-        } else if (x->has(released) && n->order < x->order) {
-          fail_released(op, source);
-        }
-      }
-    }
-    if (y->op == Op::leaf && leads(y)) add_leaf(y);
-    if (older_are_leaves_) {
-      add_older_leaf(y);
-      for (Node* n : storage_.walked)
-        for (int i = 0; i < n->inputs; ++i) add_older_leaf(n->input(i));
-    }
-  } catch (...) {
-    clear();
-    --sweeps().depth;
-    throw;
-  }
-}
-
-Record::~Record() {
-  clear();
-  --sweeps().depth;
-}
-
-void Record::clear() {
-  restore_slots();
-  nodes().clear();
-  leaves().clear();
-  if (storage_.foreign_count) std::fill(storage_.foreign.begin(), storage_.foreign.end(), std::pair{nullptr, 0});
-  storage_.foreign_count = 0;
-}
-
-namespace {
-std::size_t hash(const Node* n) {
-  return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(n) / sizeof(Node) * 0x9E3779B97F4A7C15ull) >> 24);
-}
-}  // namespace
-
-std::int32_t* Record::foreign_slot(const Node* x) const {
-  auto& table = storage_.foreign;
-  if (table.empty()) return nullptr;
-  for (std::size_t i = hash(x);; ++i) {
-    auto& place = table[i & (table.size() - 1)];
-    if (place.first == x) return &place.second;
-    if (!place.first) return nullptr;
-  }
-}
-void Record::add_foreign_slot(const Node* x, std::int32_t slot) {
-  auto& table = storage_.foreign;
-  const auto put = [&](const Node* n, std::int32_t at) {
-    std::size_t i = hash(n);
-    while (table[i & (table.size() - 1)].first) ++i;
-    table[i & (table.size() - 1)] = {n, at};
-  };
-  if (2 * ++storage_.foreign_count > table.size()) {
-    auto before = std::exchange(table, {});
-    table.resize(std::max<std::size_t>(16, 2 * before.size()));
-    for (const auto& [n, at] : before)
-      if (n) put(n, at);
-  }
-  put(x, slot);
-}
-
-void Record::set_slot(Node* n, std::size_t slot) {
-  if (nested_) storage_.outer.emplace_back(n, n->slot);
-  n->slot = static_cast<std::int32_t>(slot);
-}
-void Record::restore_slots() {
-  for (std::size_t i = storage_.outer.size(); i-- > 0;) storage_.outer[i].first->slot = storage_.outer[i].second;
-  storage_.outer.clear();
-}
-
-// Each leaf once.
-void Record::add_leaf(Node* x) {
-  std::vector<Entry>& all = leaves();
-  if (x->home == &t_) {
-    const auto at = static_cast<std::size_t>(x->slot);
-    if (at < all.size() && all[at].n == x) return;
-    set_slot(x, all.size());
-  } else {
-    if (foreign_slot(x)) return;
-    add_foreign_slot(x, static_cast<std::int32_t>(all.size()));
-  }
-  all.push_back({x, {}, true, true});
-}
-
-void Record::add_older_leaf(Node* x) {
-  if (!x->has(needs_grad) || is_own(x) || foreign_slot(x)) return;
-  add_foreign_slot(x, static_cast<std::int32_t>(leaves().size()));
-  leaves().push_back({x, {}, true, true});
-}
-Record::Entry* Record::older_leaf(const Node* x) {
-  const std::int32_t* at = foreign_slot(x);
-  return at ? &leaves()[static_cast<std::size_t>(*at)] : nullptr;
-}
-
-Record::Entry* Record::find(const Node* n) {
-  if (older_are_leaves_ && !leads(n)) return older_leaf(n);
-  std::vector<Entry>& all = n->op == Op::leaf ? leaves() : nodes();
-  if (n->home == &t_) {
-    const auto at = static_cast<std::size_t>(n->slot);
-    return at < all.size() && all[at].n == n ? &all[at] : nullptr;
-  }
-  const std::int32_t* at = n->op == Op::leaf ? foreign_slot(n) : nullptr;
-  return at ? &all[static_cast<std::size_t>(*at)] : nullptr;
 }
 
 namespace {
@@ -253,10 +107,19 @@ void Record::pull(const Tensor& g, bool create_graph) {
   Memo memo;
   memo.sweep = this;
   for (Entry& e : nodes()) {
-    if (!e.useful || !e.g.defined()) continue;
+    if (!e.useful) continue;
+    if (e.slices >= 0) gather_slices(e);
+    if (!e.g.defined()) continue;
     Node* n = e.n;
     scope.at(n);
     const Tensor own = e.keep ? e.g : std::move(e.g);
+    if (n->op == Op::slice) {
+      if (Entry* to = entry(n->in[0]); to && to->useful) {
+        storage_.slices.push_back({n, own, to->slices});
+        to->slices = static_cast<std::int32_t>(storage_.slices.size()) - 1;
+      }
+      continue;
+    }
     const Step step{n, own, &memo};
     for (int k = 0; k < n->inputs; ++k) {
       Entry* to = entry(n->input(k));
@@ -264,6 +127,31 @@ void Record::pull(const Tensor& g, bool create_graph) {
       if (Tensor part = pull_one(step, k); part.defined()) add(*to, std::move(part), {n->file, n->line});
     }
   }
+  if (storage_.slices.empty()) return;
+  for (Entry& e : leaves())
+    if (e.slices >= 0) gather_slices(e);
+}
+
+// The cotangents of all slices of one tensor come together: n rows cost one tensor of zeros, not n.
+void Record::gather_slices(Entry& e) {
+  const auto slice = [&](std::int32_t i) -> Slice& { return storage_.slices[static_cast<std::size_t>(i)]; };
+  std::vector<std::int32_t>& order = storage_.order;  // as they came
+  order.clear();
+  for (std::int32_t i = std::exchange(e.slices, -1); i >= 0; i = slice(i).before) order.push_back(i);
+  std::reverse(order.begin(), order.end());
+  const Slice& first = slice(order[0]);
+  const Source source = t_.at = {first.n->file, first.n->line};
+  if (order.size() == 1) {
+    if (Tensor part = pull_one({first.n, first.g}, 0); part.defined()) add(e, std::move(part), source);
+    return;
+  }
+  storage_.places.clear();
+  Tensors parts;
+  for (const std::int32_t i : order) {
+    storage_.places.insert(storage_.places.end(), slice(i).n->a, slice(i).n->a + slice_numbers);
+    parts.push_back(std::move(slice(i).g));
+  }
+  add(e, slice_add(parts, storage_.places.data(), e.n->shape, source), source);
 }
 
 namespace {
@@ -347,22 +235,6 @@ Tensor Record::push() {
   }
   const Entry* y = find(y_);
   return y ? y->g : Tensor();
-}
-
-void Record::release() {
-  const std::uint64_t now = t_.order;
-  restore_slots();
-  for (std::size_t i = nodes().size(); i-- > 0;) {  // the oldest first: what a node lets go of has been visited
-    Node* n = nodes()[i].n;
-    if (n->pending()) continue;
-    unlink(t_, n);
-    n->flags |= released;
-    n->order = now;
-    if (n == y_) n->flags &= ~unsigned{needs_grad};
-    forget_inputs(n);
-    if (n->op == Op::checkpoint) n->extra->checkpointed.reset();
-  }
-  clear();
 }
 
 }  // namespace xgrad::engine

@@ -1,6 +1,8 @@
 // The reverse sweep: cotangents down the record, from a result to what led to it; and tangents up.
 #pragma once
 
+#include <vector>
+
 #include "autodiff/engine/variable.hpp"
 #include "autodiff/engine/walk.hpp"
 
@@ -20,6 +22,7 @@ class Record {
     Tensor g;  // cotangent or tangent; empty: zero
     bool useful;
     bool keep = true;  // g is asked for; others are let go of as the sweep passes, so that they need not be stored
+    std::int32_t slices = -1;  // the last cotangent that has come by a slice of n, and is not in g yet; -1: none
   };
 
   std::vector<Entry>& nodes() { return storage_.nodes; }    // the latest first; no leaves
@@ -55,9 +58,17 @@ class Record {
   // Lets go of the record: nodes become values.
   void release();
 
+  struct Slice {
+    Node* n;
+    Tensor g;
+    std::int32_t before;  // of the same entry
+  };
   struct Storage {
     std::vector<Node*> walked, in;
     std::vector<Entry> nodes, leaves;
+    std::vector<Slice> slices;
+    std::vector<std::int32_t> order;                    // of slices of one tensor
+    std::vector<Size> places;                           // of those
     std::vector<std::pair<Node*, std::int32_t>> outer;  // slots, as the sweep that this one runs inside of has them
     std::vector<std::pair<const Node*, std::int32_t>> foreign;  // leaves without slots: a hash table, half full at most
     std::size_t foreign_count = 0;
@@ -82,6 +93,7 @@ class Record {
   void add_older_leaf(Node* x);
   Entry* older_leaf(const Node* x);
   void add(Entry& e, Tensor&& g, Source source);
+  void gather_slices(Entry& e);
   Thread& t_;
   Node* y_;
   Storage& storage_;

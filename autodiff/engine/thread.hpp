@@ -63,6 +63,7 @@ struct Thread {
   bool located = false;
   bool releasing = false;
   Source at;  // what Located says
+  const char* named = nullptr;  // the op that errors there go by
 
   std::uint64_t seed = 0x9E3779B97F4A7C15ull, counter = 0;  // of the random generator
 
@@ -138,13 +139,14 @@ inline void forget_inputs(Node* n) {
   for (int i = 0; i < inputs; ++i) release(n->input(i));
 }
 
-// Memory: 64-byte aligned, from the thread's pool. `pool` receives the size class. An Error at `source` where there is none.
-char* take_buffer(std::size_t bytes, std::uint8_t& pool, Source source);
+// Memory: 64-byte aligned, from the thread's pool. `pool` receives the size class. An Error of `op` at `source` where
+// there is none.
+char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source source);
 void give_buffer(char* data, std::uint8_t pool) noexcept;
-void refill_nodes(Thread& t, Source source);
+void refill_nodes(Thread& t, Op op, Source source);
 void spill_nodes(Thread& t) noexcept;
-inline void* take_node(Thread& t, Source source) {
-  if (!t.nodes.top) refill_nodes(t, source);
+inline void* take_node(Thread& t, Op op, Source source) {
+  if (!t.nodes.top) refill_nodes(t, op, source);
   void* memory = t.nodes.pop();
   lend(memory, sizeof(Node));
   return memory;
@@ -157,7 +159,7 @@ inline void give_node(Thread& t, void* memory) noexcept {
 
 // A node with its shape set and no inputs; one count, the caller's.
 inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
-  Node* n = static_cast<Node*>(take_node(t, source));
+  Node* n = static_cast<Node*>(take_node(t, op, source));
   n->refs = 1;
   n->shared_count = 0;
   n->owner_thread = &t;

@@ -71,7 +71,7 @@ void* writable(Variable* v) {
   Tensor fresh = Tensor::adopt(new_node(Op::leaf, n->dtype, n->shape, {n->file, n->line}));
   Node* f = fresh.node();
   if (f->count > 0) {
-    char* memory = allocate(f);
+    char* memory = allocate(f, "writable");
     std::memcpy(memory, n->data, static_cast<std::size_t>(n->count * item_size(n->dtype)));
     f->data = memory;
   }

@@ -37,26 +37,26 @@ void require_pair(const In& x, const In& y, const char* op) {
 Tensor clamp(const In& x, const In& low, const In& high) {
   require_pair(x, low, "clamp");
   require_pair(x, high, "clamp");
-  const Located at(x);
+  const Located at(x, "clamp");
   return at_most(at_least(x, low), high);
 }
 
 // No ops of their own: comparisons, with which whole numbers are finite.
 Tensor isnan(const In& x) {
   const Tensor t = engine::operand(x, "isnan");
-  const Located at(x);
+  const Located at(x, "isnan");
   return t != t;
 }
 Tensor isfinite(const In& x) {
   const Tensor t = engine::operand(x, "isfinite");
-  const Located at(x);
+  const Located at(x, "isfinite");
   return is_float(t.node()->dtype) ? abs(t) < std::numeric_limits<double>::infinity() : t == t;
 }
 
 // equal, for infinities; or |x - y| <= atol + rtol |y|, in doubles
 bool allclose(const In& x, const In& y, double rtol, double atol) {
   require_pair(x, y, "allclose");
-  const Located at(x);
+  const Located at(x, "allclose");
   const NoGrad values;
   const Tensor a = cast(x, f64), b = cast(y, f64);
   return all(logical_or(a == b, logical_and(isfinite(b), abs(a - b) <= atol + rtol * abs(b)))).item() != 0;

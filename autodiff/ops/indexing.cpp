@@ -196,8 +196,11 @@ Tensor concat(const Tensors& parts, At axis, Source source) {
 
 Tensor stack(const Tensors& parts, At axis, Source source) {
   source = source_of(source);
-  const Located at(source);
+  const Located at(source, "stack");
   if (parts.empty()) fail(source, "[stack] expected one tensor or more, got none");
+  for (const Tensor& p : parts)
+    if (p.defined() && parts[0].defined() && !(p.node()->shape == parts[0].node()->shape))
+      fail(source, fmt::format("[stack] shapes differ: {} and {}", parts[0].node()->shape, p.node()->shape));
   Tensors raised;
   for (const Tensor& p : parts) raised.push_back(unsqueeze(p, axis));
   return concat(raised, axis, source);
@@ -266,7 +269,7 @@ Tensor scatter_add(const In& x, At axis, const In& index, At extent) {
 
 Tensor one_hot(const In& index, At classes, DType dtype) {
   const Tensor i = operand(index, "one_hot");
-  const Located at(index);
+  const Located at(index, "one_hot");
   if (classes < 1) fail(source_of(index), fmt::format("[one_hot] expected 1 class or more, got {}", classes));
   require_index(i, classes, "one_hot", source_of(index));
   return cast(unsqueeze(i, -1) == arange(classes), dtype);

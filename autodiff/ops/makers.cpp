@@ -86,7 +86,7 @@ Uninitialised uninitialised(const Shape& shape, DType dtype, Source source, cons
   engine::checked_numel(shape, dtype, op, source);
   engine::Node* n = engine::new_node(engine::Op::leaf, dtype, shape, source);
   Tensor t = Tensor::adopt(n);
-  if (n->count > 0) n->data = engine::allocate(n);
+  if (n->count > 0) n->data = engine::allocate(n, op);
   return {std::move(t), n->data};
 }
 

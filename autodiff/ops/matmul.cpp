@@ -204,7 +204,7 @@ Tensor dot(const In& x, const In& y) {
   const Tensor a = operand(x, "dot"), b = operand(y, "dot");
   if (a.node()->shape.rank() != 1 || !(a.node()->shape == b.node()->shape))
     fail(source_of(x), fmt::format("[dot] expected two vectors of one length, got {} and {}", a.node()->shape, b.node()->shape));
-  const Located at(x);
+  const Located at(x, "dot");
   return sum(a * b);
 }
 
@@ -212,7 +212,7 @@ Tensor outer(const In& x, const In& y) {
   const Tensor a = operand(x, "outer"), b = operand(y, "outer");
   if (a.node()->shape.rank() != 1 || b.node()->shape.rank() != 1)
     fail(source_of(x), fmt::format("[outer] expected two vectors, got {} and {}", a.node()->shape, b.node()->shape));
-  const Located at(x);
+  const Located at(x, "outer");
   return unsqueeze(a, 1) * unsqueeze(b, 0);
 }
 

@@ -140,14 +140,14 @@ Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim) {
 // sum / n
 Tensor mean(const In& x) {
   const Tensor t = operand(x, "mean");
-  const Located at(x);
+  const Located at(x, "mean");
   require_float(t, "mean", source_of(x));
   require_some(t.node()->count, "mean", source_of(x));
   return sum(t) / static_cast<double>(t.node()->count);
 }
 Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim) {
   const Tensor t = operand(x, "mean");
-  const Located at(x);
+  const Located at(x, "mean");
   require_float(t, "mean", source_of(x));
   const Shape in = chosen(axes, t.node()->shape.rank(), "mean", source_of(x));
   const Size n = count_of(t, in);
@@ -169,7 +169,7 @@ double freedom(Size n, At correction, const char* op, Source source) {
 // sum (x - mean)^2 / (n - correction)
 Tensor variance(const In& x, At axis, At correction, bool keepdim, const char* op) {
   const Tensor t = operand(x, op);
-  const Located at(x);
+  const Located at(x, op);
   const Source source = source_of(x);
   require_float(t, op, source);
   const int a = checked_axis(axis, t.node()->shape.rank(), op, source);
@@ -178,7 +178,7 @@ Tensor variance(const In& x, At axis, At correction, bool keepdim, const char* o
 }
 Tensor variance(const In& x, const char* op) {
   const Tensor t = operand(x, op);
-  const Located at(x);
+  const Located at(x, op);
   require_float(t, op, source_of(x));
   const double n = freedom(t.node()->count, 1, op, source_of(x));
   return sum(square(t - mean(t))) / n;
@@ -195,18 +195,18 @@ Tensor root(const Tensor& x) {
 Tensor var(const In& x) { return variance(x, "var"); }
 Tensor var(const In& x, At axis, At correction, bool keepdim) { return variance(x, axis, correction, keepdim, "var"); }
 Tensor stddev(const In& x) {
-  const Located at(x);
+  const Located at(x, "stddev");
   return root(variance(x, "stddev"));
 }
 Tensor stddev(const In& x, At axis, At correction, bool keepdim) {
-  const Located at(x);
+  const Located at(x, "stddev");
   return root(variance(x, axis, correction, keepdim, "stddev"));
 }
 
 // Halves multiplied by halves: every factor's slope is the product of the others, zeros among them or not.
 Tensor prod(const In& x, At axis, bool keepdim) {
   const Tensor t = summable(x, "prod");
-  const Located at(x);
+  const Located at(x, "prod");
   const int a = checked_axis(axis, t.node()->shape.rank(), "prod", source_of(x));
   Tensor y = t, odd;
   Size n = t.node()->shape[a];
@@ -223,7 +223,7 @@ Tensor prod(const In& x, At axis, bool keepdim) {
 }
 Tensor prod(const In& x) {
   const Tensor t = operand(x, "prod");
-  const Located at(x);
+  const Located at(x, "prod");
   return prod(reshape(t, {-1}), 0);
 }
 
@@ -242,7 +242,7 @@ Tensor extreme(engine::Op op, const In& x, int first, int last, bool keepdim, co
 // Scattered axes are brought together, so that all ties share.
 Tensor extreme_axes(engine::Op op, const In& x, std::initializer_list<At> axes, bool keepdim, const char* what) {
   const Tensor t = operand(x, what);
-  const Located at(x);
+  const Located at(x, what);
   const int rank = t.node()->shape.rank();
   const Shape in = chosen(axes, rank, what, source_of(x));
   Shape order, kept = t.node()->shape;
@@ -274,19 +274,19 @@ Tensor amin(const In& x, std::initializer_list<At> axes, bool keepdim) {
 
 Tensor all(const In& x) {
   const Tensor t = cast(x, boolean);
-  const Located at(x);
+  const Located at(x, "all");
   return sum(t) == t.node()->count;
 }
 Tensor any(const In& x) {
   const Tensor t = cast(x, boolean);
-  const Located at(x);
+  const Located at(x, "any");
   return sum(t) > 0;
 }
 
 // m + log sum exp(x - m), with m = max x as a constant
 Tensor logsumexp(const In& x, At axis, bool keepdim) {
   const Tensor t = operand(x, "logsumexp");
-  const Located at(x);
+  const Located at(x, "logsumexp");
   require_float(t, "logsumexp", source_of(x));
   const Tensor m = [&] {
     const NoGrad constant;
@@ -300,7 +300,7 @@ Tensor logsumexp(const In& x, At axis, bool keepdim) {
 // sqrt(sum x^2); at 0, where sqrt has no slope, the derivative is 0
 Tensor norm(const In& x) {
   const Tensor t = operand(x, "norm");
-  const Located at(x);
+  const Located at(x, "norm");
   require_float(t, "norm", source_of(x));
   return root(sum(square(t)));
 }
@@ -393,12 +393,12 @@ Tensor argmin(const In& x, At axis, bool keepdim) { return extreme_place(engine:
 // The place in row-major order.
 Tensor argmax(const In& x) {
   const Tensor t = operand(x, "argmax");
-  const Located at(x);
+  const Located at(x, "argmax");
   return argmax(reshape(t, {-1}), 0);
 }
 Tensor argmin(const In& x) {
   const Tensor t = operand(x, "argmin");
-  const Located at(x);
+  const Located at(x, "argmin");
   return argmin(reshape(t, {-1}), 0);
 }
 

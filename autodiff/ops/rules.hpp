@@ -32,6 +32,9 @@ void with_type(DType dtype, const F& f) {
 
 // Primitive views and their transposes, checked by who calls them.
 Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
+// y = zeros to which each part is added where its slice was, in order. `places`: axis, begin and step of each.
+inline constexpr int slice_numbers = 3;
+Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source);
 Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
 bool swaps_last_axes(Node* permute);
 Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);

@@ -38,7 +38,7 @@ Tensor over_last(Op op, const In& x, Size axis) {
   const int rank = t.node()->shape.rank(), a = checked_axis(axis, rank, what, source);
   if (!is_float(t.node()->dtype))
     fail(source, fmt::format("[{}] expected floats, got {}; cast it first: cast(x, f32)", what, name(t.node()->dtype)));
-  const Located at(x);
+  const Located at(x, what);
   if (a == rank - 1) return record(op, t.node()->dtype, t.node()->shape, {t.node()}, {}, source);
   const Tensor turned = transpose(t, a, -1);
   return transpose(record(op, t.node()->dtype, turned.node()->shape, {turned.node()}, {}, source), a, -1);

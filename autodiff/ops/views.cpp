@@ -91,6 +91,58 @@ Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Sou
   return record(Op::pad, x.node()->dtype, shape, {x.node()}, {{axis, begin, step, 0}}, source);
 }
 
+// y[begin_i + k step_i] += x_i[k] along axis_i, into zeros; the last input holds {axis, begin, step} of each x_i:
+//   gx_i = that slice of g
+namespace {
+struct Place {
+  Size axis, begin, step;
+};
+const Place* places_of(Node* n) { return reinterpret_cast<const Place*>(n->input(n->inputs - 1)->data); }
+}  // namespace
+void compute_slice_add(Node* n) {
+  char* out = allocate(n);
+  const Unfinished guard{n, out};
+  std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  for (int i = 0; i < n->inputs - 1; ++i) {
+    const Place at = places_of(n)[i];
+    const Tensor part = dense(n->input(i));
+    const Axis to = axis_of(n->shape, static_cast<int>(at.axis));
+    const Axis from = axis_of(part.node()->shape, static_cast<int>(at.axis));
+    const Size rows = at.step == 1 ? from.length : 1;  // that lie side by side
+    with_type(n->dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const auto* x = reinterpret_cast<const T*>(part.node()->data);
+      for (Size o = 0; o < to.outer; ++o)
+        for (Size k = 0; k < from.length; k += rows) {
+          T* y = reinterpret_cast<T*>(out) + (o * to.length + at.begin + k * at.step) * to.inner;
+          for (Size j = 0; j < rows * to.inner; ++j) y[j] = static_cast<T>(y[j] + *x++);
+        }
+    });
+  }
+  n->data = out;
+}
+Tensor vjp_slice_add(const Step& s, int i) {
+  const Place at = places_of(s.n)[i];
+  return slice_at(s.g, static_cast<int>(at.axis), at.begin, at.step, s.n->input(i)->shape[static_cast<int>(at.axis)],
+                  {s.n->file, s.n->line});
+}
+Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source) {
+  constexpr std::size_t most = most_inputs - 1;
+  Tensor total;
+  for (std::size_t from = 0; from < parts.size(); from += most) {
+    const std::size_t to = std::min(parts.size(), from + most);
+    const Tensor at = from_memory(places + from * slice_numbers, {static_cast<Size>(to - from), Size{slice_numbers}},
+                                  DType::i64, source);
+    std::vector<Node*>& in = node_list(current());
+    for (std::size_t i = from; i < to; ++i) in.push_back(parts[i].node());
+    in.push_back(at.node());
+    const Tensor some =
+        record(Op::slice_add, parts[0].node()->dtype, shape, in.data(), static_cast<int>(in.size()), {}, source);
+    total = total.defined() ? total + some : some;
+  }
+  return total;
+}
+
 // y = x repeated, as broadcasting does:   gx = g (the engine sums what was repeated)
 void compute_expand(Node* n) {
   Node* x = n->in[0];
@@ -151,7 +203,7 @@ Tensor reshape(const In& x, const Shape& shape) {
 Tensor flatten(const In& x, At from) {
   const Tensor t = operand(x, "flatten");
   const Shape& s = t.node()->shape;
-  const Located at(x);
+  const Located at(x, "flatten");
   if (s.rank() == 0) return reshape(t, {1});
   const int first = engine::checked_axis(from, s.rank(), "flatten", source_of(x));
   Shape to;
@@ -188,7 +240,7 @@ Tensor transpose(const In& x, At axis, At other) {
   const int rank = t.node()->shape.rank();
   const int a = engine::checked_axis(axis, rank, "transpose", source_of(x));
   const int b = engine::checked_axis(other, rank, "transpose", source_of(x));
-  const Located at(x);
+  const Located at(x, "transpose");
   Shape axes;
   for (int i = 0; i < rank; ++i) axes.push_back(i == a ? b : i == b ? a : i);
   return permute(t, axes);
@@ -200,7 +252,7 @@ Tensor transpose(const In& x) {
     engine::axes_in(swap.a)[0] = 1;
     return engine::record(engine::Op::permute, t.node()->dtype, {s[1], s[0]}, {t.node()}, swap, source_of(x));
   }
-  const Located at(x);
+  const Located at(x, "transpose");
   return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);
 }
 

@@ -92,6 +92,16 @@ void add_slices(Views& v) {
         {{{5}}, {{2, 6}}, {{600, 5}}});
   v.add("slices that overlap", [](const Tensor& x) { return slice(x, 0, 0, -1) * slice(x, 0, 1); },
         {{{5}}, {{4, 3}}, {{1531}}, {{40, 45}}});
+  static const auto cut_up = [](const Tensor& x) {
+    const Tensor ends = slice(x, 0, 0, 5, 2) * slice(x, 0, 2), back = flip(slice(x, 0, 1, 4), 0);
+    return ends * back * sum(slice(x, -1, 0, 1)) + x[1] * square(slice(x, 0, 0, 3)) + sum(x);
+  };
+  const std::vector<Shapes> fives = {{{5}}, {{5, 3}}, {{5, 2, 2}}, {{5, 600}}};
+  v.add("slices of all kinds", cut_up, fives);
+  v.add(
+      "the gradient of slices of all kinds",
+      [](const Tensor& x) { return value_and_grad([](const Tensor& u) { return sum(cut_up(u)); }, x).grad / 4; },
+      fives);
   v.standard("x[i]", [](const Tensor& x) { return x[0] * x[-1]; }, {no_axis(0), shorter(0, 1)});
   v.standard("pad before", [](const Tensor& x) { return pad(x, 0, 2, 0); }, {no_axis(0)});
   v.standard("pad both", [](const Tensor& x) { return pad(square(x), -1, 1, 3); }, {no_axis(0)});

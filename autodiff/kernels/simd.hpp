@@ -30,7 +30,8 @@ const Simd& simd();
 // Each file of simd/ fills in its part.
 #define XGRAD_FILLS(arch)          \
   namespace arch {                 \
-  void fill_arithmetic(Simd& all); \
+  void fill_chains(Simd& all);     \
+  void fill_folds(Simd& all);      \
   void fill_functions(Simd& all);  \
   void fill_integers(Simd& all);   \
   void fill_rows(Simd& all);       \

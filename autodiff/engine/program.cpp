@@ -166,7 +166,7 @@ void run(Thread& t, Program& p) {
         g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool,
                              {op.sink->file, op.sink->line});
         gathered.push_back(g);
-        if (op.what == Do::chain_sum) p.steps[static_cast<std::size_t>(op.step)].x.at = reinterpret_cast<std::intptr_t>(g.data);
+        if (op.what == Do::chain_sum) p.steps[static_cast<std::size_t>(op.step)].x = reinterpret_cast<std::intptr_t>(g.data);
       }
     const Pass pass{t, p, gathered.data(), unit};
     const Size bytes = p.scratch * p.scratch_bytes;

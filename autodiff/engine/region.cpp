@@ -36,7 +36,8 @@ constexpr auto acts = [] {
   std::array<Acts, static_cast<std::size_t>(Op::count)> all{};
 #define OF(op) all[static_cast<std::size_t>(Op::op)]
 #define ONE(op) OF(op).straight = kernels::Act::op;
-#define TWO(op) OF(op).straight = kernels::Act::op, OF(op).reversed = kernels::Act::op##_reversed;
+#define COMMUTES(op) OF(op).straight = OF(op).reversed = kernels::Act::op;
+#define ORDERED(op) OF(op).straight = kernels::Act::op, OF(op).reversed = kernels::Act::op##_reversed;
 #define PRODUCT(op) \
   OF(op).product = kernels::Act::op##_product, OF(op).product_reversed = kernels::Act::op##_product_reversed;
 #include "autodiff/kernels/chain.def"
@@ -336,7 +337,7 @@ class Builder {
       if (is_inner(a)) {
         compute(place(b));
         const Place kept{nullptr, 0, take_scratch()};
-        program_.steps.back().out = located(kept);
+        program_.steps.back().store(located(kept));
         compute(place(a));
         step(reversed ? acts.reversed : acts.straight, kept);
         return free_.push_back(kept.scratch);
@@ -359,7 +360,7 @@ class Builder {
     running_ = -1;
   }
   void save() {
-    program_.steps.back().out = located(result(running_));
+    program_.steps.back().store(located(result(running_)));
     saved_ = true;
   }
 
@@ -369,9 +370,7 @@ class Builder {
     return {!p.base ? From::none : p.step == 0 ? From::number : From::memory, reinterpret_cast<std::intptr_t>(p.base)};
   }
   void step(kernels::Act act, const Place& x = {}, const Place& y = {}) {
-    kernels::Step s{2 * static_cast<int>(act), first_, located(x), located(y), {}};
-    if (s.x.from == kernels::From::number || s.y.from == kernels::From::number) ++s.label;
-    program_.steps.push_back(s);
+    program_.steps.emplace_back(act, first_, located(x), located(y), kernels::Spot{});
     first_ = {};
   }
 
@@ -418,8 +417,7 @@ class Builder {
       program_.scratch = std::max(program_.scratch, ++sums_);
       sink.step = static_cast<int>(program_.steps.size());
       step(kernels::Act::sum);
-      program_.steps.back().x.from = kernels::From::partials;
-      program_.steps.back().y = {kernels::From::scratch, sums_ * program_.scratch_bytes - gap};  // where no step writes
+      program_.steps.back().y = sums_ * program_.scratch_bytes - gap;  // where no step writes
     } else {
       sink.in[0] = use(x, x, i);
     }

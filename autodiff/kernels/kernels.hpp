@@ -31,29 +31,43 @@ enum class Reduction : std::uint8_t { sum, greatest, least, count };
 // time. Each op is rounded. A step may begin with another value, and may write its result.
 enum class Act : std::uint8_t {
   none,
-  sum,  // *x = the sum of the block, as the kernel folds it; y: 128 bytes of scratch
+  sum,  // x[chunk] = the sum of the block, as the kernel folds it; y: 128 bytes of scratch
 #define ONE(op) op,
-#define TWO(op) op, op##_reversed,
+#define COMMUTES(op) op,
+#define ORDERED(op) op, op##_reversed,
 #define PRODUCT(op) op##_product, op##_product_reversed,
 #include "autodiff/kernels/chain.def"
   end
 };
 enum class From : std::uint8_t {
   none,
-  number,    // one, at its address
-  memory,    // the address of element 0
-  scratch,   // an offset in the scratch memory, where the block begins
-  partials,  // the address of the number for the first chunk
+  number,   // one, at its address
+  memory,   // the address of element 0
+  scratch,  // an offset in the scratch memory, where the block begins
 };
 struct Spot {
   From from = From::none;
   std::intptr_t at = 0;
 };
 struct Step {
-  int label = 0;  // 2 act, and 1 where the last operand is a number
-  Spot first;  // none: the running value
-  Spot x, y;
-  Spot out;
+  std::uint64_t form = 0;  // of 8 bits each: the label, and where first, x, y and out are; one word, as it is read often
+  std::intptr_t first = 0, x = 0, y = 0, out = 0;
+  Step() = default;
+  Step(Act act, Spot first, Spot x, Spot y, Spot out)  // first none: the running value
+      : form((2 * static_cast<std::uint64_t>(act) + (x.from == From::number || y.from == From::number)) | bits(first, 1) |
+             bits(x, 2) | bits(y, 3)),
+        first(first.at),
+        x(x.at),
+        y(y.at) {
+    store(out);
+  }
+  void store(Spot to) {
+    form |= bits(to, 4);
+    out = to.at;
+  }
+  static constexpr std::uint64_t bits(Spot spot, int place) {
+    return static_cast<std::uint64_t>(spot.from) << (8 * place);
+  }
 };
 // Runs the steps for elements [start, start + n).
 using Chain = void (*)(const Step* steps, char* scratch, Size start, Size n);

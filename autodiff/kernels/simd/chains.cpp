@@ -38,78 +38,107 @@ XGRAD_INLINE void add_up(T* out, T* kept, const Batch<T>* a, Size i, Size n) {
 
 // All steps for the elements from i on, `vectors` vectors at a time; of a single one, the last may be a part.
 template <class T, Size vectors>
-[[gnu::noinline]] Size run(const Step* const first, char* scratch, Size start, Size i, Size n) {
+[[gnu::noinline]] Size run(const Step* const steps, char* scratch, Size start, Size i, Size n) {
   constexpr Size at_once = vectors * width<T>, size = sizeof(T);
   constexpr bool part = vectors == 1;
-  // where the elements of an operand From are
-  Size from[] = {0, 0, (start + i) * size, reinterpret_cast<Size>(scratch) + i * size, start / chunk * size};
-  const auto at = [&](const Spot& o) XGRAD_LAMBDA { return reinterpret_cast<T*>(o.at + from[static_cast<int>(o.from)]); };
   Batch<T> a[vectors];
 #pragma GCC unroll 16
   for (Size v = 0; v < vectors; ++v) a[v] = Batch<T>(T(0));  // GCC cannot see that a load comes first
   for (; part ? i < n : i + at_once <= n; i += at_once) {
-    for (const Step* s = first; s->label != 2 * static_cast<int>(Act::end); ++s) {
+    const Size in_memory = (start + i) * size, in_scratch = reinterpret_cast<Size>(scratch) + i * size;
+    for (const Step* s = steps;; ++s) {
+      const std::uint64_t form = s->form;
+      const auto from = [&](int place) XGRAD_LAMBDA { return static_cast<From>(form >> (8 * place) & 255); };
+      const auto elements = [&](std::intptr_t at, int place) XGRAD_LAMBDA {
+        return reinterpret_cast<T*>(at + (from(place) == From::scratch ? in_scratch : in_memory));
+      };
+      const auto number = [](std::intptr_t at) XGRAD_LAMBDA { return Batch<T>(*reinterpret_cast<const T*>(at)); };
+
 #define EACH(value) _Pragma("GCC unroll 16") for (Size v = 0; v < vectors; ++v) { value; }
-#define ELEMENTS(p) (part ? load_some(p, n - i) : load(p + v * width<T>))
+#define LOADED(p) (part ? load_some(p, n - i) : load(p + v * width<T>))
 #define LABEL(act, number) case 2 * static_cast<int>(Act::act) + number
-#define WITH(operand, value)                                 \
-  {                                                          \
-    const T* const p = at(operand);                          \
-    EACH(const Batch<T> x = ELEMENTS(p); a[v] = value) break; \
+#define WITH(value)                                     \
+  {                                                     \
+    const T* const p = elements(s->x, 2);               \
+    EACH(const Batch<T> x = LOADED(p); a[v] = value)    \
+    break;                                              \
   }
-#define WITH_NUMBER(operand, value)                       \
-  {                                                       \
-    const Batch<T> x(*reinterpret_cast<T*>(operand.at));  \
-    EACH(a[v] = value) break;                             \
+#define WITH_NUMBER(value)         \
+  {                                \
+    const Batch<T> x = number(s->x); \
+    EACH(a[v] = value)             \
+    break;                         \
   }
-#define WITH_PRODUCT(value)                                                          \
-  {                                                                                  \
-    const T *const p = at(s->x), *const q = at(s->y);                                \
-    EACH(const Batch<T> x = ELEMENTS(p) * ELEMENTS(q); a[v] = value) break; \
-  }
-#define WITH_PRODUCT_NUMBER(value)                                  \
+#define WITH_PRODUCT(value)                                         \
   {                                                                 \
-    const T* const p = at(s->x);                                    \
-    const Batch<T> y(*reinterpret_cast<T*>(s->y.at));               \
-    EACH(const Batch<T> x = ELEMENTS(p) * y; a[v] = value) break;   \
+    const T *const p = elements(s->x, 2), *const q = elements(s->y, 3); \
+    EACH(const Batch<T> x = LOADED(p) * LOADED(q); a[v] = value)    \
+    break;                                                          \
   }
-      if (s->first.from != From::none) {
-        const T* const p = at(s->first);
-        if (s->first.from != From::number) EACH(a[v] = ELEMENTS(p)) else EACH(a[v] = Batch<T>(*p))
+#define WITH_PRODUCT_NUMBER(value)                          \
+  {                                                         \
+    const T* const p = elements(s->x, 2);                   \
+    const Batch<T> y = number(s->y);                        \
+    EACH(const Batch<T> x = LOADED(p) * y; a[v] = value)    \
+    break;                                                  \
+  }
+      if (from(1) != From::none) {
+        if (from(1) == From::number) {
+          const Batch<T> x = number(s->first);
+          EACH(a[v] = x)
+        } else {
+          const T* const p = elements(s->first, 1);
+          EACH(a[v] = LOADED(p))
+        }
       }
-      switch (s->label) {
+      switch (form & 255) {
         LABEL(none, 0) : break;
-        LABEL(sum, 0) : add_up<T, vectors>(at(s->x), reinterpret_cast<T*>(scratch + s->y.at), a, i, n);
+        LABEL(sum, 0)
+            : add_up<T, vectors>(reinterpret_cast<T*>(s->x) + start / chunk, reinterpret_cast<T*>(scratch + s->y), a, i, n);
         break;
-#define ONE(op) LABEL(op, 0) : EACH(a[v] = lane_##op::lane(a[v])) break;
-#define TWO(op)                                                             \
-  LABEL(op, 0) : WITH(s->x, lane_##op::lane(a[v], x))                       \
-  LABEL(op##_reversed, 0) : WITH(s->x, lane_##op::lane(x, a[v]))            \
-  LABEL(op, 1) : WITH_NUMBER(s->x, lane_##op::lane(a[v], x))                \
-  LABEL(op##_reversed, 1) : WITH_NUMBER(s->x, lane_##op::lane(x, a[v]))
+#define ONE(op)                        \
+  LABEL(op, 0) : {                     \
+    EACH(a[v] = lane_##op::lane(a[v])) \
+    break;                             \
+  }
+#define COMMUTES(op)                                       \
+  LABEL(op, 0) : WITH(lane_##op::lane(a[v], x)) \
+  LABEL(op, 1) : WITH_NUMBER(lane_##op::lane(a[v], x))
+#define ORDERED(op)                                        \
+  LABEL(op, 0) : WITH(lane_##op::lane(a[v], x))            \
+  LABEL(op, 1) : WITH_NUMBER(lane_##op::lane(a[v], x))     \
+  LABEL(op##_reversed, 0) : WITH(lane_##op::lane(x, a[v])) \
+  LABEL(op##_reversed, 1) : WITH_NUMBER(lane_##op::lane(x, a[v]))
 #define PRODUCT(op)                                                         \
   LABEL(op##_product, 0) : WITH_PRODUCT(lane_##op::lane(a[v], x))           \
   LABEL(op##_product_reversed, 0) : WITH_PRODUCT(lane_##op::lane(x, a[v]))  \
   LABEL(op##_product, 1) : WITH_PRODUCT_NUMBER(lane_##op::lane(a[v], x))    \
   LABEL(op##_product_reversed, 1) : WITH_PRODUCT_NUMBER(lane_##op::lane(x, a[v]))
 #include "autodiff/kernels/chain.def"
+        LABEL(end, 0) : goto next;
         default: __builtin_unreachable();
       }
-      if (s->out.from != From::none) {
-        T* const p = at(s->out);
+      if (from(4) != From::none) {
+        T* const p = elements(s->out, 4);
         EACH(if constexpr (part) store_some(p, a[v], n - i); else a[v].store_unaligned(p + v * width<T>))
       }
     }
-    from[static_cast<int>(From::memory)] += at_once * size;
-    from[static_cast<int>(From::scratch)] += at_once * size;
+  next:;
+#undef EACH
+#undef LOADED
+#undef LABEL
+#undef WITH
+#undef WITH_NUMBER
+#undef WITH_PRODUCT
+#undef WITH_PRODUCT_NUMBER
   }
   return i;
 }
 
 template <class T>
 void run_chain(const Step* steps, char* scratch, Size start, Size n) {
-  constexpr Size half_of_registers = width<T> * sizeof(T) == 64 ? 16 : 8;
-  const Size i = run<T, half_of_registers>(steps, scratch, start, 0, n);
+  constexpr Size vectors = width<T> * sizeof(T) == 64 ? 8 : 16;
+  const Size i = run<T, vectors>(steps, scratch, start, 0, n);
   if (i < n) run<T, 1>(steps, scratch, start, i, n);
 }
 

@@ -29,8 +29,7 @@ namespace {
 
 // The steps that do a light op on the running value a: op(a, x), op(x, a), op(a, x y), op(x y, a).
 struct Acts {
-  static constexpr kernels::Act none = kernels::Act::end;
-  kernels::Act straight = none, reversed = none, product = none, product_reversed = none;
+  kernels::Act straight{}, reversed{}, product{}, product_reversed{};  // Act::none: there is no such step
 };
 constexpr auto acts = [] {
   std::array<Acts, static_cast<std::size_t>(Op::count)> all{};
@@ -45,7 +44,7 @@ constexpr auto acts = [] {
   return all;
 }();
 constexpr const Acts& acts_of(const Node* n) { return acts[static_cast<std::size_t>(n->op)]; }
-bool is_light(const Node* n) { return is_float(n->dtype) && acts_of(n).straight != Acts::none; }
+bool is_light(const Node* n) { return is_float(n->dtype) && acts_of(n).straight != kernels::Act::none; }
 
 constexpr Size gap = 320;  // blocks a multiple of 4,096 bytes apart are slow: the processor mixes them up
 
@@ -324,7 +323,7 @@ class Builder {
     if (n->inputs == 1) return take(a, n), step(acts.straight);
     bool reversed = false;
     const auto swap = [&] { std::swap(a, b), reversed = !reversed; };
-    const bool products = acts.product != Acts::none;
+    const bool products = acts.product != kernels::Act::none;
     if (products && !is_product(b) && is_product(a)) swap();
     if (products && is_product(b)) {
       Node *x = b->in[0], *y = b->op == Op::square ? x : b->in[1];

@@ -116,32 +116,76 @@ void check_logic() {
     }
 }
 
-// Two ops in one pass are each rounded.
+// The steps of chains: the bits of the ops done one by one, whatever the number of elements, and nothing past them.
 template <class T>
-void check_fused() {
+void check_chains() {
+  using kernels::Act, kernels::From, kernels::Spot;
   const std::vector<T> edges = special<T>();
   std::mt19937_64 random(5);
-  std::vector<T> a, b, c;
-  for (std::size_t i = 0; i < 20'000; ++i) {
-    const auto one = [&] { return random() % 4 ? drawn<T>(random) : edges[random() % edges.size()]; };
-    a.push_back(one()), b.push_back(one()), c.push_back(one());
-  }
-  const auto inner = [](int op, T x, T y) -> T { return op == 0 ? x + y : op == 1 ? x - y : x * y; };
-  const auto outer = [](int op, T u, T z) -> T { return op == 0 ? u + z : op == 1 ? u - z : op == 2 ? z - u : u * z; };
-  for (const kernels::Simd* simd : instruction_sets())
-    for (int i = 0; i < static_cast<int>(kernels::Inner::count); ++i)
-      for (int o = 0; o < static_cast<int>(kernels::Outer::count); ++o) {
-        std::vector<T> got(a.size());
-        simd->table.fused[i][o][sizeof(T) == 8][0](got.data(), a.data(), b.data(), c.data(),
-                                                   static_cast<Size>(a.size()));
+  const auto drawn_many = [&] {
+    std::vector<T> many;
+    for (std::size_t i = 0; i < 1100; ++i) many.push_back(random() % 4 ? drawn<T>(random) : edges[random() % edges.size()]);
+    return many;
+  };
+  const std::vector<T> a = drawn_many(), b = drawn_many(), c = drawn_many();
+  const auto memory = [](const std::vector<T>& v) { return Spot{From::memory, reinterpret_cast<std::intptr_t>(v.data())}; };
+  for (const kernels::Simd* simd : instruction_sets()) {
+    const auto op = [&](Elementwise op, const std::vector<T>& x, const std::vector<T>& y) { return apply(*simd, op, x, y); };
+    const auto check = [&](Act act, bool product, bool number, const std::vector<T>& expected) {
+      for (const Size n : {1, 3, 8, 17, 32, 100, 256, 300, 511, 512}) {
+        std::vector<T> got(a.size(), T(77));
+        Spot last = memory(product ? c : b);
+        if (number) last.from = From::number;
+        const kernels::Step steps[] = {{act, memory(a), product ? memory(b) : last,
+                                        product ? last : Spot{}, memory(got)},
+                                       {Act::end, {}, {}, {}, {}}};
+        constexpr Size start = 512;
+        simd->table.chain[sizeof(T) == 8](steps, nullptr, start, n);
         std::size_t off = 0;
-        for (std::size_t k = 0; k < a.size(); ++k) {
-          const volatile T u = inner(i, a[k], b[k]);
-          const T y = outer(o, u, c[k]);
-          off += std::isnan(y) ? !std::isnan(got[k]) : std::memcmp(&y, &got[k], sizeof y) != 0;
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          const bool inside = i >= start && i < static_cast<std::size_t>(start + n);
+          const T y = inside ? expected[i] : T(77);
+          off += std::isnan(y) ? !std::isnan(got[i]) : std::memcmp(&y, &got[i], sizeof y) != 0;
         }
-        BOOST_TEST(off == 0u, "inner " << i << ", outer " << o << ", " << simd->table.name);
+        BOOST_TEST(off == 0u, "act " << static_cast<int>(act) << ", number " << number << ", " << n << " elements, "
+                                     << simd->table.name);
       }
+    };
+    const std::vector<T> b0(b.size(), b[0]), c0(c.size(), c[0]);
+    const std::vector<T> bc = op(Elementwise::mul, b, c), bc0 = op(Elementwise::mul, b, c0);
+#define ONE(name) check(Act::name, false, false, op(Elementwise::name, a, a));
+#define COMMUTES(name)                                         \
+  check(Act::name, false, false, op(Elementwise::name, a, b)); \
+  check(Act::name, false, true, op(Elementwise::name, a, b0));
+#define ORDERED(name)                                                     \
+  COMMUTES(name)                                                          \
+  check(Act::name##_reversed, false, false, op(Elementwise::name, b, a)); \
+  check(Act::name##_reversed, false, true, op(Elementwise::name, b0, a));
+#define PRODUCT(name)                                                              \
+  check(Act::name##_product, true, false, op(Elementwise::name, a, bc));           \
+  check(Act::name##_product, true, true, op(Elementwise::name, a, bc0));           \
+  check(Act::name##_product_reversed, true, false, op(Elementwise::name, bc, a));  \
+  check(Act::name##_product_reversed, true, true, op(Elementwise::name, bc0, a));
+#include "autodiff/kernels/chain.def"
+    // A sum beside it is the one that the reduction's own kernel gives (up to 8 numbers, one by one).
+    for (const Size n : {1, 2, 8, 9, 31, 32, 33, 100, 256, 300, 511, 512}) {
+      alignas(64) char scratch[128];
+      T got = 0, expected = 0;
+      const kernels::Step steps[] = {
+          {Act::sum, memory(b), {From::none, reinterpret_cast<std::intptr_t>(&got)},
+           {From::scratch, 0}, {}},
+          {Act::end, {}, {}, {}, {}}};
+      simd->table.chain[sizeof(T) == 8](steps, scratch, 0, n);
+      if (n > 8) {
+        simd->table.fold[0][static_cast<int>(dtype<T>)](&expected, b.data(), n);
+      } else {
+        expected = b[0];
+        for (Size i = 1; i < n; ++i) expected += b[static_cast<std::size_t>(i)];
+      }
+      BOOST_TEST((std::isnan(expected) ? std::isnan(got) : std::memcmp(&got, &expected, sizeof got) == 0),
+                 "sum of " << n << ", " << simd->table.name << ": " << got << ", not " << expected);
+    }
+  }
 }
 
 // Of one value for all, of the first n, and in place: the same bits, and nothing past n is written.
@@ -201,9 +245,9 @@ BOOST_AUTO_TEST_CASE(integers_and_booleans) {
   check_logic();
 }
 
-BOOST_AUTO_TEST_CASE(two_ops_in_one_pass) {
-  check_fused<float>();
-  check_fused<double>();
+BOOST_AUTO_TEST_CASE(a_chain_has_the_bits_of_its_ops) {
+  check_chains<float>();
+  check_chains<double>();
 }
 
 BOOST_AUTO_TEST_CASE(parts_of_vectors_and_single_values) {

@@ -72,6 +72,10 @@ struct Pass {
           gather_elements(at(op.out), op.in[0].base, p.layouts[static_cast<std::size_t>(op.layout)],
                           item_size(op.dtype), start, n);
           break;
+        case Do::chain:
+          t.kernels->chain[op.dtype == DType::f64](&p.steps[static_cast<std::size_t>(op.step)], scratch, start, n);
+          break;
+        case Do::chain_sum: ++sinks; break;
         case Do::fold_whole:
           op.fold(gathered[sinks++].data + start / chunk * item_size(op.dtype), at(op.in[0]), n);
           break;
@@ -116,7 +120,7 @@ struct Pass {
   // After the last block: what was gathered becomes the results.
   void finish(const Instruction& op, char* gathered) const {
     const Size item = item_size(op.dtype);
-    if (op.what == Do::fold_whole) fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
+    if (op.what == Do::fold_whole || op.what == Do::chain_sum) fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
     if (op.what != Do::add_columns) return;
     const Size units = (p.count + unit - 1) / unit;
     if (units == 1) {
@@ -130,7 +134,7 @@ struct Pass {
 
 Size gathered_bytes(const Instruction& op, Size count, Size unit) {
   const Size item = item_size(op.dtype);
-  if (op.what == Do::fold_whole) return partials_of(count) * item;
+  if (op.what == Do::fold_whole || op.what == Do::chain_sum) return partials_of(count) * item;
   if (op.what == Do::add_columns) return (count + unit - 1) / unit * op.length * item;
   return op.length <= chunk ? 1 : count / op.length * partials_of(op.length) * item;
 }
@@ -162,12 +166,13 @@ void run(Thread& t, Program& p) {
         g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool,
                              rule(op.sink->op).name, {op.sink->file, op.sink->line});
         gathered.push_back(g);
+        if (op.what == Do::chain_sum) p.steps[static_cast<std::size_t>(op.step)].x = reinterpret_cast<std::intptr_t>(g.data);
       }
     const Pass pass{t, p, gathered.data(), unit};
     const Size bytes = p.scratch * p.scratch_bytes;
     const Size size = job_size(p, unit), jobs = (p.count + size - 1) / size;
     constexpr Size worth_sharing = 1 << 17;  // elements x instructions
-    if (jobs == 1 || p.count * static_cast<Size>(p.code.size()) < worth_sharing) {
+    if (jobs == 1 || p.count * static_cast<Size>(p.code.size() + p.steps.size() / 2) < worth_sharing) {
       pass(0, p.count, scratch_memory(t, bytes));
     } else {
       char* scratch = scratch_memory(t, bytes * kernels::workers(jobs));

@@ -13,7 +13,16 @@ struct Place {
   int scratch = -1;
 };
 
-enum class Do : std::uint8_t { kernel, cast, load, fold_whole, fold_rows, add_columns };
+enum class Do : std::uint8_t {
+  kernel,
+  cast,
+  load,
+  chain,
+  fold_whole,  // sinks from here on
+  fold_rows,
+  add_columns,
+  chain_sum,  // fold_whole by a step of the chain before
+};
 
 struct Instruction {
   Do what;
@@ -23,6 +32,7 @@ struct Instruction {
   Folding fold = {};
   Place out = {}, in[3] = {};
   int layout = -1;  // of a load
+  int step = -1;    // the first of a chain; of a chain_sum its own
   Size length = 0;  // of a row, or columns
   Node* sink = nullptr;
 };
@@ -30,6 +40,7 @@ struct Instruction {
 struct Program {
   std::vector<Instruction> code;
   std::vector<Layout> layouts;
+  std::vector<kernels::Step> steps;  // of all chains
   int scratch = 0;        // blocks
   Size scratch_bytes = 0;  // of one block
   Size count = 0;

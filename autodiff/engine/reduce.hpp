@@ -8,7 +8,7 @@
 
 namespace xgrad::engine {
 
-inline constexpr Size chunk = 512;
+using kernels::chunk;
 
 // A reduction seen as [outer, length, inner].
 struct Reduced {

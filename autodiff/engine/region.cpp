@@ -1,5 +1,7 @@
 #include "autodiff/engine/region.hpp"
 
+#include <array>
+
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/program.hpp"
 
@@ -25,6 +27,27 @@ bool Blocking::admit(const Reduced& sink) {
 
 namespace {
 
+// The steps that do a light op on the running value a: op(a, x), op(x, a), op(a, x y), op(x y, a).
+struct Acts {
+  kernels::Act straight{}, reversed{}, product{}, product_reversed{};  // Act::none: there is no such step
+};
+constexpr auto acts = [] {
+  std::array<Acts, static_cast<std::size_t>(Op::count)> all{};
+#define OF(op) all[static_cast<std::size_t>(Op::op)]
+#define ONE(op) OF(op).straight = kernels::Act::op;
+#define COMMUTES(op) OF(op).straight = OF(op).reversed = kernels::Act::op;
+#define ORDERED(op) OF(op).straight = kernels::Act::op, OF(op).reversed = kernels::Act::op##_reversed;
+#define PRODUCT(op) \
+  OF(op).product = kernels::Act::op##_product, OF(op).product_reversed = kernels::Act::op##_product_reversed;
+#include "autodiff/kernels/chain.def"
+#undef OF
+  return all;
+}();
+constexpr const Acts& acts_of(const Node* n) { return acts[static_cast<std::size_t>(n->op)]; }
+bool is_light(const Node* n) { return is_float(n->dtype) && acts_of(n).straight != kernels::Act::none; }
+
+constexpr Size gap = 320;  // blocks a multiple of 4,096 bytes apart are slow: the processor mixes them up
+
 // Writes the program of a region.
 class Builder {
  public:
@@ -33,10 +56,11 @@ class Builder {
 
   void build() {
     number();
-    fuse();
-    find_last_uses();
+    find_trees();
+    find_uses();
     allocate_stored();
     for (std::size_t i = 0; i < count_; ++i) emit(static_cast<int>(i));
+    close_chain();
   }
   void finish() const {
     for (std::size_t i = 0; i < count_; ++i) finish(static_cast<int>(i));
@@ -54,10 +78,12 @@ class Builder {
   struct Value {
     bool stored = false;
     bool alias = false;   // a reshape: the numbers of its input
-    bool inner = false;   // computed by the instruction of its one use
-    int with = -1;        // the node whose op runs inside this one's instruction
-    int with_slot = 0;    // as which of its inputs
+    bool inner = false;   // of a tree of light ops, but not its root: its one use is in the same chain
+    int depth = 0;        // of the tree below
+    int user = -1;        // of an inner one
+    int at = -1;          // the position where it is computed: its tree's root
     int last = -1;        // position of the last use
+    int uses = 0;         // to come
     int scratch = -1;
     char* memory = nullptr;
   };
@@ -75,6 +101,13 @@ class Builder {
     return i;
   }
 
+  bool is_inner(const Node* n) const { return mine(n) && values_[place(n)].inner; }
+  bool is_running(const Node* n) const { return running_ >= 0 && mine(n) && source(place(n)) == running_; }
+  bool is_product(const Node* n) const {
+    if (!is_inner(n) || (n->op != Op::mul && n->op != Op::square) || is_inner(n->in[0])) return false;
+    return n->op == Op::square || (!is_inner(n->in[1]) && !(is_number(n->in[0]) && is_number(n->in[1])));
+  }
+
   void number() {
     id_ = ++t_.walks;
     values_.assign(count_, {});
@@ -83,6 +116,7 @@ class Builder {
     stored_.clear();
     program_.code.clear();
     program_.layouts.clear();
+    program_.steps.clear();
     program_.scratch = 0;
     program_.blocking = {};
     Size item = 1;
@@ -98,7 +132,7 @@ class Builder {
         item = std::max(item, item_size(n->in[k]->dtype));
       }
     }
-    program_.scratch_bytes = chunk * item + 320;  // blocks a multiple of 4,096 bytes apart are slow: the processor mixes them up
+    program_.scratch_bytes = chunk * item + gap;
     for (std::size_t i = count_; i-- > 0;) {
       Node* n = nodes_[i];
       Value& v = values_[i];
@@ -108,38 +142,36 @@ class Builder {
     }
   }
 
-  // u = x op y of one use, right before z = u op w: one instruction for both.
-  void fuse() {
+  // A light op of one use, by a light op, is computed where that is.
+  void find_trees() {
+    constexpr int deepest = 64;  // the tree is visited by recursion
     for (std::size_t i = 0; i < count_; ++i) {
-      Node* n = nodes_[i];
-      if (!is_float(n->dtype) || (n->op != Op::add && n->op != Op::sub && n->op != Op::mul)) continue;
-      for (int k = 0; k < 2; ++k) {
+      const Node* n = nodes_[i];
+      Value& v = values_[i];
+      v.at = static_cast<int>(i);
+      if (!is_light(n)) continue;
+      for (int k = 0; k < n->inputs; ++k) {
         Node* u = n->in[k];
-        if (!mine(u) || u->users != 1 || u->dtype != n->dtype) continue;
-        if (u->op != Op::add && u->op != Op::sub && u->op != Op::mul && u->op != Op::square) continue;
-        Value& inner = values_[place(u)];
-        if (inner.stored || inner.with >= 0) continue;
-        inner.inner = true;
-        values_[i].with = place(u);
-        values_[i].with_slot = k;
-        break;
+        if (!mine(u) || u->users != 1 || !is_light(u)) continue;
+        Value& below = values_[place(u)];
+        if (below.stored || below.depth == deepest) continue;
+        below.inner = true;
+        below.user = static_cast<int>(i);
+        v.depth = std::max(v.depth, below.depth + 1);
       }
     }
+    for (std::size_t i = count_; i-- > 0;)
+      if (values_[i].inner) values_[i].at = values_[values_[i].user].at;
   }
 
-  void find_last_uses() {
-    const auto use = [&](Node* n, int at) {
-      if (mine(n)) values_[source(place(n))].last = at;
-    };
+  void find_uses() {
     for (std::size_t i = 0; i < count_; ++i) {
-      if (values_[i].inner || values_[i].alias) continue;
-      const int at = static_cast<int>(i);
-      Node* n = nodes_[i];
-      for (int k = 0; k < n->inputs; ++k)
-        if (values_[i].with < 0 || k != values_[i].with_slot) use(n->in[k], at);
-      if (values_[i].with >= 0) {
-        Node* u = nodes_[values_[i].with];
-        for (int k = 0; k < u->inputs; ++k) use(u->in[k], at);
+      if (values_[i].alias) continue;
+      for (int k = 0; k < nodes_[i]->inputs; ++k) {
+        if (!mine(nodes_[i]->in[k])) continue;
+        Value& x = values_[source(place(nodes_[i]->in[k]))];
+        ++x.uses;
+        x.last = std::max(x.last, values_[i].at);
       }
     }
   }
@@ -165,8 +197,7 @@ class Builder {
     }
     if (is_number(x) && n->op != Op::cast) return {x->data, 0, -1};
     if (x->count == n->count && x->row_major()) return {x->data, item_size(x->dtype), -1};
-    for (Loaded& l : loads_)
-      if (l.node == x && *l.shape == n->shape) return {nullptr, 0, l.scratch};
+    if (const Loaded* l = loaded(x, n)) return {nullptr, 0, l->scratch};
     const int scratch = take_scratch();
     loads_.push_back({x, &n->shape, last_load(x, n->shape, at), scratch});
     Instruction load{Do::load, x->dtype, 0};
@@ -177,21 +208,23 @@ class Builder {
     program_.code.push_back(load);
     return load.out;
   }
+  const Loaded* loaded(const Node* x, const Node* n) const {
+    for (const Loaded& l : loads_)
+      if (l.node == x && *l.shape == n->shape) return &l;
+    return nullptr;
+  }
+  bool needs_load(const Node* x, const Node* n) const {
+    return !is_number(x) && !(x->count == n->count && x->row_major()) && !loaded(x, n);
+  }
   int last_load(Node* x, const Shape& shape, int at) const {
     int last = at;
     for (std::size_t i = static_cast<std::size_t>(at); i < count_; ++i) {
       const Node* n = nodes_[i];
       if (values_[i].alias || kind_of(n->op) == Kind::reduction) continue;
       for (int k = 0; k < n->inputs; ++k)
-        if (n->in[k] == x && n->shape == shape) last = std::max(last, uses_at(static_cast<int>(i)));
+        if (n->in[k] == x && n->shape == shape) last = std::max(last, values_[i].at);
     }
     return last;
-  }
-  int uses_at(int i) const {  // the position of the instruction that does node i
-    if (!values_[i].inner) return i;
-    for (std::size_t k = static_cast<std::size_t>(i) + 1; k < count_; ++k)
-      if (values_[k].with == i) return static_cast<int>(k);
-    return i;
   }
 
   void let_go(int at) {
@@ -219,65 +252,180 @@ class Builder {
     Value& v = values_[i];
     if (v.alias || v.inner) return;
     if (kind_of(n->op) == Kind::reduction) return emit_sink(n, v, i);
-    Instruction op{n->op == Op::cast ? Do::cast : Do::kernel, operand_dtype(n), 0};
-    Node* in[3] = {};
-    int used = 0;
-    if (v.with >= 0) {
-      Node* u = nodes_[v.with];
-      in[used++] = u->in[0];
-      in[used++] = u->op == Op::square ? u->in[0] : u->in[1];
-      in[used++] = n->in[1 - v.with_slot];
-      for (int k = 0; k < 3; ++k) op.in[k] = operand(in[k], k < 2 ? u : n, i);
-    } else {
-      for (; used < n->inputs; ++used) {
-        in[used] = n->in[used];
-        op.in[used] = operand(in[used], n, i);
-      }
-    }
-    op.operands = static_cast<std::uint8_t>(used);
+    if (is_light(n)) return emit_tree(i);
+    close_chain();
+    Instruction op{n->op == Op::cast ? Do::cast : Do::kernel, operand_dtype(n), static_cast<std::uint8_t>(n->inputs)};
     int mask = 0;
-    for (int k = 0; k < used; ++k)
+    for (int k = 0; k < n->inputs; ++k) {
+      op.in[k] = use(n->in[k], n, i);
       if (op.in[k].scratch < 0 && op.in[k].step == 0) mask |= 1 << k;
-    op.kernel = pick_kernel(n, v, mask);
-    // The result may take an operand's place where their elements are of one size.
-    for (int k = 0; k < used; ++k)
-      if (item_size(in[k]->dtype) == item_size(n->dtype)) let_go_of(in[k], i);
-    if (v.memory) {
-      op.out = {v.memory, item_size(n->dtype), -1};
-    } else {
-      v.scratch = take_scratch();
-      op.out.scratch = v.scratch;
-      if (v.last < 0) free_.push_back(v.scratch);
     }
-    for (int k = 0; k < used; ++k) let_go_of(in[k], i);
+    const kernels::Table& table = *t_.kernels;
+    op.kernel = n->op == Op::cast
+                    ? table.cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)]
+                    : table.elementwise[static_cast<int>(n->op) - 1][static_cast<int>(op.dtype)][mask];
+    // The result may take an operand's place where their elements are of one size.
+    for (int k = 0; k < n->inputs; ++k)
+      if (item_size(n->in[k]->dtype) == item_size(n->dtype)) let_go_of(n->in[k], i);
+    op.out = result(i);
+    for (int k = 0; k < n->inputs; ++k) let_go_of(n->in[k], i);
     let_go(i);
     program_.code.push_back(op);
   }
 
-  kernels::Kernel pick_kernel(Node* n, const Value& v, int mask) const {
-    const kernels::Table& k = *t_.kernels;
-    if (n->op == Op::cast) return k.cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)];
-    if (v.with < 0) return k.elementwise[static_cast<int>(n->op) - 1][static_cast<int>(operand_dtype(n))][mask];
-    using kernels::Inner, kernels::Outer;
-    const Op u = nodes_[v.with]->op;
-    const Inner inner = u == Op::add ? Inner::add : u == Op::sub ? Inner::sub : Inner::mul;
-    const Outer outer = n->op == Op::add   ? Outer::add
-                        : n->op == Op::mul ? Outer::mul
-                                           : (v.with_slot == 0 ? Outer::sub : Outer::rsub);
-    return k.fused[static_cast<int>(inner)][static_cast<int>(outer)][n->dtype == DType::f64][mask];
+  Place use(Node* x, Node* n, int at) {
+    if (mine(x)) --values_[source(place(x))].uses;
+    return operand(x, n, at);
   }
+
+  // Where the value of node i goes.
+  Place result(int i) {
+    Value& v = values_[i];
+    if (v.memory) return {v.memory, item_size(nodes_[i]->dtype), -1};
+    v.scratch = take_scratch();
+    if (v.last < 0) free_.push_back(v.scratch);
+    return {nullptr, 0, v.scratch};
+  }
+
+  // ---- chains
+
+  // Operands that are loaded are loaded before the chain.
+  void load_operands(int i) {
+    Node* n = nodes_[i];
+    for (int k = 0; k < n->inputs; ++k) {
+      if (mine(n->in[k])) {
+        if (values_[place(n->in[k])].inner) load_operands(place(n->in[k]));
+      } else if (needs_load(n->in[k], n)) {
+        close_chain();
+        operand(n->in[k], n, values_[i].at);
+      }
+    }
+  }
+
+  void emit_tree(int i) {
+    Node* n = nodes_[i];
+    load_operands(i);
+    if (chain_ >= 0 && chain_dtype_ != n->dtype) close_chain();
+    open_chain(n->dtype);
+    compute(i);
+    running_ = i;
+    saved_ = false;
+    if (values_[i].memory) save();
+    let_go_of_tree(i, i);
+    let_go(i);
+  }
+
+  // Makes the running value that of node i.
+  void compute(int i) {
+    Node* n = nodes_[i];
+    Node *a = n->in[0], *b = n->in[1];
+    const Acts& acts = acts_of(n);
+    if (n->inputs == 1) return take(a, n), step(acts.straight);
+    bool reversed = false;
+    const auto swap = [&] { std::swap(a, b), reversed = !reversed; };
+    const bool products = acts.product != kernels::Act::none;
+    if (products && !is_product(b) && is_product(a)) swap();
+    if (products && is_product(b)) {
+      Node *x = b->in[0], *y = b->op == Op::square ? x : b->in[1];
+      if (is_number(x)) std::swap(x, y);
+      take(a, n);
+      const Place at_x = use(x, b, values_[i].at);
+      return step(reversed ? acts.product_reversed : acts.product, at_x, y == x ? at_x : use(y, b, values_[i].at));
+    }
+    if (is_inner(b)) {
+      if (is_inner(a)) {
+        compute(place(b));
+        const Place kept{nullptr, 0, take_scratch()};
+        program_.steps.back().store(located(kept));
+        compute(place(a));
+        step(reversed ? acts.reversed : acts.straight, kept);
+        return free_.push_back(kept.scratch);
+      }
+      swap();
+    } else if (!is_inner(a) && (is_running(b) || (is_number(a) && !mine(a)))) {
+      swap();
+    }
+    take(a, n);
+    step(reversed ? acts.reversed : acts.straight, use(b, n, values_[i].at));
+  }
+
+  // The next step begins with x.
+  void take(Node* x, Node* n) {
+    if (is_inner(x)) return compute(place(x));
+    if (is_running(x)) --values_[running_].uses;
+    else first_ = located(use(x, n, values_[place(n)].at));
+    // The running value goes: it is stored where it will be used again.
+    if (running_ >= 0 && !saved_ && values_[running_].uses > 0) save();
+    running_ = -1;
+  }
+  void save() {
+    program_.steps.back().store(located(result(running_)));
+    saved_ = true;
+  }
+
+  kernels::Spot located(const Place& p) const {
+    using kernels::From;
+    if (p.scratch >= 0) return {From::scratch, p.scratch * program_.scratch_bytes};
+    return {!p.base ? From::none : p.step == 0 ? From::number : From::memory, reinterpret_cast<std::intptr_t>(p.base)};
+  }
+  void step(kernels::Act act, const Place& x = {}, const Place& y = {}) {
+    program_.steps.emplace_back(act, first_, located(x), located(y), kernels::Spot{});
+    first_ = {};
+  }
+
+  void open_chain(DType dtype) {
+    if (chain_ >= 0) return;
+    chain_ = static_cast<int>(program_.steps.size());
+    chain_dtype_ = dtype;
+    running_ = -1;
+    sums_ = 0;
+  }
+  void close_chain() {
+    if (chain_ < 0) return;
+    if (running_ >= 0 && !saved_ && values_[running_].uses > 0) save();
+    step(kernels::Act::end);
+    Instruction chain{Do::chain, chain_dtype_, 0};
+    chain.step = chain_;
+    program_.code.push_back(chain);
+    chain_ = -1;
+  }
+
+  void let_go_of_tree(int i, int at) {
+    for (int k = 0; k < nodes_[i]->inputs; ++k) {
+      Node* x = nodes_[i]->in[k];
+      if (is_inner(x)) let_go_of_tree(place(x), at);
+      else let_go_of(x, at);
+    }
+  }
+
+  // ---- sinks
 
   void emit_sink(Node* n, const Value& v, int i) {
     const Reduced r = reduced(n);
     program_.blocking.admit(r);
-    Instruction sink{r.whole() ? Do::fold_whole : r.rows() ? Do::fold_rows : Do::add_columns, n->dtype, 1};
-    sink.in[0] = operand(n->in[0], n->in[0], i);
+    Node* x = n->in[0];
+    const bool here = chain_ >= 0 && chain_dtype_ == n->dtype && mine(x) && r.whole() && r.kind == kernels::Reduction::sum;
+    if (!here) close_chain();
+    Instruction sink{here        ? Do::chain_sum
+                     : r.whole() ? Do::fold_whole
+                     : r.rows()  ? Do::fold_rows
+                                 : Do::add_columns, n->dtype, 1};
+    if (here) {
+      if (is_running(x)) --values_[running_].uses;
+      else take(x, x);
+      program_.scratch = std::max(program_.scratch, ++sums_);
+      sink.step = static_cast<int>(program_.steps.size());
+      step(kernels::Act::sum);
+      program_.steps.back().y = sums_ * program_.scratch_bytes - gap;  // where no step writes
+    } else {
+      sink.in[0] = use(x, x, i);
+    }
     sink.fold = folding(t_, r.kind, n->dtype);
     sink.length = r.columns() ? r.inner : r.length;
     sink.out = {v.memory, item_size(n->dtype), -1};
     sink.sink = n;
     program_.code.push_back(sink);
-    let_go_of(n->in[0], i);
+    let_go_of(x, i);
     let_go(i);
   }
 
@@ -311,6 +459,13 @@ class Builder {
   std::vector<Loaded>& loads_ = scratch_.loads;
   std::vector<int>& free_ = scratch_.free;
   std::vector<Node*>& stored_ = scratch_.stored;
+  // The chain that is being written.
+  int chain_ = -1;  // its first step; -1: none
+  DType chain_dtype_ = DType::f32;
+  kernels::Spot first_;  // what the next step begins with, if not the running value
+  int running_ = -1;    // the node that the running value is of; -1: none that is needed
+  bool saved_ = false;  // it lies elsewhere, too
+  int sums_ = 0;        // of the chain
 };
 
 }  // namespace

@@ -45,9 +45,51 @@ using Kernel = void (*)(void* out, const void* a, const void* b, const void* c, 
 using Fold = void (*)(void* y, const void* x, Size n);
 enum class Reduction : std::uint8_t { sum, greatest, least, count };
 
-// Two float ops in one pass, each rounded: inner(a, b), then outer(that, c).
-enum class Inner : std::uint8_t { add, sub, mul, count };
-enum class Outer : std::uint8_t { add, sub, rsub, mul, count };  // u + c, u - c, c - u, u * c
+// A chain: light float ops one after another on a running value `a`, which stays in registers for some vectors at a
+// time. Each op is rounded. A step may begin with another value, and may write its result.
+enum class Act : std::uint8_t {
+  none,
+  sum,  // x[chunk] = the sum of the block, as the kernel folds it; y: 128 bytes of scratch
+#define ONE(op) op,
+#define COMMUTES(op) op,
+#define ORDERED(op) op, op##_reversed,
+#define PRODUCT(op) op##_product, op##_product_reversed,
+#include "autodiff/kernels/chain.def"
+  end
+};
+enum class From : std::uint8_t {
+  none,
+  number,   // one, at its address
+  memory,   // the address of element 0
+  scratch,  // an offset in the scratch memory, where the block begins
+};
+struct Spot {
+  From from = From::none;
+  std::intptr_t at = 0;
+};
+struct Step {
+  std::uint64_t form = 0;  // of 8 bits each: the label, and where first, x, y and out are; one word, as it is read often
+  std::intptr_t first = 0, x = 0, y = 0, out = 0;
+  Step() = default;
+  Step(Act act, Spot first, Spot x, Spot y, Spot out)  // first none: the running value
+      : form((2 * static_cast<std::uint64_t>(act) + (x.from == From::number || y.from == From::number)) | bits(first, 1) |
+             bits(x, 2) | bits(y, 3)),
+        first(first.at),
+        x(x.at),
+        y(y.at) {
+    store(out);
+  }
+  void store(Spot to) {
+    form |= bits(to, 4);
+    out = to.at;
+  }
+  static constexpr std::uint64_t bits(Spot spot, int place) {
+    return static_cast<std::uint64_t>(spot.from) << (8 * place);
+  }
+};
+// Runs the steps for elements [start, start + n).
+using Chain = void (*)(const Step* steps, char* scratch, Size start, Size n);
+inline constexpr Size chunk = 512;  // numbers that lie side by side are reduced in chunks of so many
 
 inline constexpr int op_count = static_cast<int>(Elementwise::count);
 inline constexpr int mask_count = 8;  // bit k set: operand k is one value, read at its address, for all i
@@ -57,7 +99,7 @@ struct Table {
   const char* name;  // "avx512"
   int level;         // of sse2, avx2, avx512: 0, 1, 2
   Kernel elementwise[op_count][dtype_count][mask_count];
-  Kernel fused[static_cast<int>(Inner::count)][static_cast<int>(Outer::count)][2][mask_count];  // f32, f64
+  Chain chain[2];  // f32, f64
   Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is 0
   Fold fold[static_cast<int>(Reduction::count)][dtype_count];
 };

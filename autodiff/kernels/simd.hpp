@@ -31,7 +31,8 @@ const Simd& simd();
 // Each file of simd/ fills in its part.
 #define XGRAD_FILLS(arch)          \
   namespace arch {                 \
-  void fill_arithmetic(Simd& all); \
+  void fill_chains(Simd& all);     \
+  void fill_folds(Simd& all);      \
   void fill_functions(Simd& all);  \
   void fill_slopes(Simd& all);     \
   void fill_integers(Simd& all);   \

@@ -18,7 +18,8 @@ namespace {
       Simd all{};                     \
       all.table.name = #arch;         \
       all.table.level = number;       \
-      arch::fill_arithmetic(all);     \
+      arch::fill_chains(all);         \
+      arch::fill_folds(all);          \
       arch::fill_functions(all);      \
       arch::fill_slopes(all);         \
       arch::fill_integers(all);       \

@@ -182,7 +182,7 @@ Tensor linear(const In& x, const In& weight, const In& bias) {
     fail(source, fmt::format("[linear] expected a bias [{}] for the weight {}, got {}", sw[0], sw,
                              b ? fmt::format("{}", b->shape) : "a number"));
   if (b) engine::meet(w, bias, "linear", source);
-  const Located at(source);
+  const Located at(source, "linear");
   if (sx.rank() > 2) {  // one product of matrices, not a batch of them
     Shape shape = sx;
     shape[sx.rank() - 1] = sw[0];

@@ -1,22 +1,14 @@
 // The float ops of elementwise.def that have one or two operands.
 #include "autodiff/kernels/simd/map.hpp"
-#include "autodiff/kernels/simd/table_lanes.hpp"
+#include "autodiff/kernels/simd/ops.hpp"
 
 namespace xgrad::kernels {
 namespace {
 
-// The unary minus of a batch is 0 - x, which loses the sign of 0.
-struct Negate {
-  template <class T>
-  XGRAD_INLINE static Batch<T> lane(Batch<T> x) {
-    return negate(x);
-  }
-};
-
 #define LIGHT(lane) \
   template <>       \
   inline constexpr bool is_light<lane> = true;
-LIGHT(Negate)
+LIGHT(lane_neg)
 LIGHT(lane_abs)
 LIGHT(lane_square)
 LIGHT(lane_relu)
@@ -54,8 +46,6 @@ void fill_functions(Simd& all) {
   set_binary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
   set_binary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
 #include "autodiff/elementwise.def"
-  set_unary<Negate, float>(all.table, Elementwise::neg, DType::f32);
-  set_unary<Negate, double>(all.table, Elementwise::neg, DType::f64);
 }
 
 }  // namespace XGRAD_ARCH

@@ -6,6 +6,17 @@
 namespace xgrad::kernels {
 namespace {
 
+// The first k, or all.
+template <class T>
+XGRAD_INLINE Batch<T> load_some(const T* x, Size k) {
+  return k >= width<T> ? load(x) : load_part(x, k);
+}
+template <class T>
+XGRAD_INLINE void store_some(T* out, const Batch<T>& x, Size k) {
+  if (k >= width<T>) x.store_unaligned(out);
+  else store_part(out, x, k);
+}
+
 // Operand k of n elements, or one value for all.
 template <class T, bool uniform>
 struct Operand {

@@ -94,14 +94,16 @@ XGRAD_INLINE Batch<T> expm1(const Batch<T>& x) {
   return with_sign(magnitude(y), x);
 }
 
-// tanh x = u / (u + 2),  u = exp 2|x| - 1 = 2^k p + (2^k - 1)
+// tanh x = u / (u + 2),  u = exp 2|x| - 1 = 2^k p + (2^k - 1),  2|x| = k log 2 + r
+// log 2 need not be exact to more than a T: where k is great enough for that to matter in r, u is as well.
 template <class T>
 XGRAD_INLINE Batch<T> tanh(const Batch<T>& x) {
   const Batch<T> most(sizeof(T) == 4 ? T(9.1) : T(19.1)), one(T(1));  // tanh rounds to 1 there
-  const Batch<T> a = lower(most, magnitude(x));
-  Batch<T> k;
-  const Batch<T> p = expm1_reduced(reduce_exp(a + a, k));
-  const Batch<T> power = power_of_2(k);
+  const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0 + 127) : T(6755399441055744.0 + 1023));  // as in power_of_2
+  const Batch<T> a = lower(most, magnitude(x)), b = a + a;
+  const Batch<T> shifted = madd(b, Batch<T>(T(1.4426950408889634)), magic), k = shifted - magic;
+  const Batch<T> power = as_float<T>(as_int(shifted) << (sizeof(T) == 4 ? 23 : 52));
+  const Batch<T> p = expm1_reduced(nmadd(k, Batch<T>(T(0.69314718055994531)), b));
   const Batch<T> u = madd(power, p, power - one);
   return with_sign(u / (u + Batch<T>(T(2))), x);
 }

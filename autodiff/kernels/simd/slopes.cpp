@@ -1,6 +1,6 @@
 // The unary ops' slopes times a cotangent, in one pass: the formulas of elementwise.def, each op rounded as it is alone.
 #include "autodiff/kernels/simd/map.hpp"
-#include "autodiff/kernels/simd/table_lanes.hpp"
+#include "autodiff/kernels/simd/ops.hpp"
 
 namespace xgrad::kernels {
 namespace {

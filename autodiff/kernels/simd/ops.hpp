@@ -1,5 +1,7 @@
-// The rows of elementwise.def as functions of vectors.
+// Rows of elementwise.def as types: their lane values as functions of batches.
 #pragma once
+
+#include <string_view>
 
 #include "autodiff/kernels/simd/math_exp.hpp"
 #include "autodiff/kernels/simd/math_log.hpp"
@@ -10,13 +12,14 @@
 namespace xgrad::kernels {
 namespace {
 
-// A row of the table as a type: its lane value as a function of batches.
-#define UNARY(op, value, ...)                       \
-  struct lane_##op {                                \
-    template <class T>                              \
-    XGRAD_INLINE static Batch<T> lane(Batch<T> x) { \
-      return value;                                 \
-    }                                               \
+// The unary minus of a batch is 0 - x, which loses the sign of 0.
+#define UNARY(op, value, ...)                                               \
+  struct lane_##op {                                                        \
+    template <class T>                                                      \
+    XGRAD_INLINE static Batch<T> lane(Batch<T> x) {                         \
+      if constexpr (std::string_view(#op) == "neg") return negate(x);       \
+      else return value;                                                    \
+    }                                                                       \
   };
 #define BINARY(op, value, ...)                                  \
   struct lane_##op {                                            \

@@ -1,9 +1,8 @@
 #include "autodiff/engine/region.hpp"
 
-#include <array>
-
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/program.hpp"
+#include "autodiff/engine/trees.hpp"
 
 namespace xgrad::engine {
 
@@ -27,37 +26,30 @@ bool Blocking::admit(const Reduced& sink) {
 
 namespace {
 
-// The steps that do a light op on the running value a: op(a, x), op(x, a), op(a, x y), op(x y, a).
-struct Acts {
-  kernels::Act straight{}, reversed{}, product{}, product_reversed{};  // Act::none: there is no such step
-};
-constexpr auto acts = [] {
-  std::array<Acts, static_cast<std::size_t>(Op::count)> all{};
-#define OF(op) all[static_cast<std::size_t>(Op::op)]
-#define ONE(op) OF(op).straight = kernels::Act::op;
-#define COMMUTES(op) OF(op).straight = OF(op).reversed = kernels::Act::op;
-#define ORDERED(op) OF(op).straight = kernels::Act::op, OF(op).reversed = kernels::Act::op##_reversed;
-#define PRODUCT(op) \
-  OF(op).product = kernels::Act::op##_product, OF(op).product_reversed = kernels::Act::op##_product_reversed;
-#include "autodiff/kernels/chain.def"
-#undef OF
-  return all;
-}();
-constexpr const Acts& acts_of(const Node* n) { return acts[static_cast<std::size_t>(n->op)]; }
-bool is_light(const Node* n) { return is_float(n->dtype) && acts_of(n).straight != kernels::Act::none; }
-
 constexpr Size gap = 320;  // blocks a multiple of 4,096 bytes apart are slow: the processor mixes them up
 
+struct Loaded {
+  Node* node;
+  const Shape* shape;
+  int last;
+  int scratch;
+};
+struct Scratch {
+  std::vector<Value> values;
+  std::vector<Loaded> loads;
+  std::vector<int> free;
+  std::vector<Node*> stored;
+};
+
 // Writes the program of a region.
-class Builder {
+class Builder : Values {
  public:
-  Builder(Thread& t, Node* const* nodes, std::size_t count, Program& program)
-      : t_(t), nodes_(nodes), count_(count), program_(program), scratch_(kept<Scratch, Kept::region>(t)) {}
+  Builder(Thread& t, Node* const* nodes, std::size_t count, Program& program, Scratch& scratch)
+      : Values(t, nodes, count, scratch.values), program_(program), scratch_(scratch) {}
 
   void build() {
-    number();
-    find_trees();
-    find_uses();
+    look();
+    begin();
     allocate_stored();
     for (std::size_t i = 0; i < count_; ++i) emit(static_cast<int>(i));
     close_chain();
@@ -75,42 +67,9 @@ class Builder {
   }
 
  private:
-  struct Value {
-    bool stored = false;
-    bool alias = false;   // a reshape: the numbers of its input
-    bool inner = false;   // of a tree of light ops, but not its root: its one use is in the same chain
-    int depth = 0;        // of the tree below
-    int user = -1;        // of an inner one
-    int at = -1;          // the position where it is computed: its tree's root
-    int last = -1;        // position of the last use
-    int uses = 0;         // to come
-    int scratch = -1;
-    char* memory = nullptr;
-  };
-  struct Loaded {
-    Node* node;
-    const Shape* shape;
-    int last;
-    int scratch;
-  };
-
-  bool mine(const Node* n) const { return n->data == nullptr && n->mark == id_; }
-  int place(const Node* n) const { return n->place; }
-  int source(int i) const {  // through reshapes
-    while (values_[i].alias) i = place(nodes_[i]->in[0]);
-    return i;
-  }
-
-  bool is_inner(const Node* n) const { return mine(n) && values_[place(n)].inner; }
   bool is_running(const Node* n) const { return running_ >= 0 && mine(n) && source(place(n)) == running_; }
-  bool is_product(const Node* n) const {
-    if (!is_inner(n) || (n->op != Op::mul && n->op != Op::square) || is_inner(n->in[0])) return false;
-    return n->op == Op::square || (!is_inner(n->in[1]) && !(is_number(n->in[0]) && is_number(n->in[1])));
-  }
 
-  void number() {
-    id_ = ++t_.walks;
-    values_.assign(count_, {});
+  void begin() {
     loads_.clear();
     free_.clear();
     stored_.clear();
@@ -121,59 +80,12 @@ class Builder {
     program_.blocking = {};
     Size item = 1;
     for (std::size_t i = 0; i < count_; ++i) {
-      Node* n = nodes_[i];
-      n->mark = id_;
-      n->place = static_cast<std::int32_t>(i);
-      n->users = 0;
-      values_[i].alias = n->op == Op::reshape;
+      const Node* n = nodes_[i];
       item = std::max(item, item_size(n->dtype));
-      for (int k = 0; k < n->inputs; ++k) {
-        if (mine(n->in[k])) ++n->in[k]->users;
-        item = std::max(item, item_size(n->in[k]->dtype));
-      }
-    }
-    program_.scratch_bytes = chunk * item + gap;
-    for (std::size_t i = count_; i-- > 0;) {
-      Node* n = nodes_[i];
-      Value& v = values_[i];
-      v.stored |= held_beside(n, n->users) || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
-      if (v.alias && v.stored) values_[source(static_cast<int>(i))].stored = true;
+      for (int k = 0; k < n->inputs; ++k) item = std::max(item, item_size(n->in[k]->dtype));
       if (kind_of(n->op) != Kind::reduction) program_.count = n->count;
     }
-  }
-
-  // A light op of one use, by a light op, is computed where that is.
-  void find_trees() {
-    constexpr int deepest = 64;  // the tree is visited by recursion
-    for (std::size_t i = 0; i < count_; ++i) {
-      const Node* n = nodes_[i];
-      Value& v = values_[i];
-      v.at = static_cast<int>(i);
-      if (!is_light(n)) continue;
-      for (int k = 0; k < n->inputs; ++k) {
-        Node* u = n->in[k];
-        if (!mine(u) || u->users != 1 || !is_light(u)) continue;
-        Value& below = values_[place(u)];
-        if (below.stored || below.depth == deepest) continue;
-        below.inner = true;
-        below.user = static_cast<int>(i);
-        v.depth = std::max(v.depth, below.depth + 1);
-      }
-    }
-    for (std::size_t i = count_; i-- > 0;)
-      if (values_[i].inner) values_[i].at = values_[values_[i].user].at;
-  }
-
-  void find_uses() {
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (values_[i].alias) continue;
-      for (int k = 0; k < nodes_[i]->inputs; ++k) {
-        if (!mine(nodes_[i]->in[k])) continue;
-        Value& x = values_[source(place(nodes_[i]->in[k]))];
-        ++x.uses;
-        x.last = std::max(x.last, values_[i].at);
-      }
-    }
+    program_.scratch_bytes = chunk * item + gap;
   }
 
   void allocate_stored() {
@@ -319,7 +231,7 @@ class Builder {
   void compute(int i) {
     Node* n = nodes_[i];
     Node *a = n->in[0], *b = n->in[1];
-    const Acts& acts = acts_of(n);
+    const Acts& acts = acts_of(n->op);
     if (n->inputs == 1) return take(a, n), step(acts.straight);
     bool reversed = false;
     const auto swap = [&] { std::swap(a, b), reversed = !reversed; };
@@ -443,19 +355,8 @@ class Builder {
     ++t_.evaluated;
   }
 
-  Thread& t_;
-  Node* const* nodes_;
-  const std::size_t count_;
   Program& program_;
-  std::uint32_t id_ = 0;
-  struct Scratch {
-    std::vector<Value> values;
-    std::vector<Loaded> loads;
-    std::vector<int> free;
-    std::vector<Node*> stored;
-  };
   Scratch& scratch_;
-  std::vector<Value>& values_ = scratch_.values;
   std::vector<Loaded>& loads_ = scratch_.loads;
   std::vector<int>& free_ = scratch_.free;
   std::vector<Node*>& stored_ = scratch_.stored;
@@ -472,7 +373,7 @@ class Builder {
 
 void run_region(Thread& t, Node* const* nodes, std::size_t count) {
   Program& program = kept<Program, Kept::program>(t);
-  Builder builder(t, nodes, count, program);
+  Builder builder(t, nodes, count, program, kept<Scratch, Kept::region>(t));
   try {
     builder.build();
     run(t, program);

@@ -1,0 +1,85 @@
+#include "autodiff/engine/trees.hpp"
+
+#include <array>
+
+namespace xgrad::engine {
+
+namespace {
+
+constexpr auto acts = [] {
+  std::array<Acts, static_cast<std::size_t>(Op::count)> all{};
+#define OF(op) all[static_cast<std::size_t>(Op::op)]
+#define ONE(op) OF(op).straight = kernels::Act::op;
+#define COMMUTES(op) OF(op).straight = OF(op).reversed = kernels::Act::op;
+#define ORDERED(op) OF(op).straight = kernels::Act::op, OF(op).reversed = kernels::Act::op##_reversed;
+#define PRODUCT(op) \
+  OF(op).product = kernels::Act::op##_product, OF(op).product_reversed = kernels::Act::op##_product_reversed;
+#include "autodiff/kernels/chain.def"
+#undef OF
+  return all;
+}();
+
+}  // namespace
+
+const Acts& acts_of(Op op) { return acts[static_cast<std::size_t>(op)]; }
+
+bool Values::is_product(const Node* n) const {
+  if (!is_inner(n) || (n->op != Op::mul && n->op != Op::square) || is_inner(n->in[0])) return false;
+  return n->op == Op::square || (!is_inner(n->in[1]) && !(is_number(n->in[0]) && is_number(n->in[1])));
+}
+
+void Values::number() {
+  id_ = ++t_.walks;
+  values_.assign(count_, {});
+  for (std::size_t i = 0; i < count_; ++i) {
+    Node* n = nodes_[i];
+    n->mark = id_;
+    n->place = static_cast<std::int32_t>(i);
+    n->users = 0;
+    values_[i].alias = n->op == Op::reshape;
+    for (int k = 0; k < n->inputs; ++k)
+      if (mine(n->in[k])) ++n->in[k]->users;
+  }
+  for (std::size_t i = count_; i-- > 0;) {
+    Node* n = nodes_[i];
+    Value& v = values_[i];
+    v.stored |= held_beside(n, n->users) || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
+    if (v.alias && v.stored) values_[source(static_cast<int>(i))].stored = true;
+  }
+}
+
+// A light op of one use, by a light op, is computed where that is.
+void Values::find_trees() {
+  constexpr int deepest = 64;  // the tree is visited by recursion
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Node* n = nodes_[i];
+    Value& v = values_[i];
+    v.at = static_cast<int>(i);
+    if (!is_light(n)) continue;
+    for (int k = 0; k < n->inputs; ++k) {
+      Node* u = n->in[k];
+      if (!mine(u) || u->users != 1 || !is_light(u)) continue;
+      Value& below = values_[place(u)];
+      if (below.stored || below.depth == deepest) continue;
+      below.inner = true;
+      below.user = static_cast<int>(i);
+      v.depth = std::max(v.depth, below.depth + 1);
+    }
+  }
+  for (std::size_t i = count_; i-- > 0;)
+    if (values_[i].inner) values_[i].at = values_[values_[i].user].at;
+}
+
+void Values::find_uses() {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (values_[i].alias) continue;
+    for (int k = 0; k < nodes_[i]->inputs; ++k) {
+      if (!mine(nodes_[i]->in[k])) continue;
+      Value& x = values_[source(place(nodes_[i]->in[k]))];
+      ++x.uses;
+      x.last = std::max(x.last, values_[i].at);
+    }
+  }
+}
+
+}  // namespace xgrad::engine

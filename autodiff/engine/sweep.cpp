@@ -59,12 +59,12 @@ Slope slope_of(Node* n, int i) {
   return rule(n->op).slope(x, y, z, i);
 }
 
-// dy/dx g. The slope's formula, in ops; or one op that computes it, with the same bits, where it is not to be
-// differentiated.
+// dy/dx g. The slope's formula, in ops; or one op that computes it, with the same bits, for small work that is not to
+// be differentiated.
 Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
   using kernels::SlopeOf;
   const SlopeOf of = rule(n->op).slope_of;
-  if (of == SlopeOf::other || !t.no_grad) return scaled(slope_of(n, i), g);
+  if (of == SlopeOf::other || !t.no_grad || n->count > small_count) return scaled(slope_of(n, i), g);
   const Op vjp = static_cast<Op>(static_cast<int>(n->op) + static_cast<int>(Op::neg_vjp) - static_cast<int>(Op::neg));
   const Borrowed v(of == SlopeOf::x ? n->in[0] : n);
   return binary(vjp, static_cast<const Tensor&>(v), g);

@@ -24,6 +24,9 @@ XGRAD_INLINE void each_of(const Work& w, const Formula& formula, Slot*... slots)
   T* p = reinterpret_cast<T*>(w.p);
   const T* g = reinterpret_cast<const T*>(w.g);
   for (Size i = 0; i < w.n; i += width) {
+    // Weights that another core has read since lie in its caches, too: the right to write them is asked for ahead.
+    constexpr Size ahead = 1024 / sizeof(T);
+    if (w.n - i > ahead) __builtin_prefetch(p + i + ahead, 1);
     const Size k = w.n - i;
     const bool whole = k >= width;
     const auto load = [&](const T* x) XGRAD_LAMBDA { return whole ? kernels::load(x + i) : kernels::load_part(x + i, k); };

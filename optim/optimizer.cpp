@@ -16,7 +16,7 @@ namespace xgrad::optim {
 namespace {
 
 constexpr Size alignment = 64;           // a slot begins on a cache line
-constexpr Size block = 1 << 15;          // elements of a job
+constexpr Size block = 1 << 12;          // elements of a job
 constexpr Size worth_sharing = 1 << 16;  // fewer stay on the calling thread
 
 Size slot_bytes(Size n, DType dtype) { return (n * item_size(dtype) + alignment - 1) / alignment * alignment; }

@@ -135,7 +135,9 @@ void product(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
   if (m == 0 || n == 0) return;
   if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
     return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
-  const bool rows = m >= n || (n < 256 && m >= 64);
+  // A transposed A, which makes a weight's gradient, is split by the weight's rows, as an optimizer splits them: the
+  // gradient is in the caches of the core that will read it.
+  const bool rows = m >= n || (n < 256 && m >= 64) || (ta && m >= 128);
   const Size length = rows ? m : n, grain = length < 256 ? 32 : 64;
   if (work_of(m, n, k) < worth_sharing || std::max(m, n) < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   // Few large tiles, at multiples of the grain, whatever the number of threads: the same bits.

@@ -72,8 +72,8 @@ class Pool {
       return;
     }
     start(wanted - 1);
-    task_ = {work, context, jobs};
-    next_.store(0, std::memory_order_relaxed);
+    task_ = {work, context, jobs, std::min(wanted, most_ranges)};
+    for (int r = 0; r < task_.ranges; ++r) next_[r].job.store(task_.begin(r), std::memory_order_relaxed);
     error_ = nullptr;
     // The door: how many may still come in, and how many are inside.
     const int helpers = std::min(wanted - 1, started_);
@@ -97,6 +97,8 @@ class Pool {
     void (*work)(Size, int, void*);
     void* context;
     Size jobs;
+    int ranges;
+    Size begin(int range) const { return jobs * range / ranges; }
   };
 
   void start(int helpers) {
@@ -133,12 +135,16 @@ class Pool {
 
   void work_on(int worker) {
     const bool nested = std::exchange(in_job, true);
-    for (Size job; (job = next_.fetch_add(1, std::memory_order_relaxed)) < task_.jobs;) {
-      try {
-        task_.work(job, worker, task_.context);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex_);
-        error_ = std::current_exception();
+    for (int k = 0; k < task_.ranges; ++k) {
+      const int range = (worker + k) % task_.ranges;
+      const Size end = task_.begin(range + 1);
+      for (Size job; (job = next_[range].job.fetch_add(1, std::memory_order_relaxed)) < end;) {
+        try {
+          task_.work(job, worker, task_.context);
+        } catch (...) {
+          const std::lock_guard lock(error_mutex_);
+          error_ = std::current_exception();
+        }
       }
     }
     in_job = nested;
@@ -151,7 +157,13 @@ class Pool {
   std::atomic<std::uint32_t> calls_{0};
   alignas(64) std::atomic<std::uint64_t> door_{0};
   std::atomic<int> seats_{0};
-  alignas(64) std::atomic<Size> next_{0};
+  // Each worker begins with a range of its own, the same from pass to pass, whose numbers its caches may still hold; and
+  // then takes what is left of the others'.
+  static constexpr int most_ranges = 64;
+  struct alignas(64) Next {
+    std::atomic<Size> job{0};
+  };
+  Next next_[most_ranges];
 };
 
 Pool& pool() {

@@ -120,7 +120,8 @@ struct Pass {
   // After the last block: what was gathered becomes the results.
   void finish(const Instruction& op, char* gathered) const {
     const Size item = item_size(op.dtype);
-    if (op.what == Do::fold_whole || op.what == Do::chain_sum) fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
+    if (op.what == Do::fold_whole || op.what == Do::chain_sum)
+      fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
     if (op.what != Do::add_columns) return;
     const Size units = (p.count + unit - 1) / unit;
     if (units == 1) {

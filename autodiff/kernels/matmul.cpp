@@ -87,8 +87,6 @@ const Libraries& libraries() {
 
 double work_of(Size m, Size n, Size k) { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
 
-// Here a library's call costs more than it saves.
-bool is_small(Size m, Size n, Size k) { return work_of(m, n, k) <= 1 << 13; }
 
 // Is oneDNN's sgemm the faster one? A matter of the machine and of the shape alone, so that bits do not depend on timing.
 // Measured on Xeons with AVX-512, and on EPYC (Zen 3), where rows 4,096 bytes apart slow it down. It takes its scratch
@@ -116,7 +114,7 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, con
     return;
   }
   constexpr int row_major = 101, no = 111, yes = 112;
-  if (is_small(m, n, k) || !l.sgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (small_product(m, n, k) || !l.sgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   l.sgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
 }
@@ -125,7 +123,7 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, co
          Size ldc) {
   const Libraries& l = libraries();
   constexpr int row_major = 101, no = 111, yes = 112;
-  if (is_small(m, n, k) || !l.dgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (small_product(m, n, k) || !l.dgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   l.dgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
 }
@@ -163,7 +161,8 @@ void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Siz
             static_cast<double*>(c), ldc);
 }
 
-bool small_product(Size m, Size n, Size k) { return is_small(m, n, k); }
+// Up to here a library's call costs more than it saves.
+bool small_product(Size m, Size n, Size k) { return work_of(m, n, k) <= 1 << 13; }
 
 void matmul_plus(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
                  const void* b, Size ldb, const void* row, void* c, Size ldc) {

@@ -27,13 +27,6 @@ void set_unary(Table& t, Elementwise op, DType dtype) {
   for (int mask = 0; mask < mask_count; ++mask) k[mask] = mask & 1 ? map_unary<F, T, 1> : map_unary<F, T, 0>;
 }
 
-template <class F, class T>
-void set_binary(Table& t, Elementwise op, DType dtype) {
-  constexpr Kernel of[] = {map_binary<F, T, 0>, map_binary<F, T, 1>, map_binary<F, T, 2>, map_binary<F, T, 3>};
-  Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];
-  for (int mask = 0; mask < mask_count; ++mask) k[mask] = of[mask & 3];
-}
-
 }  // namespace
 
 namespace XGRAD_ARCH {

@@ -96,5 +96,12 @@ void map_binary(void* out, const void* a, const void* b, const void*, Size n) {
   });
 }
 
+template <class F, class T>
+void set_binary(Table& t, Elementwise op, DType dtype) {
+  constexpr Kernel of[] = {map_binary<F, T, 0>, map_binary<F, T, 1>, map_binary<F, T, 2>, map_binary<F, T, 3>};
+  Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];
+  for (int mask = 0; mask < mask_count; ++mask) k[mask] = of[mask & 3];
+}
+
 }  // namespace
 }  // namespace xgrad::kernels

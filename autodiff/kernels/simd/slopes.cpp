@@ -35,18 +35,11 @@ struct Term {
   };
 #include "autodiff/elementwise.def"
 
-template <class F, class T>
-void set(Table& t, Elementwise op, DType dtype) {
-  constexpr Kernel of[] = {map_binary<F, T, 0>, map_binary<F, T, 1>, map_binary<F, T, 2>, map_binary<F, T, 3>};
-  Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];
-  for (int mask = 0; mask < mask_count; ++mask) k[mask] = of[mask & 3];
-}
-
 template <class F, SlopeOf of>
 void set(Table& t, Elementwise op) {
   if constexpr (of != SlopeOf::other) {
-    set<F, float>(t, op, DType::f32);
-    set<F, double>(t, op, DType::f64);
+    set_binary<F, float>(t, op, DType::f32);
+    set_binary<F, double>(t, op, DType::f64);
   }
 }
 

@@ -1,12 +1,12 @@
 // xgrad's automatic differentiation: tensors, parameters, ops, derivatives.
 #pragma once
 
-#include "autodiff/differentiate.hpp"
-#include "autodiff/dtype.hpp"
-#include "autodiff/error.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/parameter.hpp"
-#include "autodiff/scope.hpp"
-#include "autodiff/shape.hpp"
-#include "autodiff/tensor.hpp"
-#include "autodiff/threads.hpp"
+#include <xgrad/autodiff/differentiate.hpp>
+#include <xgrad/autodiff/dtype.hpp>
+#include <xgrad/autodiff/error.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/parameter.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/autodiff/shape.hpp>
+#include <xgrad/autodiff/tensor.hpp>
+#include <xgrad/autodiff/threads.hpp>

@@ -1,4 +1,4 @@
-#include "autodiff/differentiate.hpp"
+#include <xgrad/autodiff/differentiate.hpp>
 
 #include <fmt/format.h>
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "autodiff/callable.hpp"
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/callable.hpp>
+#include <xgrad/autodiff/parameter.hpp>
 
 namespace xgrad {
 

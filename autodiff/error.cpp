@@ -1,8 +1,8 @@
-#include "autodiff/error.hpp"
+#include <xgrad/autodiff/error.hpp>
 
 #include <fmt/format.h>
 
-#include "autodiff/callable.hpp"
+#include <xgrad/autodiff/callable.hpp>
 #include "autodiff/engine/thread.hpp"
 
 namespace xgrad {

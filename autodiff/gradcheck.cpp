@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "autodiff/differentiate.hpp"
+#include <xgrad/autodiff/differentiate.hpp>
 #include "autodiff/engine/record.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad {
 

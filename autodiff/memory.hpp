@@ -1,7 +1,7 @@
 // The numbers behind tensors, for code that reads or writes memory: optimizers, file formats, other libraries.
 #pragma once
 
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/parameter.hpp>
 
 namespace xgrad {
 

@@ -3,7 +3,7 @@
 // are exact, of any order; integers and booleans have none.
 #pragma once
 
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/parameter.hpp>
 
 namespace xgrad {
 

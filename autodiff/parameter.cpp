@@ -1,12 +1,12 @@
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/parameter.hpp>
 
 #include <fmt/format.h>
 
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/variable.hpp"
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad {
 

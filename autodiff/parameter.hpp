@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/pointers.hpp"
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/pointers.hpp>
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad {
 

@@ -1,6 +1,6 @@
 // The format (github.com/huggingface/safetensors): 8 bytes, little-endian: the header's length; the header, in JSON;
 // the numbers, row-major and little-endian, without holes.
-#include "autodiff/safetensors.hpp"
+#include <xgrad/autodiff/safetensors.hpp>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -18,7 +18,7 @@
 #include <new>
 #include <unordered_set>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include "autodiff/safetensors_header.hpp"
 
 namespace xgrad {

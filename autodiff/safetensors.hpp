@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad {
 

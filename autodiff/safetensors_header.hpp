@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autodiff/safetensors.hpp"
+#include <xgrad/autodiff/safetensors.hpp>
 
 namespace xgrad::safetensors {
 

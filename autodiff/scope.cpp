@@ -1,4 +1,4 @@
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/scope.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // How ops run: evaluation, scopes, and a look at the record.
 #pragma once
 
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad {
 

@@ -1,10 +1,10 @@
-#include "autodiff/shape.hpp"
+#include <xgrad/autodiff/shape.hpp>
 
 #include <fmt/core.h>
 
 #include <algorithm>
 
-#include "autodiff/error.hpp"
+#include <xgrad/autodiff/error.hpp>
 
 namespace xgrad {
 

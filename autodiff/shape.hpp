@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "autodiff/dtype.hpp"
-#include "autodiff/error.hpp"
+#include <xgrad/autodiff/dtype.hpp>
+#include <xgrad/autodiff/error.hpp>
 
 namespace xgrad {
 

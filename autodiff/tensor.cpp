@@ -1,4 +1,4 @@
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad {
 

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "autodiff/dtype.hpp"
-#include "autodiff/error.hpp"
-#include "autodiff/shape.hpp"
+#include <xgrad/autodiff/dtype.hpp>
+#include <xgrad/autodiff/error.hpp>
+#include <xgrad/autodiff/shape.hpp>
 
 namespace xgrad {
 

@@ -1,7 +1,7 @@
 // How many threads the kernels use.
 #pragma once
 
-#include "autodiff/error.hpp"
+#include <xgrad/autodiff/error.hpp>
 
 namespace xgrad {
 

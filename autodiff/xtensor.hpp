@@ -10,7 +10,7 @@
 #include <xtensor/xarray.hpp>
 #include <xtensor/xexpression.hpp>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 
 namespace xgrad {
 

@@ -38,7 +38,7 @@ std::vector<Program> programs() {
                   split(BENCH_TORCH_LIBRARIES)});
 #endif
   list.push_back(
-      {xgrad, BENCH_ROOT "/bench/compile_xgrad.cpp", {"-std=c++20", "-I", BENCH_ROOT}, split(BENCH_XGRAD_LIBRARIES)});
+      {xgrad, BENCH_ROOT "/bench/compile_xgrad.cpp", {"-std=c++20", "-I", BENCH_XGRAD_INCLUDE}, split(BENCH_XGRAD_LIBRARIES)});
   return list;
 }
 

@@ -2,10 +2,10 @@
 // and loaded again. compile_torch.cpp is the same with libtorch.
 #include <fmt/core.h>
 
-#include "autodiff/autodiff.hpp"
-#include "data/data.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
 using namespace xgrad;
 

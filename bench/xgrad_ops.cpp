@@ -1,7 +1,7 @@
 // xgrad's side: formulas, as a user writes them.
 #include <memory>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "bench/worker.hpp"
 
 namespace bench {

@@ -1,11 +1,11 @@
 // xgrad's side: optimizers and training, as a user writes them.
 #include <memory>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "bench/worker.hpp"
-#include "data/data.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
 namespace bench {
 namespace {
@@ -28,7 +28,7 @@ struct Net {
   XGRAD_FIELDS(hidden, output)
 };
 
-Work training(const Network& network) {
+Work steps_of(const Network& network) {
   return {network.name, [=] {
             struct State {
               Net net;
@@ -103,7 +103,7 @@ int main() {
   using namespace bench;
   std::vector<Work> works;
   add_ops(works);
-  for (const Network& network : networks) works.push_back(training(network));
+  for (const Network& network : networks) works.push_back(steps_of(network));
   works.push_back(adam_alone("adam.2^20", 1, million));
   works.push_back(adam_alone("adam.200x64", 200, 64));
   if (data_folder()) works.push_back(mnist());

@@ -3,20 +3,34 @@
 set(XGRAD_LIBRARY_OPTIONS -ffp-contract=off -fno-math-errno -fno-semantic-interposition -fno-plt
   -ftls-model=initial-exec)
 
+# Where <xgrad/...> is found in the tree, as in an installed package: links to the folders, and copies of what the
+# install puts elsewhere, the umbrella headers.
+set(XGRAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${XGRAD_INCLUDE}/xgrad)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/xgrad.hpp ${XGRAD_INCLUDE}/xgrad/xgrad.hpp COPYONLY)
+
 # xgrad_library(name [SOURCES globs...] [LINKS targets...] [PRIVATE_LINKS targets...] [PRIVATE_HEADERS names...])
 # The library of one top-level folder: xgrad_<name>, alias xgrad::<name>. Its headers are the folder's own *.hpp but for
-# the private ones; each must compile by itself (target all_verify_interface_header_sets).
+# the private ones, <xgrad/name/part.hpp>, and <xgrad/name.hpp>, which includes them; each must compile by itself (target
+# all_verify_interface_header_sets). Sources write public headers so, and private ones as "name/folder/part.hpp".
 function(xgrad_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;PRIVATE_LINKS;PRIVATE_HEADERS")
   file(GLOB sources CONFIGURE_DEPENDS *.cpp ${arg_SOURCES})
   file(GLOB headers CONFIGURE_DEPENDS *.hpp)
   list(TRANSFORM arg_PRIVATE_HEADERS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   list(REMOVE_ITEM headers ${arg_PRIVATE_HEADERS})
+  set_property(GLOBAL APPEND PROPERTY XGRAD_PUBLIC_HEADERS ${headers})
+  list(REMOVE_ITEM headers ${CMAKE_CURRENT_SOURCE_DIR}/${name}.hpp)
+  list(TRANSFORM headers REPLACE ^${PROJECT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad)
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad/${name} SYMBOLIC)
+  configure_file(${name}.hpp ${XGRAD_INCLUDE}/xgrad/${name}.hpp COPYONLY)
 
   set(target xgrad_${name})
   add_library(${target} ${sources})
   add_library(xgrad::${name} ALIAS ${target})
-  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${XGRAD_INCLUDE}
+    FILES ${XGRAD_INCLUDE}/xgrad/${name}.hpp ${headers})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE ${XGRAD_LIBRARY_OPTIONS})
   target_link_libraries(${target} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
@@ -26,8 +40,7 @@ function(xgrad_library name)
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     INSTALL_RPATH $ORIGIN
     VERIFY_INTERFACE_HEADER_SETS ON)
-  install(TARGETS ${target} EXPORT xgrad FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad)
-  set_property(GLOBAL APPEND PROPERTY XGRAD_PUBLIC_HEADERS ${headers})
+  install(TARGETS ${target} EXPORT xgrad FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()
 
 # xgrad_per_instruction_set(name sources...): compiles the sources once for each, with XGRAD_ARCH its name, into the
@@ -45,7 +58,7 @@ function(xgrad_per_instruction_set name)
   foreach(arch ${arches})
     set(target xgrad_${name}_${arch})
     add_library(${target} OBJECT ${ARGN})
-    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${XGRAD_INCLUDE})
     target_compile_definitions(${target} PRIVATE XGRAD_ARCH=${arch})
     target_compile_options(${target} PRIVATE ${flags_${arch}} ${XGRAD_LIBRARY_OPTIONS})
     target_link_libraries(${target} PRIVATE fmt::fmt xsimd)

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 
 namespace xgrad::data {
 

@@ -4,7 +4,7 @@
 #include <new>
 #include <string>
 
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad::data {
 

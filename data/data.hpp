@@ -1,8 +1,8 @@
 // Data: made by a formula, drawn by code or read from files, and brought to the training loop in batches.
 #pragma once
 
-#include "data/dataset.hpp"
-#include "data/digits.hpp"
-#include "data/idx.hpp"
-#include "data/loader.hpp"
-#include "data/synthetic.hpp"
+#include <xgrad/data/dataset.hpp>
+#include <xgrad/data/digits.hpp>
+#include <xgrad/data/idx.hpp>
+#include <xgrad/data/loader.hpp>
+#include <xgrad/data/synthetic.hpp>

@@ -1,13 +1,13 @@
-#include "data/dataset.hpp"
+#include <xgrad/data/dataset.hpp>
 
 #include <fmt/core.h>
 
 #include <utility>
 
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
-#include "data/random.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/data/random.hpp>
 
 namespace xgrad::data {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad::data {
 

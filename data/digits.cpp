@@ -1,4 +1,4 @@
-#include "data/digits.hpp"
+#include <xgrad/data/digits.hpp>
 
 #include <fmt/core.h>
 
@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include "data/checks.hpp"
-#include "data/random.hpp"
+#include <xgrad/data/random.hpp>
 
 namespace xgrad::data {
 namespace {

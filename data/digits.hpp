@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "data/dataset.hpp"
+#include <xgrad/data/dataset.hpp>
 
 namespace xgrad::data {
 

@@ -1,4 +1,4 @@
-#include "data/idx.hpp"
+#include <xgrad/data/idx.hpp>
 
 #include <fmt/core.h>
 #include <zlib.h>
@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 #include "data/checks.hpp"
 
 namespace xgrad::data {

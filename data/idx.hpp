@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "data/dataset.hpp"
+#include <xgrad/data/dataset.hpp>
 
 namespace xgrad::data {
 

@@ -1,4 +1,4 @@
-#include "data/loader.hpp"
+#include <xgrad/data/loader.hpp>
 
 #include <fmt/core.h>
 
@@ -8,9 +8,9 @@
 #include <numeric>
 #include <vector>
 
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 #include "data/checks.hpp"
 
 namespace xgrad::data {

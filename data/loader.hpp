@@ -5,9 +5,9 @@
 #include <iterator>
 #include <optional>
 
-#include "autodiff/pointers.hpp"
-#include "data/dataset.hpp"
-#include "data/random.hpp"
+#include <xgrad/autodiff/pointers.hpp>
+#include <xgrad/data/dataset.hpp>
+#include <xgrad/data/random.hpp>
 
 namespace xgrad::data {
 

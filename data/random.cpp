@@ -1,10 +1,10 @@
-#include "data/random.hpp"
+#include <xgrad/data/random.hpp>
 
 #include <cmath>
 #include <limits>
 #include <numbers>
 
-#include "autodiff/ops.hpp"
+#include <xgrad/autodiff/ops.hpp>
 
 namespace xgrad::data {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::data {
 

@@ -1,13 +1,13 @@
-#include "data/synthetic.hpp"
+#include <xgrad/data/synthetic.hpp>
 
 #include <fmt/core.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include "data/checks.hpp"
-#include "data/random.hpp"
+#include <xgrad/data/random.hpp>
 
 namespace xgrad::data {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "data/dataset.hpp"
+#include <xgrad/data/dataset.hpp>
 
 namespace xgrad::data {
 

@@ -6,11 +6,11 @@
 
 #include <fmt/core.h>
 
-#include "autodiff/autodiff.hpp"
-#include "data/data.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
-#include "train/train.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
 
 using namespace xgrad;
 
@@ -44,23 +44,23 @@ double run(Net& net, const data::Split& rows, const Job& job) {
   data::DataLoader batches(rows.train, {.batch_size = 64, .shuffle = true, .seed = 1});
   optim::AdamW optimizer(nn::parameters(net), {.lr = job.lr, .weight_decay = 1e-4});
   optim::CosineAnnealing schedule(optimizer, {.steps = job.epochs});
-  const train::History history =
-      train::fit(net, optimizer, batches, {.epochs = job.epochs, .after_epoch = [&](const train::Epoch&) {
+  const training::History history =
+      training::fit(net, optimizer, batches, {.epochs = job.epochs, .after_epoch = [&](const training::Epoch&) {
                                              schedule.step();
                                              return true;
                                            }});
   const std::string base = job.folder + "/" + job.name;
   nn::save(net, base + ".safetensors");
   fmt::print("wrote {}.safetensors\n", base);
-  if (train::can_plot()) {
-    train::plot_history(history, base + "-loss.png", job.name);
+  if (training::can_plot()) {
+    training::plot_history(history, base + "-loss.png", job.name);
     fmt::print("wrote {}-loss.png\n", base);
     if (rows.train.inputs.size(1) == 2) {
-      train::plot_regions(net, rows.train, base + "-regions.png", job.name);
+      training::plot_regions(net, rows.train, base + "-regions.png", job.name);
       fmt::print("wrote {}-regions.png\n", base);
     }
   }
-  return train::accuracy(net, rows.test);
+  return training::accuracy(net, rows.test);
 }
 
 int main(int count, char** arguments) {

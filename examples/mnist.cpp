@@ -7,11 +7,11 @@
 
 #include <fmt/core.h>
 
-#include "autodiff/autodiff.hpp"
-#include "data/data.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
-#include "train/train.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
 
 using namespace xgrad;
 
@@ -37,10 +37,10 @@ int main(int count, char** arguments) {
   data::DataLoader batches(images.train, {.batch_size = 64, .shuffle = true, .seed = 1});
   optim::Adam optimizer(nn::parameters(net));
   const auto began = std::chrono::steady_clock::now();
-  train::fit(net, optimizer, batches, {.epochs = quick ? 3 : 10});
+  training::fit(net, optimizer, batches, {.epochs = quick ? 3 : 10});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
-  const double accuracy = train::accuracy(net, images.test);
+  const double accuracy = training::accuracy(net, images.test);
   fmt::print("{:.2f} s, accuracy on the other {} images: {:.4f}\n", seconds, images.test.labels.numel(), accuracy);
   return accuracy >= (quick ? 0.90 : 0.94) ? 0 : 1;
 }

@@ -1,8 +1,8 @@
-#include "nn/activations.hpp"
+#include <xgrad/nn/activations.hpp>
 
 #include <fmt/core.h>
 
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
 

@@ -1,8 +1,8 @@
 // Activations: functions of tensors, and the same as layers. Formulas and names as torch.nn has them.
 #pragma once
 
-#include "autodiff/ops.hpp"
-#include "nn/fields.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn {
 

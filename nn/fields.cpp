@@ -1,4 +1,4 @@
-#include "nn/fields.hpp"
+#include <xgrad/nn/fields.hpp>
 
 #include "autodiff/engine/record.hpp"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/parameter.hpp>
 
 // Names a struct's parameters, buffers (plain Tensors) and sub-layers; vectors, arrays and optionals of them too. Any
 // number of fields, none included. A derived struct writes its own line, with the inherited fields in it.

@@ -1,11 +1,11 @@
-#include "nn/init.hpp"
+#include <xgrad/nn/init.hpp>
 
 #include <fmt/core.h>
 
 #include <cmath>
 
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn::init {
 namespace {

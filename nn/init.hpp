@@ -1,7 +1,7 @@
 // Initialisers: what a parameter starts from. Formulas and names as torch.nn.init has them.
 #pragma once
 
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/parameter.hpp>
 
 namespace xgrad::nn::init {
 

@@ -1,12 +1,12 @@
-#include "nn/linear.hpp"
+#include <xgrad/nn/linear.hpp>
 
 #include <fmt/core.h>
 
 #include <cmath>
 
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
-#include "nn/init.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/init.hpp>
 
 namespace xgrad::nn {
 

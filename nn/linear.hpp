@@ -1,7 +1,7 @@
 // The fully connected layer.
 #pragma once
 
-#include "nn/fields.hpp"
+#include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn {
 

@@ -1,11 +1,11 @@
-#include "nn/losses.hpp"
+#include <xgrad/nn/losses.hpp>
 
 #include <fmt/core.h>
 
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
-#include "nn/fields.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -1,7 +1,7 @@
 // Losses: functions of a prediction and a target. Formulas, names and options as torch.nn.functional has them.
 #pragma once
 
-#include "autodiff/parameter.hpp"
+#include <xgrad/autodiff/parameter.hpp>
 
 namespace xgrad::nn {
 

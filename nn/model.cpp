@@ -1,11 +1,11 @@
-#include "nn/model.hpp"
+#include <xgrad/nn/model.hpp>
 
 #include <fmt/core.h>
 
 #include <string_view>
 #include <unordered_map>
 
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
 

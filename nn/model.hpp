@@ -1,9 +1,9 @@
 // What can be done with a whole model: any struct with an XGRAD_FIELDS line, a Sequential, a vector of layers.
 #pragma once
 
-#include "autodiff/callable.hpp"
-#include "autodiff/safetensors.hpp"
-#include "nn/fields.hpp"
+#include <xgrad/autodiff/callable.hpp>
+#include <xgrad/autodiff/safetensors.hpp>
+#include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn {
 

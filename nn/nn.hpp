@@ -1,10 +1,10 @@
 // Neural networks: layers are plain structs, and what walks a model walks its fields.
 #pragma once
 
-#include "nn/activations.hpp"
-#include "nn/fields.hpp"
-#include "nn/init.hpp"
-#include "nn/linear.hpp"
-#include "nn/losses.hpp"
-#include "nn/model.hpp"
-#include "nn/sequential.hpp"
+#include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/fields.hpp>
+#include <xgrad/nn/init.hpp>
+#include <xgrad/nn/linear.hpp>
+#include <xgrad/nn/losses.hpp>
+#include <xgrad/nn/model.hpp>
+#include <xgrad/nn/sequential.hpp>

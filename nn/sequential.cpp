@@ -1,4 +1,4 @@
-#include "nn/sequential.hpp"
+#include <xgrad/nn/sequential.hpp>
 
 #include <cxxabi.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "autodiff/engine/node.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
 namespace {

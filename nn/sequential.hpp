@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "autodiff/pointers.hpp"
-#include "nn/fields.hpp"
+#include <xgrad/autodiff/pointers.hpp>
+#include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "nn/model.hpp"
-#include "nn/sequential.hpp"
+#include <xgrad/nn/model.hpp>
+#include <xgrad/nn/sequential.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -1,7 +1,7 @@
 // Adam, with AMSGrad; and what AdamW shares with it.
 #pragma once
 
-#include "optim/optimizer.hpp"
+#include <xgrad/optim/optimizer.hpp>
 
 namespace xgrad::optim {
 

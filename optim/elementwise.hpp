@@ -2,7 +2,7 @@
 #pragma once
 
 #include "autodiff/kernels/kernels.hpp"
-#include "optim/optimizer.hpp"
+#include <xgrad/optim/optimizer.hpp>
 
 // update(work, step): of a formula that the file's other part compiles once an instruction set, the one in use.
 #if defined(__x86_64__)

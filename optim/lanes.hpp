@@ -3,7 +3,7 @@
 #pragma once
 
 #include "autodiff/kernels/simd/lanes.hpp"
-#include "optim/work.hpp"
+#include <xgrad/optim/work.hpp>
 
 namespace xgrad::optim {
 namespace {

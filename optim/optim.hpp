@@ -1,8 +1,8 @@
 // Optimizers and learning-rate schedules.
 #pragma once
 
-#include "optim/adam.hpp"
-#include "optim/adamw.hpp"
-#include "optim/optimizer.hpp"
-#include "optim/schedules.hpp"
-#include "optim/sgd.hpp"
+#include <xgrad/optim/adam.hpp>
+#include <xgrad/optim/adamw.hpp>
+#include <xgrad/optim/optimizer.hpp>
+#include <xgrad/optim/schedules.hpp>
+#include <xgrad/optim/sgd.hpp>

@@ -8,8 +8,8 @@
 
 #include "autodiff/engine/variable.hpp"
 #include "autodiff/kernels/threads.hpp"
-#include "autodiff/memory.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/scope.hpp>
 #include "optim/state.hpp"
 
 namespace xgrad::optim {

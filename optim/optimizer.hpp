@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/parameter.hpp"
-#include "autodiff/pointers.hpp"
-#include "autodiff/safetensors.hpp"
-#include "optim/work.hpp"
+#include <xgrad/autodiff/parameter.hpp>
+#include <xgrad/autodiff/pointers.hpp>
+#include <xgrad/autodiff/safetensors.hpp>
+#include <xgrad/optim/work.hpp>
 
 namespace xgrad::optim {
 

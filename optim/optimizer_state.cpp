@@ -5,9 +5,9 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 #include "optim/state.hpp"
 
 namespace xgrad::optim {

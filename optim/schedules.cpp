@@ -1,4 +1,4 @@
-#include "optim/schedules.hpp"
+#include <xgrad/optim/schedules.hpp>
 
 #include <fmt/core.h>
 

@@ -1,7 +1,7 @@
 // Schedules: learning rates that change from epoch to epoch. Formulas as torch.optim.lr_scheduler has them.
 #pragma once
 
-#include "optim/optimizer.hpp"
+#include <xgrad/optim/optimizer.hpp>
 
 namespace xgrad::optim {
 

@@ -1,7 +1,7 @@
 // Stochastic gradient descent, with momentum.
 #pragma once
 
-#include "optim/optimizer.hpp"
+#include <xgrad/optim/optimizer.hpp>
 
 namespace xgrad::optim {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "optim/optimizer.hpp"
+#include <xgrad/optim/optimizer.hpp>
 #include "optim/rates.hpp"
 
 namespace xgrad::optim {

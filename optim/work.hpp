@@ -1,7 +1,7 @@
 // What an optimizer's formula works on.
 #pragma once
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::optim {
 

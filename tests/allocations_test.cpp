@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "autodiff/kernels/matmul.hpp"
-#include "data/data.hpp"
+#include <xgrad/data.hpp>
 #include "memory_hooks.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
-#include "train/train.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
 
 using namespace xgrad;
 
@@ -47,7 +47,7 @@ struct Training {
   }
 };
 template <class Rule>
-Work training(Size rows, Size in, Size wide, Size classes, typename Rule::Options options = {}, Size batch = 32) {
+Work steps_of(Size rows, Size in, Size wide, Size classes, typename Rule::Options options = {}, Size batch = 32) {
   return [t = std::make_shared<Training<Rule>>(rows, in, wide, classes, options, batch)] { (*t)(); };
 }
 
@@ -60,10 +60,10 @@ std::vector<Kind> kinds() {
   std::vector<Kind> list;
   const auto add = [&](const char* name, Work work) { list.push_back({name, std::move(work)}); };
 
-  add("Adam, small network", training<optim::Adam>(100, 2, 16, 2));
-  add("AdamW, wider network", training<optim::AdamW>(100, 64, 300, 10));
-  add("SGD with momentum", training<optim::SGD>(100, 8, 8, 3, {.momentum = 0.9, .nesterov = true}));
-  add("AMSGrad", training<optim::Adam>(64, 8, 8, 3, {.amsgrad = true}));
+  add("Adam, small network", steps_of<optim::Adam>(100, 2, 16, 2));
+  add("AdamW, wider network", steps_of<optim::AdamW>(100, 64, 300, 10));
+  add("SGD with momentum", steps_of<optim::SGD>(100, 8, 8, 3, {.momentum = 0.9, .nesterov = true}));
+  add("AMSGrad", steps_of<optim::Adam>(64, 8, 8, 3, {.amsgrad = true}));
 
   add("a regression as a textbook writes it",
       [x = linspace(-1.0, 1.0, 101), a = parameter(0.0), b = parameter(0.0)]() mutable {
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(nor_does_the_training_loop) {
   data::DataLoader batches({evaluate(randn({200, 4})), randint(0, 3, {200})}, {.shuffle = true, .seed = 3});
   Mlp net(4, 8, 3);
   optim::Adam optimizer(nn::parameters(net));
-  train::fit(net, optimizer, batches, {.epochs = 16, .progress = false, .after_epoch = [](const train::Epoch& e) {
+  training::fit(net, optimizer, batches, {.epochs = 16, .progress = false, .after_epoch = [](const training::Epoch& e) {
                                          if (e.epoch == 9) memory_hooks::calls = 0, memory_hooks::counting = true;
                                          if (e.epoch == 15) memory_hooks::counting = false;
                                          return true;
@@ -207,9 +207,9 @@ BOOST_AUTO_TEST_CASE(a_step_with_large_products_asks_for_nothing_else) {
   for (const int threads : {1, 2}) {
     set_threads(threads);
     const Kind large[] = {
-        {"784-128-10, Adam", training<optim::Adam>(256, 784, 128, 10, {}, 64)},
-        {"784-128-10, SGD with momentum", training<optim::SGD>(256, 784, 128, 10, {.momentum = 0.9}, 64)},
-        {"256-512-10, AdamW", training<optim::AdamW>(256, 256, 512, 10, {}, 64)}};
+        {"784-128-10, Adam", steps_of<optim::Adam>(256, 784, 128, 10, {}, 64)},
+        {"784-128-10, SGD with momentum", steps_of<optim::SGD>(256, 784, 128, 10, {.momentum = 0.9}, 64)},
+        {"256-512-10, AdamW", steps_of<optim::AdamW>(256, 256, 512, 10, {}, 64)}};
     for (const Kind& kind : large) {
       for (int i = 0; i < 12; ++i) kind.work();
       memory_hooks::of_onednn = 0;

@@ -12,7 +12,7 @@
 #include <typeinfo>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 
 namespace bad_input {
 

@@ -8,10 +8,10 @@
 #include <limits>
 #include <thread>
 
-#include "data/data.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
-#include "train/train.hpp"
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
 
 using namespace xgrad;
 using bad_input::Table;
@@ -267,12 +267,12 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   optim::SGD sgd(nn::parameters(net));
   data::DataLoader batches(rows, {.batch_size = 4}), alone({x}, {}), outside({x, tensor({0, 1, 5, 1, 0, 1})}),
       floats({x, ones({6})});
-  const train::FitOptions quiet{.epochs = 1, .progress = false};
+  const training::FitOptions quiet{.epochs = 1, .progress = false};
   const auto state = [&] {
     return bad_input::bits(x) + bad_input::bits(net.weight.value()) + bad_input::bits(net.bias.value());
   };
   const auto loss_of = [&](const std::function<Tensor(const Tensor&)>& loss) {
-    return train::FitOptions{.epochs = 1, .progress = false, .loss = [loss](const Tensor& z, const Tensor&) { return loss(z); }};
+    return training::FitOptions{.epochs = 1, .progress = false, .loss = [loss](const Tensor& z, const Tensor&) { return loss(z); }};
   };
   Table t(__FILE__, state);
   t.add([&] { data::DataLoader(Tensors{}); }, {"[DataLoader]", "one tensor or more"});
@@ -306,20 +306,20 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   t.add([&] { data::digits({.wobble = 2}); }, {"[digits]", "wobble", "got 2"});
   t.add([&] { data::idx_images("/no/such/file"); }, {"[idx]", "/no/such/file", "No such file", "check the path"});
   t.add([&] { data::mnist("/no/such/folder"); }, {"[mnist]", "/no/such/folder", "check the folder"});
-  t.add([&] { train::fit(net, sgd, batches, {.epochs = -1}); }, {"[fit]", "0 epochs or more, got -1"});
-  t.add([&] { train::fit(net, sgd, alone, quiet); }, {"[fit]", "inputs and targets, got one tensor"});
-  t.add([&] { train::fit(wrong, sgd, batches, quiet); }, {"[Linear]", "3 numbers"});
-  t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor& z) { return z; })); }, {"[backward]", "(4, 2)"});
-  t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); }, {"empty"});
-  t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor&) { return ones({}); })); }, {"no parameter leads"});
-  t.add([&] { train::fit(net, sgd, batches, loss_of([](const Tensor& z) { return sum(z) / 0; })); }, {"[fit]", "loss is"});
-  t.add([&] { train::fit(net, sgd, outside, quiet); }, {"[cross_entropy]", "0 ... 1, got 5 at position 2"});
-  t.add([&] { train::fit(net, sgd, floats, quiet); }, {"[cross_entropy]", "probabilities of the logits' shape"});
-  t.add([&] { train::accuracy([](const Tensor&) { return Tensor(); }, rows); }, {"[accuracy]", "an empty tensor"});
-  t.add([&] { train::accuracy(net, {x, x}); }, {"[accuracy]", "i64 labels [n]", "f32 (6, 2)"});
-  t.add([&] { train::accuracy(net, unequal); }, {"[accuracy]", "(6, 2) and i64 (2,)"});
-  t.add([&] { train::accuracy(net, {}); }, {"empty"});
-  t.add([&] { train::plot_history({}, "x.png"); }, {"[plot_history]", "no epochs"});
-  t.add([&] { train::plot_regions(wrong, {ones({6, 3}), y}, "x.png"); }, {"[plot_regions]", "[n, 2], got (6, 3)"});
+  t.add([&] { training::fit(net, sgd, batches, {.epochs = -1}); }, {"[fit]", "0 epochs or more, got -1"});
+  t.add([&] { training::fit(net, sgd, alone, quiet); }, {"[fit]", "inputs and targets, got one tensor"});
+  t.add([&] { training::fit(wrong, sgd, batches, quiet); }, {"[Linear]", "3 numbers"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return z; })); }, {"[backward]", "(4, 2)"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); }, {"empty"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return ones({}); })); }, {"no parameter leads"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return sum(z) / 0; })); }, {"[fit]", "loss is"});
+  t.add([&] { training::fit(net, sgd, outside, quiet); }, {"[cross_entropy]", "0 ... 1, got 5 at position 2"});
+  t.add([&] { training::fit(net, sgd, floats, quiet); }, {"[cross_entropy]", "probabilities of the logits' shape"});
+  t.add([&] { training::accuracy([](const Tensor&) { return Tensor(); }, rows); }, {"[accuracy]", "an empty tensor"});
+  t.add([&] { training::accuracy(net, {x, x}); }, {"[accuracy]", "i64 labels [n]", "f32 (6, 2)"});
+  t.add([&] { training::accuracy(net, unequal); }, {"[accuracy]", "(6, 2) and i64 (2,)"});
+  t.add([&] { training::accuracy(net, {}); }, {"empty"});
+  t.add([&] { training::plot_history({}, "x.png"); }, {"[plot_history]", "no epochs"});
+  t.add([&] { training::plot_regions(wrong, {ones({6, 3}), y}, "x.png"); }, {"[plot_regions]", "[n, 2], got (6, 3)"});
   t.check();
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 
 using namespace xgrad;
 using bad_input::Table;

@@ -7,12 +7,12 @@
 #include <memory>
 #include <optional>
 
-#include "autodiff/autodiff.hpp"
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/autodiff/memory.hpp>
 #include "bad_input.hpp"
 #include "helpers.hpp"
 #include "memory_hooks.hpp"
-#include "nn/nn.hpp"
+#include <xgrad/nn.hpp>
 
 using namespace xgrad;
 using namespace helpers;

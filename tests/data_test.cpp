@@ -13,12 +13,12 @@
 #include <iterator>
 #include <set>
 
-#include "autodiff/autodiff.hpp"
-#include "data/data.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
 #include "helpers.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
-#include "train/train.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
 
 using namespace xgrad;
 using namespace helpers;
@@ -189,33 +189,33 @@ BOOST_AUTO_TEST_CASE(fit_trains_and_stops_where_it_is_told) {
   Net net;
   optim::Adam optimizer(nn::parameters(net), {.lr = 2e-2});
   data::DataLoader batches(points.train, {.batch_size = 32, .shuffle = true, .seed = 1});
-  const double before = train::accuracy(net, points.test);
-  const train::History history = train::fit(net, optimizer, batches, {.epochs = 60, .progress = false});
+  const double before = training::accuracy(net, points.test);
+  const training::History history = training::fit(net, optimizer, batches, {.epochs = 60, .progress = false});
   BOOST_TEST(history.epochs.size() == 60u);
   BOOST_TEST(!history.stopped);
   BOOST_TEST(history.epochs.back().loss < 0.5 * history.epochs.front().loss);
-  BOOST_TEST(train::accuracy(net, points.test) > std::max(0.8, before));
-  const train::History stopped = train::fit(
+  BOOST_TEST(training::accuracy(net, points.test) > std::max(0.8, before));
+  const training::History stopped = training::fit(
       net, optimizer, batches,
-      {.epochs = 60, .progress = false, .after_epoch = [](const train::Epoch& e) { return e.epoch < 3; }});
+      {.epochs = 60, .progress = false, .after_epoch = [](const training::Epoch& e) { return e.epoch < 3; }});
   BOOST_TEST(stopped.stopped);
   BOOST_TEST(stopped.epochs.size() == 3u);
   optim::SGD wild(nn::parameters(net), {.lr = 3e38});
-  BOOST_CHECK_EXCEPTION(train::fit(net, wild, batches, {.epochs = 20, .progress = false}), Error, says("data_test.cpp"));
+  BOOST_CHECK_EXCEPTION(training::fit(net, wild, batches, {.epochs = 20, .progress = false}), Error, says("data_test.cpp"));
 
-  if (!train::can_plot()) {
-    BOOST_CHECK_EXCEPTION(train::plot_history(history, "loss.png"), Error, says("gnuplot"));
+  if (!training::can_plot()) {
+    BOOST_CHECK_EXCEPTION(training::plot_history(history, "loss.png"), Error, says("gnuplot"));
     return;
   }
-  train::plot_history(history, "loss.png");
-  train::plot_regions(net, points.train, "regions.png");
+  training::plot_history(history, "loss.png");
+  training::plot_regions(net, points.train, "regions.png");
   for (const char* path : {"loss.png", "regions.png"}) {
     std::ifstream file(path, std::ios::binary);
     const std::string bytes(std::istreambuf_iterator<char>(file), {});
     BOOST_TEST(bytes.substr(1, 3) == "PNG");
     BOOST_TEST(bytes.find("IEND") != std::string::npos);  // whole
   }
-  BOOST_CHECK_THROW(train::plot_history(history, "no/such/folder/loss.png"), Error);
+  BOOST_CHECK_THROW(training::plot_history(history, "no/such/folder/loss.png"), Error);
 }
 
 BOOST_AUTO_TEST_CASE(shuffles) {
@@ -243,10 +243,10 @@ BOOST_AUTO_TEST_CASE(what_fit_says) {
   const data::Dataset rows = data::spirals({.points_per_class = 30, .seed = 1});
   nn::Linear net(2, 3);
   optim::SGD still(nn::parameters(net), {.lr = 0});
-  const train::History history =
-      train::fit(net, still, data::DataLoader(rows, {.batch_size = 32}), {.epochs = 2, .progress = false});
-  const double loss = nn::cross_entropy(net(rows.inputs), rows.labels).item(), right = train::accuracy(net, rows);
-  for (const train::Epoch& e : history.epochs) {
+  const training::History history =
+      training::fit(net, still, data::DataLoader(rows, {.batch_size = 32}), {.epochs = 2, .progress = false});
+  const double loss = nn::cross_entropy(net(rows.inputs), rows.labels).item(), right = training::accuracy(net, rows);
+  for (const training::Epoch& e : history.epochs) {
     BOOST_TEST(e.loss == loss, boost::test_tools::tolerance(1e-5));
     BOOST_TEST(e.accuracy == right, boost::test_tools::tolerance(1e-9));
   }

@@ -5,7 +5,7 @@
 #include <functional>
 #include <limits>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
 #include "sweep/differences.hpp"
 

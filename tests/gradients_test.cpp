@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "autodiff/engine/walk.hpp"
 #include "helpers.hpp"
 

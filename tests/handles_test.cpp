@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 
 using namespace xgrad;
 

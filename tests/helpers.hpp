@@ -9,8 +9,8 @@
 #include <future>
 #include <string>
 
-#include "autodiff/autodiff.hpp"
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/autodiff/memory.hpp>
 
 namespace helpers {
 

@@ -12,12 +12,12 @@
 #include <stdexcept>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
-#include "data/data.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
 #include "helpers.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
-#include "train/train.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
 
 using namespace xgrad;
 using namespace helpers;
@@ -298,14 +298,14 @@ BOOST_AUTO_TEST_CASE(epochs_stay_flat) {
       },
       20'000 / slower);
   check_flat(
-      "trainings of two epochs", [&] { train::fit(net, optimizer, batches, {.epochs = 2, .progress = false}); },
+      "trainings of two epochs", [&] { training::fit(net, optimizer, batches, {.epochs = 2, .progress = false}); },
       2'000 / slower);
 
   Counters before;  // and one of many
   Size resident = 0;
   const Size epochs = 4'000 / slower, warm = epochs / 20;
-  const train::History history = train::fit(
-      net, optimizer, batches, {.epochs = epochs, .progress = false, .after_epoch = [&](const train::Epoch& e) {
+  const training::History history = training::fit(
+      net, optimizer, batches, {.epochs = epochs, .progress = false, .after_epoch = [&](const training::Epoch& e) {
                                   if (e.epoch == warm) before = counters(), resident = resident_bytes();
                                   return true;
                                 }});

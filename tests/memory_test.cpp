@@ -1,6 +1,6 @@
 // Memory: what is stored, what is shared, what is written in place, and what is left where none can be had.
 #define BOOST_TEST_MODULE memory
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,12 +10,12 @@
 #include <functional>
 #include <utility>
 
-#include "autodiff/autodiff.hpp"
-#include "autodiff/threads.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/autodiff/threads.hpp>
 #include "helpers.hpp"
 #include "memory_hooks.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
 using namespace xgrad;
 using namespace helpers;

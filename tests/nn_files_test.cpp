@@ -5,8 +5,8 @@
 #include <functional>
 #include <iterator>
 
-#include "autodiff/autodiff.hpp"
-#include "nn/nn.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/nn.hpp>
 #include "references/references.hpp"
 
 using namespace xgrad;

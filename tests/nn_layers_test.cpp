@@ -4,9 +4,9 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
-#include "nn/nn.hpp"
+#include <xgrad/nn.hpp>
 #include "references/references.hpp"
 
 using namespace xgrad;

@@ -1,6 +1,6 @@
 // Walking models: XGRAD_FIELDS, names, Sequential, copies and assignments, modes, initialisers, the summary.
 #define BOOST_TEST_MODULE nn
-#include "nn/nn.hpp"
+#include <xgrad/nn.hpp>
 
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "references/references.hpp"
 
 using namespace xgrad;

@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 
 using namespace xgrad;
 

@@ -3,9 +3,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/optim.hpp>
 
 using namespace xgrad;
 using namespace helpers;

@@ -1,6 +1,6 @@
 // Optimizers and schedules against PyTorch's (tests/references/make.py); groups, state, moves and what bad input gets.
 #define BOOST_TEST_MODULE optim
-#include "optim/optim.hpp"
+#include <xgrad/optim.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -9,8 +9,8 @@
 #include <limits>
 #include <memory>
 
-#include "autodiff/autodiff.hpp"
-#include "nn/nn.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/nn.hpp>
 #include "references/references.hpp"
 
 using namespace xgrad;

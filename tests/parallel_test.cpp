@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "autodiff/kernels/threads.hpp"
-#include "autodiff/threads.hpp"
+#include <xgrad/autodiff/threads.hpp>
 
 using namespace xgrad;
 using kernels::parallel;

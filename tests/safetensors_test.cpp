@@ -1,6 +1,6 @@
 // .safetensors files: what is written comes back; a file that is not right is one Error; a failed write leaves the old.
 #define BOOST_TEST_MODULE safetensors
-#include "autodiff/safetensors.hpp"
+#include <xgrad/autodiff/safetensors.hpp>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 #include <iterator>
 #include <limits>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
 #include "references/references.hpp"
 

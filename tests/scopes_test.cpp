@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
 
 using namespace xgrad;

@@ -7,7 +7,7 @@
 #include <limits>
 #include <numbers>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 
 using namespace xgrad;
 

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
 
 using namespace xgrad;

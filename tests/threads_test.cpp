@@ -8,12 +8,12 @@
 #include <thread>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
-#include "autodiff/threads.hpp"
-#include "autodiff/xtensor.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/autodiff/threads.hpp>
+#include <xgrad/autodiff/xtensor.hpp>
 #include "helpers.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
 using namespace xgrad;
 using namespace helpers;

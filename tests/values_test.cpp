@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
 using namespace xgrad;
 using namespace helpers;

@@ -1,6 +1,6 @@
 // The bridge to xtensor: expressions become tensors, and tensors read-only views that own a share of their numbers.
 #define BOOST_TEST_MODULE xtensor
-#include "autodiff/xtensor.hpp"
+#include <xgrad/autodiff/xtensor.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <optional>
@@ -9,7 +9,7 @@
 #include <xtensor/xtensor.hpp>
 #include <xtensor/xview.hpp>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 
 using namespace xgrad;
 

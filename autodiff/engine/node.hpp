@@ -5,9 +5,9 @@
 #include <memory>
 #include <new>
 
-#include "autodiff/differentiate.hpp"
+#include <xgrad/autodiff/differentiate.hpp>
 #include "autodiff/engine/op.hpp"
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad::engine {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "autodiff/kernels/kernels.hpp"
-#include "autodiff/tensor.hpp"
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad::engine {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "autodiff/engine/thread.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::engine {
 

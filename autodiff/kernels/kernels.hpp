@@ -1,7 +1,7 @@
 // The elementwise and reduction kernels, compiled once an instruction set and chosen at run time.
 #pragma once
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::kernels {
 

@@ -1,7 +1,7 @@
 // Matrix products, at the speed of the best library on the machine.
 #pragma once
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::kernels {
 

@@ -1,7 +1,7 @@
 // Random numbers by Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, 2011).
 #pragma once
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::kernels {
 

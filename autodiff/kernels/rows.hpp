@@ -1,7 +1,7 @@
 // Kernels on the rows of a contiguous matrix [rows, columns], f32 or f64. Not threaded: the caller shares out rows.
 #pragma once
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::kernels {
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "autodiff/error.hpp"
+#include <xgrad/autodiff/error.hpp>
 #include "autodiff/kernels/rows.hpp"
 #include "autodiff/kernels/simd.hpp"
 

@@ -19,7 +19,7 @@
 #include <immintrin.h>
 #endif
 
-#include "autodiff/threads.hpp"
+#include <xgrad/autodiff/threads.hpp>
 
 namespace xgrad {
 

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace xgrad::kernels {
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "autodiff/differentiate.hpp"
+#include <xgrad/autodiff/differentiate.hpp>
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {

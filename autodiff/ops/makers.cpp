@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad {

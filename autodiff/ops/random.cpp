@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad {

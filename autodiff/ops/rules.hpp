@@ -4,7 +4,7 @@
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
-#include "autodiff/ops.hpp"
+#include <xgrad/autodiff/ops.hpp>
 
 namespace xgrad::engine {
 

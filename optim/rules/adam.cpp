@@ -1,4 +1,4 @@
-#include "optim/adam.hpp"
+#include <xgrad/optim/adam.hpp>
 
 #ifdef XGRAD_ARCH  // the formula, compiled once an instruction set
 #include "optim/lanes.hpp"

@@ -1,4 +1,4 @@
-#include "optim/adamw.hpp"
+#include <xgrad/optim/adamw.hpp>
 
 #ifndef XGRAD_ARCH  // the formula is Adam's
 #include "optim/elementwise.hpp"

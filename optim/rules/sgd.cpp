@@ -1,4 +1,4 @@
-#include "optim/sgd.hpp"
+#include <xgrad/optim/sgd.hpp>
 
 #ifdef XGRAD_ARCH  // the formula, compiled once an instruction set
 #include "optim/lanes.hpp"

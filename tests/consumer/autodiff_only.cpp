@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 
 using namespace xgrad;
 

@@ -3,10 +3,10 @@
 
 #include <fmt/core.h>
 
-#include "autodiff/autodiff.hpp"
-#include "data/data.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
 using namespace xgrad;
 

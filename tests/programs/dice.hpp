@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
 namespace programs {
 

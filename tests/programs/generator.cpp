@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 
 namespace programs {
 

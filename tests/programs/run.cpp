@@ -5,7 +5,7 @@
 #include <cstring>
 #include <optional>
 
-#include "autodiff/memory.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include "dice.hpp"
 
 namespace programs {

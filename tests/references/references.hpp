@@ -9,8 +9,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "autodiff/autodiff.hpp"
-#include "autodiff/safetensors.hpp"
+#include <xgrad/autodiff.hpp>
+#include <xgrad/autodiff/safetensors.hpp>
 
 namespace references {
 

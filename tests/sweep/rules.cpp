@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "autodiff/autodiff.hpp"
+#include <xgrad/autodiff.hpp>
 #include "autodiff/engine/node.hpp"
 
 namespace sweep {

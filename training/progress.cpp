@@ -1,4 +1,4 @@
-#include "train/progress.hpp"
+#include <xgrad/training/progress.hpp>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
-namespace xgrad::train {
+namespace xgrad::training {
 namespace {
 constexpr double redraw = 0.1;  // seconds
 
@@ -49,4 +49,4 @@ void Progress::finish() {
   std::fflush(stderr);
 }
 
-}  // namespace xgrad::train
+}  // namespace xgrad::training

@@ -1,4 +1,4 @@
-#include "train/plot.hpp"
+#include <xgrad/training/plot.hpp>
 
 #include <fmt/core.h>
 #include <gnuplot-iostream.h>
@@ -8,11 +8,11 @@
 #include <filesystem>
 #include <tuple>
 
-#include "autodiff/memory.hpp"
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
 
-namespace xgrad::train {
+namespace xgrad::training {
 namespace {
 
 namespace fs = std::filesystem;
@@ -133,4 +133,4 @@ void plot_regions_of_call(const Call& model, const data::Dataset& points, const 
   });
 }
 
-}  // namespace xgrad::train
+}  // namespace xgrad::training

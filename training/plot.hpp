@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "train/fit.hpp"
+#include <xgrad/training/fit.hpp>
 
-namespace xgrad::train {
+namespace xgrad::training {
 
 // Is there a gnuplot to draw with? Without one every plot is an Error that names the package.
 bool can_plot();
@@ -23,4 +23,4 @@ void plot_regions(const Model& model, const data::Dataset& points, const std::st
   plot_regions_of_call([&](const Tensor& x) { return apply(model, x, source); }, points, path, title, source);
 }
 
-}  // namespace xgrad::train
+}  // namespace xgrad::training

@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "autodiff/callable.hpp"
-#include "data/loader.hpp"
-#include "nn/nn.hpp"
-#include "optim/optim.hpp"
+#include <xgrad/autodiff/callable.hpp>
+#include <xgrad/data/loader.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
 
-namespace xgrad::train {
+namespace xgrad::training {
 
 using Call = Callable<Tensor(const Tensor& inputs)>;
 using Loss = Callable<Tensor(const Tensor& outputs, const Tensor& targets)>;
@@ -57,4 +57,4 @@ double accuracy(const Model& model, const data::Dataset& rows, Source source = S
   return accuracy_of_call([&](const Tensor& x) { return apply(model, x, source); }, rows, source);
 }
 
-}  // namespace xgrad::train
+}  // namespace xgrad::training

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "autodiff/dtype.hpp"
+#include <xgrad/autodiff/dtype.hpp>
 
-namespace xgrad::train {
+namespace xgrad::training {
 
 class Progress {
  public:
@@ -26,4 +26,4 @@ class Progress {
   double began_, last_;  // seconds of a clock that never goes back
 };
 
-}  // namespace xgrad::train
+}  // namespace xgrad::training

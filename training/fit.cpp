@@ -1,15 +1,15 @@
-#include "train/fit.hpp"
+#include <xgrad/training/fit.hpp>
 
 #include <fmt/core.h>
 
 #include <cmath>
 #include <limits>
 
-#include "autodiff/ops.hpp"
-#include "autodiff/scope.hpp"
-#include "train/progress.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/training/progress.hpp>
 
-namespace xgrad::train {
+namespace xgrad::training {
 namespace {
 
 // How many rows of outputs [n, classes] have their greatest at the class that targets [n] name; -1: not classes.
@@ -81,4 +81,4 @@ double accuracy_of_call(const Call& model, const data::Dataset& rows, Source sou
   return n > 0 ? right / static_cast<double>(n) : 0;
 }
 
-}  // namespace xgrad::train
+}  // namespace xgrad::training

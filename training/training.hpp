@@ -1,0 +1,6 @@
+// Training: the loop, its progress, and pictures of what came out.
+#pragma once
+
+#include <xgrad/training/fit.hpp>
+#include <xgrad/training/plot.hpp>
+#include <xgrad/training/progress.hpp>

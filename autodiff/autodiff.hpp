@@ -4,6 +4,7 @@
 #include <xgrad/autodiff/differentiate.hpp>
 #include <xgrad/autodiff/dtype.hpp>
 #include <xgrad/autodiff/error.hpp>
+#include <xgrad/autodiff/numbers.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/parameter.hpp>
 #include <xgrad/autodiff/scope.hpp>

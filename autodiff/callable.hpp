@@ -11,7 +11,19 @@ namespace xgrad {
 
 namespace engine {
 [[noreturn]] void fail_empty_function();
-}
+
+// Does F have an operator() at all? One of that name beside it would make the name ambiguous.
+struct AlsoCalled {
+  void operator()();
+};
+template <class F>
+struct WithAlsoCalled : F, AlsoCalled {};
+// One that is a template, or overloaded: a lambda of `const auto& x`. It is not asked whether it takes the arguments: that
+// would compile its body, for types that it may not have been written for.
+template <class F>
+concept Generic = std::is_class_v<F> && !std::is_final_v<F> && !requires { &F::operator(); } &&
+                  !requires { &WithAlsoCalled<F>::operator(); };
+}  // namespace engine
 
 template <class Signature>
 class Callable;
@@ -25,7 +37,7 @@ class Callable<Result(Arguments...)> {
   Callable(std::nullptr_t) noexcept {}
   template <class F, class Held = std::decay_t<F>>
   requires(!std::is_same_v<Held, Callable> && !std::is_member_pointer_v<Held> &&
-           std::is_invocable_r_v<Result, Held&, Arguments...>) Callable(F&& f) {
+           (engine::Generic<Held> || std::is_invocable_r_v<Result, Held&, Arguments...>)) Callable(F&& f) {
     if (is_empty(f)) return;
     if constexpr (in_place<Held>) {
       new (&memory_) Held(std::forward<F>(f));

@@ -8,10 +8,12 @@
 
 namespace xgrad {
 
-// What to differentiate with respect to: tensors or parameters, {x, w, ...}.
+// What to differentiate with respect to: tensors or parameters, {x, w, ...}, or one alone.
 class Wrt {
  public:
   Wrt(std::initializer_list<In> list);
+  Wrt(const Tensor& x) : list_({x}) {}
+  Wrt(const Parameter& x) : list_({x.value()}) {}
   Wrt(const Tensors& list) : list_(list) {}
   Wrt(const Parameters& list);
   const Tensors& list() const { return list_; }  // a number counts as an empty one

@@ -3,11 +3,13 @@
 // are exact, of any order; integers and booleans have none.
 #pragma once
 
+#include <xgrad/autodiff/numbers.hpp>
 #include <xgrad/autodiff/parameter.hpp>
 
 namespace xgrad {
 
-// ---- arithmetic: f32, f64, i64; of a number and a tensor, in the tensor's dtype. i64 wraps around
+// ---- arithmetic. Dtypes meet as in NumPy and PyTorch (docs/numbers.md): a C++ number, and a 0-d tensor, take the float
+// dtype of what they meet; booleans count as i64, and i64 wraps around
 Tensor operator+(const In& x, const In& y);
 Tensor operator-(const In& x, const In& y);
 Tensor operator*(const In& x, const In& y);
@@ -17,7 +19,9 @@ inline Tensor operator+(const In& x) { return x; }
 Tensor add(const In& x, const In& y);           // x + y
 Tensor sub(const In& x, const In& y);           // x - y
 Tensor mul(const In& x, const In& y);           // x y, elementwise; matmul is the other one
-Tensor div(const In& x, const In& y);           // x / y. i64 truncates, as C++ and unlike NumPy; by 0 it is an Error
+Tensor div(const In& x, const In& y);           // x / y; of integers in the default float dtype: 1 / 2 is 0.5
+Tensor floor_divide(const In& x, const In& y);  // floor(x / y), integers too; derivative 0. Integers by 0: an Error
+Tensor remainder(const In& x, const In& y);     // x - floor(x / y) y, of y's sign, integers too
 Tensor neg(const In& x);                        // -x
 Tensor abs(const In& x);                        // |x|; derivative 0 at 0
 Tensor sign(const In& x);                       // -1, 0 or 1; NaN of NaN
@@ -28,7 +32,8 @@ Tensor at_least(const In& x, const In& low);    // maximum, but at a tie x gets 
 Tensor at_most(const In& x, const In& high);    // minimum, likewise
 Tensor clamp(const In& x, const In& low, const In& high);  // slope 1 in x on the bounds too; high where low > high
 
-// ---- functions of floats: f32, f64. Integers are an Error that names cast. Outside of its domain a function is NaN
+// ---- functions of floats: integers and booleans become floats of the default dtype. Outside of its domain a function is
+// NaN. A C++ number gives a C++ number: sqrt(2.0) is a double
 Tensor pow(const In& x, const In& y);           // x^y; 0^0 = 1; of x < 0 only whole y, and then without a slope in y
 Tensor reciprocal(const In& x);                 // 1 / x
 Tensor floor(const In& x);                      // down to whole numbers; derivative 0, as of ceil and round
@@ -81,7 +86,7 @@ bool allclose(const In& x, const In& y, double rtol = 1e-5, double atol = 1e-8);
 Tensor sum(const In& x);                        // booleans are counted: i64. Of nothing: 0
 Tensor sum(const In& x, At axis, bool keepdim = false);
 Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor mean(const In& x);                       // of floats; of nothing it is an Error, not NaN
+Tensor mean(const In& x);                       // a float; of nothing it is an Error, not NaN
 Tensor mean(const In& x, At axis, bool keepdim = false);
 Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim = false);
 Tensor var(const In& x);                        // the variance of floats, divided by n - 1 (NumPy: by n)
@@ -118,6 +123,7 @@ Tensor squeeze(const In& x, At axis);           // drops an extent of 1; another
 Tensor unsqueeze(const In& x, At axis);         // puts one in
 Tensor expand(const In& x, const Shape& shape);  // repeats extents of 1, as broadcasting does
 Tensor flip(const In& x, At axis);              // the other way round
+Tensor select(const In& x, At axis, At i);      // the i-th along the axis, which goes: x[i] along any axis
 Tensor slice(const In& x, At axis, At begin);   // to the end; -1 is the last. Out of range: an Error (NumPy clips)
 Tensor slice(const In& x, At axis, At begin, At end, At step = 1);  // without `end`; steps are 1 or more
 Tensor pad(const In& x, At axis, At before, At after);  // with zeros
@@ -129,7 +135,7 @@ Tensor index_select(const In& x, At axis, const In& index);           // the sli
 Tensor gather(const In& x, At axis, const In& index);                 // y[i][j] = x[i][index[i][j]], along axis
 Tensor scatter_add(const In& x, At axis, const In& index, At extent);  // its transpose: adds x into zeros with `extent` along axis
 Tensor index_add(const In& x, At axis, const In& index, At extent);    // the transpose of index_select
-Tensor one_hot(const In& index, At classes, DType dtype = f32);       // a new last axis: 1 at the index, else 0
+Tensor one_hot(const In& index, At classes, DType dtype = default_dtype());       // a new last axis: 1 at the index, else 0
 
 // ---- products: of floats
 // (n, k) x (k, m) is (n, m); leading axes are batches, and broadcast. A vector is a row on the left and a column on the
@@ -140,23 +146,26 @@ Tensor linear(const In& x, const In& weight, const In& bias = Tensor());
 Tensor dot(const In& x, const In& y);     // sum x y of two vectors, integers too
 Tensor outer(const In& x, const In& y);   // z[i][j] = x[i] y[j] of two vectors, integers too
 
-// ---- makers. From a shape: f32 unless told; from numbers: the C++ type
+// ---- makers. From a shape: the default dtype (f32, or what set_default_dtype says) unless told; from numbers: the C++ type
 Tensor tensor(const Literal& numbers, Source source = Source::here());  // nested braces; the widest type of all
-Tensor zeros(const Shape& shape, DType dtype = f32, Source source = Source::here());
-Tensor ones(const Shape& shape, DType dtype = f32, Source source = Source::here());
+Tensor zeros(const Shape& shape, DType dtype = default_dtype(), Source source = Source::here());
+Tensor ones(const Shape& shape, DType dtype = default_dtype(), Source source = Source::here());
 Tensor full(const Shape& shape, const Literal& number, Source source = Source::here());
 Tensor full(const Shape& shape, const Literal& number, DType dtype, Source source = Source::here());  // 0.5 as i64: an Error
 Tensor zeros_like(const In& x);                 // of x's shape and dtype; so are the next two
 Tensor ones_like(const In& x);
 Tensor full_like(const In& x, const Literal& number);
-Tensor eye(At n, DType dtype = f32, Source source = Source::here());     // the identity matrix
-Tensor arange(At end, Source source = Source::here());                   // i64: 0 ... end - 1
-Tensor arange(At begin, At end, Source source = Source::here());         // i64: begin ... end - 1; begin > end is an Error
-// `count` numbers from `from` to `to`, both exact and included. f32 of floats; of doubles, or integers, f64.
+Tensor eye(At n, DType dtype = default_dtype(), Source source = Source::here());     // the identity matrix
+// begin, begin + step, ... before end: i64 of integers; f64 where one is a double, else f32 where one is a float. A step
+// that leads away from the end is an Error; of floats, linspace says how many there are.
+Tensor arange(const Literal& end, Source source = Source::here());       // from 0
+Tensor arange(const Literal& begin, const Literal& end, Source source = Source::here());
+Tensor arange(const Literal& begin, const Literal& end, const Literal& step, Source source = Source::here());
+// `count` numbers from `from` to `to`, both exact and included. Of doubles f64, of floats f32, of integers the default dtype.
 Tensor linspace(const Literal& from, const Literal& to, At count, Source source = Source::here());
 Tensor linspace(const Literal& from, const Literal& to, At count, DType dtype, Source source = Source::here());
-Tensor rand(const Shape& shape, DType dtype = f32, Source source = Source::here());   // uniform in [0, 1)
-Tensor randn(const Shape& shape, DType dtype = f32, Source source = Source::here());  // normal(0, 1)
+Tensor rand(const Shape& shape, DType dtype = default_dtype(), Source source = Source::here());   // uniform in [0, 1)
+Tensor randn(const Shape& shape, DType dtype = default_dtype(), Source source = Source::here());  // normal(0, 1)
 Tensor randint(At low, At high, const Shape& shape, Source source = Source::here());  // i64 in [low, high)
 Tensor randperm(At n, Source source = Source::here());                   // i64: a permutation of 0 ... n - 1
 // `bytes`: row-major numbers of that dtype, copied.

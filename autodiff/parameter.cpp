@@ -36,7 +36,11 @@ void set_grad_of(Variable* v, const Tensor& g, Source source) {
 }  // namespace
 
 Parameter::Parameter(const Tensor& value, Source source)
-    : variable_(engine::VariableRef(engine::new_variable(value, source_of(source)))) {}
+    : variable_(engine::VariableRef(engine::new_variable(value, source_of(source)))) {
+  if (value.defined() && !is_float(value.node()->dtype))
+    fail(source_of(source), fmt::format("[parameter] expected floats, got {}: integers have no derivative; write 1.0, or "
+                                        "cast(x, f32)", name(value.node()->dtype)));
+}
 
 Parameter::Parameter(const Parameter& other) {
   if (other.defined()) variable_ = engine::VariableRef(engine::new_variable(other.value(), made_at(other.value())));
@@ -54,7 +58,10 @@ Parameter& Parameter::operator=(const In& value) {
 }
 void Parameter::assign(const Tensor& value, Source source) {
   source = source_of(source);
-  if (defined()) engine::store(variable(), value, "assign", source);
+  if (defined() && value.defined() && value.node()->has(engine::weak)) {
+    const Located at(source);
+    engine::store(variable(), cast(value, dtype()), "assign", source);
+  } else if (defined()) engine::store(variable(), value, "assign", source);
   else variable_ = engine::VariableRef(engine::new_variable(value, source));
 }
 
@@ -87,7 +94,6 @@ In::In(const Parameter& p, Source at) noexcept
 
 Literal::Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
 
-Parameter parameter(const Tensor& value, Source source) { return Parameter(value, source); }
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }
 
 const Tensor& Parameters::Entry::value() const noexcept { return value_of(variable.get()); }

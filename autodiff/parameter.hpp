@@ -21,14 +21,15 @@ using VariableRef = Ref<Variable>;
 class Parameter {
  public:
   Parameter() noexcept = default;  // empty
-  explicit Parameter(const Tensor& value, Source source = Source::here());
+  explicit Parameter(const Tensor& value, Source source = Source::here());  // a number, too: Parameter w(1.0)
   Parameter(const Parameter& other);
   Parameter(Parameter&& other) noexcept = default;
   Parameter& operator=(const Parameter& other);
   Parameter& operator=(Parameter&& other) noexcept = default;
   ~Parameter() = default;
 
-  // Stores a value, evaluated, without its history. Shape and dtype must be those held (unless this is empty).
+  // Stores a value, evaluated, without its history. Shape and dtype must be those held (unless this is empty); a number
+  // takes the dtype that is held.
   Parameter& operator=(const In& value);
   Parameter& operator+=(const In& y);
   Parameter& operator-=(const In& y);
@@ -84,8 +85,12 @@ class Literal {
   std::vector<Literal> list_;
 };
 
-// A variable that holds `value` (its history dropped), or numbers: a C++ double makes f64, a float f32.
-Parameter parameter(const Tensor& value, Source source = Source::here());
+// A variable that holds `value` (its history dropped), or numbers: a C++ double makes f64, a float f32; integers, which
+// have no derivative, are an Error.
+template <class T, class = std::enable_if_t<std::is_same_v<T, Tensor> || std::is_same_v<T, Parameter>>>
+Parameter parameter(const T& value, Source source = Source::here()) {
+  return Parameter(static_cast<const Tensor&>(value), source);
+}
 Parameter parameter(const Literal& numbers, Source source = Source::here());
 
 // References to variables, with names: what optimizers take. Built from non-const Parameters, or by nn::parameters.

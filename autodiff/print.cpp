@@ -19,7 +19,7 @@ using engine::Node;
 
 constexpr Size shown_in_full = 1000, edge = 3;  // elements; and how many at each end of an axis where there are more
 
-std::string number(const Node* n, Size i, int precision) {
+std::string number(const Node* n, Size i, int precision, char style) {
   const char* at = n->data + i * item_size(n->dtype);
   switch (n->dtype) {
     case DType::boolean: return engine::read_number(n->dtype, at) != 0 ? "true" : "false";
@@ -31,8 +31,10 @@ std::string number(const Node* n, Size i, int precision) {
     default: {
       const double value = engine::read_number(n->dtype, at);
       if (std::isnan(value)) return "nan";
-      std::string s = fmt::format("{:.{}g}", value, precision);
-      if (s.find_first_of(".en") == std::string::npos) s += '.';
+      std::string s = style == 'f'   ? fmt::format("{:.{}f}", value, precision)
+                      : style == 'e' ? fmt::format("{:.{}e}", value, precision)
+                                     : fmt::format("{:.{}g}", value, precision);
+      if (style == 'g' && s.find_first_of(".en") == std::string::npos) s += '.';
       return s;
     }
   }
@@ -72,14 +74,14 @@ void each_shown(const Node* n, const F& f) {
 
 std::string to_string(const Tensor& t) { return to_string(t, 6); }
 
-std::string to_string(const Tensor& t, int precision) {
+std::string to_string(const Tensor& t, int precision, char style) {
   if (!t.defined()) return "(empty)";
   engine::evaluate(t.node());
   const Tensor numbers = engine::dense(t.node());
   const Node* n = numbers.node();
   const int rank = n->shape.rank();
   if (n->count == 0) return rank == 1 ? "[]" : fmt::format("[] of shape {}", n->shape);
-  const auto text = [&](Size place) { return number(n, place, std::clamp(precision, 1, 17)); };
+  const auto text = [&](Size place) { return number(n, place, std::clamp(precision, style == 'g' ? 1 : 0, 17), style); };
   std::size_t width = 0;
   each_shown(n, [&](Size place, int, bool) { width = std::max(width, text(place).size()); });
   std::string out;
@@ -158,7 +160,10 @@ void print_tape(const Tensor& y, Source source) { fmt::print("{}", tape(y, sourc
 }  // namespace xgrad
 
 fmt::appender fmt::formatter<xgrad::Tensor>::format(const xgrad::Tensor& t, fmt::format_context& context) const {
-  return fmt::format_to(context.out(), "{}", xgrad::to_string(t, precision));
+  return fmt::format_to(context.out(), "{}", xgrad::to_string(t, precision, style));
+}
+fmt::appender fmt::formatter<xgrad::DType>::format(xgrad::DType t, fmt::format_context& context) const {
+  return fmt::formatter<fmt::string_view>::format(xgrad::name(t), context);
 }
 fmt::appender fmt::formatter<xgrad::Shape>::format(const xgrad::Shape& s, fmt::format_context& context) const {
   return fmt::format_to(context.out(), "{}", xgrad::to_string(s));

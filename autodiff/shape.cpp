@@ -16,6 +16,11 @@ void Shape::fail_place(At i) const {
   fail(i.source, fmt::format("[shape] no extent {} in {}, of {} axes; -1 is the last", i.index, to_string(*this), rank_));
 }
 
+void Shape::require_rank(std::size_t n, Source source) const {
+  if (size() != n)
+    fail(source, fmt::format("[shape] {} has {} extents where {} are taken; as<{}>() takes so many", to_string(*this), rank_, n, rank_));
+}
+
 void Shape::insert(int at, Size extent) {
   push_back(extent);
   std::rotate(begin() + at, end() - 1, end());

@@ -1,10 +1,12 @@
 // Shape: the extents of a tensor, of any rank.
 #pragma once
 
+#include <array>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <xgrad/autodiff/dtype.hpp>
@@ -38,7 +40,8 @@ struct At {
   constexpr operator Size() const { return index; }
 };
 
-// A list of extents (also used for strides and axes). Up to 6 are held inline.
+// A list of extents (also used for strides and axes). Up to 6 are held inline. One extent is a shape of rank 1: zeros(3).
+// A shape of rank 2 falls into its extents: auto [rows, columns] = x.shape(); as<3>() is for others.
 class Shape {
  public:
   Shape() noexcept = default;
@@ -51,6 +54,10 @@ class Shape {
   Shape(const std::vector<T>& extents, Source source = Source::here()) {
     resize(static_cast<int>(extents.size()));
     for (std::size_t i = 0; i < extents.size(); ++i) data()[i] = checked_size(extents[i], "shape", source);
+  }
+  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  Shape(T extent, Source source = Source::here()) {
+    push_back(checked_size(extent, "shape", source));
   }
   Shape(const Shape& other) {
     if (other.capacity_ > inline_capacity) {
@@ -86,6 +93,19 @@ class Shape {
   Size& operator[](At i) { return data()[place(i)]; }  // -1 is the last; past the end is an Error
   Size operator[](At i) const { return data()[place(i)]; }
   Size back(Source source = Source::here()) const { return data()[place({-1, source})]; }
+
+  template <std::size_t n>
+  std::array<Size, n> as(Source source = Source::here()) const {  // an Error where the rank is not n
+    require_rank(n, source);
+    std::array<Size, n> list;
+    for (std::size_t i = 0; i < n; ++i) list[i] = data()[i];
+    return list;
+  }
+  template <std::size_t i>
+  Size get(Source source = Source::here()) const {
+    require_rank(2, source);
+    return data()[i];
+  }
 
   // Keeps the leading extents; new ones are 0.
   void resize(int rank) {
@@ -125,6 +145,7 @@ class Shape {
     return k;
   }
   [[noreturn]] void fail_place(At i) const;
+  void require_rank(std::size_t n, Source source) const;
   void assign(const Shape& other) {
     if (other.rank_ > capacity_) grow(other.rank_);
     rank_ = other.rank_;
@@ -157,3 +178,10 @@ class Shape {
 std::string to_string(const Shape& shape);  // "(3, 4)"
 
 }  // namespace xgrad
+
+template <>
+struct std::tuple_size<xgrad::Shape> : std::integral_constant<std::size_t, 2> {};
+template <std::size_t i>
+struct std::tuple_element<i, xgrad::Shape> {
+  using type = xgrad::Size;
+};

@@ -119,11 +119,19 @@ void Tensors::give_back() noexcept {
   engine::give_buffer(reinterpret_cast<char*>(many_), pool_);
 }
 
+void Tensors::require_size(std::size_t n, Source source) const {
+  if (size_ != n)
+    fail(source_of(source), fmt::format("[Tensors] {} tensors where {} are taken; as<{}>() takes so many", size_, n, size_));
+}
+
 In::operator Tensor() const {
   if (!is_number()) return node_ ? engine::share(node_) : Tensor();
   const DType dtype = number_dtype();
-  if (dtype == DType::i64) return Tensor::adopt(engine::uniform_node(dtype, Shape{}, &value_.integer, source_of(*this)));
-  return Tensor::adopt(engine::uniform_number(dtype, Shape{}, number(), source_of(*this)));
+  Node* n = dtype == DType::i64 ? engine::uniform_node(dtype, Shape{}, &value_.integer, source_of(*this))
+                                : engine::uniform_number(dtype, Shape{}, number(), source_of(*this));
+  n->flags |= engine::weak;
+  return Tensor::adopt(n);
 }
+Tensor Tensor::from_number(const In& number) { return static_cast<Tensor>(number); }
 
 }  // namespace xgrad

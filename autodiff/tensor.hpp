@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <new>
@@ -68,6 +69,9 @@ struct BackwardOptions {
 class Tensor {
  public:
   Tensor() noexcept = default;
+  // A number is a 0-d tensor that takes the dtype of what it meets, as the number itself would.
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  Tensor(T number, Source source = Source::here());
   Tensor(const Tensor& other) noexcept : node_(other.node_) {
     if (node_) engine::retain(node_);
   }
@@ -150,13 +154,15 @@ class Tensor {
   }
 
  private:
+  static Tensor from_number(const In& number);
   [[noreturn]] void fail_memory(const char* what, Source source) const;
   [[noreturn]] static void fail_fit(double number, std::size_t bytes, Source source);
   void copy_to(void* out, DType dtype, Source source) const;
   engine::NodeHead* node_ = nullptr;
 };
 
-// A short list of tensors; up to 3 are held inline, more in memory of the thread's pool.
+// A short list of tensors; up to 3 are held inline, more in memory of the thread's pool. One of two falls into its parts:
+// auto [x, y] = batch; as<3>() is for more.
 class Tensors {
  public:
   Tensors() noexcept {}
@@ -190,6 +196,18 @@ class Tensors {
   const Tensor* end() const { return begin() + size_; }
   Tensor& operator[](At i) { return begin()[place(i)]; }  // past the end is an Error
   const Tensor& operator[](At i) const { return begin()[place(i)]; }
+  template <std::size_t n>
+  std::array<Tensor, n> as(Source source = Source::here()) const {  // an Error where there are not n
+    require_size(n, source);
+    std::array<Tensor, n> list;
+    for (std::size_t i = 0; i < n; ++i) list[i] = begin()[i];
+    return list;
+  }
+  template <std::size_t i>
+  const Tensor& get(Source source = Source::here()) const {
+    require_size(2, source);
+    return begin()[i];
+  }
 
  private:
   static constexpr std::size_t inline_capacity = 3;
@@ -205,6 +223,7 @@ class Tensors {
     return static_cast<std::size_t>(i.index);
   }
   [[noreturn]] void fail_place(At i) const;
+  void require_size(std::size_t n, Source source) const;
   void grow();
   void give_back() noexcept;
   Tensor inline_[inline_capacity];
@@ -233,7 +252,7 @@ class In {
       }
   }
 
-  operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype
+  operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype, that takes the dtype of what it meets
   bool is_number() const noexcept { return source_.is_number; }
   bool is_temporary() const noexcept { return source_.is_temporary; }  // a result that nobody has named
   double number() const noexcept {
@@ -260,29 +279,58 @@ class In {
   } source_;
 };
 
+template <class T, class>
+Tensor::Tensor(T number, Source source) : Tensor(from_number(In(number, source))) {}
+
+// The dtype of makers from a shape (zeros, randn, layers), and of integers that become floats: f32, or what the program
+// sets, at its top: set_default_dtype(f64). Of all threads.
+DType default_dtype() noexcept;
+void set_default_dtype(DType dtype, Source source = Source::here());
+
 std::string to_string(const Tensor& t);                 // the numbers, as NumPy prints them
-std::string to_string(const Tensor& t, int precision);  // with so many significant digits
+// With so many significant digits; of style 'f', after the point; 'e', with an exponent.
+std::string to_string(const Tensor& t, int precision, char style = 'g');
+inline const char* to_string(DType t) { return name(t); }
+
+// Into streams, as fmt prints them.
 template <class Stream>
 auto operator<<(Stream& stream, const Tensor& t) -> decltype(stream << to_string(t)) {
+  return stream << to_string(t);
+}
+template <class Stream, class T, class = std::enable_if_t<std::is_same_v<T, Shape> || std::is_same_v<T, DType>>>
+auto operator<<(Stream& stream, const T& t) -> decltype(stream << to_string(t)) {
   return stream << to_string(t);
 }
 
 }  // namespace xgrad
 
-// {} prints a tensor with 6 significant digits, {:.3} with 3.
+template <>
+struct std::tuple_size<xgrad::Tensors> : std::integral_constant<std::size_t, 2> {};
+template <std::size_t i>
+struct std::tuple_element<i, xgrad::Tensors> {
+  using type = const xgrad::Tensor;
+};
+
+// {} prints a tensor with 6 significant digits, {:.3} with 3, {:.4f} with 4 after the point; {:.2e} has an exponent.
 template <>
 struct fmt::formatter<xgrad::Tensor> {
   int precision = 6;
+  char style = 'g';
   constexpr auto parse(fmt::format_parse_context& context) {
     auto at = context.begin();
     if (at != context.end() && *at == '.') {
       precision = 0;
       for (++at; at != context.end() && *at >= '0' && *at <= '9'; ++at) precision = 10 * precision + (*at - '0');
     }
-    if (at != context.end() && *at != '}') context.on_error("a tensor is printed by {} or {:.3}");
+    if (at != context.end() && (*at == 'f' || *at == 'e' || *at == 'g')) style = *at++;
+    if (at != context.end() && *at != '}') context.on_error("a tensor is printed by {}, {:.3}, {:.4f} or {:.2e}");
     return at;
   }
   fmt::appender format(const xgrad::Tensor& t, fmt::format_context& context) const;
+};
+template <>
+struct fmt::formatter<xgrad::DType> : fmt::formatter<fmt::string_view> {
+  fmt::appender format(xgrad::DType t, fmt::format_context& context) const;
 };
 template <>
 struct fmt::formatter<xgrad::Shape> {

@@ -6,6 +6,12 @@
 
 #include <xgrad/autodiff/tensor.hpp>
 
+// xtl, which xtensor's headers include, calls a function data() that is to be found by its argument. After `using
+// namespace xgrad` it would find the namespace xgrad::data first, but for this name, which is nearer.
+namespace mpark::detail::access {
+void data();
+}
+
 namespace xgrad::data {
 
 struct Dataset {

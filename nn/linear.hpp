@@ -7,7 +7,7 @@ namespace xgrad::nn {
 
 struct LinearOptions {
   bool bias = true;
-  DType dtype = f32;
+  DType dtype = default_dtype();
 };
 
 // y = x W^T + b, over the last axis of x. Starts as PyTorch's: both uniform in +-1 / sqrt(in).

@@ -20,7 +20,7 @@ namespace {
 
 const std::string begin_mark = "<!-- ops -->\n", end_mark = "<!-- /ops -->";
 
-std::filesystem::path page() { return std::filesystem::path(__FILE__).parent_path().parent_path() / "docs/ops.md"; }
+std::filesystem::path page() { return std::filesystem::path(XGRAD_SOURCE_DIR) / "docs/ops.md"; }
 
 std::string read(const std::filesystem::path& path) {
   std::ostringstream text;

@@ -31,6 +31,7 @@ enum Flag : std::uint16_t {
   watched = 32,    // an identity that starts a derivative, whatever its input needs
   released = 64,   // a backward() let go of what led here; `order` tells when
   wanted = 128,    // scratch of an evaluation: to be stored
+  weak = 256,      // made from a C++ number: takes the dtype of what it meets
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.

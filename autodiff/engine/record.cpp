@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "autodiff/engine/compute.hpp"
+#include "autodiff/engine/dtypes.hpp"
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/strided.hpp"
 
@@ -27,10 +28,6 @@ Node* number_node(Thread& t, DType dtype, double value, Source source) {
   std::memcpy(&n->a[0], &bits, sizeof bits);
   kept = Tensor::adopt(n);
   return n;
-}
-
-[[noreturn]] void fail_empty(const char* op, Source source) {
-  fail(source, fmt::format("[{}] expected a tensor, got an empty one (default-constructed); give it a value first", op));
 }
 
 // Where x is a temporary that has the only handle of its node, this op is the last to look at it through that.
@@ -60,6 +57,10 @@ bool all_numbers(Node* n) {
 }
 
 }  // namespace
+
+void fail_empty(const char* op, Source source) {
+  fail(source, fmt::format("[{}] expected a tensor, got an empty one (default-constructed); give it a value first", op));
+}
 
 Tensor operand(const In& x, const char* op, DType number) {
   if (!x.is_number()) return share(node_of(x, op));
@@ -227,36 +228,6 @@ void flush(Thread& t) {
   roots.clear();
 }
 
-DType meet(const In& x, const In& y, const char* op, Source source) {
-  if (x.is_number() && y.is_number()) {
-    if (!is_float(x.number_dtype()) && !is_float(y.number_dtype())) return DType::i64;
-    return x.number_dtype() == DType::f32 && y.number_dtype() == DType::f32 ? DType::f32 : DType::f64;
-  }
-  if (x.is_number() || y.is_number()) {
-    const In& number = x.is_number() ? x : y;
-    const DType tensor = node_of(x.is_number() ? y : x, op)->dtype;
-    if (is_float(tensor)) return tensor;
-    if (is_float(number.number_dtype()))
-      fail(source, fmt::format("[{}] the fractional number {} next to {}; cast the tensor: cast(x, f32)", op,
-                               number.number(), name(tensor)));
-    return tensor == DType::boolean && number.number_dtype() == DType::i64 ? DType::i64 : tensor;
-  }
-  const DType a = node_of(x, op)->dtype, b = node_of(y, op)->dtype;
-  if (a == b) return a;
-  if (is_float(a) && is_float(b))
-    fail(source, fmt::format("[{}] {} next to {}; cast one: cast(x, {}), or write numbers as 0.5f", op, name(a), name(b),
-                             name(a)));
-  if (is_float(a)) return a;
-  if (is_float(b)) return b;
-  return DType::i64;
-}
-
-Tensor converted(const Tensor& t, DType dtype) {
-  if (t.node()->dtype == dtype) return t;
-  Node* n = t.node();
-  return record(Op::cast, dtype, n->shape, {n}, {}, {n->file, n->line});
-}
-
 Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source) {
   const Shape& longer = x.rank() >= y.rank() ? x : y;
   const Shape& shorter = x.rank() >= y.rank() ? y : x;
@@ -275,25 +246,13 @@ Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source) {
 
 namespace {
 
-[[noreturn]] void fail_kernel(Op op, DType dtype, Source source) {
-  const bool logic = op == Op::logical_and || op == Op::logical_or || op == Op::logical_not;
-  fail(source, fmt::format("[{}] expected {}, got {}; cast it first: cast(x, {})", rule(op).name,
-                           logic                    ? "boolean"
-                           : dtype == DType::boolean ? "numbers"
-                                                     : "floats",
-                           name(dtype), logic ? "boolean" : dtype == DType::boolean ? "i64" : "f32"));
-}
-
-inline void require_kernel(const Thread& t, Op op, DType dtype, Source source) {
-  if (!t.kernels->elementwise[static_cast<int>(op) - 1][static_cast<int>(dtype)][0]) fail_kernel(op, dtype, source);
-}
-
-void require_no_zero(Node* divisor, Source source) {
-  evaluate(divisor, "div", source);
+// A division by one of these is an Error: integers have no infinity.
+void require_no_zero(Op op, Node* divisor, Source source) {
+  evaluate(divisor, rule(op).name, source);
   const Tensor d = dense(divisor);
   const Size* at = reinterpret_cast<const Size*>(d.node()->data);
   if (std::find(at, at + divisor->count, 0) != at + divisor->count)
-    fail(source, "[div] division of i64 by zero; mask the zeros with where, or cast to f64");
+    fail(source, fmt::format("[{}] division of integers by zero; mask the zeros with where, or cast to floats", rule(op).name));
 }
 
 bool is_comparison(Op op) { return op >= Op::equal && op <= Op::greater_equal; }
@@ -302,9 +261,12 @@ bool is_comparison(Op op) { return op >= Op::equal && op <= Op::greater_equal; }
 
 Tensor unary(Op op, const In& x) {
   const Source source = source_of(x);
-  const Tensor held = x.is_number() ? operand(x, rule(op).name) : Tensor();
+  Tensor held = x.is_number() ? operand(x, rule(op).name) : Tensor();
   Node* n = x.is_number() ? held.node() : node_of(x, rule(op).name);
-  require_kernel(current(), op, n->dtype, source);
+  if (const DType dtype = computed_in(*current().kernels, op, n->dtype); dtype != n->dtype) {
+    held = converted(share(n), dtype);
+    n = held.node();
+  }
   return record_elementwise(current(), op, n->dtype, n->shape, n->count, &n, 1, source);
 }
 
@@ -312,8 +274,7 @@ namespace {
 
 Tensor record_arrays(Thread& t, Op op, DType dtype, Node* const* in, bool like_a, Source source) {
   const Shape &a = in[0]->shape, &b = in[1]->shape;
-  require_kernel(t, op, dtype, source);
-  if (op == Op::div && dtype == DType::i64) require_no_zero(in[1], source);
+  if (dtype == DType::i64 && (op == Op::floor_divide || op == Op::remainder)) require_no_zero(op, in[1], source);
   const DType result = is_comparison(op) ? DType::boolean : dtype;
   if (like_a) return record_elementwise(t, op, result, a, in[0]->count, in, 2, source);
   if (a.rank() == 0) return record_elementwise(t, op, result, b, in[1]->count, in, 2, source);
@@ -334,7 +295,7 @@ inline __attribute__((always_inline)) Tensor record_binary(Thread& t, Op op, DTy
 
 // Operands of two dtypes, whole numbers, and what is no tensor.
 Tensor binary_converted(Thread& t, Op op, const In& x, const In& y, Source source) {
-  const DType dtype = meet(x, y, rule(op).name, source);
+  const DType dtype = computed_in(*t.kernels, op, meet(x, y, rule(op).name, source));
   const Tensor a = converted(operand(x, rule(op).name), dtype), b = converted(operand(y, rule(op).name), dtype);
   Node* const in[] = {a.node(), b.node()};
   return record_binary(t, op, dtype, in, source);
@@ -357,7 +318,7 @@ Tensor binary(Op op, const In& x, const In& y) {
   Node *a = x.node(), *b = y.node();
   lend(x);
   lend(y);
-  if (a && b && a->dtype == b->dtype) {
+  if (a && b && a->dtype == b->dtype && computed_in(*t.kernels, op, a->dtype) == a->dtype) {
     Node* const in[] = {a, b};
     return record_binary(t, op, a->dtype, in, source);
   }
@@ -385,7 +346,6 @@ Tensor select(const In& condition, const In& x, const In& y) {
   const Shape shape =
       broadcast(broadcast(a.node()->shape, b.node()->shape, "where", source), c.node()->shape, "where", source);
   checked_numel(shape, dtype, "where", source);
-  require_kernel(current(), Op::where, dtype, source);
   return record(Op::where, dtype, shape, {c.node(), a.node(), b.node()}, {}, source);
 }
 

@@ -42,6 +42,8 @@ class UsersOwn {
   bool located_, no_grad_;
 };
 
+[[noreturn]] void fail_empty(const char* op, Source source);
+
 // The operand's node, made from a number where it is one (of dtype `number`). An Error where it is empty.
 Tensor operand(const In& x, const char* op, DType number);
 Tensor operand(const In& x, const char* op);  // a number has its C++ type's dtype
@@ -57,10 +59,6 @@ inline Tensor record(Op op, DType dtype, const Shape& shape, std::initializer_li
 Tensor unary(Op op, const In& x);
 Tensor binary(Op op, const In& x, const In& y);
 Tensor select(const In& condition, const In& x, const In& y);
-
-// The dtype that two operands meet in; an Error where they do not.
-DType meet(const In& x, const In& y, const char* op, Source source);
-Tensor converted(const Tensor& t, DType dtype);  // t cast, where it must be
 
 Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source);
 

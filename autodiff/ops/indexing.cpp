@@ -187,11 +187,16 @@ Tensor concat(const Tensors& parts, At axis, Source source) {
     if (other.rank() == first.rank()) other[a] = first[a];
     if (!(other == first))
       fail(source, fmt::format("[concat] shapes differ off axis {}: {} and {}", axis, first, p.node()->shape));
-    if (p.node()->dtype != parts[0].node()->dtype)
-      fail(source, fmt::format("[concat] {} next to {}; cast one", name(parts[0].node()->dtype), name(p.node()->dtype)));
   }
   if (parts.size() == 1) return parts[0];
-  return join(parts, a, source, parts[0].node()->dtype);
+  const DType dtype = engine::meet(parts);
+  bool alike = true;
+  for (const Tensor& p : parts) alike &= p.node()->dtype == dtype;
+  if (alike) return join(parts, a, source, dtype);
+  const Located at(source, "concat");
+  Tensors met;
+  for (const Tensor& p : parts) met.push_back(engine::converted(p, dtype));
+  return join(met, a, source, dtype);
 }
 
 Tensor stack(const Tensors& parts, At axis, Source source) {
@@ -201,8 +206,11 @@ Tensor stack(const Tensors& parts, At axis, Source source) {
   for (const Tensor& p : parts)
     if (p.defined() && parts[0].defined() && !(p.node()->shape == parts[0].node()->shape))
       fail(source, fmt::format("[stack] shapes differ: {} and {}", parts[0].node()->shape, p.node()->shape));
+  for (const Tensor& p : parts)
+    if (!p.defined()) fail(source, "[stack] expected tensors, got an empty one");
+  const DType dtype = engine::meet(parts);  // before numbers among them become tensors with an axis
   Tensors raised;
-  for (const Tensor& p : parts) raised.push_back(unsqueeze(p, axis));
+  for (const Tensor& p : parts) raised.push_back(unsqueeze(engine::converted(p, dtype), axis));
   return concat(raised, axis, source);
 }
 
@@ -272,7 +280,7 @@ Tensor one_hot(const In& index, At classes, DType dtype) {
   const Located at(index, "one_hot");
   if (classes < 1) fail(source_of(index), fmt::format("[one_hot] expected 1 class or more, got {}", classes));
   require_index(i, classes, "one_hot", source_of(index));
-  return cast(unsqueeze(i, -1) == arange(classes), dtype);
+  return cast(unsqueeze(i, -1) == arange(classes.index), dtype);
 }
 
 }  // namespace xgrad

@@ -135,24 +135,56 @@ Tensor eye(At extent, DType dtype, Source source) {
   }, source, "eye");
 }
 
-Tensor arange(At count, Source source) {
-  const Size end = count;
-  if (end < 0) fail(source_of(source), fmt::format("[arange] expected an end of 0 or more, got {}", end));
-  return arange(0, end, source);
+namespace {
+
+// How many steps before the end: ceil((end - begin) / step)
+[[noreturn]] void fail_range(const Literal& begin, const Literal& end, const Literal& step, Source source) {
+  fail(source, fmt::format("[arange] expected a step that leads from {} to {}, in less than 2^63 numbers, got {}",
+                           begin.number(), end.number(), step.number()));
 }
-Tensor arange(At begin, At end, Source source) {
-  Size n;
-  if (end < begin || __builtin_sub_overflow(end.index, begin.index, &n))
-    fail(source_of(source), fmt::format("[arange] expected begin <= end, and less than 2^63 numbers, got {} and {}",
-                                        begin.index, end.index));
+Tensor whole_range(const Literal& from, const Literal& to, const Literal& by, Source source) {
+  const Size begin = from.integer(), end = to.integer(), step = by.integer();
+  Size span;
+  if (step == 0 || __builtin_sub_overflow(end, begin, &span) || (span != 0 && (span < 0) != (step < 0)))
+    fail_range(from, to, by, source);
+  const Size n = step == -1 ? -span : span / step + (span % step != 0);
   return filled(Shape{n}, i64, [&](void* memory) {
-    for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = begin + i;
+    for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = begin + i * step;
+  }, source, "arange");
+}
+Tensor float_range(const Literal& from, const Literal& to, const Literal& by, DType dtype, Source source) {
+  const double begin = from.number(), step = by.number(), count = std::ceil((to.number() - begin) / step);
+  if (!(count >= 0 && count < 0x1p63)) fail_range(from, to, by, source);
+  const Size n = static_cast<Size>(count);
+  return filled(Shape{n}, dtype, [&](void* memory) {
+    for (Size i = 0; i < n; ++i)
+      engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype), begin + static_cast<double>(i) * step);
   }, source, "arange");
 }
 
+// f64 where one is a double, else f32 where one is a float, else `integers`.
+DType dtype_of_numbers(std::initializer_list<const Literal*> list, DType integers) {
+  DType dtype = integers;
+  for (const Literal* l : list) {
+    if (l->dtype() == f64) return f64;
+    if (l->dtype() == f32) dtype = f32;
+  }
+  return dtype;
+}
+
+}  // namespace
+
+Tensor arange(const Literal& end, Source source) { return arange(0, end, 1, source); }
+Tensor arange(const Literal& begin, const Literal& end, Source source) { return arange(begin, end, 1, source); }
+Tensor arange(const Literal& begin, const Literal& end, const Literal& step, Source source) {
+  source = source_of(source);
+  for (const Literal* l : {&begin, &end, &step}) require_number(*l, "arange", source);
+  const DType dtype = dtype_of_numbers({&begin, &end, &step}, i64);
+  return is_float(dtype) ? float_range(begin, end, step, dtype, source) : whole_range(begin, end, step, source);
+}
+
 Tensor linspace(const Literal& from, const Literal& to, At count, Source source) {
-  const bool any_f64 = from.dtype() == f64 || to.dtype() == f64, any_f32 = from.dtype() == f32 || to.dtype() == f32;
-  return linspace(from, to, count, any_f32 && !any_f64 ? f32 : f64, source);
+  return linspace(from, to, count, dtype_of_numbers({&from, &to}, default_dtype()), source);
 }
 // from + i w, or to - (n - 1 - i) w, from the nearer end; the ends are exact
 Tensor linspace(const Literal& begin, const Literal& end, At points, DType dtype, Source source) {

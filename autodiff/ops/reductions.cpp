@@ -104,10 +104,8 @@ Tensor summable(const In& x, const char* op) {
   return t.node()->dtype == boolean ? engine::converted(t, i64) : t;
 }
 
-void require_float(const Tensor& t, const char* op, Source source) {
-  if (!is_float(t.node()->dtype))
-    fail(source, fmt::format("[{}] expected floats, got {}; cast it first: cast(x, f32)", op, name(t.node()->dtype)));
-}
+// Integers and booleans become floats of the default dtype.
+Tensor floats(const In& x, const char* op) { return engine::floats(operand(x, op)); }
 
 Size count_of(const Tensor& x, const Shape& in) {
   Size n = 1;
@@ -139,16 +137,14 @@ Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim) {
 
 // sum / n
 Tensor mean(const In& x) {
-  const Tensor t = operand(x, "mean");
+  const Tensor t = floats(x, "mean");
   const Located at(x, "mean");
-  require_float(t, "mean", source_of(x));
   require_some(t.node()->count, "mean", source_of(x));
   return sum(t) / static_cast<double>(t.node()->count);
 }
 Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim) {
-  const Tensor t = operand(x, "mean");
+  const Tensor t = floats(x, "mean");
   const Located at(x, "mean");
-  require_float(t, "mean", source_of(x));
   const Shape in = chosen(axes, t.node()->shape.rank(), "mean", source_of(x));
   const Size n = count_of(t, in);
   require_some(n, "mean", source_of(x));
@@ -168,18 +164,16 @@ double freedom(Size n, At correction, const char* op, Source source) {
 
 // sum (x - mean)^2 / (n - correction)
 Tensor variance(const In& x, At axis, At correction, bool keepdim, const char* op) {
-  const Tensor t = operand(x, op);
+  const Tensor t = floats(x, op);
   const Located at(x, op);
   const Source source = source_of(x);
-  require_float(t, op, source);
   const int a = checked_axis(axis, t.node()->shape.rank(), op, source);
   const double n = freedom(t.node()->shape[a], correction, op, source);
   return sum(square(t - mean(t, a, true)), a, keepdim) / n;
 }
 Tensor variance(const In& x, const char* op) {
-  const Tensor t = operand(x, op);
+  const Tensor t = floats(x, op);
   const Located at(x, op);
-  require_float(t, op, source_of(x));
   const double n = freedom(t.node()->count, 1, op, source_of(x));
   return sum(square(t - mean(t))) / n;
 }
@@ -285,9 +279,8 @@ Tensor any(const In& x) {
 
 // m + log sum exp(x - m), with m = max x as a constant
 Tensor logsumexp(const In& x, At axis, bool keepdim) {
-  const Tensor t = operand(x, "logsumexp");
+  const Tensor t = floats(x, "logsumexp");
   const Located at(x, "logsumexp");
-  require_float(t, "logsumexp", source_of(x));
   const Tensor m = [&] {
     const NoGrad constant;
     const Tensor greatest = amax(t, axis, true);
@@ -299,9 +292,8 @@ Tensor logsumexp(const In& x, At axis, bool keepdim) {
 
 // sqrt(sum x^2); at 0, where sqrt has no slope, the derivative is 0
 Tensor norm(const In& x) {
-  const Tensor t = operand(x, "norm");
+  const Tensor t = floats(x, "norm");
   const Located at(x, "norm");
-  require_float(t, "norm", source_of(x));
   return root(sum(square(t)));
 }
 

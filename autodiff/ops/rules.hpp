@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/dtypes.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include <xgrad/autodiff/ops.hpp>

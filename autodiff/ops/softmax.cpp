@@ -33,11 +33,9 @@ void compute_rows(Node* n, const Rows& rows_of) {
 
 Tensor over_last(Op op, const In& x, Size axis) {
   const char* what = rule(op).name;
-  const Tensor t = operand(x, what);
+  const Tensor t = floats(operand(x, what));
   const Source source = source_of(x);
   const int rank = t.node()->shape.rank(), a = checked_axis(axis, rank, what, source);
-  if (!is_float(t.node()->dtype))
-    fail(source, fmt::format("[{}] expected floats, got {}; cast it first: cast(x, f32)", what, name(t.node()->dtype)));
   const Located at(x, what);
   if (a == rank - 1) return record(op, t.node()->dtype, t.node()->shape, {t.node()}, {}, source);
   const Tensor turned = transpose(t, a, -1);

@@ -288,6 +288,17 @@ Tensor flip(const In& x, At axis) {
   return engine::slice_at(t, a, std::max<Size>(0, s[a] - 1), -1, s[a], source_of(x));
 }
 
+Tensor select(const In& x, At axis, At i) {
+  const Tensor t = operand(x, "select");
+  const Source source = source_of(x);
+  const Shape& s = t.node()->shape;
+  const int a = engine::checked_axis(axis, s.rank(), "select", source);
+  if (i < -s[a] || i >= s[a])
+    fail(source, fmt::format("[select] index {} along axis {} of {}; expected {} ... {}", i.index, axis.index, s, -s[a], s[a] - 1));
+  const Located at(x, "select");
+  return squeeze(engine::slice_at(t, a, i < 0 ? i + s[a] : i.index, 1, 1, source), a);
+}
+
 namespace {
 Tensor slice_checked(const In& x, Size axis, Size begin, Size end, bool to_end, Size step) {
   const Tensor t = operand(x, "slice");

@@ -15,7 +15,7 @@
 namespace references {
 
 inline std::string path(const std::string& name) {
-  return (std::filesystem::path(__FILE__).parent_path() / (name + ".safetensors")).string();
+  return (std::filesystem::path(XGRAD_SOURCE_DIR "/tests/references") / (name + ".safetensors")).string();
 }
 
 class File {

@@ -1,8 +1,8 @@
 // What is plain loops, left to the compiler to vectorise: i64, booleans, comparisons, where, casts, and reductions of
 // integers.
 //
-// i64 has no: floor, ceil, round (integers are whole), sqrt ... erf, pow, atan2 (results are no integers), relu, step,
-// half_step, log_or_0 (parts of derivatives). booleans have: the six comparisons, where and the logical ops.
+// i64 has no: div, floor, ceil, round, sqrt ... erf, pow, atan2, relu, step: these take integers as floats (dtypes.hpp).
+// Nor half_step, log_or_0 (parts of derivatives). booleans have: the six comparisons, where and the logical ops.
 #include "autodiff/kernels/simd/lanes.hpp"
 
 // `out` may be an operand, at the same address, so that no element is read after it was written.
@@ -84,8 +84,17 @@ void set_comparisons(Table& t, DType dtype) {
 #include "autodiff/elementwise.def"
 }
 
-// Towards zero; the least number by -1 is itself. The caller sees to it that y is not 0.
-XGRAD_INLINE Size quotient(Size x, Size y) { return y == -1 ? static_cast<Size>(-static_cast<Word>(x)) : x / y; }
+// Downwards, as floor says; the least number by -1 is itself. The caller sees to it that y is not 0.
+XGRAD_INLINE Size quotient(Size x, Size y) {
+  if (y == -1) return static_cast<Size>(-static_cast<Word>(x));
+  return x / y - (x % y != 0 && (x < 0) != (y < 0));
+}
+// What that leaves: of y's sign.
+XGRAD_INLINE Size modulus(Size x, Size y) {
+  if (y == -1) return 0;
+  const Size r = x % y;
+  return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
 
 void set_i64(Table& t) {
   constexpr DType d = DType::i64;
@@ -97,7 +106,8 @@ void set_i64(Table& t) {
   set2<[](Word x, Word y) XGRAD_LAMBDA { return x + y; }, Word, Word>(t, E::add, d);
   set2<[](Word x, Word y) XGRAD_LAMBDA { return x - y; }, Word, Word>(t, E::sub, d);
   set2<[](Word x, Word y) XGRAD_LAMBDA { return x * y; }, Word, Word>(t, E::mul, d);
-  set2<[](Size x, Size y) XGRAD_LAMBDA { return quotient(x, y); }, Size, Size>(t, E::div, d);
+  set2<[](Size x, Size y) XGRAD_LAMBDA { return quotient(x, y); }, Size, Size>(t, E::floor_divide, d);
+  set2<[](Size x, Size y) XGRAD_LAMBDA { return modulus(x, y); }, Size, Size>(t, E::remainder, d);
   set2<[](Size x, Size y) XGRAD_LAMBDA { return (x > y) ? x : y; }, Size, Size>(t, E::maximum, d);
   set2<[](Size x, Size y) XGRAD_LAMBDA { return (x > y) ? x : y; }, Size, Size>(t, E::at_least, d);
   set2<[](Size x, Size y) XGRAD_LAMBDA { return (x < y) ? x : y; }, Size, Size>(t, E::minimum, d);

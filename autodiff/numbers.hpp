@@ -1,0 +1,65 @@
+// Functions of ops.hpp on C++ numbers, for programs that say `using namespace xgrad`: there abs(-0.5) would else be the C
+// library's, of integers, and sqrt(2.0) a Tensor. A float gives a float, any other number a double. What serves as a layer
+// by its name (tanh, relu, sigmoid, softplus) has none: an overloaded name is no value.
+#pragma once
+
+#include <type_traits>
+
+namespace xgrad {
+
+template <class T>
+using IfNumber = std::enable_if_t<std::is_arithmetic_v<T>>;
+template <class... T>
+using Real = std::conditional_t<(std::is_same_v<T, float> && ...), float, double>;
+
+#define XGRAD_OF_NUMBER(op, value)               \
+  template <class T, class = IfNumber<T>>        \
+  Real<T> op(T number) {                         \
+    const double x = static_cast<double>(number); \
+    return static_cast<Real<T>>(value);          \
+  }
+XGRAD_OF_NUMBER(exp, __builtin_exp(x))
+XGRAD_OF_NUMBER(expm1, __builtin_expm1(x))
+XGRAD_OF_NUMBER(log, __builtin_log(x))
+XGRAD_OF_NUMBER(log1p, __builtin_log1p(x))
+XGRAD_OF_NUMBER(log2, __builtin_log2(x))
+XGRAD_OF_NUMBER(log10, __builtin_log10(x))
+XGRAD_OF_NUMBER(sqrt, __builtin_sqrt(x))
+XGRAD_OF_NUMBER(rsqrt, 1 / __builtin_sqrt(x))
+XGRAD_OF_NUMBER(reciprocal, 1 / x)
+XGRAD_OF_NUMBER(floor, __builtin_floor(x))
+XGRAD_OF_NUMBER(ceil, __builtin_ceil(x))
+XGRAD_OF_NUMBER(round, __builtin_nearbyint(x))  // halves to even, as of tensors
+XGRAD_OF_NUMBER(sin, __builtin_sin(x))
+XGRAD_OF_NUMBER(cos, __builtin_cos(x))
+XGRAD_OF_NUMBER(tan, __builtin_tan(x))
+XGRAD_OF_NUMBER(asin, __builtin_asin(x))
+XGRAD_OF_NUMBER(acos, __builtin_acos(x))
+XGRAD_OF_NUMBER(atan, __builtin_atan(x))
+XGRAD_OF_NUMBER(sinh, __builtin_sinh(x))
+XGRAD_OF_NUMBER(cosh, __builtin_cosh(x))
+XGRAD_OF_NUMBER(erf, __builtin_erf(x))
+#undef XGRAD_OF_NUMBER
+
+// Of the number's own type.
+template <class T, class = IfNumber<T>>
+T abs(T x) {
+  if constexpr (std::is_floating_point_v<T>) return static_cast<T>(__builtin_fabsl(x));
+  else if constexpr (std::is_signed_v<T>) return x < 0 ? static_cast<T>(-x) : x;
+  else return x;
+}
+template <class T, class = IfNumber<T>>
+T square(T x) {
+  return static_cast<T>(x * x);
+}
+
+template <class T, class U, class = IfNumber<T>, class = IfNumber<U>>
+Real<T, U> pow(T x, U y) {
+  return static_cast<Real<T, U>>(__builtin_pow(static_cast<double>(x), static_cast<double>(y)));
+}
+template <class T, class U, class = IfNumber<T>, class = IfNumber<U>>
+Real<T, U> atan2(T y, U x) {
+  return static_cast<Real<T, U>>(__builtin_atan2(static_cast<double>(y), static_cast<double>(x)));
+}
+
+}  // namespace xgrad

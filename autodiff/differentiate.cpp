@@ -144,7 +144,8 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
     std::vector<std::pair<engine::Variable*, Tensor>> list;
     std::vector<Node*> targets;
   };
-  auto& [sums, targets] = engine::kept<Sums, engine::Kept::sums>(t);
+  const engine::Workspace<Sums, engine::Kept::sums> room(t);
+  auto& [sums, targets] = *room;
   struct Restore {
     engine::Thread& t;
     bool no_grad;

@@ -99,8 +99,11 @@ std::string to_string(const GradCheck& check);
 // ---- an op whose values and derivative the user gives
 struct CustomOpDefinition {
   std::string name;
-  Callable<Tensor(const Tensors& in)> forward;  // not recorded
-  // cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none
+  // Of values without a history; what it records (for derivatives that it takes itself, or by parameters that it
+  // captured) is dropped when it returns.
+  Callable<Tensor(const Tensors& in)> forward;
+  // Cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none. In a sweep
+  // without create_graph it is given values without a history, too.
   Callable<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
 };
 namespace engine {

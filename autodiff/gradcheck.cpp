@@ -35,7 +35,6 @@ void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, cons
   const std::vector<double> exact =
       grad(y, {watched}, tensor(weights, y.shape()), {.allow_unused = true})[0].to_vector<double>();
   std::vector<double> at = x.to_vector<double>();
-  const NoGrad no_grad;
   for (std::size_t i = 0; i < at.size(); ++i) {
     const double here = at[i];
     at[i] = here + o.step;
@@ -57,9 +56,8 @@ void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, cons
 GradCheck gradcheck(const Function& users, const In& x_in, GradCheckOptions options) {
   const Source source = engine::source_of(x_in);
   const Located at(source);
-  const Function f = [&](const Tensor& x) {
-    engine::Thread& t = engine::current();
-    const engine::UsersOwn scope(t, t.no_grad);
+  const Function f = [&](const Tensor& x) {  // recorded whatever the scope: it may take derivatives itself
+    const engine::UsersOwn scope(engine::current());
     return users(x);
   };
   if (!users) fail(source, "[gradcheck] expected a function, got an empty one");

@@ -20,6 +20,7 @@ struct Extra {
   std::uint8_t in_pool = 0, pool = 0;
   Ref<const Custom> custom;
   std::shared_ptr<const Checkpointed> checkpointed;
+  Extra* next = nullptr;  // of those that rest: see Quiet
 };
 
 enum Flag : std::uint16_t {
@@ -69,15 +70,15 @@ struct alignas(64) Node : NodeHead {
   std::uint8_t lent;  // handles that nobody will read: temporaries of a user's expression, which live to its semicolon
   std::uint16_t inputs;
   Flags flags;
-  std::uint16_t users;  // scratch of an evaluation: uses by the nodes of its region
+  std::uint32_t users;  // scratch of an evaluation: uses by the nodes of its region
+  std::int32_t place;   // scratch: position in the walk that saw this last
   Size count;           // elements
   Node* previous;       // on the tape
   Node* next;
   std::uint64_t order;    // of recording, on this thread
   Node* in[inline_inputs];
   Base base;              // whose memory `data` points into, counted; null: our own
-  std::uint32_t mark;     // scratch: the walk that saw this last
-  std::int32_t place;     // scratch: position in that walk
+  std::uint64_t mark;     // scratch: that walk's number; 0: none has
   Variable* variable;     // of a parameter's leaf: weak
   const char* file;
   int line;
@@ -105,6 +106,10 @@ struct alignas(64) Node : NodeHead {
     return std::atomic_ref<T>(const_cast<T&>(counted));
   }
 };
+
+// Counts that are as wide as they look, for all of a program's life: walks and ops have 64 bits, what numbers nodes in
+// memory 32 (2^31 nodes take 690 GB), and a count of handles is bounded by the memory that they lie in.
+static_assert(sizeof(Node) == 5 * 64, "a node is five cache lines");
 
 // More handles than `uses` and those that do not count: somebody outside holds it.
 inline bool held_beside(const Node* n, std::uint32_t uses) {

@@ -207,9 +207,11 @@ struct Flushed {
 }  // namespace
 
 void flush(Thread& t) {
-  auto& [waiting, roots, targets] = kept<Flushed, Kept::flushed>(t);
+  const Quiet quiet(t);
+  const Workspace<Flushed, Kept::flushed> flushed(t);
+  auto& [waiting, roots, targets] = *flushed;
   targets.clear();
-  const std::uint32_t used = ++t.walks;
+  const std::uint64_t used = ++t.walks;
   for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
     if (!n->waiting()) continue;
     waiting.push_back(share(n));

@@ -77,7 +77,7 @@ struct Rerun {
 };
 
 void evaluate_all(Thread& t, const Tensors& list) {
-  std::vector<Node*>& nodes = node_list(t);
+  NodeList nodes(t);
   for (const Tensor& x : list)
     if (x.defined()) nodes.push_back(x.node());
   evaluate(t, nodes.data(), nodes.size());
@@ -180,7 +180,7 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) {
   evaluate_all(t, values);
   Node* n = new_node(Op::checkpoint, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
-  std::vector<Node*>& nodes = node_list(t);
+  NodeList nodes(t);
   for (const Tensor& v : in) nodes.push_back(v.node());
   set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   extra_of(n).checkpointed = std::move(again);

@@ -18,11 +18,8 @@ void release(const Custom* custom) noexcept {
 }
 
 namespace {
-Tensors inputs_of(Node* n) {
-  Tensors in;
-  for (int i = 0; i < n->inputs; ++i) in.push_back(share(n->input(i)));
-  return in;
-}
+// What a vjp is given. Where its result is not to be differentiated, values: it records as it likes, for itself alone.
+Tensor given(const Tensor& x, bool create_graph) { return create_graph || !x.requires_grad() ? x : x.detach(); }
 }  // namespace
 
 void compute_custom(Node*) {}  // record() is given the numbers
@@ -34,8 +31,18 @@ Tensor vjp_custom(const Step& s, int i) {
   Memo& memo = s.memo ? *s.memo : none;
   if (memo.of != s.n) {  // one call gives the cotangents of all inputs
     Thread& t = current();
-    const UsersOwn scope(t, t.no_grad);
-    memo.parts = op.vjp(s.g, inputs_of(s.n), s.y());
+    const bool create_graph = !t.no_grad;
+    Tensors in;
+    for (int k = 0; k < s.n->inputs; ++k) in.push_back(given(share(s.n->input(k)), create_graph));
+    Tensors parts;
+    {
+      const UsersOwn scope(t);
+      parts = op.vjp(given(s.g, create_graph), in, given(s.y(), create_graph));
+    }
+    if (!create_graph)
+      for (Tensor& part : parts)
+        if (part.defined()) part = given(part, false);
+    memo.parts = std::move(parts);
     memo.of = s.n;
   }
   const Tensors& parts = memo.parts;
@@ -83,7 +90,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   }
   Tensor y;
   {
-    const engine::UsersOwn scope(engine::current(), true);
+    const engine::UsersOwn scope(engine::current());
     y = op.forward(values);
     if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
     y = y.detach();
@@ -94,7 +101,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   if (!op.vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
-  std::vector<engine::Node*>& nodes = engine::node_list(t);
+  engine::NodeList nodes(t);
   for (const Tensor& x : in) nodes.push_back(x.node());
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   engine::extra_of(n).custom = custom_;

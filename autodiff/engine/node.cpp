@@ -6,6 +6,7 @@
 #include <limits>
 #include <new>
 
+#include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include "autodiff/engine/thread.hpp"
 
@@ -34,6 +35,7 @@ Extra& extra_of(Node* n) {
 
 namespace {
 void destroy(Extra* extra) noexcept {
+  const UsersOwn scope(*this_thread);
   const std::uint8_t pool = extra->pool;
   extra->~Extra();
   give_buffer(reinterpret_cast<char*>(extra), pool);

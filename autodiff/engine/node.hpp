@@ -32,6 +32,11 @@ enum Flag : std::uint16_t {
   watched = 32,    // an identity that starts a derivative, whatever its input needs
   released = 64,   // a backward() let go of what led here; `order` tells when
   wanted = 128,    // scratch of an evaluation: to be stored
+  // The history is cut here or in what led here, which had one: see history.hpp
+  cut_no_grad = 256,  // by NoGrad
+  cut_sweep = 512,    // in a sweep without create_graph
+  cut_detach = 1024,  // by detach()
+  cut_read = 2048,    // its numbers were read
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.

@@ -53,6 +53,7 @@ inline constexpr std::size_t node_magazine = 256;  // nodes that move between li
 enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, count };
 
 class Record;
+class Watching;
 
 struct Thread {
   FreeList nodes, spare_nodes;
@@ -62,12 +63,15 @@ struct Thread {
   std::uint64_t walks = 0;  // numbers the marks
 
   bool no_grad = false;
+  bool by_rule = false;  // a sweep is recording, not the user
   bool eager = false;
   bool located = false;
   bool releasing = false;
   bool quiet = false;       // see Quiet
   Extra* resting = nullptr;  // what waits for its end
   Record* sweep = nullptr;   // the innermost that is going on
+  Watching* watching = nullptr;  // likewise, of the transforms
+  std::uint64_t reads = 0;       // of numbers that have a history
   Source at;  // what Located says
   const char* named = nullptr;  // the op that errors there go by
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 
+#include "autodiff/engine/history.hpp"
 #include "autodiff/engine/sweep.hpp"
 #include "autodiff/ops/rules.hpp"
 
@@ -84,7 +85,7 @@ void evaluate_all(Thread& t, const Tensors& list) {
 }
 
 // Numbers that hold nothing of what was run again.
-Tensor alone(const Tensor& x) { return x.requires_grad() ? x.detach() : x; }
+Tensor alone(const Tensor& x) { return x.requires_grad() ? without_history(x.node(), cut_sweep) : x; }
 
 // The cotangents of all inputs that are asked for. Where they are not to be differentiated they are computed here,
 // after what has come so far, so that one checkpoint's record is gone before the next one's is made.

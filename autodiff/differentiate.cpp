@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 
-#include "autodiff/engine/sweep.hpp"
+#include "autodiff/engine/accumulate.hpp"
+#include "autodiff/engine/history.hpp"
+#include "autodiff/engine/unused.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad {
@@ -60,9 +62,11 @@ class Targets {
 };
 
 // A gradient that is not to be differentiated may be a value of the record's (d(x tanh y)/dx is tanh y): without history.
-Tensor value_of(const Tensor& g) { return g.requires_grad() ? g.detach() : g; }
+Tensor value_of(const Tensor& g) { return g.requires_grad() ? engine::without_history(g.node(), engine::cut_sweep) : g; }
 
-Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptions options) {
+enum class Unused { fails, fails_if_lost, zeros };
+
+Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused) {
   const Tensor y = engine::operand(y_in, "grad");
   const Source source = source_of(y_in);
   const Located at(source);
@@ -73,7 +77,7 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
   Record record(t, y.node(), "grad", source);
   const Targets targets(x.list());
   record.prune([&](const Node* n) { return targets.find(n) != Targets::none; });
-  record.pull(g, options.create_graph);
+  record.pull(g, create_graph);
   struct Sum {
     Tensor g;
     bool reached = false;
@@ -92,20 +96,20 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
     Sum& sum = sums[targets.find(n)];
     if (!n->variable && !sum.reached)
       if (const Record::Entry* e = record.find(n); e && n->has(engine::needs_grad)) sum.add(e->g);
-    if (!sum.reached && !options.allow_unused)
-      fail(source, fmt::format("[grad] the result does not depend on input {}, {} {}; differentiate by what led to it "
-                               "(a Parameter or watch(x)), or pass {{.allow_unused = true}} for zeros",
-                               i, name(n->dtype), n->shape));
+    if (!sum.reached && (unused == Unused::fails || (unused == Unused::fails_if_lost && engine::is_lost(y.node()))))
+      engine::fail_unused(record, y.node(), n, i, source);
     const Tensor all = sum.g.defined() ? sum.g : zeros(n->shape, n->dtype);
-    result.push_back(options.create_graph ? all : value_of(all));
+    result.push_back(create_graph ? all : value_of(all));
   }
   return result;
 }
 
 }  // namespace
 
-Tensors grad(const In& y, const Wrt& x, GradOptions options) { return grad_of(y, x, {}, options); }
-Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options) { return grad_of(y, x, cotangent, options); }
+Tensors grad(const In& y, const Wrt& x, GradOptions options) { return grad(y, x, Tensor(), options); }
+Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options) {
+  return grad_of(y, x, cotangent, options.create_graph, options.allow_unused ? Unused::fails_if_lost : Unused::fails);
+}
 
 Tensor watch(const In& x) {
   const Tensor t = engine::operand(x, "watch");
@@ -134,46 +138,12 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   if (!y->has(engine::needs_grad)) {
     if (y->has(engine::released))
       fail(source, "[backward] an earlier backward() let go of this record; pass it {.keep_graph = true} to call it twice");
-    fail(source, "[backward] no parameter leads here; was it made under NoGrad, detached, or from tensors alone?");
+    engine::fail_no_parameter(y, source);
   }
   engine::Thread& t = engine::current();
   Record record(t, y, "backward", source);
   record.pull(start, options.create_graph);
-  // New gradients first, together with the value; then they are stored: an error changes nothing.
-  struct Sums {
-    std::vector<std::pair<engine::Variable*, Tensor>> list;
-    std::vector<Node*> targets;
-  };
-  auto& [sums, targets] = engine::kept<Sums, engine::Kept::sums>(t);
-  struct Restore {
-    engine::Thread& t;
-    bool no_grad;
-    std::vector<std::pair<engine::Variable*, Tensor>>& sums;
-    ~Restore() {
-      t.no_grad = no_grad;
-      sums.clear();
-    }
-  } const restore{t, std::exchange(t.no_grad, !options.create_graph), sums};
-  targets.clear();
-  {
-    const Located at(source);
-    for (Record::Entry& e : record.leaves()) {
-      engine::Variable* v = e.n->variable;
-      const Tensor g = std::move(e.g);
-      if (!g.defined() || !v || !engine::alive(v)) continue;
-      if (v->sum < sums.size() && sums[v->sum].first == v) {  // another value of the same variable
-        Tensor& sum = sums[v->sum].second;
-        sum = sum + g;
-      } else {
-        v->sum = sums.size();
-        sums.emplace_back(v, v->grad.defined() ? v->grad + g : options.create_graph ? g : value_of(g));
-      }
-    }
-  }
-  targets.push_back(y);
-  for (const auto& s : sums) targets.push_back(s.second.node());
-  engine::evaluate(t, targets.data(), targets.size());
-  for (auto& s : sums) s.first->grad = std::move(s.second);
+  engine::accumulate(t, y, record.leaves(), options.create_graph, source);
   if (!options.keep_graph && !options.create_graph) record.release();
 }
 
@@ -188,24 +158,48 @@ bool leads_elsewhere(Node* y, Node* x, Source source) {
   return !record.leaves().empty();
 }
 
-// f at a watched x, recorded whatever the scope.
+// What a transform gives holds no history where it depends on nothing but the x that was watched.
+Tensor value_only(const Tensor& x) {
+  if (!x.requires_grad()) return x;
+  return engine::without_history(x.node(), engine::current().no_grad ? unsigned{engine::cut_no_grad} : 0u);
+}
+
+// f at watched tensors, recorded whatever the scope.
+Tensor call(const FunctionOfMany& f, const Tensors& watched, const char* op, TransformOptions options, Source source) {
+  engine::Thread& t = engine::current();
+  boost::container::small_vector<Node*, 4> nodes;
+  for (const Tensor& x : watched) nodes.push_back(x.node());
+  const engine::Watching watching(t, nodes.data(), nodes.size());
+  Tensor y;
+  {
+    const engine::UsersOwn scope(t);
+    y = f(watched);
+  }
+  if (!y.defined()) fail(source, fmt::format("[{}] the function gave an empty tensor", op));
+  if (!watching.any_cut() || options.allow_unused || !is_float(y.node()->dtype)) return y;
+  Record record(t, y.node(), op, source);
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (watching.cut_at(i) && !record.find(nodes[i])) engine::fail_lost(op, i, watching.cut_at(i), source);
+  return y;
+}
+
 struct Applied {
   Tensor x, y;
   bool elsewhere;
-  Tensor value() const { return elsewhere ? y : y.detach(); }
+  Tensor value() const { return elsewhere ? y : value_only(y); }
 };
-Applied apply(const Function& f, const In& x, const char* op) {
+Applied apply(const Function& f, const In& x, const char* op, TransformOptions options) {
   const Source source = source_of(x);
   if (!f) fail(source, fmt::format("[{}] expected a function, got an empty one", op));
-  engine::Thread& t = engine::current();
   Applied a{watch(x), {}, false};
-  {
-    const engine::UsersOwn scope(t);
-    a.y = f(a.x);
-  }
-  if (!a.y.defined()) fail(source, fmt::format("[{}] the function gave an empty tensor", op));
-  a.elsewhere = !t.no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
+  a.y = call([&f](const Tensors& in) { return f(in[0]); }, {a.x}, op, options, source);
+  a.elsewhere = !engine::current().no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
   return a;
+}
+
+// The derivative of y by x: 0 where y does not depend on it.
+Tensor pulled(const Tensor& y, const Tensor& x, const Tensor& cotangent, bool create_graph) {
+  return grad_of(y, {x}, cotangent, create_graph, Unused::zeros)[0];
 }
 
 Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) {
@@ -227,16 +221,16 @@ void require_like(const Tensor& t, const Tensor& x, const char* op, const char* 
 
 }  // namespace
 
-ValueAndGrad value_and_grad(const Function& f, const In& x) {
-  const Applied a = apply(f, x, "value_and_grad");
+ValueAndGrad value_and_grad(const Function& f, const In& x, TransformOptions options) {
+  const Applied a = apply(f, x, "value_and_grad", options);
   const Located at(x);
-  Tensor g = grad(a.y, {a.x}, {.create_graph = a.elsewhere, .allow_unused = true})[0];
+  Tensor g = pulled(a.y, a.x, {}, a.elsewhere);
   Tensor value = a.value();
   evaluate(Tensors{value, g});
   return {std::move(value), std::move(g)};
 }
 
-ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source source) {
+ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, TransformOptions options, Source source) {
   source = source_of(source);
   const Located at(source);
   if (!f) fail(source, "[value_and_grad] expected a function, got an empty one");
@@ -244,12 +238,7 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
   Tensors watched;
   bool elsewhere = false;
   for (const Tensor& v : x) watched.push_back(watch(v));
-  Tensor y;
-  {
-    const engine::UsersOwn scope(t);
-    y = f(watched);
-  }
-  if (!y.defined()) fail(source, "[value_and_grad] the function gave an empty tensor");
+  const Tensor y = call(f, watched, "value_and_grad", options, source);
   {
     Record record(t, y.node(), "value_and_grad", source);
     elsewhere = !record.leaves().empty();
@@ -260,21 +249,21 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
     }
     elsewhere &= !t.no_grad;
   }
-  Tensors grads = grad(y, Wrt(watched), {.create_graph = elsewhere, .allow_unused = true});
-  return {elsewhere ? y : y.detach(), std::move(grads)};
+  Tensors grads = grad_of(y, Wrt(watched), {}, elsewhere, Unused::zeros);
+  return {elsewhere ? y : value_only(y), std::move(grads)};
 }
 
-Jvp jvp(const Function& f, const In& x, const In& t) {
-  const Applied a = apply(f, x, "jvp");
+Jvp jvp(const Function& f, const In& x, const In& t, TransformOptions options) {
+  const Applied a = apply(f, x, "jvp", options);
   const Located at(x);
   const Tensor tangent = engine::operand(t, "jvp", a.x.node()->dtype);
   require_like(tangent, a.x, "jvp", "tangent", source_of(x));
   const Tensor pushed_tangent = pushed(a.y, a.x, tangent, source_of(x));
-  return {a.value(), a.elsewhere || tangent.requires_grad() ? pushed_tangent : pushed_tangent.detach()};
+  return {a.value(), a.elsewhere || tangent.requires_grad() ? pushed_tangent : value_only(pushed_tangent)};
 }
 
-Vjp vjp(const Function& f, const In& x) {
-  const Applied a = apply(f, x, "vjp");
+Vjp vjp(const Function& f, const In& x, TransformOptions options) {
+  const Applied a = apply(f, x, "vjp", options);
   return {a.value(), Pullback(a.x, a.y)};
 }
 
@@ -283,7 +272,7 @@ Tensor Pullback::operator()(const In& g) const {
   const Tensor cotangent = engine::operand(g, "pullback", y_.node()->dtype);
   const bool create = !engine::current().no_grad &&
                       (cotangent.requires_grad() || leads_elsewhere(y_.node(), x_.node(), source_of(g)));
-  return grad(y_, {x_}, cotangent, {.create_graph = create, .allow_unused = true})[0];
+  return pulled(y_, x_, cotangent, create);
 }
 
 namespace {
@@ -293,12 +282,12 @@ struct Gradient {
   Applied a;
   Tensor g;
 };
-Gradient gradient(const Function& f, const In& x, const char* op) {
-  Applied a = apply(f, x, op);
+Gradient gradient(const Function& f, const In& x, const char* op, TransformOptions options) {
+  Applied a = apply(f, x, op, options);
   const Located at(x);
   if (a.y.node()->count != 1)
     fail(source_of(x), fmt::format("[{}] expected a function of one element, got shape {}", op, a.y.node()->shape));
-  Tensor g = grad(a.y, {a.x}, {.create_graph = true, .allow_unused = true})[0];
+  Tensor g = pulled(a.y, a.x, {}, true);
   return {std::move(a), std::move(g)};
 }
 
@@ -310,7 +299,7 @@ Tensor columns(const Tensor& of, const Tensor& x, bool keep, Source source) {
   for (Size i = 0; i < n; ++i) {
     const Tensor basis = reshape(identity[i], x.node()->shape);
     const Tensor column = pushed(of, x, basis, source);
-    list.push_back(reshape(keep ? column : column.detach(), {of.node()->count}));
+    list.push_back(reshape(keep ? column : value_only(column), {of.node()->count}));
   }
   Shape shape = of.node()->shape;
   for (Size e : x.node()->shape) shape.push_back(e);
@@ -320,17 +309,17 @@ Tensor columns(const Tensor& of, const Tensor& x, bool keep, Source source) {
 
 }  // namespace
 
-Tensor hvp(const Function& f, const In& x, const In& t) {
-  const Gradient d = gradient(f, x, "hvp");
+Tensor hvp(const Function& f, const In& x, const In& t, TransformOptions options) {
+  const Gradient d = gradient(f, x, "hvp", options);
   const Located at(x);
   const Tensor tangent = engine::operand(t, "hvp", d.a.x.node()->dtype);
   require_like(tangent, d.a.x, "hvp", "tangent", source_of(x));
   const Tensor y = pushed(d.g, d.a.x, tangent, source_of(x));
-  return d.a.elsewhere || tangent.requires_grad() ? y : y.detach();
+  return d.a.elsewhere || tangent.requires_grad() ? y : value_only(y);
 }
 
-Tensor jacobian(const Function& f, const In& x) {
-  const Applied a = apply(f, x, "jacobian");
+Tensor jacobian(const Function& f, const In& x, TransformOptions options) {
+  const Applied a = apply(f, x, "jacobian", options);
   const Located at(x);
   const Size m = a.y.node()->count, n = a.x.node()->count;
   if (n < m) return columns(a.y, a.x, a.elsewhere, source_of(x));
@@ -340,13 +329,13 @@ Tensor jacobian(const Function& f, const In& x) {
   Tensors rows;
   for (Size i = 0; i < m; ++i) {
     const Tensor basis = reshape(identity[i], a.y.node()->shape);
-    rows.push_back(grad(a.y, {a.x}, basis, {.create_graph = a.elsewhere, .allow_unused = true})[0]);
+    rows.push_back(pulled(a.y, a.x, basis, a.elsewhere));
   }
   return rows.empty() ? zeros(shape, a.x.node()->dtype) : reshape(stack(rows), shape);
 }
 
-Tensor hessian(const Function& f, const In& x) {
-  const Gradient d = gradient(f, x, "hessian");
+Tensor hessian(const Function& f, const In& x, TransformOptions options) {
+  const Gradient d = gradient(f, x, "hessian", options);
   const Located at(x);
   return columns(d.g, d.a.x, d.a.elsewhere, source_of(x));
 }

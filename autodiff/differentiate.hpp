@@ -24,7 +24,9 @@ class Wrt {
 
 struct GradOptions {
   bool create_graph = false;  // record the gradients, so that they can be differentiated again
-  bool allow_unused = false;  // zeros instead of an Error where y does not depend on x
+  // Zeros instead of an Error where y does not depend on x. Where all of y's history was lost (it was computed under
+  // NoGrad, or is a derivative that was taken without create_graph), that stays an Error: zeros would be wrong.
+  bool allow_unused = false;
 };
 
 // The gradients dy/dx, in the order asked for. y must hold one element; with a cotangent g of y's shape: g^T dy/dx.
@@ -39,6 +41,13 @@ Tensor watch(const In& x);
 using Function = Callable<Tensor(const Tensor&)>;
 using FunctionOfMany = Callable<Tensor(const Tensors&)>;
 
+// What f does not depend on has derivatives of 0. But where the reason is that f used x, or what it made of x, without a
+// record (read numbers of it by item(), to_vector() or as_xtensor(), detached it, computed under NoGrad, took a
+// derivative without create_graph) and its result depends on x in no other way, that is an Error.
+struct TransformOptions {
+  bool allow_unused = false;  // zeros there too: a step function, or what is meant to be constant
+};
+
 struct ValueAndGrad {
   Tensor value, grad;
 };
@@ -46,13 +55,15 @@ struct ValueAndGrads {
   Tensor value;
   Tensors grads;
 };
-ValueAndGrad value_and_grad(const Function& f, const In& x);         // f(x) must hold one element
-ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source source = Source::here());
+ValueAndGrad value_and_grad(const Function& f, const In& x, TransformOptions options = {});  // f(x): one element
+ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, TransformOptions options = {},
+                             Source source = Source::here());
 
 struct Jvp {
   Tensor value, tangent;
 };
-Jvp jvp(const Function& f, const In& x, const In& t);  // f(x) and (df/dx) t, in one forward walk of the record
+// f(x) and (df/dx) t, in one forward walk of the record
+Jvp jvp(const Function& f, const In& x, const In& t, TransformOptions options = {});
 
 // g -> g^T df/dx, for cotangents of f(x)'s shape.
 class Pullback {
@@ -67,11 +78,12 @@ struct Vjp {
   Tensor value;
   Pullback pullback;
 };
-Vjp vjp(const Function& f, const In& x);
+Vjp vjp(const Function& f, const In& x, TransformOptions options = {});
 
-Tensor hvp(const Function& f, const In& x, const In& t);     // (d2f/dx2) t, forward over reverse; f(x) holds one element
-Tensor jacobian(const Function& f, const In& x);      // shape: f(x)'s, then x's
-Tensor hessian(const Function& f, const In& x);       // shape: x's twice
+// (d2f/dx2) t, forward over reverse; f(x) holds one element
+Tensor hvp(const Function& f, const In& x, const In& t, TransformOptions options = {});
+Tensor jacobian(const Function& f, const In& x, TransformOptions options = {});  // shape: f(x)'s, then x's
+Tensor hessian(const Function& f, const In& x, TransformOptions options = {});   // shape: x's twice
 
 // ---- memory for time
 // f(x), without the record between: what a derivative needs of it is worked out by running f again, in the sweep.
@@ -101,8 +113,11 @@ std::string to_string(const GradCheck& check);
 // ---- an op whose values and derivative the user gives
 struct CustomOpDefinition {
   std::string name;
-  Callable<Tensor(const Tensors& in)> forward;  // not recorded
-  // cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none
+  // Of values without a history; what it records (for derivatives that it takes itself, or by parameters that it
+  // captured) is dropped when it returns.
+  Callable<Tensor(const Tensors& in)> forward;
+  // Cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none. In a sweep
+  // without create_graph it is given values without a history, too.
   Callable<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
 };
 namespace engine {

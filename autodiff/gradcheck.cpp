@@ -29,20 +29,17 @@ std::vector<double> weights_of(Size n) {
 
 // (w . f)'(x) exactly, against (w . f(x + h) - w . f(x - h)) / 2h for each element of x
 void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, const char* what, GradCheck& check) {
-  const Tensor watched = watch(x);
-  const Tensor y = f(watched);
-  const std::vector<double> weights = weights_of(y.numel());
-  const std::vector<double> exact =
-      grad(y, {watched}, tensor(weights, y.shape()), {.allow_unused = true})[0].to_vector<double>();
+  const Vjp here = vjp(f, x, {.allow_unused = true});  // what was lost is seen in the numbers
+  const std::vector<double> weights = weights_of(here.value.numel());
+  const std::vector<double> exact = here.pullback(tensor(weights, here.value.shape())).to_vector<double>();
   std::vector<double> at = x.to_vector<double>();
-  const NoGrad no_grad;
   for (std::size_t i = 0; i < at.size(); ++i) {
-    const double here = at[i];
-    at[i] = here + o.step;
+    const double middle = at[i];
+    at[i] = middle + o.step;
     const double above = weighted_sum(f(tensor(at, x.shape())), weights);
-    at[i] = here - o.step;
+    at[i] = middle - o.step;
     const double below = weighted_sum(f(tensor(at, x.shape())), weights);
-    at[i] = here;
+    at[i] = middle;
     const double numeric = (above - below) / (2 * o.step);
     const double off = std::abs(exact[i] - numeric) / std::max(1.0, std::abs(exact[i]));
     if (off <= check.worst) continue;
@@ -57,9 +54,8 @@ void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, cons
 GradCheck gradcheck(const Function& users, const In& x_in, GradCheckOptions options) {
   const Source source = engine::source_of(x_in);
   const Located at(source);
-  const Function f = [&](const Tensor& x) {
-    engine::Thread& t = engine::current();
-    const engine::UsersOwn scope(t, t.no_grad);
+  const Function f = [&](const Tensor& x) {  // recorded whatever the scope: it may take derivatives itself
+    const engine::UsersOwn scope(engine::current());
     return users(x);
   };
   if (!users) fail(source, "[gradcheck] expected a function, got an empty one");

@@ -5,7 +5,7 @@
 
 namespace xgrad {
 
-// t computed, row-major and dense: t itself where it is so already.
+// t computed, row-major and dense: t itself where it is so already. It keeps its history.
 Tensor contiguous(const Tensor& t, Source source = Source::here());
 
 // The address of t's numbers, row-major; t must come from contiguous() and outlive the pointer's use.

@@ -43,7 +43,7 @@ Parameter::Parameter(const Tensor& value, Source source)
 }
 
 Parameter::Parameter(const Parameter& other) {
-  if (other.defined()) variable_ = engine::VariableRef(engine::new_variable(other.value(), made_at(other.value())));
+  if (other.defined()) variable_ = engine::VariableRef(engine::copy_of(other.variable(), made_at(other.value())));
 }
 
 Parameter& Parameter::operator=(const Parameter& other) {

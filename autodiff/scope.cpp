@@ -15,7 +15,7 @@ Tensor evaluate(const In& x) {
   return t;
 }
 void evaluate(const Tensors& list, Source source) {
-  std::vector<engine::Node*>& nodes = engine::node_list(current());
+  engine::NodeList nodes(current());
   source = engine::source_of(source);
   for (const Tensor& t : list) {
     if (!t.defined()) fail(source, "[evaluate] expected tensors, got an empty one");
@@ -28,6 +28,9 @@ void evaluate(const Tensors& list, Source source) {
 
 NoGrad::NoGrad() noexcept : before_(std::exchange(current().no_grad, true)) {}
 NoGrad::~NoGrad() { current().no_grad = before_; }
+
+EnableGrad::EnableGrad() noexcept : before_(std::exchange(current().no_grad, false)) {}
+EnableGrad::~EnableGrad() { current().no_grad = before_; }
 
 Eager::Eager() noexcept : before_(std::exchange(current().eager, true)) {}
 Eager::~Eager() { current().eager = before_; }

@@ -25,6 +25,20 @@ class NoGrad {
   bool before_;
 };
 
+// While one lives, ops are recorded again inside of a NoGrad: for a function that takes derivatives of its own, wherever
+// it is called. The transforms (value_and_grad, vjp, jvp, jacobian, hessian, hvp, gradcheck) and the functions of a
+// CustomOp need none: they record what they need by themselves.
+class EnableGrad {
+ public:
+  EnableGrad() noexcept;
+  ~EnableGrad();
+  EnableGrad(const EnableGrad&) = delete;
+  EnableGrad& operator=(const EnableGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
 // While one lives, every op on this thread is computed as it is written: for debugging, and as the tests' oracle.
 class Eager {
  public:

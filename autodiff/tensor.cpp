@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/history.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include <xgrad/autodiff/ops.hpp>
@@ -36,6 +37,7 @@ double Tensor::item(Source source) const {
   Node* n = checked(*this, "item", source);
   if (n->count != 1)
     fail(source_of(source), fmt::format("[item] expected one element, got shape {}; to_vector<T>() reads many", n->shape));
+  engine::note_read(n);
   engine::evaluate(n, "item", source_of(source));
   return engine::read_number(n->dtype, n->data);
 }
@@ -51,6 +53,7 @@ void Tensor::fail_fit(double number, std::size_t bytes, Source source) {
 
 void Tensor::copy_to(void* out, DType dtype, Source source) const {
   Node* n = checked(*this, "to_vector", source);
+  engine::note_read(n);
   engine::evaluate(n, "to_vector", source_of(source));
   const Tensor t = engine::dense(n);
   const char* from = t.node()->data;
@@ -74,13 +77,7 @@ Tensor Tensor::detach(Source source) const {
   Node* n = checked(*this, "detach", source);
   if (n->pending() && n->home != engine::this_thread)
     engine::fail_foreign(n, "detach", source_of(source));
-  source = {n->file, n->line};  // it stands for the same value
-  if (n->pending()) {
-    const NoGrad no_grad;
-    return engine::record(engine::Op::identity, n->dtype, n->shape, {n}, {}, source);
-  }
-  if (!n->has(engine::needs_grad)) return *this;
-  return adopt(engine::detached(n, source));
+  return engine::without_history(n, engine::cut_detach);
 }
 
 Tensor& Tensor::operator+=(const In& y) & {

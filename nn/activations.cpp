@@ -44,7 +44,7 @@ Tensor dropout(In x, double p) {
   if (p == 0) return x;
   const Located at(x);
   const Tensor kept = rand(Tensor(x).shape(), f32, line_of(x)) >= p;
-  return where(kept, p == 1 ? Tensor(zeros_like(x)) : x * (1 / (1 - p)), 0.0);
+  return where(kept, p == 1 ? Tensor(x) : x * (1 / (1 - p)), 0.0);  // of p = 1 all 0, with a history
 }
 
 }  // namespace xgrad::nn

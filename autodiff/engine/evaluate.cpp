@@ -171,7 +171,9 @@ void evaluate(Node* n, const char* op, Source source) {
 }
 
 void evaluate(Thread& t, Node* const* targets, std::size_t count) {
-  Plan& p = kept<Plan, Kept::plan>(t);  // evaluations do not nest
+  const Quiet quiet(t);
+  const Workspace<Plan, Kept::plan> plan(t);
+  Plan& p = *plan;
   walk(t, targets, count, [&](Node* n) {
     if (!n->pending()) return false;
     if (n->home != &t) fail_foreign(n, "evaluate", {n->file, n->line});

@@ -6,6 +6,7 @@
 #include <limits>
 #include <new>
 
+#include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include "autodiff/engine/thread.hpp"
 
@@ -32,13 +33,32 @@ Extra& extra_of(Node* n) {
   return *n->extra;
 }
 
+namespace {
+void destroy(Extra* extra) noexcept {
+  const UsersOwn scope(*this_thread);
+  const std::uint8_t pool = extra->pool;
+  extra->~Extra();
+  give_buffer(reinterpret_cast<char*>(extra), pool);
+}
+}  // namespace
+
 void give_extra(Node* n) noexcept {
-  if (!n->extra) return;
-  if (n->extra->in) give_buffer(reinterpret_cast<char*>(n->extra->in), n->extra->in_pool);
-  const std::uint8_t pool = n->extra->pool;
-  n->extra->~Extra();
-  give_buffer(reinterpret_cast<char*>(n->extra), pool);
-  n->extra = nullptr;
+  Extra* extra = std::exchange(n->extra, nullptr);
+  if (!extra) return;
+  if (extra->in) give_buffer(reinterpret_cast<char*>(extra->in), extra->in_pool);
+  if (this_thread->quiet && (extra->custom || extra->checkpointed)) {
+    extra->next = this_thread->resting;
+    this_thread->resting = extra;
+  } else {
+    destroy(extra);
+  }
+}
+
+void Quiet::give_resting(Thread& t) noexcept {
+  while (Extra* extra = t.resting) {
+    t.resting = extra->next;
+    destroy(extra);
+  }
 }
 
 void set_inputs(Node* n, Node* const* in, int count) {

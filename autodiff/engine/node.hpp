@@ -20,6 +20,7 @@ struct Extra {
   std::uint8_t in_pool = 0, pool = 0;
   Ref<const Custom> custom;
   std::shared_ptr<const Checkpointed> checkpointed;
+  Extra* next = nullptr;  // of those that rest: see Quiet
 };
 
 enum Flag : std::uint16_t {
@@ -31,7 +32,12 @@ enum Flag : std::uint16_t {
   watched = 32,    // an identity that starts a derivative, whatever its input needs
   released = 64,   // a backward() let go of what led here; `order` tells when
   wanted = 128,    // scratch of an evaluation: to be stored
-  weak = 256,      // made from a C++ number: takes the dtype of what it meets
+  // The history is cut here or in what led here, which had one: see history.hpp
+  cut_no_grad = 256,  // by NoGrad
+  cut_sweep = 512,    // in a sweep without create_graph
+  cut_detach = 1024,  // by detach()
+  cut_read = 2048,    // its numbers were read
+  weak = 4096,     // made from a C++ number: takes the dtype of what it meets
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.
@@ -70,15 +76,15 @@ struct alignas(64) Node : NodeHead {
   std::uint8_t lent;  // handles that nobody will read: temporaries of a user's expression, which live to its semicolon
   std::uint16_t inputs;
   Flags flags;
-  std::uint16_t users;  // scratch of an evaluation: uses by the nodes of its region
+  std::uint32_t users;  // scratch of an evaluation: uses by the nodes of its region
+  std::int32_t place;   // scratch: position in the walk that saw this last
   Size count;           // elements
   Node* previous;       // on the tape
   Node* next;
   std::uint64_t order;    // of recording, on this thread
   Node* in[inline_inputs];
   Base base;              // whose memory `data` points into, counted; null: our own
-  std::uint32_t mark;     // scratch: the walk that saw this last
-  std::int32_t place;     // scratch: position in that walk
+  std::uint64_t mark;     // scratch: that walk's number; 0: none has
   Variable* variable;     // of a parameter's leaf: weak
   const char* file;
   int line;
@@ -106,6 +112,10 @@ struct alignas(64) Node : NodeHead {
     return std::atomic_ref<T>(const_cast<T&>(counted));
   }
 };
+
+// Counts that are as wide as they look, for all of a program's life: walks and ops have 64 bits, what numbers nodes in
+// memory 32 (2^31 nodes take 690 GB), and a count of handles is bounded by the memory that they lie in.
+static_assert(sizeof(Node) == 5 * 64, "a node is five cache lines");
 
 // More handles than `uses` and those that do not count: somebody outside holds it.
 inline bool held_beside(const Node* n, std::uint32_t uses) {

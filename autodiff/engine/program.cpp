@@ -15,8 +15,7 @@ struct Memory {
   char* data = nullptr;
   std::size_t size = 0;
 };
-char* scratch_memory(Thread& t, Size wanted) {
-  Memory& memory = kept<Memory, Kept::blocks>(t);
+char* scratch_memory(Memory& memory, Size wanted) {
   if (const auto bytes = static_cast<std::size_t>(wanted); memory.size < bytes) {
     std::free(memory.data);
     memory.size = (bytes + 4095) / 4096 * 4096;
@@ -155,7 +154,9 @@ Size job_size(const Program& p, Size unit) {
 
 void run(Thread& t, Program& p) {
   const Size unit = p.blocking.columns ? unit_rows(p.blocking.columns) * p.blocking.columns : 0;
-  auto& gathered = kept<std::vector<Gathered>, Kept::gathered>(t);
+  const Workspace<std::vector<Gathered>, Kept::gathered> room(t);
+  const Workspace<Memory, Kept::blocks> memory(t);
+  std::vector<Gathered>& gathered = *room;
   gathered.clear();
   const auto give_back = [&] {
     for (const Gathered& g : gathered) give_buffer(g.data, g.pool);
@@ -174,9 +175,9 @@ void run(Thread& t, Program& p) {
     const Size size = job_size(p, unit), jobs = (p.count + size - 1) / size;
     constexpr Size worth_sharing = 1 << 17;  // elements x instructions
     if (jobs == 1 || p.count * static_cast<Size>(p.code.size() + p.steps.size() / 2) < worth_sharing) {
-      pass(0, p.count, scratch_memory(t, bytes));
+      pass(0, p.count, scratch_memory(*memory, bytes));
     } else {
-      char* scratch = scratch_memory(t, bytes * kernels::workers(jobs));
+      char* scratch = scratch_memory(*memory, bytes * kernels::workers(jobs));
       kernels::parallel(jobs, [&](Size job, int worker) {
         pass(job * size, std::min(p.count, (job + 1) * size), scratch + worker * bytes);
       });

@@ -8,6 +8,7 @@
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/dtypes.hpp"
 #include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/history.hpp"
 #include "autodiff/engine/strided.hpp"
 
 namespace xgrad::engine {
@@ -82,11 +83,11 @@ inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size eleme
                    Source source, bool& ready) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   ++t.recorded;
-  bool grad = false;
+  unsigned flags = 0;
   ready = true;
   for (int i = 0; i < count; ++i) {
     Node* x = in[i];
-    grad |= x->has(needs_grad);
+    flags |= x->flags;
     if (!x->pending()) continue;
     ready = false;
     if (x->home != &t) fail_foreign(x, rule(op).name, source);
@@ -101,7 +102,7 @@ inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size eleme
   } else {
     set_inputs(n, in, count);
   }
-  if (grad && !t.no_grad && is_float(dtype)) n->flags |= needs_grad;
+  if (flags & (needs_grad | cuts) && is_float(dtype)) n->flags |= history(t, flags, in, count);
   return n;
 }
 
@@ -147,8 +148,8 @@ inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, 
   ++t.evaluated;
   n->data = n->local;
   n->flags = elements == 1 ? computed : computed | uniform;
-  if ((in[0]->flags | in[1]->flags) & needs_grad && !t.no_grad) {
-    n->flags |= needs_grad;
+  if (const unsigned flags = in[0]->flags | in[1]->flags; flags & (needs_grad | cuts)) n->flags |= history(t, flags, in, 2);
+  if (n->has(needs_grad)) {
     n->inputs = 2;
     for (int i = 0; i < 2; ++i) {
       retain(in[i]);
@@ -208,9 +209,11 @@ struct Flushed {
 }  // namespace
 
 void flush(Thread& t) {
-  auto& [waiting, roots, targets] = kept<Flushed, Kept::flushed>(t);
+  const Quiet quiet(t);
+  const Workspace<Flushed, Kept::flushed> flushed(t);
+  auto& [waiting, roots, targets] = *flushed;
   targets.clear();
-  const std::uint32_t used = ++t.walks;
+  const std::uint64_t used = ++t.walks;
   for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
     if (!n->waiting()) continue;
     waiting.push_back(share(n));

@@ -30,16 +30,20 @@ inline Source source_of(Source s) {
 class UsersOwn {
  public:
   explicit UsersOwn(Thread& t, bool no_grad = false) noexcept
-      : t_(t), located_(std::exchange(t.located, false)), no_grad_(std::exchange(t.no_grad, no_grad)) {}
+      : t_(t),
+        located_(std::exchange(t.located, false)),
+        no_grad_(std::exchange(t.no_grad, no_grad)),
+        by_rule_(std::exchange(t.by_rule, false)) {}
   ~UsersOwn() {
     t_.located = located_;
     t_.no_grad = no_grad_;
+    t_.by_rule = by_rule_;
   }
   UsersOwn(const UsersOwn&) = delete;
 
  private:
   Thread& t_;
-  bool located_, no_grad_;
+  bool located_, no_grad_, by_rule_;
 };
 
 [[noreturn]] void fail_empty(const char* op, Source source);

@@ -372,11 +372,12 @@ class Builder : Values {
 }  // namespace
 
 void run_region(Thread& t, Node* const* nodes, std::size_t count) {
-  Program& program = kept<Program, Kept::program>(t);
-  Builder builder(t, nodes, count, program, kept<Scratch, Kept::region>(t));
+  const Workspace<Program, Kept::program> program(t);
+  const Workspace<Scratch, Kept::region> scratch(t);
+  Builder builder(t, nodes, count, *program, *scratch);
   try {
     builder.build();
-    run(t, program);
+    run(t, *program);
   } catch (...) {
     builder.undo();
     throw;

@@ -15,12 +15,15 @@ namespace {
 // Recording for differentiation or not, at the line of the op that a rule belongs to.
 class RuleScope {
  public:
-  RuleScope(Thread& t, bool record) : t_(t), no_grad_(t.no_grad), located_(t.located), at_(t.at) {
+  RuleScope(Thread& t, bool record)
+      : t_(t), no_grad_(t.no_grad), by_rule_(t.by_rule), located_(t.located), at_(t.at) {
     t.no_grad = !record;
+    t.by_rule = true;
     t.located = true;
   }
   ~RuleScope() {
     t_.no_grad = no_grad_;
+    t_.by_rule = by_rule_;
     t_.located = located_;
     t_.at = at_;
   }
@@ -28,7 +31,7 @@ class RuleScope {
 
  private:
   Thread& t_;
-  bool no_grad_, located_;
+  bool no_grad_, by_rule_, located_;
   Source at_;
 };
 

@@ -55,7 +55,7 @@ class Record {
   void pull(const Tensor& g, bool create_graph);
   // Tangents of all useful entries, upwards; those known must be in the entries. Gives y's.
   Tensor push();
-  // Lets go of the record: nodes become values.
+  // Lets go of the record: nodes become values, but for those that a sweep around this one has yet to pass.
   void release();
 
   struct Slice {
@@ -88,6 +88,8 @@ class Record {
   std::int32_t* foreign_slot(const Node* x) const;  // of a leaf whose scratch is not ours; null: none
   void add_foreign_slot(const Node* x, std::int32_t slot);
   void clear();
+  void leave();
+  bool is_in_outer(const Node* n) const;
   void restore_slots();
   void add_leaf(Node* x);
   void add_older_leaf(Node* x);
@@ -96,8 +98,10 @@ class Record {
   void gather_slices(Entry& e);
   Thread& t_;
   Node* y_;
+  const Tensor held_;  // y: the user's functions may let go of it
+  Record* const outer_;  // the sweep that this one runs inside of; null: none
+  const Workspace<Storage, Kept::sweeps> room_;
   Storage& storage_;
-  const bool nested_;  // inside another's sweep
   const bool older_are_leaves_;
   const std::uint64_t oldest_;
 };

@@ -1,25 +1,11 @@
 // The record of a sweep: its nodes and leaves, and their places in it.
 #include <fmt/format.h>
 
-#include <deque>
-
 #include "autodiff/engine/sweep.hpp"
 
 namespace xgrad::engine {
 
 namespace {
-
-// Storage for sweeps, one inside the other (a CustomOp's derivative may differentiate).
-struct Sweeps {
-  std::deque<Record::Storage> storage;
-  std::size_t depth = 0;
-};
-Sweeps& sweeps() { return kept<Sweeps, Kept::sweeps>(current()); }
-Record::Storage& next_storage() {
-  Sweeps& s = sweeps();
-  if (s.storage.size() == s.depth) s.storage.emplace_back();
-  return s.storage[s.depth++];
-}
 
 [[noreturn]] void fail_released(const char* op, Source source) {
   fail(source, fmt::format("[{}] an earlier backward() let go of the record that leads here; pass it "
@@ -32,10 +18,13 @@ Record::Storage& next_storage() {
 Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
     : t_(t),
       y_(y),
-      storage_(next_storage()),
-      nested_(sweeps().depth > 1),
+      held_(share(y)),
+      outer_(t.sweep),
+      room_(t),
+      storage_(*room_),
       older_are_leaves_(older == Older::leaves),
       oldest_(oldest) {
+  t.sweep = this;
   try {
     if (y->has(released) && y->op != Op::leaf) fail_released(op, source);  // a number by now
     const auto follow = [&](Node* n) {
@@ -67,15 +56,16 @@ Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t 
         for (int i = 0; i < n->inputs; ++i) add_older_leaf(n->input(i));
     }
   } catch (...) {
-    clear();
-    --sweeps().depth;
+    leave();
     throw;
   }
 }
 
-Record::~Record() {
+Record::~Record() { leave(); }
+
+void Record::leave() {
   clear();
-  --sweeps().depth;
+  t_.sweep = outer_;
 }
 
 void Record::clear() {
@@ -119,7 +109,7 @@ void Record::add_foreign_slot(const Node* x, std::int32_t slot) {
 }
 
 void Record::set_slot(Node* n, std::size_t slot) {
-  if (nested_) storage_.outer.emplace_back(n, n->slot);
+  if (outer_) storage_.outer.emplace_back(n, n->slot);
   n->slot = static_cast<std::int32_t>(slot);
 }
 void Record::restore_slots() {
@@ -162,18 +152,28 @@ Record::Entry* Record::find(const Node* n) {
   return at ? &all[static_cast<std::size_t>(*at)] : nullptr;
 }
 
+// Where several have n, its slot is of the innermost of them.
+bool Record::is_in_outer(const Node* n) const {
+  for (const Record* r = outer_; r; r = r->outer_) {
+    const std::vector<Entry>& all = r->storage_.nodes;
+    if (const auto at = static_cast<std::size_t>(n->slot); at < all.size() && all[at].n == n) return true;
+  }
+  return false;
+}
+
 void Record::release() {
   const std::uint64_t now = t_.order;
+  const Quiet quiet(t_);
   restore_slots();
   for (std::size_t i = nodes().size(); i-- > 0;) {  // the oldest first: what a node lets go of has been visited
     Node* n = nodes()[i].n;
-    if (n->pending()) continue;
+    if (n->pending() || is_in_outer(n)) continue;
     unlink(t_, n);
     n->flags |= released;
     n->order = now;
     if (n == y_) n->flags &= ~unsigned{needs_grad};
     forget_inputs(n);
-    if (n->op == Op::checkpoint) n->extra->checkpointed.reset();
+    give_extra(n);
   }
   clear();
 }

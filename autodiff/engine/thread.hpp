@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "autodiff/engine/node.hpp"
@@ -51,17 +52,26 @@ inline constexpr std::size_t node_magazine = 256;  // nodes that move between li
 
 enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, count };
 
+class Record;
+class Watching;
+
 struct Thread {
   FreeList nodes, spare_nodes;
   // the tape: live nodes that are pending or lead to a derivative, in order of recording
   Node* newest = nullptr;
   std::uint64_t order = 0;
-  std::uint32_t walks = 0;  // numbers the marks
+  std::uint64_t walks = 0;  // numbers the marks
 
   bool no_grad = false;
+  bool by_rule = false;  // a sweep is recording, not the user
   bool eager = false;
   bool located = false;
   bool releasing = false;
+  bool quiet = false;       // see Quiet
+  Extra* resting = nullptr;  // what waits for its end
+  Record* sweep = nullptr;   // the innermost that is going on
+  Watching* watching = nullptr;  // likewise, of the transforms
+  std::uint64_t reads = 0;       // of numbers that have a history
   Source at;  // what Located says
   const char* named = nullptr;  // the op that errors there go by
 
@@ -95,20 +105,62 @@ Thread& new_thread();  // adopts the state of a thread that has ended, or makes 
 inline Thread& current() { return this_thread ? *this_thread : new_thread(); }
 void collect_foreign(Thread& t);
 
-// What a file keeps from call to call, so that calls after the first allocate nothing. It outlives the thread, whose
-// static and thread_local objects may still evaluate while they end.
+// What a call works in, left behind for the next, so that calls after the first allocate nothing. A call inside of
+// another has one of its own. They outlive the thread, whose static and thread_local objects may still evaluate while
+// they end.
 template <class T, Kept which>
-T& kept(Thread& t) {
-  void*& p = t.kept[static_cast<int>(which)];
-  if (!p) p = new T;
-  return *static_cast<T*>(p);
-}
-// For a call's list of nodes, empty; calls that use it do not nest.
-inline std::vector<Node*>& node_list(Thread& t) {
-  auto& list = kept<std::vector<Node*>, Kept::listed>(t);
-  list.clear();
-  return list;
-}
+class Workspace {
+  struct Room {
+    T value;
+    Room* next = nullptr;
+  };
+
+ public:
+  explicit Workspace(Thread& t) : idle_(t.kept[static_cast<int>(which)]), room_(static_cast<Room*>(idle_)) {
+    if (room_) idle_ = room_->next;
+    else room_ = new Room;
+  }
+  ~Workspace() {
+    room_->next = static_cast<Room*>(idle_);
+    idle_ = room_;
+  }
+  Workspace(const Workspace&) = delete;
+  T& operator*() const { return room_->value; }
+  T* operator->() const { return &room_->value; }
+
+ private:
+  void*& idle_;
+  Room* room_;
+};
+
+// For a call's list of nodes, empty.
+class NodeList {
+ public:
+  explicit NodeList(Thread& t) : list_(t) { list_->clear(); }
+  void push_back(Node* n) { list_->push_back(n); }
+  Node* const* data() const { return list_->data(); }
+  std::size_t size() const { return list_->size(); }
+
+ private:
+  Workspace<std::vector<Node*>, Kept::listed> list_;
+};
+
+// While one lives, functions of the user's that nodes let go of are kept: what they captured may compute as it ends.
+class Quiet {
+ public:
+  explicit Quiet(Thread& t) noexcept : t_(t), outermost_(!std::exchange(t.quiet, true)) {}
+  ~Quiet() {
+    if (!outermost_) return;
+    t_.quiet = false;
+    if (t_.resting) give_resting(t_);
+  }
+  Quiet(const Quiet&) = delete;
+
+ private:
+  static void give_resting(Thread& t) noexcept;
+  Thread& t_;
+  const bool outermost_;
+};
 
 // At the end of the tape; off it.
 inline void link(Thread& t, Node* n) {

@@ -59,7 +59,7 @@ class Values {
   void find_trees();
   void find_uses();
 
-  std::uint32_t id_ = 0;
+  std::uint64_t id_ = 0;
 };
 
 }  // namespace xgrad::engine

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "autodiff/engine/evaluate.hpp"
+#include "autodiff/engine/history.hpp"
 #include "autodiff/engine/strided.hpp"
 
 namespace xgrad::engine {
@@ -29,6 +30,7 @@ Tensor new_leaf(Variable* v, const Tensor& value, Source source) {
   evaluate(value.node(), "parameter", source);
   const Tensor numbers = dense(value.node());
   Node* n = detached(numbers.node(), source);
+  note_read(value.node());
   n->variable = v;
   v->weak.fetch_add(1, std::memory_order_relaxed);
   if (is_float(n->dtype)) n->flags |= needs_grad;
@@ -43,8 +45,10 @@ bool only_ours(const Node* n) {
 }  // namespace
 
 Variable* new_variable(const Tensor& value, Source source) {
+  static std::atomic<std::uint64_t> made{0};
   if (!value.defined()) fail(source, "[parameter] expected a value, got an empty tensor");
   auto* v = new Variable;
+  v->origin = made.fetch_add(1, std::memory_order_relaxed);
   try {
     v->leaf = new_leaf(v, value, source);
   } catch (...) {
@@ -52,6 +56,12 @@ Variable* new_variable(const Tensor& value, Source source) {
     throw;
   }
   return v;
+}
+
+Variable* copy_of(const Variable* v, Source source) {
+  Variable* copy = new_variable(v->leaf, source);
+  copy->origin = v->origin;
+  return copy;
 }
 
 void store(Variable* v, const Tensor& value, const char* op, Source source) {

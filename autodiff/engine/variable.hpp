@@ -12,12 +12,15 @@ struct Variable {
   std::atomic<int> weak{1};    // leaves that name this variable, + 1 while strong > 0
   Tensor leaf;                 // evaluated, row-major, with needs_grad; replaced when a value is stored
   Tensor grad;                 // what backward() added up; empty at first
-  std::size_t sum = 0;         // scratch of a backward(): its place among the sums
+  std::atomic<Thread*> adding{nullptr};  // whose backward() adds to grad now
+  std::size_t sum = 0;                    // scratch of that: the place among its sums
+  std::uint64_t origin = 0;               // the same for copies of a Parameter, and theirs
   std::string what() const;    // "f32 (3, 4)"
 };
 
 // A variable that holds the value, evaluated, without its history. No bytes are copied where that can be.
 Variable* new_variable(const Tensor& value, Source source);
+Variable* copy_of(const Variable* v, Source source);  // an independent one of the same value
 void store(Variable* v, const Tensor& value, const char* op, Source source);
 
 // The memory of its numbers for writing in place; copied first where another handle sees them.

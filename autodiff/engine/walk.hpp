@@ -9,10 +9,10 @@ namespace xgrad::engine {
 
 // Nodes that lead to `roots`, the latest first, into `out`. `follow(n)`: is n, own and taped, part of the walk?
 // Walks the tape while what it wants is dense there, and then a heap: a walk costs its own graph.
-// Nodes of a finished walk have `mark` == its number and `place` == their position, until the next walk.
+// `follow` calls nothing of the user's. Nodes of a finished walk have `mark` == its number and `place` == their position, until the next walk.
 template <class Follow>
-std::uint32_t walk(Thread& t, Node* const* roots, std::size_t count, const Follow& follow, std::vector<Node*>& out) {
-  const std::uint32_t id = ++t.walks;
+std::uint64_t walk(Thread& t, Node* const* roots, std::size_t count, const Follow& follow, std::vector<Node*>& out) {
+  const std::uint64_t id = ++t.walks;
   std::vector<Node*>& seen = t.seen;
   seen.clear();
   out.clear();

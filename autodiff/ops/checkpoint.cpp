@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 
+#include "autodiff/engine/history.hpp"
 #include "autodiff/engine/sweep.hpp"
 #include "autodiff/ops/rules.hpp"
 
@@ -77,14 +78,14 @@ struct Rerun {
 };
 
 void evaluate_all(Thread& t, const Tensors& list) {
-  std::vector<Node*>& nodes = node_list(t);
+  NodeList nodes(t);
   for (const Tensor& x : list)
     if (x.defined()) nodes.push_back(x.node());
   evaluate(t, nodes.data(), nodes.size());
 }
 
 // Numbers that hold nothing of what was run again.
-Tensor alone(const Tensor& x) { return x.requires_grad() ? x.detach() : x; }
+Tensor alone(const Tensor& x) { return x.requires_grad() ? without_history(x.node(), cut_sweep) : x; }
 
 // The cotangents of all inputs that are asked for. Where they are not to be differentiated they are computed here,
 // after what has come so far, so that one checkpoint's record is gone before the next one's is made.
@@ -180,7 +181,7 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) {
   evaluate_all(t, values);
   Node* n = new_node(Op::checkpoint, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
-  std::vector<Node*>& nodes = node_list(t);
+  NodeList nodes(t);
   for (const Tensor& v : in) nodes.push_back(v.node());
   set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   extra_of(n).checkpointed = std::move(again);

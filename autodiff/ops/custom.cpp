@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include <xgrad/autodiff/differentiate.hpp>
+#include "autodiff/engine/history.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -18,10 +19,17 @@ void release(const Custom* custom) noexcept {
 }
 
 namespace {
-Tensors inputs_of(Node* n) {
-  Tensors in;
-  for (int i = 0; i < n->inputs; ++i) in.push_back(share(n->input(i)));
-  return in;
+// What a vjp is given. Where its result is not to be differentiated, values: it records as it likes, for itself alone.
+Tensor given(const Tensor& x, bool create_graph) {
+  return create_graph || !x.requires_grad() ? x : without_history(x.node(), cut_sweep);
+}
+
+// A cotangent that was made from numbers, not by ops.
+Tensor from_read(const Tensor& part) {
+  if (part.requires_grad() || part.node()->flags & cuts) return part;
+  const Tensor own = Tensor::adopt(detached(evaluate(part).node(), {part.node()->file, part.node()->line}));
+  own.node()->flags |= cut_read;
+  return own;
 }
 }  // namespace
 
@@ -34,8 +42,18 @@ Tensor vjp_custom(const Step& s, int i) {
   Memo& memo = s.memo ? *s.memo : none;
   if (memo.of != s.n) {  // one call gives the cotangents of all inputs
     Thread& t = current();
-    const UsersOwn scope(t, t.no_grad);
-    memo.parts = op.vjp(s.g, inputs_of(s.n), s.y());
+    const bool create_graph = !t.no_grad;
+    const std::uint64_t reads = t.reads;
+    Tensors in;
+    for (int k = 0; k < s.n->inputs; ++k) in.push_back(given(share(s.n->input(k)), create_graph));
+    Tensors parts;
+    {
+      const UsersOwn scope(t);
+      parts = op.vjp(given(s.g, create_graph), in, given(s.y(), create_graph));
+    }
+    for (Tensor& part : parts)
+      if (part.defined()) part = given(t.reads == reads ? part : from_read(part), create_graph);
+    memo.parts = std::move(parts);
     memo.of = s.n;
   }
   const Tensors& parts = memo.parts;
@@ -78,24 +96,29 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   for (const Tensor& t : in) {
     if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
     engine::evaluate(t.node(), what.c_str(), source);
-    values.push_back(t.detach());
+    values.push_back(t.requires_grad() ? Tensor::adopt(engine::detached(t.node(), source)) : t);
     grad |= t.requires_grad();
   }
   Tensor y;
   {
-    const engine::UsersOwn scope(engine::current(), true);
+    const engine::UsersOwn scope(engine::current());
     y = op.forward(values);
     if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
     y = y.detach();
     engine::evaluate(y.node());
   }
   engine::Thread& t = engine::current();
-  if (!grad || t.no_grad || !is_float(y.node()->dtype)) return y;
+  if (!grad || !is_float(y.node()->dtype)) return y;
+  engine::NodeList nodes(t);
+  for (const Tensor& x : in) nodes.push_back(x.node());
+  if (t.no_grad) {
+    y = Tensor::adopt(engine::detached(y.node(), source));
+    y.node()->flags |= engine::cut_here(t, nodes.data(), static_cast<int>(nodes.size()));
+    return y;
+  }
   if (!op.vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
-  std::vector<engine::Node*>& nodes = engine::node_list(t);
-  for (const Tensor& x : in) nodes.push_back(x.node());
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   engine::extra_of(n).custom = custom_;
   const Shape strides = engine::strides_of(y.node());

@@ -146,7 +146,7 @@ Tensor join(const Tensors& parts, int axis, Source source, DType dtype) {
     for (const Tensors& half : halves) joined.push_back(join(half, axis, source, dtype));
     return join(joined, axis, source, dtype);
   }
-  std::vector<engine::Node*>& in = engine::node_list(engine::current());
+  engine::NodeList in(engine::current());
   Shape shape = parts[0].node()->shape;
   shape[axis] = 0;
   for (const Tensor& p : parts) {

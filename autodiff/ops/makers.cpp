@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <xgrad/autodiff/memory.hpp>
+#include "autodiff/engine/history.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad {
@@ -219,13 +220,29 @@ Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source so
 
 Tensor contiguous(const Tensor& t, Source source) {
   if (!t.defined()) fail(source_of(source), "[contiguous] expected a tensor, got an empty one");
-  engine::evaluate(t.node(), "contiguous", source_of(source));
-  return engine::dense(t.node());
+  source = source_of(source);
+  engine::Node* from = t.node();
+  engine::evaluate(from, "contiguous", source);
+  Tensor numbers = engine::dense(from);
+  if (numbers.node() == from || !(from->flags & (engine::needs_grad | engine::cuts))) return numbers;
+  // An identity, whose numbers are these.
+  engine::Thread& thread = engine::current();
+  engine::Node* n = engine::new_node(engine::Op::identity, from->dtype, from->shape, source);
+  Tensor result = Tensor::adopt(n);
+  n->flags |= engine::history(thread, from->flags, &from, 1) | engine::computed;
+  engine::bind(n, numbers.node(), nullptr, 0);
+  if (n->has(engine::needs_grad)) {
+    engine::set_inputs(n, &from, 1);
+    engine::link(thread, n);
+  }
+  ++thread.recorded;
+  return result;
 }
 
 const void* readable(const Tensor& t, Source source) {
   if (!t.defined() || t.node()->pending() || !t.node()->row_major())
     fail(source_of(source), "[readable] expected a tensor that contiguous() gave");
+  engine::note_read(t.node());
   return t.node()->data;
 }
 

@@ -133,7 +133,7 @@ Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, S
     const std::size_t to = std::min(parts.size(), from + most);
     const Tensor at = from_memory(places + from * slice_numbers, {static_cast<Size>(to - from), Size{slice_numbers}},
                                   DType::i64, source);
-    std::vector<Node*>& in = node_list(current());
+    NodeList in(current());
     for (std::size_t i = from; i < to; ++i) in.push_back(parts[i].node());
     in.push_back(at.node());
     const Tensor some =

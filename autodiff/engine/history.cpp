@@ -1,0 +1,77 @@
+#include "autodiff/engine/history.hpp"
+
+#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/walk.hpp"
+
+namespace xgrad::engine {
+
+Watching::Watching(Thread& t, Node* const* watched, std::size_t count)
+    : t_(t), watched_(watched), cut_(count, 0u), outer_(t.watching) {
+  t.watching = this;
+}
+
+// All that led to n is marked, back to what was recorded when the first of the watched was.
+void Watching::note(Node* n, unsigned why) {
+  bool all = true;
+  for (const unsigned c : cut_) all &= c != 0;
+  if (all) return;
+  const std::uint64_t first = watched_[0]->order;
+  const Workspace<std::vector<Node*>, Kept::listed> led(t_);
+  const std::uint64_t id = walk(t_, &n, 1, [&](Node* x) {
+    return x->has(needs_grad) && x->home == &t_ && x->order >= first && x->op != Op::leaf;
+  }, *led);
+  for (std::size_t i = 0; i < cut_.size(); ++i)
+    if (watched_[i]->mark == id) {
+      cut_[i] |= why;
+      any_cut_ = true;
+    }
+}
+
+void note_cut(Thread& t, Node* n, unsigned why) {
+  if (why == 0) return;
+  if (why == cut_read) ++t.reads;
+  if (!n->has(needs_grad)) return;
+  for (Watching* w = t.watching; w; w = w->outer_) w->note(n, why);
+}
+
+unsigned cut_here(Thread& t, Node* const* in, int count) {
+  const unsigned why = t.by_rule ? cut_sweep : cut_no_grad;
+  if (t.watching)
+    for (int i = 0; i < count; ++i) note_cut(t, in[i], why);
+  return why;
+}
+
+Tensor without_history(Node* n, unsigned why) {
+  if (!n->has(needs_grad) && !n->pending()) return share(n);
+  Thread& t = current();
+  const Source source{n->file, n->line};  // it stands for the same value
+  const unsigned flags = (n->flags & cuts) | (n->has(needs_grad) ? why : 0u);
+  note_cut(t, n, why);
+  Tensor d;
+  if (n->pending()) {
+    struct Scope {
+      Thread& t;
+      bool no_grad;
+      Watching* watching;
+      ~Scope() { t.no_grad = no_grad, t.watching = watching; }
+    } const scope{t, std::exchange(t.no_grad, true), std::exchange(t.watching, nullptr)};  // it has been told
+    d = record(Op::identity, n->dtype, n->shape, {n}, {}, source);
+  } else {
+    d = Tensor::adopt(detached(n, source));
+  }
+  d.node()->flags = (d.node()->flags & ~cuts) | flags;
+  return d;
+}
+
+const char* why_cut(unsigned flags) {
+  if (flags & cut_sweep)
+    return "it was made of a derivative that was taken without {.create_graph = true}; pass that where it was taken";
+  if (flags & cut_no_grad)
+    return "it was computed under NoGrad, or by a function that was; open an EnableGrad there, or compute it outside";
+  if (flags & cut_read)
+    return "it was made from numbers that were read (item(), to_vector(), as_xtensor()), which have no history; compute "
+           "it with tensors";
+  return "it was made of what was detached; leave out the detach()";
+}
+
+}  // namespace xgrad::engine

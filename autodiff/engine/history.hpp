@@ -1,0 +1,52 @@
+// What becomes of the history that a value's inputs have: it goes on, or is cut, and then the value says why. So a
+// derivative that is asked for later and is not there is an Error that names the cause, and not a zero.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+
+#include "autodiff/engine/thread.hpp"
+
+namespace xgrad::engine {
+
+inline constexpr unsigned cuts = cut_no_grad | cut_sweep | cut_detach | cut_read;
+
+// Of functions that a transform calls: which of the values that it watches have been used without being recorded.
+class Watching {
+ public:
+  Watching(Thread& t, Node* const* watched, std::size_t count);
+  ~Watching() { t_.watching = outer_; }
+  Watching(const Watching&) = delete;
+  unsigned cut_at(std::size_t i) const { return cut_[i]; }  // why; 0: it has not been
+  bool any_cut() const { return any_cut_; }
+
+ private:
+  friend void note_cut(Thread& t, Node* n, unsigned why);
+  void note(Node* n, unsigned why);
+  Thread& t_;
+  Node* const* watched_;
+  boost::container::small_vector<unsigned, 4> cut_;
+  bool any_cut_ = false;
+  Watching* const outer_;
+};
+
+// n, which has a history, is used without being recorded. Walks the record where a transform watches.
+void note_cut(Thread& t, Node* n, unsigned why);
+inline void note_read(Node* n) {
+  if (n->flags & (needs_grad | cuts)) [[unlikely]] note_cut(current(), n, cut_read);
+}
+
+// The flags of a node of floats whose inputs have those flags, all together.
+unsigned cut_here(Thread& t, Node* const* in, int count);
+inline unsigned history(Thread& t, unsigned flags, Node* const* in, int count) {
+  unsigned own = flags & cuts;
+  if (flags & needs_grad) own |= t.no_grad ? cut_here(t, in, count) : unsigned{needs_grad};
+  return own;
+}
+
+// n's numbers without its history: n itself where it has none.
+Tensor without_history(Node* n, unsigned why);
+
+// "it was computed under NoGrad; ...", of cut flags.
+const char* why_cut(unsigned flags);
+
+}  // namespace xgrad::engine

@@ -77,7 +77,9 @@ Tensor Tensor::detach(Source source) const {
   source = {n->file, n->line};  // it stands for the same value
   if (n->pending()) {
     const NoGrad no_grad;
-    return engine::record(engine::Op::identity, n->dtype, n->shape, {n}, {}, source);
+    Tensor same = engine::record(engine::Op::identity, n->dtype, n->shape, {n}, {}, source);
+    engine::turn_like(same.node(), n);
+    return same;
   }
   if (!n->has(engine::needs_grad)) return *this;
   return adopt(engine::detached(n, source));

@@ -31,6 +31,7 @@ enum Flag : std::uint16_t {
   watched = 32,    // an identity that starts a derivative, whatever its input needs
   released = 64,   // a backward() let go of what led here; `order` tells when
   wanted = 128,    // scratch of an evaluation: to be stored
+  turned = 256,    // recorded as a transpose, or a view of one: matrix products read it by columns, wherever it lies
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.
@@ -110,6 +111,11 @@ struct alignas(64) Node : NodeHead {
 inline bool held_beside(const Node* n, std::uint32_t uses) {
   const auto shared = static_cast<std::uint32_t>(n->shared().load(std::memory_order_relaxed) >> 1);
   return n->refs + shared > uses + n->lent;
+}
+
+// The axes of view v are those of x: what one is read by, rows or columns, the other is.
+inline void turn_like(Node* v, const Node* x) {
+  if (x->has(turned)) v->flags |= turned;
 }
 
 inline bool is_number(const Node* n) { return n->count == 1 || n->has(uniform); }  // one number, whatever the shape

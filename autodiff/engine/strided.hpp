@@ -24,4 +24,7 @@ void copy_broadcast(char* out, Node* x, const Shape& to);
 // x evaluated, row-major and dense: x itself where it is so.
 Tensor dense(Node* x);
 
+// Its matrices transposed, row-major and dense: a copy.
+Tensor dense_transposed(Node* x);
+
 }  // namespace xgrad::engine

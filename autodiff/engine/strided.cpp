@@ -98,6 +98,26 @@ void gather_elements(char* out, const char* base, const Layout& l, Size item, Si
   }
 }
 
+Elements::Elements(Node* x, DType as)
+    : base_(x->data),
+      layout_(layout_of(x->shape, strides_of(x))),
+      item_(item_size(x->dtype)),
+      cast_(x->dtype == as ? nullptr
+                           : current().kernels->cast[static_cast<int>(x->dtype)][static_cast<int>(as)]),
+      in_place_(layout_.dense() && !cast_) {}
+
+const char* Elements::copied(Size start, Size n, char* scratch) const {
+  const char* x = base_ + start * item_;
+  if (!layout_.dense()) {
+    gather_elements(scratch, base_, layout_, item_, start, n);
+    x = scratch;
+  }
+  if (!cast_) return x;
+  char* to = scratch + block * static_cast<Size>(sizeof(double));
+  cast_(to, x, nullptr, nullptr, n);
+  return to;
+}
+
 namespace {
 
 // Dense numbers repeated as a whole, [1, 3] to [2, 3], or each by itself, [2, 1] to [2, 3]: the everyday broadcasts.

@@ -122,6 +122,7 @@ Tensor watch(const In& x) {
   engine::evaluate(from, "watch", source_of(x));
   engine::set_inputs(n, &from, 1);
   n->flags |= engine::watched | engine::needs_grad | engine::computed;
+  engine::turn_like(n, from);
   engine::rule(engine::Op::identity).compute(n);
   ++thread.recorded;
   engine::link(thread, n);

@@ -140,6 +140,9 @@ Tensor one_hot(const In& index, At classes, DType dtype = default_dtype());     
 // ---- products: of floats
 // (n, k) x (k, m) is (n, m); leading axes are batches, and broadcast. A vector is a row on the left and a column on the
 // right, and its axis is gone from the result; two vectors give a number. A number is an Error: * multiplies.
+// Its bits depend on shapes and on the program alone: lazily, in Eager and after a look they are the same. A large
+// product of a transposed view may differ in the last bits from that of a contiguous() copy of it, because libraries add
+// up in another order where they read by columns; so may one of rows that are far apart (a slice of a wider matrix).
 Tensor matmul(const In& x, const In& y);
 // x w^T + b, as a layer of a network: x [..., in], weight [out, in], bias [out] or empty.
 Tensor linear(const In& x, const In& weight, const In& bias = Tensor());

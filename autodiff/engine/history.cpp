@@ -56,6 +56,7 @@ Tensor without_history(Node* n, unsigned why) {
       ~Scope() { t.no_grad = no_grad, t.watching = watching; }
     } const scope{t, std::exchange(t.no_grad, true), std::exchange(t.watching, nullptr)};  // it has been told
     d = record(Op::identity, n->dtype, n->shape, {n}, {}, source);
+    turn_like(d.node(), n);
   } else {
     d = Tensor::adopt(detached(n, source));
   }

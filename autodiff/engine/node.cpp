@@ -175,6 +175,7 @@ void bind(Node* v, Node* n, const Shape* strides, Size offset) {
 }
 
 void bind_detached(Node* d, Node* n) {
+  turn_like(d, n);
   const bool few = static_cast<std::size_t>(n->count * item_size(n->dtype)) <= inline_bytes;
   if (n->count == 0 || is_number(n)) {
     bind(d, n, nullptr, 0);

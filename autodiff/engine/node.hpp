@@ -37,7 +37,8 @@ enum Flag : std::uint16_t {
   cut_sweep = 512,    // in a sweep without create_graph
   cut_detach = 1024,  // by detach()
   cut_read = 2048,    // its numbers were read
-  weak = 4096,     // made from a C++ number: takes the dtype of what it meets
+  weak = 4096,        // made from a C++ number: takes the dtype of what it meets
+  turned = 8192,      // recorded as a transpose, or a view of one: matrix products read it by columns, wherever it lies
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.
@@ -121,6 +122,11 @@ static_assert(sizeof(Node) == 5 * 64, "a node is five cache lines");
 inline bool held_beside(const Node* n, std::uint32_t uses) {
   const auto shared = static_cast<std::uint32_t>(n->shared().load(std::memory_order_relaxed) >> 1);
   return n->refs + shared > uses + n->lent;
+}
+
+// The axes of view v are those of x: what one is read by, rows or columns, the other is.
+inline void turn_like(Node* v, const Node* x) {
+  if (x->has(turned)) v->flags |= turned;
 }
 
 inline bool is_number(const Node* n) { return n->count == 1 || n->has(uniform); }  // one number, whatever the shape

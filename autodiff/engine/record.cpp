@@ -355,7 +355,9 @@ Tensor select(const In& condition, const In& x, const In& y) {
 Tensor replay(Node* n, Node* const* in, int count) {
   Args args;
   for (int i = 0; i < 4; ++i) args.a[i] = n->a[i];
-  return record(n->op, n->dtype, n->shape, in, count, args, {n->file, n->line});
+  Tensor again = record(n->op, n->dtype, n->shape, in, count, args, {n->file, n->line});
+  turn_like(again.node(), n);
+  return again;
 }
 
 int checked_axis(Size axis, int rank, const char* op, Source source) {

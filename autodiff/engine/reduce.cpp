@@ -38,13 +38,6 @@ void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item) {
   else fold(y, x, n);
 }
 
-void fold_row(const Folding& fold, char* y, const char* x, Size n, Size item, char* partials) {
-  if (n <= chunk) return fold(y, x, n);
-  const Size parts = partials_of(n);
-  for (Size k = 0; k < parts; ++k) fold(partials + k * item, x + k * chunk * item, std::min(chunk, n - k * chunk));
-  fold_partials(fold, y, partials, parts, item);
-}
-
 void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size columns) {
   if (is_float(dtype)) return kernels::add_rows(dtype, sums, x, rows, columns);
   const kernels::Kernel add = t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(dtype)][0];
@@ -61,17 +54,31 @@ struct Buffer {
   ~Buffer() { give_buffer(data, pool); }
 };
 
-void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out, const char* x, Size item) {
+void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out, const Elements& x, Size item) {
+  // y = the elements of x from `start` reduced, chunk by chunk
+  const auto fold_row = [&](char* y, Size start, char* partials) {
+    alignas(64) Elements::Scratch scratch;
+    if (r.length <= chunk) return fold(y, x.at(start, r.length, scratch), r.length);
+    const Size parts = partials_of(r.length);
+    for (Size k = 0; k < parts; ++k) {
+      const Size some = std::min(chunk, r.length - k * chunk);
+      fold(partials + k * item, x.at(start + k * chunk, some, scratch), some);
+    }
+    fold_partials(fold, y, partials, parts, item);
+  };
   if (r.length <= chunk && r.outer * r.length <= 65536) {
-    for (Size i = 0; i < r.outer; ++i) fold(out + i * item, x + i * r.length * item, r.length);
+    for (Size i = 0; i < r.outer; ++i) fold_row(out + i * item, i * r.length, nullptr);
     return;
   }
   if (r.outer == 1 && r.length > chunk) {  // one long row: its chunks side by side
     const Size parts = partials_of(r.length), together = 64;
     Buffer partials(parts * item, n);
     kernels::parallel((parts + together - 1) / together, [&](Size job) {
-      for (Size k = job * together; k < std::min(parts, (job + 1) * together); ++k)
-        fold(partials.data + k * item, x + k * chunk * item, std::min(chunk, r.length - k * chunk));
+      alignas(64) Elements::Scratch scratch;
+      for (Size k = job * together; k < std::min(parts, (job + 1) * together); ++k) {
+        const Size some = std::min(chunk, r.length - k * chunk);
+        fold(partials.data + k * item, x.at(k * chunk, some, scratch), some);
+      }
     });
     return fold_partials(fold, out, partials.data, parts, item);
   }
@@ -80,32 +87,54 @@ void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out
   Buffer partials(jobs * parts * item, n);
   kernels::parallel(jobs, [&](Size job) {
     for (Size i = job * together; i < std::min(r.outer, (job + 1) * together); ++i)
-      fold_row(fold, out + i * item, x + i * r.length * item, r.length, item, partials.data + job * parts * item);
+      fold_row(out + i * item, i * r.length, partials.data + job * parts * item);
   });
 }
 
-void sum_columns(Thread& t, const Node* n, const Reduced& r, DType dtype, char* out, const char* x, Size item) {
+// f(rows, numbers, first column, columns) for rows of `columns` elements from `start`, in order: many short ones at a
+// time, or parts of a long one. Where they lie as they are, all at once.
+template <class F>
+void each_block(const Elements& x, Size start, Size rows, Size columns, const F& f) {
+  if (x.in_place()) return f(rows, x.at(start, 0, nullptr), Size{0}, columns);
+  alignas(64) Elements::Scratch scratch;
+  const Size together = std::max<Size>(1, Elements::block / std::max<Size>(1, columns));
+  for (Size r = 0; r < rows; r += together) {
+    const Size some = std::min(together, rows - r);
+    for (Size c = 0; c < columns; c += Elements::block) {
+      const Size width = std::min(Elements::block, columns - c);
+      f(some, x.at(start + r * columns + c, some * width, scratch), c, width);
+    }
+  }
+}
+
+void sum_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
   const Size unit = unit_rows(r.inner), units = (r.length + unit - 1) / unit;
   const auto bytes = static_cast<std::size_t>(r.inner * item);
-  if (units == 1) {
-    std::memset(out, 0, bytes);
-    return add_rows(t, dtype, out, x, r.length, r.inner);
-  }
+  const auto add_to = [&](char* sums, Size first, Size rows) {
+    std::memset(sums, 0, bytes);
+    each_block(x, start + first * r.inner, rows, r.inner, [&](Size some, const char* at, Size column, Size width) {
+      add_rows(t, n->dtype, sums + column * item, at, some, width);
+    });
+  };
+  if (units == 1) return add_to(out, 0, r.length);
   Buffer sums(units * r.inner * item, n);
   kernels::parallel(units, [&](Size u) {
-    char* own = sums.data + u * r.inner * item;
-    std::memset(own, 0, bytes);
-    add_rows(t, dtype, own, x + u * unit * r.inner * item, std::min(unit, r.length - u * unit), r.inner);
+    add_to(sums.data + u * r.inner * item, u * unit, std::min(unit, r.length - u * unit));
   });
   std::memset(out, 0, bytes);
-  add_rows(t, dtype, out, sums.data, units, r.inner);
+  add_rows(t, n->dtype, out, sums.data, units, r.inner);
 }
 
-void extreme_columns(Thread& t, const Reduced& r, DType dtype, char* out, const char* x, Size item) {
+void extreme_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
   const Op op = r.kind == kernels::Reduction::greatest ? Op::maximum : Op::minimum;
-  const kernels::Kernel pick = t.kernels->elementwise[static_cast<int>(op) - 1][static_cast<int>(dtype)][0];
-  std::memcpy(out, x, static_cast<std::size_t>(r.inner * item));
-  for (Size i = 1; i < r.length; ++i) pick(out, out, x + i * r.inner * item, nullptr, r.inner);
+  const kernels::Kernel pick = t.kernels->elementwise[static_cast<int>(op) - 1][static_cast<int>(n->dtype)][0];
+  each_block(x, start, 1, r.inner, [&](Size, const char* at, Size column, Size width) {
+    std::memcpy(out + column * item, at, static_cast<std::size_t>(width * item));
+  });
+  each_block(x, start + r.inner, r.length - 1, r.inner, [&](Size rows, const char* at, Size column, Size width) {
+    char* to = out + column * item;
+    for (Size i = 0; i < rows; ++i) pick(to, to, at + i * width * item, nullptr, width);
+  });
 }
 
 }  // namespace
@@ -113,23 +142,21 @@ void extreme_columns(Thread& t, const Reduced& r, DType dtype, char* out, const 
 void reduce(Thread& t, Node* n) {
   const Reduced r = reduced(n);
   const Size item = item_size(n->dtype);
-  if (r.length == 0) {  // only sums get here
+  if (r.length == 0 || n->count == 0) {  // only sums get here, or what has no results
     n->data = static_cast<char*>(std::memset(allocate(n), 0, static_cast<std::size_t>(n->count * item)));
     return;
   }
-  const Tensor x = dense(n->in[0]);
+  const Elements x(n->in[0], n->dtype);
   char* out = allocate(n);
   const Unfinished guard{n, out};
-  const char* from = x.node()->data;
-  const Folding fold = folding(t, r.kind, n->dtype);
   if (r.rows()) {
-    reduce_rows(n, r, fold, out, from, item);
+    reduce_rows(n, r, folding(t, r.kind, n->dtype), out, x, item);
   } else {
     for (Size o = 0; o < r.outer; ++o) {
       char* to = out + o * r.inner * item;
-      const char* block = from + o * r.length * r.inner * item;
-      if (r.kind == kernels::Reduction::sum) sum_columns(t, n, r, n->dtype, to, block, item);
-      else extreme_columns(t, r, n->dtype, to, block, item);
+      const Size start = o * r.length * r.inner;
+      if (r.kind == kernels::Reduction::sum) sum_columns(t, n, r, to, x, start, item);
+      else extreme_columns(t, n, r, to, x, start, item);
     }
   }
   n->data = out;

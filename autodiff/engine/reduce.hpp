@@ -47,7 +47,6 @@ Folding folding(const Thread& t, kernels::Reduction kind, DType dtype);
 
 // y = the `n` numbers at x reduced; x is overwritten where n > chunk.
 void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item);
-void fold_row(const Folding& fold, char* y, const char* x, Size n, Size item, char* partials);
 inline Size partials_of(Size n) { return (n + chunk - 1) / chunk; }
 
 // sums[c] += x[r][c], row by row.

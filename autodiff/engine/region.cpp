@@ -329,8 +329,15 @@ class Builder : Values {
       sink.step = static_cast<int>(program_.steps.size());
       step(kernels::Act::sum);
       program_.steps.back().y = sums_ * program_.scratch_bytes - gap;  // where no step writes
-    } else {
+    } else if (x->dtype == n->dtype) {
       sink.in[0] = use(x, x, i);
+    } else {
+      Instruction cast{Do::cast, x->dtype, 1};
+      cast.kernel = t_.kernels->cast[static_cast<int>(x->dtype)][static_cast<int>(n->dtype)];
+      cast.in[0] = use(x, x, i);
+      cast.out = sink.in[0] = {nullptr, 0, take_scratch()};
+      program_.code.push_back(cast);
+      free_.push_back(cast.out.scratch);
     }
     sink.fold = folding(t_, r.kind, n->dtype);
     sink.length = r.columns() ? r.inner : r.length;

@@ -98,6 +98,26 @@ void gather_elements(char* out, const char* base, const Layout& l, Size item, Si
   }
 }
 
+Elements::Elements(Node* x, DType as)
+    : base_(x->data),
+      layout_(layout_of(x->shape, strides_of(x))),
+      item_(item_size(x->dtype)),
+      cast_(x->dtype == as ? nullptr
+                           : current().kernels->cast[static_cast<int>(x->dtype)][static_cast<int>(as)]),
+      in_place_(layout_.dense() && !cast_) {}
+
+const char* Elements::copied(Size start, Size n, char* scratch) const {
+  const char* x = base_ + start * item_;
+  if (!layout_.dense()) {
+    gather_elements(scratch, base_, layout_, item_, start, n);
+    x = scratch;
+  }
+  if (!cast_) return x;
+  char* to = scratch + block * static_cast<Size>(sizeof(double));
+  cast_(to, x, nullptr, nullptr, n);
+  return to;
+}
+
 namespace {
 
 // Dense numbers repeated as a whole, [1, 3] to [2, 3], or each by itself, [2, 1] to [2, 3]: the everyday broadcasts.
@@ -131,28 +151,32 @@ void repeat_all(char* out, const char* x, Size bytes, Size all) {
     std::memcpy(out + have, out, static_cast<std::size_t>(std::min(have, all - have)));
 }
 
+void copy_strided(char* out, const char* x, const Layout& l, Size item, Size n) {
+  constexpr Size block = 1 << 16;
+  if (n <= block) {
+    if (l.dense()) std::memcpy(out, x, static_cast<std::size_t>(n * item));
+    else gather_elements(out, x, l, item, 0, n);
+    return;
+  }
+  kernels::parallel((n + block - 1) / block, [&](Size job) {
+    const Size start = job * block;
+    gather_elements(out + start * item, x, l, item, start, std::min(block, n - start));
+  });
+}
+
 }  // namespace
 
 void copy_broadcast(char* out, Node* x, const Shape& to) {
-  constexpr Size block = 1 << 16;
+  constexpr Size small = 1 << 16;
   const Size n = to.numel(), item = item_size(x->dtype);
   if (n == 0) return;
-  if (n <= block) {
+  if (n <= small) {
     const Size period = period_of(x, to);
     if (period == x->count) return repeat_all(out, x->data, period * item, n * item);
     if (period == 1 && item == 4) return repeat_each<std::uint32_t>(out, x->data, x->count, n / x->count);
     if (period == 1 && item == 8) return repeat_each<std::uint64_t>(out, x->data, x->count, n / x->count);
   }
-  const Layout l = broadcast_layout(x, to);
-  if (n <= block) {
-    if (l.dense()) std::memcpy(out, x->data, static_cast<std::size_t>(n * item));
-    else gather_elements(out, x->data, l, item, 0, n);
-    return;
-  }
-  kernels::parallel((n + block - 1) / block, [&](Size job) {
-    const Size start = job * block;
-    gather_elements(out + start * item, x->data, l, item, start, std::min(block, n - start));
-  });
+  copy_strided(out, x->data, broadcast_layout(x, to), item, n);
 }
 
 Tensor dense(Node* x) {
@@ -161,6 +185,19 @@ Tensor dense(Node* x) {
   Tensor result = Tensor::adopt(n);
   char* memory = allocate(n, x->op == Op::leaf ? "contiguous" : rule(x->op).name);
   copy_broadcast(memory, x, x->shape);
+  n->data = memory;
+  return result;
+}
+
+Tensor dense_transposed(Node* x) {
+  Shape shape = x->shape, strides = strides_of(x);
+  const int last = shape.rank() - 1;
+  std::swap(shape[last], shape[last - 1]);
+  std::swap(strides[last], strides[last - 1]);
+  Node* n = new_node(Op::leaf, x->dtype, shape, {x->file, x->line});
+  Tensor result = Tensor::adopt(n);
+  char* memory = allocate(n, "transpose");
+  if (n->count > 0) copy_strided(memory, x->data, layout_of(shape, strides), item_size(x->dtype), n->count);
   n->data = memory;
   return result;
 }

@@ -42,7 +42,8 @@ inline bool is_one(const Node* n) {
                                 : n->dtype == DType::f64 && *reinterpret_cast<const double*>(n->data) == 1;
 }
 
-// slope * g; numbers that change nothing are left out.
+// slope * g; numbers that change nothing are left out. Whether they are known yet may differ from run to run, so what a
+// product would read otherwise than a result is multiplied.
 Tensor scaled(const Slope& slope, const Tensor& g) {
   if (!slope.tensor.defined()) {
     if (slope.number == 0) return {};
@@ -50,7 +51,7 @@ Tensor scaled(const Slope& slope, const Tensor& g) {
     return slope.number == -1 ? -g : g * slope.number;
   }
   const Node *s = slope.tensor.node(), *c = g.node();
-  if (s->dtype == c->dtype) {
+  if (s->dtype == c->dtype && !s->has(turned) && !c->has(turned)) {
     if (is_one(c) && s->shape == c->shape) return slope.tensor;
     if (is_one(s) && (s->shape.empty() || s->shape == c->shape)) return g;
   }

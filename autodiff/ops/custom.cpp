@@ -123,6 +123,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   engine::extra_of(n).custom = custom_;
   const Shape strides = engine::strides_of(y.node());
   engine::bind(n, y.node(), &strides, 0);
+  engine::turn_like(n, y.node());
   n->flags |= engine::needs_grad | engine::computed;
   ++t.recorded;
   engine::link(t, n);

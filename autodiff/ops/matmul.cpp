@@ -15,25 +15,29 @@ struct Matrices {
   Tensor held;
   const char* data;
   bool transposed;
-  Size lead;     // numbers from row to row
+  Size lead;      // numbers from row to row
   Shape strides;  // of the leading axes; of one matrix: none
 };
 
-Matrices matrices(Node* x, bool transposed) {
+// The library's bits may depend on whether an operand is read by rows or by columns. Which one is fixed when the product
+// is recorded; what lies otherwise in memory (a flipped view, a constant, a copy that somebody's look has made) is copied.
+Matrices matrices(Node* x, bool transposed, bool by_columns) {
   const int rank = x->shape.rank();
   const Size rows = x->shape[rank - 2], columns = x->shape[rank - 1];
-  if (rank == 2 && x->row_major()) return {share(x), x->data, transposed, columns, {}};
-  Matrices m{share(x), nullptr, transposed, columns, strides_of(x)};
+  const bool turn = by_columns != transposed;  // x is to be read by its columns
+  if (rank == 2 && x->row_major() && !turn) return {share(x), x->data, transposed, columns, {}};
+  Matrices m{share(x), x->data, by_columns, 0, strides_of(x)};
   const Size down = m.strides[rank - 2], across = m.strides[rank - 1];
-  if ((across == 1 || columns == 1) && (down >= columns || rows == 1)) {
+  if (!turn && (across == 1 || columns == 1) && (down >= columns || rows == 1)) {
     m.lead = rows == 1 ? columns : down;
-  } else if ((down == 1 || rows == 1) && across >= rows) {
-    m.transposed = !transposed;
-    m.lead = across;
+  } else if (turn && (down == 1 || rows == 1) && (across >= rows || columns == 1)) {
+    m.lead = columns == 1 ? rows : across;
   } else {
-    m = {dense(x), nullptr, transposed, columns, row_major_strides(x->shape)};
+    m.held = turn ? dense_transposed(x) : dense(x);
+    m.data = m.held.node()->data;
+    m.lead = turn ? rows : columns;
+    m.strides = row_major_strides(x->shape);  // of leading axes: the same either way
   }
-  m.data = m.held.node()->data;
   return m;
 }
 
@@ -52,7 +56,8 @@ Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source
   }
   checked_numel(shape, x.node()->dtype, "matmul", source);
   Node* const in[] = {x.node(), y.node(), row};
-  return record(Op::matmul, x.node()->dtype, shape, in, row ? 3 : 2, {{tx, ty, 0, 0}}, source);
+  const Args args{{tx, ty, tx != x.node()->has(turned), ty != y.node()->has(turned)}};
+  return record(Op::matmul, x.node()->dtype, shape, in, row ? 3 : 2, args, source);
 }
 
 // An operand that is a transpose of matrices is taken as it was before, but where somebody may ask for the gradient by
@@ -69,13 +74,13 @@ Tensor untransposed(const Tensor& x, const In& in, bool& transposed) {
 
 }  // namespace
 
-// z = x y, or x y + row:   gx = g y^T    gy = x^T g    g_row = g
+// z = x y, or x y + row; a = {x is transposed, y is, x is read by columns, y is}:   gx = g y^T    gy = x^T g    g_row = g
 void compute_matmul(Node* n) {
   Node *x = n->in[0], *y = n->in[1];
   const int rank = n->shape.rank();
   const Size m = n->shape[rank - 2], columns = n->shape[rank - 1];
   const Size k = x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
-  const Matrices a = matrices(x, n->a[0]), b = matrices(y, n->a[1]);
+  const Matrices a = matrices(x, n->a[0], n->a[2]), b = matrices(y, n->a[1], n->a[3]);
   char* out = allocate(n);
   if (n->inputs == 3) {  // only of small matrices
     const Tensor row = dense(n->in[2]);

@@ -35,6 +35,9 @@ Tensor vjp_least(const Step& s, int i) { return vjp_greatest(s, i); }
 
 namespace {
 
+// Booleans are counted, as they are read.
+DType number_of(const Tensor& x) { return x.node()->dtype == DType::boolean ? DType::i64 : x.node()->dtype; }
+
 Tensor reduce_axes(Op op, const Tensor& x, int first, int last, bool keepdim, Source source) {
   const Shape& from = x.node()->shape;
   Shape shape;
@@ -42,13 +45,13 @@ Tensor reduce_axes(Op op, const Tensor& x, int first, int last, bool keepdim, So
     if (i < first || i >= last) shape.push_back(from[i]);
     else if (keepdim) shape.push_back(1);
   }
-  return record(op, x.node()->dtype, shape, {x.node()}, {{first, last, keepdim, 0}}, source);
+  return record(op, number_of(x), shape, {x.node()}, {{first, last, keepdim, 0}}, source);
 }
 
 }  // namespace
 
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source) {
-  if (first == last) return x;
+  if (first == last) return converted(x, number_of(x));
   return reduce_axes(Op::sum, x, first, last, keepdim, source);
 }
 
@@ -88,7 +91,7 @@ Shape chosen(std::initializer_list<At> axes, int rank, const char* op, Source so
 }
 
 Tensor sum_chosen(const Tensor& x, const Shape& in, bool keepdim, Source source) {
-  Tensor y = x;
+  Tensor y = engine::sum_over(x, 0, 0, keepdim, source);
   for (int i = in.rank(); i-- > 0;) {
     if (!in[i]) continue;
     int first = i;
@@ -122,16 +125,16 @@ void require_some(Size n, const char* op, Source source) {
 }  // namespace
 
 Tensor sum(const In& x) {
-  const Tensor t = summable(x, "sum");
+  const Tensor t = operand(x, "sum");
   return engine::sum_over(t, 0, t.node()->shape.rank(), false, source_of(x));
 }
 Tensor sum(const In& x, At axis, bool keepdim) {
-  const Tensor t = summable(x, "sum");
+  const Tensor t = operand(x, "sum");
   const int a = checked_axis(axis, t.node()->shape.rank(), "sum", source_of(x));
   return engine::sum_over(t, a, a + 1, keepdim, source_of(x));
 }
 Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim) {
-  const Tensor t = summable(x, "sum");
+  const Tensor t = operand(x, "sum");
   return sum_chosen(t, chosen(axes, t.node()->shape.rank(), "sum", source_of(x)), keepdim, source_of(x));
 }
 
@@ -303,31 +306,48 @@ namespace xgrad::engine {
 
 namespace {
 
-// The first of equals; a NaN is more than any number (as PyTorch's).
+// The first of equals; a NaN is more than any number (as PyTorch's). T: the numbers' type.
 template <class T, class More>
-void pick(const T* x, Size* out, const Axis& a, const More& more) {
+void pick(const Elements& x, Size* out, const Axis& a, const More& more) {
+  constexpr Size block = Elements::block;
+  alignas(64) Elements::Scratch scratch;
+  const auto read = [&](Size start, Size n) { return reinterpret_cast<const T*>(x.at(start, n, scratch)); };
+  if (a.inner == 1) {
+    for (Size o = 0; o < a.outer; ++o) {
+      T best = *read(o * a.length, 1);
+      out[o] = 0;
+      for (Size k = 0; k < a.length; k += block) {
+        const Size n = std::min(block, a.length - k);
+        const T* row = read(o * a.length + k, n);
+        for (Size i = 0; i < n; ++i)
+          if (more(row[i], best)) best = row[i], out[o] = k + i;
+      }
+    }
+    return;
+  }
+  T best[block];
   for (Size o = 0; o < a.outer; ++o)
-    for (Size i = 0; i < a.inner; ++i) {
-      const T* at = x + o * a.length * a.inner + i;
-      Size best = 0;
-      for (Size k = 1; k < a.length; ++k)
-        if (more(at[k * a.inner], at[best * a.inner])) best = k;
-      out[o * a.inner + i] = best;
+    for (Size left = 0; left < a.inner; left += block) {
+      const Size n = std::min(block, a.inner - left);
+      Size* to = out + o * a.inner + left;
+      for (Size k = 0; k < a.length; ++k) {
+        const T* row = read((o * a.length + k) * a.inner + left, n);
+        for (Size i = 0; i < n; ++i)
+          if (k == 0 || more(row[i], best[i])) best[i] = row[i], to[i] = k;
+      }
     }
 }
 
 void compute_extreme_place(Node* n, bool greatest) {
-  const Tensor x = dense(n->in[0]);
+  const Elements x(n->in[0], n->in[0]->dtype);
   const Axis a = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
-  char* out = allocate(n);
+  auto* out = reinterpret_cast<Size*>(allocate(n));
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto* from = reinterpret_cast<const T*>(x.node()->data);
-    auto* to = reinterpret_cast<Size*>(out);
-    if (greatest) pick(from, to, a, [](T p, T q) { return p > q || (p != p && q == q); });
-    else pick(from, to, a, [](T p, T q) { return p < q || (p != p && q == q); });
+    if (greatest) pick<T>(x, out, a, [](T p, T q) { return p > q || (p != p && q == q); });
+    else pick<T>(x, out, a, [](T p, T q) { return p < q || (p != p && q == q); });
   });
-  n->data = out;
+  n->data = reinterpret_cast<char*>(out);
 }
 
 }  // namespace

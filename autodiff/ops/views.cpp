@@ -42,6 +42,21 @@ bool swaps_last_axes(Node* n) {
     if (p[i] != i) return false;
   return rank >= 2 && p[rank - 2] == rank - 1;
 }
+namespace {
+// Do the columns of y come from an axis before that of its rows? The last two axes of a turned x count the other way round.
+bool turns(const Node* x, const signed char* p, int rank) {
+  if (rank < 2) return false;
+  const auto place = [&](int axis) { return x->has(turned) && axis >= rank - 2 ? 2 * rank - 3 - axis : axis; };
+  return place(p[rank - 2]) > place(p[rank - 1]);
+}
+Tensor permuted(const Tensor& x, const Shape& shape, const Args& order, Source source) {
+  Node* n = x.node();
+  Args args = order;
+  Tensor y = record(Op::permute, n->dtype, shape, {n}, args, source);
+  if (turns(n, axes_in(args.a), shape.rank())) y.node()->flags |= turned;
+  return y;
+}
+}  // namespace
 Tensor vjp_permute(const Step& s, int) {
   const signed char* p = axes_in(s.n->a);
   Shape inverse = s.n->shape;
@@ -64,7 +79,9 @@ Tensor vjp_slice(const Step& s, int) {
 Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
   Shape shape = x.node()->shape;
   shape[axis] = extent;
-  return record(Op::slice, x.node()->dtype, shape, {x.node()}, {{axis, begin, step, 0}}, source);
+  Tensor y = record(Op::slice, x.node()->dtype, shape, {x.node()}, {{axis, begin, step, 0}}, source);
+  turn_like(y.node(), x.node());
+  return y;
 }
 
 // y[begin + k step] = x[k] along an axis, else 0; a = {axis, begin, step}.   gx = that slice of g
@@ -157,7 +174,9 @@ void compute_expand(Node* n) {
 Tensor vjp_expand(const Step& s, int) { return s.g; }
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source) {
   if (x.node()->shape == shape) return x;
-  return record(Op::expand, x.node()->dtype, shape, {x.node()}, {}, source);
+  Tensor y = record(Op::expand, x.node()->dtype, shape, {x.node()}, {}, source);
+  turn_like(y.node(), x.node());
+  return y;
 }
 
 // y = x; where no derivative leads through it, it holds nothing of x's history
@@ -232,7 +251,7 @@ Tensor permute(const In& x, const Shape& axes) {
     fail(source_of(x), fmt::format("[permute] expected at most {} axes, got {}", engine::most_axes, rank));
   engine::Args args;
   for (int i = 0; i < rank; ++i) engine::axes_in(args.a)[i] = static_cast<signed char>(order[i]);
-  return engine::record(engine::Op::permute, t.node()->dtype, shape, {t.node()}, args, source_of(x));
+  return engine::permuted(t, shape, args, source_of(x));
 }
 
 Tensor transpose(const In& x, At axis, At other) {
@@ -250,7 +269,7 @@ Tensor transpose(const In& x) {
   if (const Shape& s = t.node()->shape; s.rank() == 2) {
     engine::Args swap;
     engine::axes_in(swap.a)[0] = 1;
-    return engine::record(engine::Op::permute, t.node()->dtype, {s[1], s[0]}, {t.node()}, swap, source_of(x));
+    return engine::permuted(t, {s[1], s[0]}, swap, source_of(x));
   }
   const Located at(x, "transpose");
   return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);

@@ -91,7 +91,7 @@ Tensor mean(const In& x, At axis, bool keepdim = false);
 Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim = false);
 Tensor var(const In& x);                        // the variance of floats, divided by n - 1 (NumPy: by n)
 Tensor var(const In& x, At axis, At correction = 1, bool keepdim = false);  // by n - correction; by 0 is an Error
-Tensor stddev(const In& x);                     // sqrt(var); derivative 0 where that is 0. (`std` would hide the namespace)
+Tensor stddev(const In& x);                     // sqrt(var), if var is out of range too; derivatives 0 where it is 0. (`std` would hide the namespace)
 Tensor stddev(const In& x, At axis, At correction = 1, bool keepdim = false);
 Tensor prod(const In& x);                       // the product; booleans as i64. Of nothing: 1. Slopes are exact at zeros
 Tensor prod(const In& x, At axis, bool keepdim = false);
@@ -111,7 +111,9 @@ Tensor logsumexp(const In& x, At axis, bool keepdim = false);  // log sum e^x of
 Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
 Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
-Tensor norm(const In& x);                       // sqrt(sum x^2) of all floats; derivative 0 where that is 0
+// sqrt(sum x^2) of all floats, though x^2 be out of range. Its slope is x / norm(x): NaN at an infinite x. Where norm(x) is
+// 0, which has no slope, all derivatives are 0, and so is the second one of norm(x)^2: write sum(square(x)) for that.
+Tensor norm(const In& x);
 
 // ---- shapes: of any dtype; views where they can be
 Tensor reshape(const In& x, const Shape& shape);  // the same numbers, row by row; one extent may be -1: what is left

@@ -165,39 +165,50 @@ double freedom(Size n, At correction, const char* op, Source source) {
   return static_cast<double>(n - correction);
 }
 
-// sum (x - mean)^2 / (n - correction)
-Tensor variance(const In& x, At axis, At correction, bool keepdim, const char* op) {
+// Numbers less their mean, over adjacent axes, and what the sum of their squares is divided by.
+struct Deviations {
+  Tensor from_mean;
+  int first, last;
+  double n;
+};
+Deviations deviations(const In& x, At axis, At correction, const char* op) {
   const Tensor t = floats(x, op);
-  const Located at(x, op);
-  const Source source = source_of(x);
-  const int a = checked_axis(axis, t.node()->shape.rank(), op, source);
-  const double n = freedom(t.node()->shape[a], correction, op, source);
-  return sum(square(t - mean(t, a, true)), a, keepdim) / n;
+  const int a = checked_axis(axis, t.node()->shape.rank(), op, source_of(x));
+  const double n = freedom(t.node()->shape[a], correction, op, source_of(x));
+  return {t - mean(t, a, true), a, a + 1, n};
 }
-Tensor variance(const In& x, const char* op) {
+Deviations deviations(const In& x, const char* op) {
   const Tensor t = floats(x, op);
-  const Located at(x, op);
   const double n = freedom(t.node()->count, 1, op, source_of(x));
-  return sum(square(t - mean(t))) / n;
+  return {t - mean(t), 0, t.node()->shape.rank(), n};
 }
 
-// sqrt; at 0, where it has no slope, the derivative is 0
-Tensor root(const Tensor& x) {
-  const Tensor zero = x == 0;
-  return where(zero, 0, sqrt(where(zero, 1, x)));
+// sum (x - mean)^2 / (n - correction)
+Tensor variance(const Deviations& d, bool keepdim, Source source) {
+  return engine::sum_over(square(d.from_mean), d.first, d.last, keepdim, source) / d.n;
+}
+// sqrt(variance), of which the squares need not be in range
+Tensor deviation(const Deviations& d, bool keepdim, Source source) {
+  return engine::norm_over(d.from_mean, d.first, d.last, keepdim, source) / std::sqrt(d.n);
 }
 
 }  // namespace
 
-Tensor var(const In& x) { return variance(x, "var"); }
-Tensor var(const In& x, At axis, At correction, bool keepdim) { return variance(x, axis, correction, keepdim, "var"); }
+Tensor var(const In& x) {
+  const Located at(x, "var");
+  return variance(deviations(x, "var"), false, source_of(x));
+}
+Tensor var(const In& x, At axis, At correction, bool keepdim) {
+  const Located at(x, "var");
+  return variance(deviations(x, axis, correction, "var"), keepdim, source_of(x));
+}
 Tensor stddev(const In& x) {
   const Located at(x, "stddev");
-  return root(variance(x, "stddev"));
+  return deviation(deviations(x, "stddev"), false, source_of(x));
 }
 Tensor stddev(const In& x, At axis, At correction, bool keepdim) {
   const Located at(x, "stddev");
-  return root(variance(x, axis, correction, keepdim, "stddev"));
+  return deviation(deviations(x, axis, correction, "stddev"), keepdim, source_of(x));
 }
 
 // Halves multiplied by halves: every factor's slope is the product of the others, zeros among them or not.
@@ -293,11 +304,10 @@ Tensor logsumexp(const In& x, At axis, bool keepdim) {
   return keepdim ? y : squeeze(y, axis);
 }
 
-// sqrt(sum x^2); at 0, where sqrt has no slope, the derivative is 0
 Tensor norm(const In& x) {
   const Tensor t = floats(x, "norm");
   const Located at(x, "norm");
-  return root(sum(square(t)));
+  return engine::norm_over(t, 0, t.node()->shape.rank(), false, source_of(x));
 }
 
 }  // namespace xgrad

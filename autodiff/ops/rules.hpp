@@ -41,6 +41,7 @@ bool swaps_last_axes(Node* permute);
 Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
+Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source);  // sqrt(sum x^2), of floats
 
 // The tangent of a checkpoint's result, from those of its inputs (empty: zero).
 Tensor jvp_checkpoint(Node* n, const Tensors& tangents);

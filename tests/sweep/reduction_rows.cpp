@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "sweep/refusals.hpp"
 
@@ -57,6 +58,9 @@ void add_sums(Reductions& r) {
   r.add("cumsum 1", [](const Tensor& x) { return cumsum(square(x), 1); }, {no_axis(1)});
 }
 
+// A factor that takes squares out of the range.
+double far(const Tensor& x, int power) { return std::ldexp(1, (x.dtype() == f32 ? 1 : 8) * power); }
+
 void add_softmax(Reductions& r) {
   r.add("logsumexp 0", [](const Tensor& x) { return logsumexp(x, 0); }, {no_axis(0), nothing_along(0)});
   r.add("logsumexp -1, kept", [](const Tensor& x) { return logsumexp(x, -1, true); }, {no_axis(0), nothing_along(-1)});
@@ -75,6 +79,9 @@ void add_extremes(Reductions& r) {
   r.no_repeats = "all elements tie: special_values_test has ties";
   r.add("stddev", [](const Tensor& x) { return stddev(x); }, {one_or_none()}, {{{130, 20}}});
   r.add("stddev 0", [](const Tensor& x) { return stddev(x, 0); }, {no_axis(0), at_most_one(0)});
+  r.add("stddev 1, of huge numbers, kept", [](const Tensor& x) { return stddev(x * far(x, 80), 1, 1, true) / far(x, 80); },
+        {no_axis(1), at_most_one(1)}, {{{20, 30, 4}}});
+  r.add("stddev of tiny numbers", [](const Tensor& x) { return stddev(x * far(x, -90)) / far(x, -90); }, {one_or_none()});
   r.add("amax 0 2", [](const Tensor& x) { return amax(x, {0, 2}); }, {no_axis(2), nothing_along(0), nothing_along(2)}, {{{20, 30, 4}}});
   r.add("amin -1 0, kept", [](const Tensor& x) { return amin(x, {-1, 0}, true); }, {no_axis(1), nothing_along(0), nothing_along(-1)});
   r.add("amax", [](const Tensor& x) { return amax(x); }, {nothing()}, {{{130, 20}}});
@@ -96,6 +103,8 @@ std::vector<Row> reduction_rows() {
   add_softmax(r);
   r.domain = {0.5, 2};
   r.add("norm", [](const Tensor& x) { return norm(x); }, {});
+  r.add("norm of huge numbers", [](const Tensor& x) { return norm(x * far(x, 80)) / far(x, 80); }, {}, {{{130, 20}}});
+  r.add("norm of tiny numbers", [](const Tensor& x) { return norm(x * far(x, -90)) / far(x, -90); }, {}, {{{130, 20}}});
   r.domain = {-1, 1};  // of factors near 1: products of thousands are too, and as smooth as differences need
   r.add("prod", [](const Tensor& x) { return prod(x / 64 + 1); }, {}, {{{130, 20}}});
   r.add("prod 0", [](const Tensor& x) { return prod(x / 64 + 1, 0); }, {no_axis(0)}, {{{130, 20}}});

@@ -107,12 +107,29 @@ void Parameters::Entry::zero_grad() const noexcept { variable.get()->grad = Tens
 Parameters::Parameters(std::initializer_list<Reference> list) {
   for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);
 }
+Parameters::Parameters(std::vector<Parameter>& list, Source source) {
+  for (Parameter& p : list) add(std::to_string(entries_.size()), p, source);
+}
 void Parameters::add(std::string name, Parameter& parameter, Source source) {
   if (!parameter.defined()) fail(source_of(source), fmt::format("[Parameters] {} is empty; give it a value first", name));
   entries_.push_back({std::move(name), parameter.ref()});
 }
 void Parameters::append(const std::string& prefix, const Parameters& others) {
   for (const Entry& e : others) entries_.push_back({prefix + e.name, e.variable});
+}
+
+const Parameters::Entry& Parameters::operator[](At i) const {
+  if (i.index < 0 || i.index >= static_cast<Size>(size()))
+    fail(source_of(i.source), fmt::format("[Parameters] expected a number below {}, got {}", size(), i.index));
+  return entries_[static_cast<std::size_t>(i.index)];
+}
+const Parameters::Entry& Parameters::operator[](Name name) const {
+  for (const Entry& e : entries_)
+    if (e.name == name.name) return e;
+  std::string names;
+  for (const Entry& e : entries_) names += (names.empty() ? "" : ", ") + e.name;
+  fail(source_of(name.source),
+       fmt::format("[Parameters] none is called {}; there are: {}", name.name, names.empty() ? "none" : names));
 }
 
 void* writable(const Parameters::Entry& p) { return engine::writable(p.variable.get()); }

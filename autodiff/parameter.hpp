@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <xgrad/autodiff/pointers.hpp>
@@ -101,6 +102,7 @@ class Parameters {
     engine::VariableRef variable;
 
     const Tensor& value() const noexcept;  // as Parameter::value
+    operator const Tensor&() const noexcept { return value(); }
     const Tensor& grad() const noexcept;
     void assign(const Tensor& value, Source source = Source::here()) const;
     void set_grad(const Tensor& g, Source source = Source::here()) const;
@@ -114,14 +116,25 @@ class Parameters {
     Reference(Parameter& p, Source at = Source::here()) : parameter(p), source(at) {}
   };
 
+  // The name of one: params["hidden.weight"].
+  struct Name {
+    std::string_view name;
+    Source source;
+    template <class S, class = std::enable_if_t<std::is_convertible_v<const S&, std::string_view>>>
+    Name(const S& text, Source at = Source::here()) : name(text), source(at) {}
+  };
+
   Parameters() = default;
   Parameters(std::initializer_list<Reference> list);  // named "0", "1", ...
+  Parameters(std::vector<Parameter>& list, Source source = Source::here());
   void add(std::string name, Parameter& parameter, Source source = Source::here());
+  void add(Entry entry) { entries_.push_back(std::move(entry)); }
   void append(const std::string& prefix, const Parameters& others);  // names become prefix + name
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
-  const Entry& operator[](std::size_t i) const { return entries_[i]; }
+  const Entry& operator[](At i) const;       // past the end is an Error
+  const Entry& operator[](Name name) const;  // one that is not there is an Error
   const Entry* begin() const { return entries_.data(); }
   const Entry* end() const { return entries_.data() + entries_.size(); }
 

@@ -98,7 +98,7 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   }
   state.items.reserve(state.items.size() + items.size());
   state.groups.reserve(state.groups.size() + 1);
-  state.rates->groups.push_back({lr, lr, {}});
+  state.rates->groups.push_back({lr, lr});
   for (Item& item : items) state.items.push_back(std::move(item));
   state.groups.push_back(std::move(group));
 }
@@ -152,6 +152,7 @@ void Optimizer::step(Source source) {
     state.stepped.push_back(&item);
     total += item.n;
   }
+  if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
 
   if (total < worth_sharing) {
     update(state.work.data(), state.work.data() + state.work.size());
@@ -177,9 +178,24 @@ void Optimizer::fail_alone(const Item& item, Source source) const {
                            name_, item.entry.name));
 }
 
+void Optimizer::fail_no_gradient(Source source) const {
+  const std::size_t n = state_->items.size();
+  fail(source,
+       fmt::format("[{}] expected a gradient, but none of the {} parameters ({}{}) has one, so nothing would change; call "
+                   "backward() after zero_grad() and before step(), on a loss of this very model: a copy of it (a lambda "
+                   "that captures it by value, a function that takes it by value) has parameters of its own",
+                   name_, n, state_->items[0].entry.name, n > 1 ? ", ..." : ""));
+}
+
 Optimizer::State& Optimizer::state_or_fail(Source source) const {
   if (!state_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name_));
   return *state_;
+}
+
+Parameters Optimizer::parameters(Source source) const {
+  Parameters list;
+  for (const Item& item : state_or_fail(source).items) list.add(item.entry);
+  return list;
 }
 
 Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->groups.size()) : 0; }

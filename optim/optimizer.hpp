@@ -35,9 +35,11 @@ class Optimizer {
   void zero_grad() noexcept;
   // Updates every parameter that has a gradient; the others, and their step counts, stay as they are. Gradients that
   // are pending are evaluated together. On an Error nothing has changed. A parameter that nothing else holds is an
-  // Error: assigning a temporary (a = parameter(2.0), net = Net()) has moved another variable into its place.
+  // Error: assigning a temporary (a = parameter(2.0), net = Net()) has moved another variable into its place. A step in
+  // which no parameter has a gradient is an Error, too: backward() was not called, or went to a copy of the model.
   void step(Source source = Source::here());
 
+  Parameters parameters(Source source = Source::here()) const;  // that it updates, of all groups
   Size groups() const;
   double lr(Size group = 0, Source source = Source::here()) const;
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
@@ -72,6 +74,7 @@ class Optimizer {
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
   [[noreturn]] void fail_alone(const Item& item, Source source) const;
+  [[noreturn]] void fail_no_gradient(Source source) const;
   void check_group(Size group, Source source) const;
 
   const char* name_;

@@ -10,26 +10,42 @@
 
 namespace xgrad::optim {
 
-Schedule::Schedule(const char* name, const Optimizer& optimizer) : name_(name) {
+Schedule::Schedule(const char* name, const Optimizer& optimizer) : name_(name), rates_(new Rates) {
+  rates_->gone = !optimizer.state_;
   if (!optimizer.state_) return;
   rates_ = optimizer.state_->rates;
-  index_ = rates_->schedules++;
+  number_ = rates_->schedules++;
+}
+
+Schedule& Schedule::operator=(Schedule&& other) noexcept {
+  if (this == &other) return *this;
+  detach();
+  name_ = other.name_;
+  rates_ = std::move(other.rates_);
+  number_ = other.number_;
+  t_ = other.t_;
+  return *this;
+}
+
+Schedule::~Schedule() { detach(); }
+
+void Schedule::detach() noexcept {
+  if (!rates_) return;
+  for (Rate& rate : rates_->groups) rate.forget(number_);
+  rates_ = {};
 }
 
 void Schedule::step(Source source) { resume(t_ + 1, source); }
 
 void Schedule::resume(Size steps, Source source) {
   if (steps < 0) fail(source, fmt::format("[{}] expected a count of 0 or more, got {}", name_, steps));
-  if (!rates_ || rates_->gone)
+  if (!rates_) fail(source, fmt::format("[{}] this schedule was moved from; use the one it was moved to", name_));
+  if (rates_->gone)
     fail(source,
          fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
   for (const Rate& rate : rates_->groups) (void)factor(steps, rate.base, source);  // may fail: before anything changes
   t_ = steps;
-  for (Rate& rate : rates_->groups) {
-    if (rate.factors.size() <= index_) rate.factors.resize(index_ + 1, 1.0);
-    rate.factors[index_] = factor(t_, rate.base, source);
-    rate.lr = rate.base * rate.product();
-  }
+  for (Rate& rate : rates_->groups) rate.set(number_, factor(t_, rate.base, source));
 }
 
 StepLR::StepLR(const Optimizer& optimizer, StepOptions options, Source source)

@@ -5,25 +5,28 @@
 
 namespace xgrad::optim {
 
-// A schedule multiplies each group's lr by a factor of the count of its step() calls; several multiply together. It
-// follows the optimizer when that moves, and says so when it is gone (destroyed, or assigned another).
+// A schedule multiplies each group's lr by a factor of the count of its step() calls; several multiply together. Its
+// factor leaves with it: when it is destroyed, the lr is what the others make of it. It follows the optimizer when that
+// moves, and says so when it is gone (destroyed, or assigned another). Moves, and does not copy.
 class Schedule {
  public:
-  virtual ~Schedule() = default;
+  virtual ~Schedule();
   void step(Source source = Source::here());                // once an epoch (or a batch: as its options count)
   void resume(Size steps, Source source = Source::here());  // as after so many steps
   Size steps() const { return t_; }
 
  protected:
   Schedule(const char* name, const Optimizer& optimizer);
-  Schedule(const Schedule&) = default;
-  Schedule& operator=(const Schedule&) = default;
+  Schedule(Schedule&& other) noexcept = default;
+  Schedule& operator=(Schedule&& other) noexcept;
   virtual double factor(Size t, double base, Source source) const = 0;  // lr(t) / base
 
  private:
+  void detach() noexcept;
+
   const char* name_;
-  engine::Ref<Rates> rates_;
-  std::size_t index_ = 0;  // among the optimizer's schedules
+  engine::Ref<Rates> rates_;  // null: moved from
+  std::size_t number_ = 0;    // among the optimizer's schedules
   Size t_ = 0;
 };
 

@@ -386,6 +386,36 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   optim::CosineAnnealing(optimizer, {.steps = 2});
   CHECK_ERROR(optim::StepLR(optimizer, {}), "[StepLR] expected every to be given");
   CHECK_ERROR(optim::LinearWarmup(optimizer, {.steps = 0}), "[LinearWarmup] expected 1 step or more");
-  optimizer.step();  // no gradient: nothing happens
-  BOOST_TEST(w.item() == 1.0);
+}
+
+// A step that would change nothing says so, and why that may be; what had no gradient in a step that has some, waits.
+BOOST_AUTO_TEST_CASE(a_step_without_gradients) {
+  const auto make = [](const char* rule, const Parameters& p) -> std::unique_ptr<optim::Optimizer> {
+    if (rule == std::string("SGD")) return std::make_unique<optim::SGD>(p);
+    if (rule == std::string("Adam")) return std::make_unique<optim::Adam>(p);
+    return std::make_unique<optim::AdamW>(p);
+  };
+  for (const char* rule : {"SGD", "Adam", "AdamW"}) {
+    nn::Linear net(2, 1);
+    const Tensor x = ones({4, 2});
+    const auto optimizer = make(rule, nn::parameters(net));
+    const std::pair<const char*, std::function<void()>> causes[] = {
+        {"no backward()", [] {}},
+        {"zero_grad() after it", [&] { sum(net(x)).backward(), optimizer->zero_grad(); }},
+        {"a copy of the model", [&] { const nn::Linear copy = net; sum(copy(x)).backward(); }},
+        {"a model captured by value", [&] { [net](const Tensor& in) { sum(net(in)).backward(); }(x); }},
+        {"another model", [&] { sum(nn::Linear(2, 1)(x)).backward(); }},
+    };
+    for (const auto& [cause, work] : causes) {
+      const Tensor before = net.weight;
+      work();
+      BOOST_TEST_CONTEXT(rule << ": " << cause)
+      CHECK_ERROR(optimizer->step(), fmt::format("[{}] expected a gradient, but none of the 2 parameters (weight, ...)", rule));
+      BOOST_TEST(all(before == net.weight).item() == 1);
+    }
+    net.bias.set_grad(ones({1}));
+    optimizer->step();
+    for (const NamedTensor& t : optimizer->state())
+      if (t.name.ends_with(".step")) BOOST_TEST(t.value.item() == (t.name == "bias.step" ? 1 : 0), t.name);
+  }
 }

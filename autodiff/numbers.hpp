@@ -1,6 +1,6 @@
 // Functions of ops.hpp on C++ numbers, for programs that say `using namespace xgrad`: there abs(-0.5) would else be the C
-// library's, of integers, and sqrt(2.0) a Tensor. A float gives a float, any other number a double. What serves as a layer
-// by its name (tanh, relu, sigmoid, softplus) has none: an overloaded name is no value.
+// library's, of integers, and sqrt(2.0) a Tensor. A float gives a float, any other number a double. The C library's functions
+// only, and not tanh: an overloaded name is no value, and a function of tensors may be wanted as one, as a layer is.
 #pragma once
 
 #include <type_traits>
@@ -25,8 +25,6 @@ XGRAD_OF_NUMBER(log1p, __builtin_log1p(x))
 XGRAD_OF_NUMBER(log2, __builtin_log2(x))
 XGRAD_OF_NUMBER(log10, __builtin_log10(x))
 XGRAD_OF_NUMBER(sqrt, __builtin_sqrt(x))
-XGRAD_OF_NUMBER(rsqrt, 1 / __builtin_sqrt(x))
-XGRAD_OF_NUMBER(reciprocal, 1 / x)
 XGRAD_OF_NUMBER(floor, __builtin_floor(x))
 XGRAD_OF_NUMBER(ceil, __builtin_ceil(x))
 XGRAD_OF_NUMBER(round, __builtin_nearbyint(x))  // halves to even, as of tensors
@@ -47,10 +45,6 @@ T abs(T x) {
   if constexpr (std::is_floating_point_v<T>) return static_cast<T>(__builtin_fabsl(x));
   else if constexpr (std::is_signed_v<T>) return x < 0 ? static_cast<T>(-x) : x;
   else return x;
-}
-template <class T, class = IfNumber<T>>
-T square(T x) {
-  return static_cast<T>(x * x);
 }
 
 template <class T, class U, class = IfNumber<T>, class = IfNumber<U>>

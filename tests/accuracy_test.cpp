@@ -39,6 +39,14 @@ Wide softplus(Wide x) { return std::isnan(x) ? x : (x > 0 ? x : 0) + std::log1p(
 Wide power(Wide x, Wide y) {  // glibc's for long double makes (-inf)^(-2^63) infinite
   return std::isinf(x) ? Wide(std::pow(static_cast<double>(x), static_cast<double>(y))) : std::pow(x, y);
 }
+Wide floor_quotient(Wide x, Wide y) {
+  const Wide r = std::fmod(x, y);
+  return std::isnan(r) ? r : std::nearbyint((x - r) / y) - (r != 0 && (r < 0) != (y < 0));
+}
+Wide modulo(Wide x, Wide y) {
+  const Wide r = std::fmod(x, y);
+  return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
 Wide sigmoid(Wide x) { return 1 / (1 + std::exp(-x)); }
 
 // Bounds: the worst that was met on any instruction set, and a little room.
@@ -90,6 +98,8 @@ const std::map<std::string, Binary> binary{
     {"at_least", {greater, 0, 0, false}},
     {"at_most", {lesser, 0, 0, false}},
     {"half_step", {half_step, 0, 0}},
+    {"floor_divide", {floor_quotient, 0.51, 1.75, false}},
+    {"remainder", {modulo, 0.51, 0.51, false}},
     {"atan2", {[](Wide x, Wide y) { return std::atan2(x, y); }, 2.25, 2.25}},
 };
 

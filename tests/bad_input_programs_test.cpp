@@ -135,12 +135,12 @@ BOOST_AUTO_TEST_CASE(variables) {
   Table t(__FILE__, state);
   t.add([&] { w = v; }, {"[assign]", "the variable holds f32 (2, 3), got f32 (3,)", "keeps its shape and dtype"});
   t.add([&] { w = cast(w, f64); }, {"[assign]", "got f64 (2, 3)"});
-  t.add([&] { w = 1.0; }, {"[assign]", "got f64 ()"});
+  t.add([&] { w = 1.0; }, {"[assign]", "got f32 ()"});
   t.add([&] { w = Tensor(); }, {"[assign]", "empty"});
   t.add([&] { w.assign(ones({6})); }, {"[assign]", "got f32 (6,)"});
   t.add([&] { w += ones({2}); }, {"[add]", "(2, 3) and (2,)"});
   t.add([&] { w -= ones({4, 2, 3}); }, {"[assign]", "got f32 (4, 2, 3)"});
-  t.add([&] { number *= v; }, {"[mul]", "cast"});
+  t.add([&] { number *= v; }, {"[assign]", "holds f64 (), got f32 (3,)"});
   t.add([&] { number /= tensor({1.0, 2.0}); }, {"[assign]", "f64 (), got f64 (2,)"});
   t.add([&] { w.set_grad(v); }, {"[set_grad]", "f32 (2, 3), got f32 (3,)"});
   t.add([&] { w.size(2); }, {"[size]", "axis 2"});
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   nn::Sequential net{nn::Linear(3, 4), nn::Tanh{}, nn::Linear(4, 2)};
   nn::Linear layer(3, 4);
   const Tensor x = evaluate(randn({5, 3})), scores = evaluate(randn({5, 3})), rows = tensor({0, 1, 2, 0, 1});
-  Parameter unset, vector = parameter(ones({3})), whole = parameter({1, 2});
+  Parameter unset, vector = parameter(ones({3}));
   optim::Adam adam(nn::parameters(net));
   optim::SGD sgd(nn::parameters(layer), {.momentum = 0.9});
   nn::mse_loss(net(x), 0.0).backward();
@@ -208,10 +208,8 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   t.add([&] { init::normal(vector, 0, nan_); }, {"[init::normal]", "got nan"});
   t.add([&] { init::xavier_uniform(vector); }, {"[init::fans]", "[out, in, ...]", "(3,)"});
   t.add([&] { init::kaiming_normal(unset); }, {"[init::kaiming_normal]", "empty"});
-  t.add([&] { init::constant(whole, 0.5); }, {"0.5", "i64"});
   t.add([&] { optim::Adam({unset}); }, {"[Parameters]", "0 is empty"});
   t.add([&] { optim::Adam(Parameters{}); }, {"[Adam]", "at least one parameter, got none"});
-  t.add([&] { optim::Adam({whole}); }, {"[Adam]", "f32 or f64, got i64"});
   t.add([&] { optim::Adam({vector}, {.lr = nan_}); }, {"[Adam]", "finite lr of 0 or more, got nan"});
   t.add([&] { optim::Adam({vector}, {.beta1 = nan_}); }, {"[Adam]", "beta1 in [0, 1), got nan"});
   t.add([&] { optim::AdamW({vector}, {.weight_decay = -1}); }, {"[AdamW]", "weight_decay"});

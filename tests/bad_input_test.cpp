@@ -44,33 +44,13 @@ BOOST_AUTO_TEST_CASE(shapes_and_dtypes_of_arithmetic) {
   t.add([&] { logical_and(o.b, ones({4}) > 0); }, {"[logical_and]", "(4,)"});
   t.add([&] { atan2(o.m, ones({4})); }, {"[atan2]", "(4,)"});
   t.add([&] { clamp(o.m, zeros({4}), 1); }, {"[clamp]", "(2, 3) and (4,)"});
-  t.add([&] { clamp(o.v, -1, o.d); }, {"[clamp]", "f32 next to f64"});
-  t.add([&] { clamp(o.i, 0, 0.5); }, {"[clamp]", "0.5 next to i64"});
-  t.add([&] { allclose(o.v, o.d); }, {"[allclose]", "f32 next to f64"});
   t.add([&] { allclose(o.m, ones({4})); }, {"[allclose]", "(4,)"});
   t.add([&] { where(o.b, o.m, ones({4})); }, {"[where]", "(2, 3) and (4,)"});
   t.add([&] { where(o.m, 1.0f, 0.0f); }, {"[where]", "boolean", "f32", "x > 0"});
-  t.add([&] { o.v + o.d; }, {"[add]", "f32 next to f64", "cast(x, f32)", "0.5f"});
-  t.add([&] { o.d * o.pending; }, {"[mul]", "f64 next to f32", "cast"});
-  t.add([&] { pow(o.v, o.d); }, {"[pow]", "cast"});
-  t.add([&] { o.v == o.d; }, {"[equal]", "cast"});
-  t.add([&] { where(o.b, o.v, o.d); }, {"[where]", "cast"});
-  t.add([&] { o.i + 0.5; }, {"[add]", "fractional number 0.5 next to i64", "cast(x, f32)"});
-  t.add([&] { 2.5f * o.i; }, {"[mul]", "2.5 next to i64", "cast"});
-  t.add([&] { o.b - 0.5; }, {"[sub]", "0.5 next to boolean", "cast"});
-  t.add([&] { o.i < 1.5; }, {"[less]", "next to i64", "cast"});
-  t.add([&] { where(o.b, o.i, 0.5); }, {"[where]", "0.5 next to i64", "cast"});
-  t.add([&] { o.b + o.b; }, {"[add]", "boolean", "cast(x, i64)"});
-  t.add([&] { -o.b; }, {"[neg]", "numbers, got boolean", "cast"});
-  t.add([&] { exp(o.i); }, {"[exp]", "floats, got i64", "cast(x, f32)"});
-  t.add([&] { sqrt(o.i); }, {"[sqrt]", "floats, got i64"});
-  t.add([&] { log(o.b); }, {"[log]", "boolean"});
-  t.add([&] { reciprocal(o.i); }, {"[reciprocal]", "i64"});
-  t.add([&] { atan2(o.i, o.i); }, {"[atan2]", "i64"});
-  t.add([&] { o.i / 0; }, {"[div]", "i64 by zero", "where"});
-  t.add([&] { o.i / o.i; }, {"[div]", "by zero"});
-  t.add([&] { tensor({1}) / (arange(5000) - 4999); }, {"[div]", "by zero"});
-  t.add([&] { 5 / (o.i - o.i); }, {"[div]", "by zero"});
+  t.add([&] { floor_divide(o.i, 0); }, {"[floor_divide]", "integers by zero", "where"});
+  t.add([&] { floor_divide(o.i, o.i); }, {"[floor_divide]", "by zero"});
+  t.add([&] { remainder(tensor({1}), arange(5000) - 4999); }, {"[remainder]", "by zero"});
+  t.add([&] { remainder(5, o.i - o.i); }, {"[remainder]", "by zero"});
   t.check();
 }
 
@@ -189,14 +169,11 @@ BOOST_AUTO_TEST_CASE(axes_and_reductions) {
   t.add([&] { sum(o.m, {0, 0}); }, {"[sum]", "axis 0 is named twice"});
   t.add([&] { mean(o.m, {1, -1}); }, {"[mean]", "axis -1 is named twice"});
   t.add([&] { mean(o.m, 5); }, {"[mean]", "axis 5"});
-  t.add([&] { mean(o.i); }, {"[mean]", "floats, got i64", "cast(x, f32)"});
-  t.add([&] { mean(o.b, 0); }, {"[mean]", "floats, got boolean"});
   t.add([&] { mean(o.nothing); }, {"[mean]", "no elements"});
   t.add([&] { mean(o.nothing, 0); }, {"[mean]", "no elements"});
   t.add([&] { var(o.m, 2); }, {"[var]", "axis 2"});
   t.add([&] { var(o.m, 0, 2); }, {"[var]", "2 elements with correction 2"});
   t.add([&] { var(o.m, 0, least); }, {"[var]", "correction"});
-  t.add([&] { var(o.i, 0); }, {"[var]", "floats, got i64"});
   t.add([&] { var(o.s); }, {"[var]", "1 elements with correction 1"});
   t.add([&] { stddev(o.nothing); }, {"[stddev]", "0 elements"});
   t.add([&] { stddev(o.m, 0, 2); }, {"[stddev]", "2 elements with correction 2"});
@@ -211,10 +188,8 @@ BOOST_AUTO_TEST_CASE(axes_and_reductions) {
   t.add([&] { argmax(o.m, 2); }, {"[argmax]", "axis 2"});
   t.add([&] { argmin(o.nothing, 0); }, {"[argmin]", "no elements"});
   t.add([&] { logsumexp(o.m, 2); }, {"axis 2"});
-  t.add([&] { logsumexp(o.i, 0); }, {"[logsumexp]", "floats"});
   t.add([&] { softmax(o.m, 2); }, {"[softmax]", "axis 2"});
   t.add([&] { softmax(o.s, 0); }, {"[softmax]", "axis 0 of a tensor of 0 axes"});
-  t.add([&] { log_softmax(o.i, 0); }, {"[log_softmax]", "floats, got i64"});
   t.add([&] { cumsum(o.m, 2); }, {"[cumsum]", "axis 2"});
   t.check();
 }
@@ -269,15 +244,12 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { concat({o.m, o.wide}, 1); }, {"[concat]", "off axis 1"});
   t.add([&] { concat({o.m, o.m}, 2); }, {"[concat]", "axis 2"});
   t.add([&] { concat({o.s, o.s}); }, {"[concat]", "axis 0"});
-  t.add([&] { concat({o.v, o.d}); }, {"[concat]", "f32 next to f64", "cast"});
   t.add([&] { concat({zeros({huge / 64, 0}), zeros({huge / 64, 0}), zeros({huge / 64, 0})}); }, {"[concat]", "more"});
   t.add([&] { concat({expand(o.s, {huge / 64}), expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[concat]", "more elements than memory"});
   t.add([&] { stack({}); }, {"[stack]", "got none"});
   t.add([&] { stack({o.m, o.v}); }, {"[stack]", "shapes differ: (2, 3) and (3,)"});
-  t.add([&] { stack({o.v, o.d}); }, {"[stack]", "f32 next to f64", "cast"});
   t.add([&] { stack({o.m, o.m}, 3); }, {"[stack]", "axis 3"});
   t.add([&] { stack({expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[stack]", "more"});
-  t.add([&] { norm(o.i); }, {"[norm]", "floats"});
   t.add([&] { mean(o.i, 0); }, {"[mean]", "floats"});
   t.add([&] { logsumexp(o.m, 4); }, {"[logsumexp]", "axis 4"});
   t.check();
@@ -325,7 +297,6 @@ BOOST_AUTO_TEST_CASE(products) {
   t.add([&] { matmul(o.m, o.s); }, {"[matmul]", "(2, 3) x ()", "* multiplies"});
   t.add([&] { matmul(2.0f, o.m); }, {"[matmul]", "() x (2, 3)"});
   t.add([&] { matmul(ones({3, 2, 3}), ones({2, 3, 4})); }, {"[matmul]", "(3,) and (2,)"});
-  t.add([&] { matmul(o.v, o.d); }, {"[matmul]", "f32 next to f64", "cast"});
   t.add([&] { matmul(o.i, o.i); }, {"[matmul]", "floats, got i64", "cast(x, f32)"});
   t.add([&] { matmul(expand(column, {Size{1} << 30, 1}), expand(o.s, {1, Size{1} << 30})); }, {"[matmul]", "more"});
   t.add([&] { dot(o.v, ones({4})); }, {"[dot]", "(3,) and (4,)"});
@@ -336,8 +307,6 @@ BOOST_AUTO_TEST_CASE(products) {
   t.add([&] { linear(o.s, o.m); }, {"[linear]", "() and (2, 3)"});
   t.add([&] { linear(o.m, o.m, ones({3})); }, {"[linear]", "bias [2]", "(3,)"});
   t.add([&] { linear(o.m, o.m, 1.0f); }, {"[linear]", "bias [2]", "a number"});
-  t.add([&] { linear(o.m, cast(o.m, f64)); }, {"[linear]", "f32 next to f64", "cast"});
-  t.add([&] { linear(o.m, o.m, ones({2}, f64)); }, {"[linear]", "f32 next to f64", "cast"});
   t.add([&] { linear(ones({2, 3}, i64), ones({2, 3}, i64)); }, {"[linear]", "floats, got i64", "cast(x, f32)"});
   t.add([&] { outer(o.m, o.v); }, {"[outer]", "two vectors", "(2, 3)"});
   t.add([&] { outer(flatten(column), flatten(column)); }, {"[outer]", "more elements than memory"});

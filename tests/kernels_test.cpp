@@ -46,7 +46,7 @@ void check_comparisons(const std::vector<T>& values) {
     }
 }
 
-// i64 wraps around, and divides towards zero. Ops that are not here have no kernel of i64.
+// i64 wraps around, and divides downwards. Ops that are not here have no kernel of i64.
 using Word = std::uint64_t;
 const std::map<std::string, Size (*)(Size, Size)> of_integers{
     {"neg", [](Size x, Size) { return static_cast<Size>(-static_cast<Word>(x)); }},
@@ -56,7 +56,12 @@ const std::map<std::string, Size (*)(Size, Size)> of_integers{
     {"add", [](Size x, Size y) { return static_cast<Size>(static_cast<Word>(x) + static_cast<Word>(y)); }},
     {"sub", [](Size x, Size y) { return static_cast<Size>(static_cast<Word>(x) - static_cast<Word>(y)); }},
     {"mul", [](Size x, Size y) { return static_cast<Size>(static_cast<Word>(x) * static_cast<Word>(y)); }},
-    {"div", [](Size x, Size y) { return y == -1 ? static_cast<Size>(-static_cast<Word>(x)) : x / y; }},
+    {"floor_divide",
+     [](Size x, Size y) {
+       if (y == -1) return static_cast<Size>(-static_cast<Word>(x));
+       return static_cast<Size>(std::floor(static_cast<long double>(x) / y));  // 64 bits: whole
+     }},
+    {"remainder", [](Size x, Size y) { return y == -1 || x % y == 0 ? 0 : (x < 0) == (y < 0) ? x % y : x % y + y; }},
     {"maximum", [](Size x, Size y) { return std::max(x, y); }},
     {"minimum", [](Size x, Size y) { return std::min(x, y); }},
     {"at_least", [](Size x, Size y) { return std::max(x, y); }},

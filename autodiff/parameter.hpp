@@ -50,7 +50,7 @@ class Parameter {
   Tensor operator[](At i) const { return value()[i]; }
   bool defined() const noexcept { return variable_.get() != nullptr; }
 
-  const Tensor& grad() const noexcept;  // what backward() added up; empty before
+  const Tensor& grad() const noexcept;  // what backward() added up, zeros too; empty before
   void zero_grad() noexcept;            // empties it
   void set_grad(const Tensor& g, Source source = Source::here());
 

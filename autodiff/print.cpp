@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <unordered_map>
 
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/record.hpp"
@@ -118,19 +119,21 @@ std::string tape(const Tensor& y, Source source) {
   }, nodes);
   if (nodes.empty()) nodes.push_back(root);
   std::vector<const Node*> named;  // values from outside come first, as they are met
+  std::unordered_map<const Node*, std::size_t> place;
+  for (const Node* n : nodes) place[n] = 0;
   for (std::size_t i = nodes.size(); i-- > 0;)
     for (int k = 0; k < nodes[i]->inputs; ++k) {
       const Node* x = nodes[i]->input(k);
-      const bool inside = std::find(nodes.begin(), nodes.end(), x) != nodes.end();
       const bool literal = x->op == engine::Op::leaf && x->shape.empty() && !x->variable;
-      if (!inside && !literal && std::find(named.begin(), named.end(), x) == named.end()) named.push_back(x);
+      if (!literal && place.try_emplace(x, 0).second) named.push_back(x);
     }
   const std::size_t outside = named.size();
   named.insert(named.end(), nodes.rbegin(), nodes.rend());
+  for (std::size_t i = 0; i < named.size(); ++i) place[named[i]] = i;
   const auto label = [&](const Node* n) -> std::string {
-    const auto at = std::find(named.begin(), named.end(), n);
-    if (at == named.end()) return fmt::format("{:g}", engine::read_number(n->dtype, n->data));
-    return fmt::format("%{}", at - named.begin() + 1);
+    const auto at = place.find(n);
+    if (at == place.end()) return fmt::format("{:g}", engine::read_number(n->dtype, n->data));
+    return fmt::format("%{}", at->second + 1);
   };
   std::string out;
   for (std::size_t i = 0; i < named.size(); ++i) {

@@ -13,7 +13,8 @@ void fail_too_large(const char* what, std::uint64_t number, Source source) {
 }
 
 void Shape::fail_place(At i) const {
-  fail(i.source, fmt::format("[shape] no extent {} in {}, of {} axes; -1 is the last", i.index, to_string(*this), rank_));
+  fail(i.source, fmt::format("[shape] no extent {} in {}; {}", i.index, to_string(*this),
+                             rank_ == 0 ? "a 0-d tensor has none" : "-1 is the last"));
 }
 
 void Shape::require_rank(std::size_t n, Source source) const {

@@ -131,7 +131,7 @@ class Tensor {
   Tensor operator[](At i) const;
 
   // d(this)/d(parameter) into .grad() of every Parameter that led here, added to what is there. This must hold one
-  // element. Evaluates both and lets go of the record, unless told to keep it.
+  // element. Evaluates both and lets go of the record, unless told to keep it. Threads may call it at the same time.
   void backward(BackwardOptions options = {}, Source source = Source::here()) const;
   void backward(const Tensor& cotangent, BackwardOptions options = {}, Source source = Source::here()) const;
 

@@ -121,9 +121,9 @@ void load_from(const char* op, const std::string& origin, MutableModel model, co
     for (const NamedTensor& entry : state)
       if (given.count(entry.name)) left.push_back(entry.name);
     fail(source,
-         fmt::format("[{}] {}the names differ: missing {}; not in the model {}; load with {{.strict = false}} to "
-                     "take what fits",
-                     op, origin, missing.empty() ? "none" : some_of(missing), left.empty() ? "none" : some_of(left)));
+         fmt::format("[{}] {}the names differ: {}{}{}; load with {{.strict = false}} to take what fits", op, origin,
+                     missing.empty() ? "" : "missing " + some_of(missing), missing.empty() || left.empty() ? "" : "; ",
+                     left.empty() ? "" : "not in the model " + some_of(left)));
   }
 
   for (std::size_t i = 0; i < values.size(); ++i) {

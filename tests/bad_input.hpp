@@ -64,6 +64,8 @@ class Table {
     for (const std::string& part : row.parts)
       if (message.find(part, static_cast<std::size_t>(after - message.c_str())) == std::string::npos)
         return fmt::format("nothing is said of '{}'", part);
+    for (const char* nonsense : {"0 ... -1", "of 0 axes", "of 1 axes", "missing none", "model none", "  "})
+      if (message.find(nonsense) != std::string::npos) return fmt::format("it says '{}'", nonsense);
     return {};
   }
 

@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(axes_and_reductions) {
   t.add([&] { sum(o.m, -3); }, {"[sum]", "axis -3"});
   t.add([&] { sum(o.m, most); }, {"[sum]", "axis 9223372036854775807"});
   t.add([&] { sum(o.m, least); }, {"[sum]", "axis -9223372036854775808"});
-  t.add([&] { sum(o.s, 0); }, {"[sum]", "axis 0 of a tensor of 0 axes"});
+  t.add([&] { sum(o.s, 0); }, {"[sum]", "axis 0 of a 0-d tensor"});
   t.add([&] { sum(o.m, {0, 0}); }, {"[sum]", "axis 0 is named twice"});
   t.add([&] { mean(o.m, {1, -1}); }, {"[mean]", "axis -1 is named twice"});
   t.add([&] { mean(o.m, 5); }, {"[mean]", "axis 5"});
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(axes_and_reductions) {
   t.add([&] { argmin(o.nothing, 0); }, {"[argmin]", "no elements"});
   t.add([&] { logsumexp(o.m, 2); }, {"axis 2"});
   t.add([&] { softmax(o.m, 2); }, {"[softmax]", "axis 2"});
-  t.add([&] { softmax(o.s, 0); }, {"[softmax]", "axis 0 of a tensor of 0 axes"});
+  t.add([&] { softmax(o.s, 0); }, {"[softmax]", "axis 0 of a 0-d tensor"});
   t.add([&] { cumsum(o.m, 2); }, {"[cumsum]", "axis 2"});
   t.check();
 }
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { slice(o.m, 1, 0, 2, -1); }, {"[slice]", "got -1"});
   t.add([&] { o.m[2]; }, {"[x[i]]", "index 2", "(2, 3)", "-2 ... 1"});
   t.add([&] { o.m[-3]; }, {"[x[i]]", "index -3"});
-  t.add([&] { o.s[0]; }, {"[x[i]]", "index 0", "()"});
+  t.add([&] { o.s[0]; }, {"[x[i]]", "0-d", "item()"});
   t.add([&] { o.m[std::numeric_limits<std::uint64_t>::max()]; }, {"[index]", "18446744073709551615"});
   t.add([&] { pad(o.m, 2, 1, 1); }, {"[pad]", "axis 2"});
   t.add([&] { pad(o.m, 0, -1, 1); }, {"[pad]", "0 or more, got -1 and 1"});
@@ -243,7 +243,16 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { concat({o.m, o.v}); }, {"[concat]", "(2, 3) and (3,)"});
   t.add([&] { concat({o.m, o.wide}, 1); }, {"[concat]", "off axis 1"});
   t.add([&] { concat({o.m, o.m}, 2); }, {"[concat]", "axis 2"});
-  t.add([&] { concat({o.s, o.s}); }, {"[concat]", "axis 0"});
+  t.add([&] { concat({o.s, o.s}); }, {"[concat]", "0-d", "stack"});
+  t.add([&] { sum(o.s, 0); }, {"[sum]", "axis 0 of a 0-d tensor"});
+  t.add([&] { sum(o.v, 1); }, {"[sum]", "axis 1 of a vector", "-1 or 0"});
+  t.add([&] { zeros({0, 3})[0]; }, {"[x[i]]", "index 0", "(0, 3)", "no rows"});
+  t.add([&] { index_select(zeros({0, 3}), 0, tensor({0})); }, {"[index_select]", "index 0", "no elements"});
+  t.add([&] { gather(zeros({0}), 0, tensor({0})); }, {"[gather]", "index 0", "no elements"});
+  t.add([&] { o.s.shape()[0]; }, {"[shape]", "no extent 0", "0-d"});
+  t.add([&] { o.v.shape()[1]; }, {"[shape]", "no extent 1 in (3,)"});
+  t.add([&] { permute(o.s, {0}); }, {"[permute]", "got (0,)"});
+  t.add([&] { transpose(o.v, 0, 1); }, {"[transpose]", "axis 1 of a vector"});
   t.add([&] { concat({zeros({huge / 64, 0}), zeros({huge / 64, 0}), zeros({huge / 64, 0})}); }, {"[concat]", "more"});
   t.add([&] { concat({expand(o.s, {huge / 64}), expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[concat]", "more elements than memory"});
   t.add([&] { stack({}); }, {"[stack]", "got none"});
@@ -370,7 +379,7 @@ BOOST_AUTO_TEST_CASE(makers) {
   t.add([&] { Tensors{o.m}[-1]; }, {"[Tensors]", "no tensor -1"});
   t.add([&] { o.m.shape()[2]; }, {"[shape]", "no extent 2 in (2, 3)"});
   t.add([&] { o.m.shape()[-3]; }, {"[shape]", "no extent -3"});
-  t.add([&] { Shape{}.back(); }, {"[shape]", "of 0 axes"});
+  t.add([&] { Shape{}.back(); }, {"[shape]", "0-d"});
   t.add([&] { o.m.size(std::size_t{0} - 1); }, {"[index]", "18446744073709551615"});
   t.add([&] { set_threads(0); }, {"[set_threads]", "got 0"});
   t.check();

@@ -60,6 +60,7 @@ const Program programs[] = {
      }},
     {"a derivative",
      [](auto& x, auto& w, auto& h) {
+       const EnableGrad enable;  // it is called under NoGrad, too
        const Tensor u = watch(x);
        return grad(sum(sin(u * w) * h), {u}, {.create_graph = true, .allow_unused = true})[0];
      }},
@@ -105,16 +106,17 @@ Results results(const Program& program, bool checkpointed, Size n) {
     keep(fmt::format("order {}, not recorded", order), grad(y, {x, w, v}, {.allow_unused = true}));
     y = sum(square(g[0])) + sum(square(g[1]) * weights) + sum(g[2] * g[0]);
   }
-  keep("jvp", {jvp(f, x, along).value, jvp(f, x, along).tangent});
+  const TransformOptions constants{.allow_unused = true};  // one program detaches all
+  keep("jvp", {jvp(f, x, along, constants).value, jvp(f, x, along, constants).tangent});
   {
     const NoGrad no_grad;
-    keep("jvp under NoGrad", {jvp(f, x, along).tangent});
+    keep("jvp under NoGrad", {jvp(f, x, along, constants).tangent});
     keep("value under NoGrad", {f(x)});
   }
-  keep("vjp", {vjp(f, x).pullback(along)});
-  keep("hvp", {hvp(loss, x, along)});
-  keep("of a hvp", grad(sum(hvp(loss, x, along) * weights), {x, w, v}, {.allow_unused = true}));
-  if (n < 5) keep("hessian, jacobian", {hessian(loss, x), jacobian(f, x)});
+  keep("vjp", {vjp(f, x, constants).pullback(along)});
+  keep("hvp", {hvp(loss, x, along, constants)});
+  keep("of a hvp", grad(sum(hvp(loss, x, along, constants) * weights), {x, w, v}, {.allow_unused = true}));
+  if (n < 5) keep("hessian, jacobian", {hessian(loss, x, constants), jacobian(f, x, constants)});
   const Tensor l = loss(x) + sum(x * w * v);
   l.backward({.keep_graph = true});
   l.backward();

@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(wrong_calls) {
   fails([] { gradcheck(tall, vector3, {.order = 3}); }, "[gradcheck] expected order 1 or 2, got 3");
   fails([] { watch(tensor({1, 2})); }, "[watch] expected floats, got i64; cast it first");
   fails([] { grad(sum(vector3), {vector3}); },
-        "[grad] the result does not depend on input 0, f64 (3,); differentiate by");
+        "[grad] the result does not depend on input 0, f64 (3,); that is a plain tensor");
   fails([] { grad(sum(arange(3)), {vector3}); }, "[grad] a derivative of i64 does not exist; expected floats");
   fails([] { grad(watch(vector3) > 0, {vector3}); }, "[grad] a derivative of boolean does not exist; expected floats");
   fails([] { jvp([](const Tensor& x) { return argmax(x, 0); }, vector3, vector3); },

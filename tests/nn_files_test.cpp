@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_changes_nothing) {
     bool strict = true;
   };
   const Row rows[] = {
-      {"missing", [](NamedTensors& s) { s.pop_back(); }, "missing 2.weight; not in the model none"},
+      {"missing", [](NamedTensors& s) { s.pop_back(); }, "the names differ: missing 2.weight; load with"},
       {"left over",
        [](NamedTensors& s) {
          s.push_back({"3.bias", ones({1})});

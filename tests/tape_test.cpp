@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -281,4 +283,22 @@ BOOST_AUTO_TEST_CASE(the_step_after_backward_writes_in_place) {
   const auto bytes = counters().bytes;
   for (int i = 0; i < 10; ++i) loss = step();  // the one before is still in scope
   BOOST_TEST(counters().bytes == bytes);
+}
+
+BOOST_AUTO_TEST_CASE(a_long_tape_is_written_in_linear_time) {
+  const auto seconds = [](int ops) {
+    Parameter p = parameter(1.0);
+    Tensor y = p;
+    for (int i = 0; i < ops; ++i) y = y * 0.5;
+    double least = 1e9;
+    for (int i = 0; i < 3; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      const std::string text = tape(y);
+      BOOST_TEST(std::count(text.begin(), text.end(), '\n') == ops + 1);
+      least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    }
+    return least;
+  };
+  const double few = seconds(6000), many = seconds(96000);
+  BOOST_TEST(many < 64 * few, few << " s, then " << many);  // 16 times the ops; were it quadratic, 256
 }

@@ -269,3 +269,24 @@ BOOST_AUTO_TEST_CASE(users_threads_share_the_pool) {
     }));
   for (auto& w : workers) BOOST_TEST(w.get());
 }
+
+// What each gives is added, whichever comes first; small ones and those that are computed in regions.
+BOOST_AUTO_TEST_CASE(threads_may_call_backward_into_one_parameter) {
+  constexpr int workers = 4, steps = 200;
+  for (const Size n : {Size{1}, Size{50}, Size{3000}}) {
+    Parameter p = parameter(ones({n}, f64)), q = parameter(2 * ones({n}, f64));
+    std::vector<std::future<void>> all;
+    for (int k = 0; k < workers; ++k)
+      all.push_back(std::async(std::launch::async, [&p, &q, k] {
+        for (int i = 0; i < steps; ++i) {
+          const Tensor a = p * (k + 1), b = q * a;
+          if (k % 2) sum(b).backward();
+          else (sum(q * p) * (k + 1)).backward();  // in the other order
+        }
+      }));
+    for (auto& worker : all) worker.get();
+    constexpr double total = steps * workers * (workers + 1) / 2;  // whole numbers: exact in any order
+    BOOST_TEST(same_bits(p.grad(), 2 * total * ones({n}, f64)));
+    BOOST_TEST(same_bits(q.grad(), total * ones({n}, f64)));
+  }
+}

@@ -29,12 +29,12 @@ class Accumulation {
   Accumulation(Thread& t, bool create_graph)
       : t_(t),
         no_grad_(std::exchange(t.no_grad, !create_graph)),
-        by_rule_(std::exchange(t.by_rule, true)),
+        cut_as_(std::exchange(t.cut_as, cut_sweep)),
         create_graph_(create_graph),
         room_(t) {}
   ~Accumulation() {
     t_.no_grad = no_grad_;
-    t_.by_rule = by_rule_;
+    t_.cut_as = cut_as_;
     give_back();
     sums().parts.clear();
   }
@@ -103,7 +103,9 @@ class Accumulation {
   }
 
   Thread& t_;
-  const bool no_grad_, by_rule_, create_graph_;
+  const bool no_grad_;
+  const unsigned cut_as_;
+  const bool create_graph_;
   const Workspace<Sums, Kept::sums> room_;
 };
 

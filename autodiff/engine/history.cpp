@@ -34,11 +34,8 @@ void note_cut(Thread& t, Node* n, unsigned why) {
   for (Watching* w = t.watching; w; w = w->outer_) w->note(n, why);
 }
 
-unsigned cut_here(Thread& t, Node* const* in, int count) {
-  const unsigned why = t.by_rule ? cut_sweep : cut_no_grad;
-  if (t.watching)
-    for (int i = 0; i < count; ++i) note_cut(t, in[i], why);
-  return why;
+void note_cuts(Thread& t, Node* const* in, int count) {
+  for (int i = 0; i < count; ++i) note_cut(t, in[i], t.cut_as);
 }
 
 Tensor without_history(Node* n, unsigned why) {

@@ -35,12 +35,18 @@ inline void note_read(Node* n) {
   if (n->flags & (needs_grad | cuts)) [[unlikely]] note_cut(current(), n, cut_read);
 }
 
+// The inputs are used without being recorded, where no_grad says so; why.
+void note_cuts(Thread& t, Node* const* in, int count);
+inline unsigned cut_here(Thread& t, Node* const* in, int count) {
+  if (t.watching) [[unlikely]] note_cuts(t, in, count);
+  return t.cut_as;
+}
+
 // The flags of a node of floats whose inputs have those flags, all together.
-unsigned cut_here(Thread& t, Node* const* in, int count);
 inline unsigned history(Thread& t, unsigned flags, Node* const* in, int count) {
-  unsigned own = flags & cuts;
-  if (flags & needs_grad) own |= t.no_grad ? cut_here(t, in, count) : unsigned{needs_grad};
-  return own;
+  if (!(flags & needs_grad)) return flags & cuts;
+  if (!t.no_grad) return flags & (needs_grad | cuts);
+  return (flags & cuts) | cut_here(t, in, count);
 }
 
 // n's numbers without its history: n itself where it has none.

@@ -147,9 +147,10 @@ inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, 
   ++t.recorded;
   ++t.evaluated;
   n->data = n->local;
-  n->flags = elements == 1 ? computed : computed | uniform;
-  if (const unsigned flags = in[0]->flags | in[1]->flags; flags & (needs_grad | cuts)) n->flags |= history(t, flags, in, 2);
-  if (n->has(needs_grad)) {
+  unsigned flags = elements == 1 ? computed : computed | uniform;
+  if (const unsigned both = in[0]->flags | in[1]->flags; both & (needs_grad | cuts)) flags |= history(t, both, in, 2);
+  n->flags = flags;
+  if (flags & needs_grad) {
     n->inputs = 2;
     for (int i = 0; i < 2; ++i) {
       retain(in[i]);
@@ -361,6 +362,10 @@ Tensor replay(Node* n, Node* const* in, int count) {
 }
 
 int checked_axis(Size axis, int rank, const char* op, Source source) {
+  if (rank == 0)
+    fail(source, fmt::format("[{}] axis {} of a 0-d tensor, which has none; reshape(x, {{1}}) gives it one", op, axis));
+  if (rank == 1 && axis != 0 && axis != -1)
+    fail(source, fmt::format("[{}] axis {} of a vector; expected -1 or 0", op, axis));
   if (axis < -rank || axis >= rank)
     fail(source, fmt::format("[{}] axis {} of a tensor of {} axes; expected {} ... {}", op, axis, rank, -rank, rank - 1));
   return static_cast<int>(axis < 0 ? axis + rank : axis);

@@ -33,17 +33,18 @@ class UsersOwn {
       : t_(t),
         located_(std::exchange(t.located, false)),
         no_grad_(std::exchange(t.no_grad, no_grad)),
-        by_rule_(std::exchange(t.by_rule, false)) {}
+        cut_as_(std::exchange(t.cut_as, cut_no_grad)) {}
   ~UsersOwn() {
     t_.located = located_;
     t_.no_grad = no_grad_;
-    t_.by_rule = by_rule_;
+    t_.cut_as = cut_as_;
   }
   UsersOwn(const UsersOwn&) = delete;
 
  private:
   Thread& t_;
-  bool located_, no_grad_, by_rule_;
+  bool located_, no_grad_;
+  unsigned cut_as_;
 };
 
 [[noreturn]] void fail_empty(const char* op, Source source);

@@ -16,14 +16,14 @@ namespace {
 class RuleScope {
  public:
   RuleScope(Thread& t, bool record)
-      : t_(t), no_grad_(t.no_grad), by_rule_(t.by_rule), located_(t.located), at_(t.at) {
+      : t_(t), no_grad_(t.no_grad), located_(t.located), cut_as_(t.cut_as), at_(t.at) {
     t.no_grad = !record;
-    t.by_rule = true;
+    t.cut_as = cut_sweep;
     t.located = true;
   }
   ~RuleScope() {
     t_.no_grad = no_grad_;
-    t_.by_rule = by_rule_;
+    t_.cut_as = cut_as_;
     t_.located = located_;
     t_.at = at_;
   }
@@ -31,7 +31,8 @@ class RuleScope {
 
  private:
   Thread& t_;
-  bool no_grad_, by_rule_, located_;
+  bool no_grad_, located_;
+  unsigned cut_as_;
   Source at_;
 };
 

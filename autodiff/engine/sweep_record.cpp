@@ -173,7 +173,7 @@ void Record::release() {
     n->order = now;
     if (n == y_) n->flags &= ~unsigned{needs_grad};
     forget_inputs(n);
-    give_extra(n);
+    if (n->extra) give_extra(n);
   }
   clear();
 }

@@ -63,7 +63,7 @@ struct Thread {
   std::uint64_t walks = 0;  // numbers the marks
 
   bool no_grad = false;
-  bool by_rule = false;  // a sweep is recording, not the user
+  unsigned cut_as = cut_no_grad;  // what no_grad makes of a history: in a sweep, cut_sweep
   bool eager = false;
   bool located = false;
   bool releasing = false;

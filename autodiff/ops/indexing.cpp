@@ -168,6 +168,8 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
   const Size n = index.node()->count;
   bool outside = false;
   for (Size i = 0; i < n; ++i) outside |= static_cast<std::uint64_t>(at[i]) >= static_cast<std::uint64_t>(extent);
+  if (outside && extent == 0)
+    fail(source, fmt::format("[{}] index {} of an axis of no elements; there is nothing to pick", op, at[0]));
   for (Size i = 0; outside && i < n; ++i)
     if (at[i] < 0 || at[i] >= extent)
       fail(source, fmt::format("[{}] index {} at position {}; expected 0 ... {}", op, at[i], i, extent - 1));
@@ -181,6 +183,7 @@ Tensor concat(const Tensors& parts, At axis, Source source) {
   for (const Tensor& p : parts)
     if (!p.defined()) fail(source, "[concat] expected tensors, got an empty one");
   const Shape& first = parts[0].node()->shape;
+  if (first.rank() == 0) fail(source, "[concat] 0-d tensors have no axis to be joined along; stack() makes one of them");
   const int a = engine::checked_axis(axis, first.rank(), "concat", source);
   for (const Tensor& p : parts) {
     Shape other = p.node()->shape;

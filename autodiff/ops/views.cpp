@@ -245,7 +245,11 @@ Tensor permute(const In& x, const Shape& axes) {
     same &= order[i] == i;
   }
   if (!right)
-    fail(source_of(x), fmt::format("[permute] expected each of {} axes once, got {}", rank, axes));
+    fail(source_of(x), fmt::format("[permute] expected each of {} once, got {}",
+                                   rank == 0   ? "no axes"
+                                   : rank == 1 ? "1 axis"
+                                               : fmt::format("{} axes", rank),
+                                   axes));
   if (same) return t;
   if (rank > engine::most_axes)
     fail(source_of(x), fmt::format("[permute] expected at most {} axes, got {}", engine::most_axes, rank));
@@ -357,9 +361,11 @@ Tensor Tensor::operator[](At at) const {
   const Size i = at.index;
   if (!defined()) fail(source, "[x[i]] expected a tensor, got an empty one (default-constructed); give it a value first");
   const Shape& s = node()->shape;
-  if (s.empty() || i < -s[0] || i >= s[0])
-    fail(source, fmt::format("[x[i]] index {} of a tensor of shape {}; expected {} ... {}", i, s, s.empty() ? 0 : -s[0],
-                             s.empty() ? 0 : s[0] - 1));
+  if (s.empty())
+    fail(source, fmt::format("[x[i]] index {} of a 0-d tensor, which has no axis; item() reads its number", i));
+  if (s[0] == 0) fail(source, fmt::format("[x[i]] index {} of a tensor of shape {}, which has no rows", i, s));
+  if (i < -s[0] || i >= s[0])
+    fail(source, fmt::format("[x[i]] index {} of a tensor of shape {}; expected {} ... {}", i, s, -s[0], s[0] - 1));
   const Located here(source);
   return squeeze(engine::slice_at(*this, 0, i < 0 ? i + s[0] : i, 1, 1, source), 0);
 }

@@ -105,6 +105,16 @@ constexpr bool has_own_line() {
 template <class T>
 constexpr bool holds_nothing = std::is_trivially_copy_constructible_v<T>&& std::is_trivially_destructible_v<T>;
 
+// Can a walk see what T holds?
+template <class T>
+constexpr bool has_line() {
+  constexpr bool seen = Named<T> || Walks<T> || holds_nothing<T>;
+  static_assert(seen, "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
+                      "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may "
+                      "capture numbers and references");
+  return seen;
+}
+
 std::string_view next_name(std::string_view& names);  // takes the first of a stringized list
 
 }  // namespace fields
@@ -136,10 +146,7 @@ void walk(T& field, const Path& path, Walker& to) {
       std::string_view names = T::xgrad_field_names();
       field.xgrad_fields()([&](auto&... each) { (walk(each, Path{&path, fields::next_name(names)}, to), ...); });
     } else {
-      static_assert(fields::holds_nothing<T>,
-                    "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
-                    "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may capture "
-                    "numbers and references");
+      (void)fields::has_line<T>();
     }
     to.leave();
   }

@@ -42,7 +42,7 @@ class Layer {
     static_assert(constant || changing, "a layer is called with one tensor and gives one: "
                                         "Tensor operator()(const Tensor& x) const");
     static_assert(std::is_copy_constructible_v<L>, "a layer can be copied: a copy of a model is a copy of its layers");
-    return constant && std::is_copy_constructible_v<L>;
+    return constant && std::is_copy_constructible_v<L> && fields::has_line<L>();
   }
 
   struct Held {

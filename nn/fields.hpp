@@ -63,6 +63,10 @@ template <class T>  // walks itself, as Sequential does
 concept Walks = requires(T& t, const Path& path, Walker& to) {
   t.xgrad_walk(path, to);
 };
+template <class T>  // stands for another layer, as Layer does
+concept HandsOn = requires(T& t, const Path& path, Walker& to) {
+  t.walk(path, to);
+};
 template <class T>  // an operand that carries the caller's line, as the layers here do
 concept TakesIn = requires {
   static_cast<Tensor (T::*)(In) const>(&T::operator());
@@ -108,7 +112,7 @@ constexpr bool holds_nothing = std::is_trivially_copy_constructible_v<T>&& std::
 // Can a walk see what T holds?
 template <class T>
 constexpr bool has_line() {
-  constexpr bool seen = Named<T> || Walks<T> || holds_nothing<T>;
+  constexpr bool seen = Named<T> || Walks<T> || HandsOn<T> || holds_nothing<T>;
   static_assert(seen, "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
                       "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may "
                       "capture numbers and references");
@@ -131,6 +135,8 @@ void walk(T& field, const Path& path, Walker& to) {
     for (auto& element : field) walk(element, Path{&path, {}, i++}, to);
   } else if constexpr (fields::Optional<T>::value) {
     if (field) walk(*field, path, to);
+  } else if constexpr (fields::HandsOn<T>) {
+    field.walk(path, to);
   } else {
     static_assert(!std::is_arithmetic_v<T> && !std::is_enum_v<T>,
                   "XGRAD_FIELDS names parameters, buffers and layers: leave numbers and options out of it");

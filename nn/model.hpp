@@ -40,8 +40,8 @@ std::string other_mode(AnyModel model, bool training);
 // depends on a variable that no walk of the model sees (a field forgotten in XGRAD_FIELDS, a copy of the model), or not on
 // a parameter of the model (something detached, under NoGrad, or not used). For the first step of a training.
 void verify(AnyModel model, const In& loss);
-// The loss must depend on each of `trained`, and on nothing else but `known`.
-void verify(const Parameters& trained, const In& loss, const Parameters& known = {});
+// What is wrong where a loss should depend on each of `trained`, and on nothing else but `known`; "" where nothing is.
+std::string untrained(const Parameters& trained, const Parameters& known, const In& loss);
 
 // Calls f for every parameter; f stores into it: initialise(net, [](const std::string& name, Parameter& p) {...})
 void initialise(MutableModel model, const Callable<void(const std::string& name, Parameter& p)>& f);

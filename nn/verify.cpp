@@ -8,8 +8,7 @@
 #include "nn/names.hpp"
 
 namespace xgrad::nn {
-void verify(const Parameters& trained, const In& loss, const Parameters& known) {
-  const Source source = line_of(loss);
+std::string untrained(const Parameters& trained, const Parameters& known, const In& loss) {
   std::unordered_set<const engine::Variable*> expected, reached;
   for (const Parameters::Entry& p : trained) expected.insert(p.variable.get());
   for (const Parameters::Entry& p : known) expected.insert(p.variable.get());
@@ -21,13 +20,14 @@ void verify(const Parameters& trained, const In& loss, const Parameters& known) 
   for (const Parameters::Entry& p : trained)
     if (!reached.count(p.variable.get())) idle.push_back(p.name);
   if (!unseen.empty())
-    fail(source, fmt::format("[verify] the loss depends on {}, which would not be trained; name it in XGRAD_FIELDS, or, where "
-                             "it is a copy's, use the model itself",
-                             some_of(unseen)));
+    return fmt::format("the loss depends on {}, which would not be trained; name it in XGRAD_FIELDS, or, where it is a "
+                       "copy's, use the model itself",
+                       some_of(unseen));
   if (!idle.empty())
-    fail(source, fmt::format("[verify] the loss does not depend on {}{}, which would not be trained; is it used, and was "
-                             "nothing that it leads to detached, or made under NoGrad?",
-                             idle.size() == trained.size() ? "any parameter: " : "", some_of(idle)));
+    return fmt::format("the loss does not depend on {}{}, which would not be trained; is it used, and was nothing that it "
+                       "leads to detached, or made under NoGrad?",
+                       idle.size() == trained.size() ? "any parameter: " : "", some_of(idle));
+  return "";
 }
 
 void verify(AnyModel model, const In& loss) {
@@ -36,7 +36,8 @@ void verify(AnyModel model, const In& loss) {
     Parameters found;
   } to;
   model.walk(to);
-  verify(to.found, loss);
+  const std::string wrong = untrained(to.found, {}, loss);
+  if (!wrong.empty()) fail(line_of(loss), "[verify] " + wrong);
 }
 
 }  // namespace xgrad::nn

@@ -310,7 +310,7 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   t.add([&] { training::fit(net, sgd, alone, quiet); }, {"[fit]", "inputs and targets, got one tensor"});
   t.add([&] { training::fit(wrong, sgd, batches, quiet); }, {"[Linear]", "3 numbers"});
   t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return z; })); }, {"[backward]", "(4, 2)"});
-  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); }, {"empty"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); }, {"[fit]", "the loss gave an empty tensor"});
   t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return ones({}); })); }, {"[fit]", "does not depend on any parameter: weight, bias"});
   t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return sum(z) / 0; })); }, {"[fit]", "loss is"});
   t.add([&] { training::fit(net, sgd, outside, quiet); }, {"[cross_entropy]", "0 ... 1, got 5 at position 2"});

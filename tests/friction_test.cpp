@@ -63,6 +63,27 @@ BOOST_AUTO_TEST_CASE(chains) {
   BOOST_TEST(sum(from_vector(x)).item() == sum(nn::Sequential(from_vector)(x)).item());
 }
 
+BOOST_AUTO_TEST_CASE(layers_of_any_type_in_a_struct) {
+  struct Net {
+    std::vector<nn::Layer> layers{nn::Linear(2, 3), nn::Dropout{}, nn::Linear(3, 1)};
+    nn::Layer last = nn::Linear(1, 1);
+    Tensor operator()(const Tensor& x) const {
+      Tensor y = x;
+      for (const nn::Layer& layer : layers) y = layer(y);
+      return last(y);
+    }
+    XGRAD_FIELDS(layers, last)
+  } net;
+  std::string names;
+  for (const auto& p : nn::parameters(net)) names += p.name + " ";
+  BOOST_TEST(names == "layers.0.weight layers.0.bias layers.2.weight layers.2.bias last.weight last.bias ");
+  BOOST_TEST(nn::parameters(net.last).size() == 2u);
+  nn::eval(net);
+  BOOST_TEST(!net.layers[1].get<nn::Dropout>()->training);
+  BOOST_TEST((net(ones({4, 2})).shape() == Shape{4, 1}));
+  BOOST_TEST(nn::summary(net).find("Dropout") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(lambdas_with_captures) {
   double factor = 2;
   Tensor shift = ones({2});

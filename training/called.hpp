@@ -17,7 +17,7 @@ struct Called {
 };
 
 template <class Model>
-constexpr bool has_layers = nn::fields::Named<Model> || nn::fields::Walks<Model>;
+constexpr bool has_layers = nn::fields::Named<Model> || nn::fields::Walks<Model> || nn::fields::HandsOn<Model>;
 
 template <class Model>
 constexpr Size inputs_of() {

@@ -50,11 +50,10 @@ Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) 
   return nn::cross_entropy(In(outputs, source), In(target, source));
 }
 
-void verify_first(const Called& model, const optim::Optimizer& optimizer, const Tensor& loss, Source source) try {
-  const Located at(source, "fit");
-  nn::verify(optimizer.parameters(), loss, model.layers ? nn::parameters(*model.layers) : Parameters());
-} catch (const Error& e) {
-  throw Error(std::string(e.what()) + " (where it is meant to be so: {.verify = false})");
+void verify_first(const Called& model, const optim::Optimizer& optimizer, const Tensor& loss, Source source) {
+  const Parameters known = model.layers ? nn::parameters(*model.layers) : Parameters();
+  const std::string wrong = nn::untrained(optimizer.parameters(source), known, In(loss, source));
+  if (!wrong.empty()) fail(source, fmt::format("[fit] {} (where it is meant to be so: {{.verify = false}})", wrong));
 }
 
 }  // namespace
@@ -96,6 +95,7 @@ History fit_called(const Called& model, optim::Optimizer& optimizer, const data:
       if (!outputs.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
       const Tensor loss = options.loss ? options.loss(outputs, batch, model.inputs, source)
                                        : classes_loss(outputs, target_of(batch, model.inputs, source), source);
+      if (!loss.defined()) fail(source, "[fit] the loss gave an empty tensor; return a number");
       if (std::exchange(first, false) && options.verify) verify_first(model, optimizer, loss, source);
       optimizer.zero_grad();
       loss.backward({}, source);

@@ -111,6 +111,24 @@ Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions opt
   return grad_of(y, x, cotangent, options.create_graph, options.allow_unused ? Unused::fails_if_lost : Unused::fails);
 }
 
+Parameters variables_of(const In& y_in) {
+  const Tensor y = engine::operand(y_in, "variables_of");
+  Record record(engine::current(), y.node(), "variables_of", source_of(y_in));
+  Parameters list;
+  boost::container::small_vector<const engine::Variable*, 16> known;
+  for (const Record::Entry& e : record.leaves()) {
+    engine::Variable* v = e.n->variable;
+    if (!v || std::find(known.begin(), known.end(), v) != known.end()) continue;
+    known.push_back(v);
+    const bool alive = engine::alive(v);
+    if (alive) engine::retain(v);
+    list.add({fmt::format("{} {} of {}{}", name(e.n->dtype), e.n->shape, to_string(Source(e.n->file, e.n->line)),
+                          alive ? "" : ", gone by now"),
+              engine::VariableRef(alive ? v : nullptr)});
+  }
+  return list;
+}
+
 Tensor watch(const In& x) {
   const Tensor t = engine::operand(x, "watch");
   if (!is_float(t.node()->dtype))

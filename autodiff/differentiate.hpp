@@ -37,6 +37,10 @@ Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions opt
 // An identity of x that derivatives lead to: grad(f(w), {w}) for a w = watch(x).
 Tensor watch(const In& x);
 
+// The variables that y's derivatives lead to, by reference; their names say where they were made: "f32 (3,) of net.cpp:12".
+// One that is gone (a Parameter that lived inside of a function) has an empty value.
+Parameters variables_of(const In& y);
+
 // ---- of functions. Results stay differentiable in x and in what f captured
 using Function = Callable<Tensor(const Tensor&)>;
 using FunctionOfMany = Callable<Tensor(const Tensors&)>;

@@ -19,12 +19,15 @@ std::string named(Source source, const std::string& message) {
 
 }  // namespace
 
+std::string to_string(Source source) {
+  const std::string file = source.file ? source.file : "?";
+  return fmt::format("{}:{}", file.substr(file.find_last_of('/') + 1), source.line);  // npos + 1 is 0
+}
+
 void fail(Source source, const std::string& inner) {
   const std::string message = named(source, inner);
   if (!source.file) throw Error(message);
-  const std::string file = source.file;
-  const std::size_t slash = file.find_last_of('/');
-  throw Error(fmt::format("{}:{}: {}", slash == std::string::npos ? file : file.substr(slash + 1), source.line, message));
+  throw Error(fmt::format("{}: {}", to_string(source), message));
 }
 
 void engine::fail_empty_function() { throw Error("expected a function to call, got an empty one"); }

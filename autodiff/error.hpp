@@ -26,6 +26,8 @@ struct Source {
   }
 };
 
+std::string to_string(Source source);  // "model.cpp:42"
+
 // Throws Error("file:line: message"). Messages read "[op] expected, got; remedy".
 [[noreturn]] void fail(Source source, const std::string& message);
 

@@ -29,13 +29,61 @@ static_assert(std::endian::native == std::endian::little, "numbers are read and 
 constexpr std::uint64_t length_bytes = 8, longest_header = 100'000'000;  // the reference's limit
 constexpr std::size_t most_axes = 64;                                    // no tensor that means something has more
 
+// IEEE half: 1 sign, 5 exponent, 10 fraction bits
+struct Half {
+  std::uint16_t bits;
+  explicit operator float() const {
+    const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16, exponent = (bits >> 10) & 31,
+                        fraction = bits & 1023;
+    if (exponent == 0) {
+      const float size = static_cast<float>(fraction) * 0x1p-24f;
+      return sign ? -size : size;
+    }
+    const std::uint32_t wide = exponent == 31 ? 255 : exponent + (127 - 15);
+    return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+  }
+};
+struct Brain {  // the upper half of a float
+  std::uint16_t bits;
+  explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+};
+
+// In place, from the back, so that a number is read before a wider one lies over it.
+template <class From, class To>
+void widen(void* memory, Size n) {
+  auto* bytes = static_cast<char*>(memory);
+  for (Size i = n; i-- > 0;) {
+    From narrow;
+    std::memcpy(&narrow, bytes + i * static_cast<Size>(sizeof(From)), sizeof narrow);
+    const To wide = static_cast<To>(narrow);
+    std::memcpy(bytes + i * static_cast<Size>(sizeof(To)), &wide, sizeof wide);
+  }
+}
+void make_boolean(void* memory, Size n) {
+  auto* bytes = static_cast<unsigned char*>(memory);
+  for (Size i = 0; i < n; ++i) bytes[i] = bytes[i] != 0;
+}
+
 struct Format {
   const char* name;
-  DType dtype;  // that it is read as
+  DType dtype;  // that it is read as, without a loss
   std::uint64_t bytes;
+  void (*convert)(void* memory, Size n) = nullptr;  // what was read; null: it is as it should be
 };
-constexpr Format formats[] = {{"F32", f32, 4},      {"F64", f64, 8}, {"I64", i64, 8},
-                              {"BOOL", boolean, 1}, {"F16", f32, 2}, {"BF16", f32, 2}};
+constexpr Format formats[] = {
+    {"F32", f32, 4},
+    {"F64", f64, 8},
+    {"I64", i64, 8},
+    {"BOOL", boolean, 1, make_boolean},
+    {"F16", f32, 2, widen<Half, float>},
+    {"BF16", f32, 2, widen<Brain, float>},
+    {"I32", i64, 4, widen<std::int32_t, Size>},
+    {"I16", i64, 2, widen<std::int16_t, Size>},
+    {"I8", i64, 1, widen<std::int8_t, Size>},
+    {"U32", i64, 4, widen<std::uint32_t, Size>},
+    {"U16", i64, 2, widen<std::uint16_t, Size>},
+    {"U8", i64, 1, widen<std::uint8_t, Size>},
+};
 
 const Format* format_of(std::string_view name) {
   for (const Format& f : formats)
@@ -111,29 +159,6 @@ std::string temporary_beside(const std::filesystem::path& path) {
   static std::atomic<unsigned> count{0};
   const std::string name = path.filename().string().substr(0, kept);
   return (path.parent_path() / fmt::format("{}.{}.{}.tmp", name, ::getpid(), count++)).string();
-}
-
-// IEEE half: 1 sign, 5 exponent, 10 fraction bits
-float from_half(std::uint16_t h) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000) << 16, exponent = (h >> 10) & 31,
-                      fraction = h & 1023;
-  if (exponent == 0) {
-    const float size = static_cast<float>(fraction) * 0x1p-24f;
-    return sign ? -size : size;
-  }
-  const std::uint32_t wide = exponent == 31 ? 255 : exponent + (127 - 15);
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
-}
-
-// In place, from the back, so that a half is read before a float lies over it.
-void widen(void* memory, Size n, bool brain) {
-  auto* bytes = static_cast<char*>(memory);
-  for (Size i = n; i-- > 0;) {
-    std::uint16_t half;
-    std::memcpy(&half, bytes + 2 * i, 2);
-    const float wide = brain ? std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16) : from_half(half);
-    std::memcpy(bytes + 4 * i, &wide, 4);
-  }
 }
 
 }  // namespace
@@ -237,11 +262,6 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
   std::vector<const safetensors::Entry*> order;
   std::vector<Shape> shapes;
   for (const safetensors::Entry& e : header.entries) {
-    const Format* format = format_of(e.dtype);
-    if (!format)
-      broken(
-          fmt::format("{} has the dtype {}; expected F64, F32, F16, BF16, I64 or BOOL: convert it before it is saved",
-                      e.name, e.dtype));
     if (e.shape.size() > most_axes)
       corrupt(fmt::format("{} has {} axes, more than {}", e.name, e.shape.size(), most_axes));
     Size n = 1;
@@ -253,10 +273,11 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
       overflow |= __builtin_mul_overflow(n, static_cast<Size>(std::max(extent, std::uint64_t{1})), &n);
       shape.push_back(static_cast<Size>(extent));
     }
-    std::uint64_t needed = 0;
-    overflow |= __builtin_mul_overflow(static_cast<std::uint64_t>(n), format->bytes, &needed);
+    const Format* format = format_of(e.dtype);
+    std::uint64_t needed = e.end - e.begin;  // where the dtype is none that we know
+    if (format) overflow |= __builtin_mul_overflow(static_cast<std::uint64_t>(n), format->bytes, &needed);
     if (overflow) corrupt(fmt::format("{} has the shape {}, more than memory holds", e.name, shape));
-    if (none) needed = 0;
+    if (format && none) needed = 0;
     if (e.begin > e.end || e.end > bytes || e.end - e.begin != needed)
       corrupt(fmt::format("{} has {} of shape {}, {} bytes, at {} ... {} of {}", e.name, e.dtype, shape, needed,
                           e.begin, e.end, bytes));
@@ -279,18 +300,15 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
   for (std::size_t i = 0; i < header.entries.size(); ++i) {
     const safetensors::Entry& e = header.entries[i];
     const Format* format = format_of(e.dtype);
-    made.tensors.push_back({e.name, filled(
-                                        shapes[i], format->dtype,
-                                        [&](void* memory) {
-                                          get(memory, e.end - e.begin, start + e.begin);
-                                          const Size n = shapes[i].numel();
-                                          if (format->bytes == 2) widen(memory, n, e.dtype == "BF16");
-                                          if (format->dtype == boolean)
-                                            for (Size k = 0; k < n; ++k)
-                                              static_cast<unsigned char*>(memory)[k] =
-                                                  static_cast<unsigned char*>(memory)[k] != 0;
-                                        },
-                                        source)});
+    if (!format) {
+      made.unread.push_back({e.name, e.dtype});
+      continue;
+    }
+    const auto read = [&](void* memory) {
+      get(memory, e.end - e.begin, start + e.begin);
+      if (format->convert) format->convert(memory, shapes[i].numel());
+    };
+    made.tensors.push_back({e.name, filled(shapes[i], format->dtype, read, source)});
   }
   return made;
 } catch (const std::bad_alloc&) {

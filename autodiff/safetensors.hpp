@@ -19,6 +19,10 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;  // a file's 
 struct Safetensors {
   NamedTensors tensors;  // as the header lists them
   Metadata metadata;
+  struct Unread {
+    std::string name, dtype;
+  };
+  std::vector<Unread> unread;  // of dtypes that no Tensor holds
 };
 
 // Replaces the file in one step: on an Error (a full disk, say) the old one is untouched and nothing is left behind.
@@ -26,7 +30,8 @@ struct Safetensors {
 void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {},
                        Source source = Source::here());
 
-// Reads F64, F32, I64 and BOOL as they are, F16 and BF16 as f32. The whole header is checked before any number is read.
+// Reads F64, F32, I64 and BOOL as they are, F16 and BF16 as f32, I32, I16, I8, U32, U16 and U8 as i64; names what has
+// another dtype (U64, F8_E4M3, ...). The whole header is checked before any number is read.
 Safetensors read_safetensors(const std::string& path, Source source = Source::here());
 
 }  // namespace xgrad

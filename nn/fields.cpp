@@ -1,6 +1,9 @@
 #include <xgrad/nn/fields.hpp>
 
+#include <fmt/format.h>
+
 #include "autodiff/engine/record.hpp"
+#include <xgrad/autodiff/ops.hpp>
 
 namespace xgrad::nn {
 
@@ -24,5 +27,19 @@ std::string_view fields::next_name(std::string_view& names) {
 }
 
 Source line_of(const In& x) { return engine::source_of(x); }
+
+Tensor input_of(const char* layer, const In& x, const Parameter& weight) {
+  if (!weight.defined())
+    fail(line_of(x), fmt::format("[{}] this layer has no weight: it was made without sizes, or moved from; assign one that "
+                                 "has them", layer));
+  const Tensor input = x;
+  if (!input.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", layer));
+  const DType dtype = weight.dtype();
+  if (input.dtype() == dtype) return input;
+  if (!is_float(input.dtype()))
+    fail(line_of(x), fmt::format("[{}] expected floats, got {}; cast them first: cast(x, {})", layer, name(input.dtype()),
+                                 name(dtype)));
+  return cast(input, dtype);
+}
 
 }  // namespace xgrad::nn

@@ -63,6 +63,10 @@ template <class T>  // walks itself, as Sequential does
 concept Walks = requires(T& t, const Path& path, Walker& to) {
   t.xgrad_walk(path, to);
 };
+template <class T>  // stands for another layer, as Layer does
+concept HandsOn = requires(T& t, const Path& path, Walker& to) {
+  t.walk(path, to);
+};
 template <class T>  // an operand that carries the caller's line, as the layers here do
 concept TakesIn = requires {
   static_cast<Tensor (T::*)(In) const>(&T::operator());
@@ -100,9 +104,20 @@ constexpr bool has_own_line() {
     return sizeof(LineOf<T>) == sizeof(T);
 }
 
-// Has no parameters, surely: a function, a lambda that captures numbers or references, an empty struct.
+// Has no parameters, surely: a function, a lambda that captures numbers or references, an empty struct. (Such a lambda is
+// trivially copyable, too, but GCC 12 does not see it.)
 template <class T>
-constexpr bool holds_nothing = std::is_trivially_copyable_v<T>&& std::is_trivially_destructible_v<T>;
+constexpr bool holds_nothing = std::is_trivially_copy_constructible_v<T>&& std::is_trivially_destructible_v<T>;
+
+// Can a walk see what T holds?
+template <class T>
+constexpr bool has_line() {
+  constexpr bool seen = Named<T> || Walks<T> || HandsOn<T> || holds_nothing<T>;
+  static_assert(seen, "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
+                      "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may "
+                      "capture numbers and references");
+  return seen;
+}
 
 std::string_view next_name(std::string_view& names);  // takes the first of a stringized list
 
@@ -120,6 +135,8 @@ void walk(T& field, const Path& path, Walker& to) {
     for (auto& element : field) walk(element, Path{&path, {}, i++}, to);
   } else if constexpr (fields::Optional<T>::value) {
     if (field) walk(*field, path, to);
+  } else if constexpr (fields::HandsOn<T>) {
+    field.walk(path, to);
   } else {
     static_assert(!std::is_arithmetic_v<T> && !std::is_enum_v<T>,
                   "XGRAD_FIELDS names parameters, buffers and layers: leave numbers and options out of it");
@@ -135,9 +152,7 @@ void walk(T& field, const Path& path, Walker& to) {
       std::string_view names = T::xgrad_field_names();
       field.xgrad_fields()([&](auto&... each) { (walk(each, Path{&path, fields::next_name(names)}, to), ...); });
     } else {
-      static_assert(fields::holds_nothing<T>,
-                    "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
-                    "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none");
+      (void)fields::has_line<T>();
     }
     to.leave();
   }
@@ -145,6 +160,10 @@ void walk(T& field, const Path& path, Walker& to) {
 
 // The line that an Error of a layer or a loss names: of the outermost call that is Located, or the operand's own.
 Source line_of(const In& x);
+
+// x as the input of a layer that computes in the dtype of `weight`: other floats are cast, and their gradient comes back
+// in their own dtype. What is no float is an Error that says cast; so is an empty weight. `layer` is its name in Errors.
+Tensor input_of(const char* layer, const In& x, const Parameter& weight);
 
 // Any model by reference, for functions that change nothing in it; and for functions that do. For parameters only.
 class AnyModel {
@@ -161,8 +180,9 @@ class AnyModel {
 class MutableModel : public AnyModel {
  public:
   template <class M>
-  requires(!std::is_base_of_v<AnyModel, M>) MutableModel(M& model) : AnyModel(std::as_const(model)) {
-    static_assert(!std::is_const_v<M>, "this needs a model that it may change: this one is const");
+  requires(!std::is_base_of_v<AnyModel, std::remove_cvref_t<M>>) MutableModel(M&& model) : AnyModel(std::as_const(model)) {
+    static_assert(std::is_lvalue_reference_v<M>, "this needs a model that stays: give it a name");
+    static_assert(!std::is_const_v<std::remove_reference_t<M>>, "this needs a model that it may change: this one is const");
   }
 };
 

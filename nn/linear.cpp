@@ -24,9 +24,7 @@ Linear::Linear(Extent in, Extent out, LinearOptions options, Source source) {
 
 Tensor Linear::operator()(In x) const {
   const Located at(x, "Linear");
-  if (!weight.defined()) fail(line_of(x), "[Linear] this layer has no weight: it was moved from; make a new one");
-  const Tensor input = x;
-  if (!input.defined()) fail(line_of(x), "[Linear] expected numbers, got an empty tensor; give it a value first");
+  const Tensor input = input_of("Linear", x, weight);
   const Shape& shape = input.shape();
   if (shape.empty() || shape.back() != weight.shape()[1])
     fail(line_of(x), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "

@@ -10,10 +10,11 @@ struct LinearOptions {
   DType dtype = default_dtype();
 };
 
-// y = x W^T + b, over the last axis of x. Starts as PyTorch's: both uniform in +-1 / sqrt(in).
+// y = x W^T + b, over the last axis of x, in the dtype of W. Starts as PyTorch's: both uniform in +-1 / sqrt(in).
 struct Linear {
   Parameter weight, bias;  // [out, in], [out]
 
+  Linear() = default;  // empty, until one with sizes is assigned: std::vector<nn::Linear> layers(3)
   Linear(Extent in, Extent out, LinearOptions options = {}, Source source = Source::here());
   Tensor operator()(In x) const;
 

@@ -5,7 +5,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/sequential.hpp>
+#include "nn/names.hpp"
 
 namespace xgrad::nn {
 
@@ -46,6 +49,49 @@ void train(MutableModel model, bool mode) {
 }
 void eval(MutableModel model) { train(model, false); }
 
+Mode::Mode(MutableModel model, bool training) : model_(model) {
+  struct Set final : Walker {
+    void enter(const Path&, const Visit& visit) override {
+      if (!visit.training) return;
+      own->push_back({visit.type, *visit.training});
+      *visit.training = training;
+    }
+    std::vector<Own>* own;
+    bool training;
+  } to;
+  to.own = &own_;
+  to.training = training;
+  model_.walk(to);
+}
+
+// A layer that has taken another's place since keeps the mode that it has.
+Mode::~Mode() {
+  struct Restore final : Walker {
+    void enter(const Path&, const Visit& visit) override {
+      if (!visit.training || at == end) return;
+      if (*at->layer == *visit.type) *visit.training = at->training;
+      ++at;
+    }
+    const Own *at, *end;
+  } to;
+  to.at = own_.data();
+  to.end = to.at + own_.size();
+  model_.walk(to);
+}
+
+std::string other_mode(AnyModel model, bool training) {
+  struct Find final : Walker {
+    void enter(const Path& path, const Visit& visit) override {
+      if (found.empty() && visit.training && *visit.training != wanted) found = path.dotted() + " (" + type_name(*visit.type) + ")";
+    }
+    std::string found;
+    bool wanted;
+  } to;
+  to.wanted = training;
+  model.walk(to);
+  return std::move(to.found);
+}
+
 void initialise(MutableModel model, const Callable<void(const std::string&, Parameter&)>& f) {
   struct Initialise final : Walker {
     explicit Initialise(const Callable<void(const std::string&, Parameter&)>& function) : f(function) {}
@@ -53,6 +99,14 @@ void initialise(MutableModel model, const Callable<void(const std::string&, Para
     const Callable<void(const std::string&, Parameter&)>& f;
   } to(f);
   model.walk(to);
+}
+
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 5;
+  if (names.empty()) return "none";
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < shown; ++i) text += fmt::format("{}{}", i ? ", " : "", names[i]);
+  return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
 }
 
 namespace {
@@ -81,50 +135,61 @@ struct Targets final : Walker {
   std::vector<Target> list;
 };
 
-// "a, b, c and 4 more"
-std::string some_of(const std::vector<std::string_view>& names) {
-  constexpr std::size_t shown = 5;
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < shown; ++i) text += fmt::format("{}{}", i ? ", " : "", names[i]);
-  return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
-}
+// Every f32 is an f64, too.
+bool fits(DType from, DType to) { return from == to || (from == f32 && to == f64); }
 
-void load_from(const char* op, const std::string& origin, MutableModel model, const NamedTensors& state,
-               LoadOptions options, Source source) {
+LoadReport load_from(const char* op, const std::string& origin, MutableModel model, const Safetensors& state,
+                     LoadOptions options, Source source) {
   const Located at(source);
   std::unordered_map<std::string_view, const Tensor*> given;
-  for (const NamedTensor& entry : state)
+  for (const NamedTensor& entry : state.tensors)
     if (!given.emplace(entry.name, &entry.value).second)
       fail(source, fmt::format("[{}] {}the name {} appears twice", op, origin, entry.name));
+  std::unordered_map<std::string_view, const std::string*> unread;  // their dtypes
+  for (const Safetensors::Unread& entry : state.unread) unread.emplace(entry.name, &entry.dtype);
 
   Targets targets;
   model.walk(targets);
-  std::vector<Tensor> values;  // of targets.list, empty where the state has none
-  std::vector<std::string_view> missing;
-  for (const Target& target : targets.list) {
-    const auto found = given.find(target.name);
-    if (found == given.end()) {
-      missing.push_back(target.name);
-      values.emplace_back();
+  std::vector<Tensor> values(targets.list.size());  // empty where the state has none that fits
+  LoadReport report;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Target& target = targets.list[i];
+    const Tensor& held = target.value();
+    if (const auto found = unread.find(target.name); found != unread.end()) {
+      if (options.strict)
+        fail(source, fmt::format("[{}] {}{} has the dtype {}, which no Tensor holds; convert it before it is saved", op,
+                                 origin, target.name, *found->second));
+      report.misshapen.push_back(target.name);
+      unread.erase(found);
       continue;
     }
-    const Tensor &value = *found->second, &held = target.value();
-    if (value.shape(source) != held.shape() || value.dtype() != held.dtype())
-      fail(source,
-           fmt::format("[{}] {}expected {} {} for {}, got {} {}; build the model as it was saved, or cast", op, origin,
-                       name(held.dtype()), held.shape(), target.name, name(value.dtype()), value.shape()));
-    values.push_back(evaluate(value.detach()));
+    const auto found = given.find(target.name);
+    if (found == given.end()) {
+      report.missing.push_back(target.name);
+      continue;
+    }
+    const Tensor& value = *found->second;
+    if (value.shape(source) == held.shape() && fits(value.dtype(), held.dtype())) {
+      values[i] = evaluate(cast(value.detach(), held.dtype()));
+    } else {
+      if (options.strict)
+        fail(source, fmt::format("[{}] {}expected {} {} for {}, got {} {}; build the model as it was saved, or cast", op,
+                                 origin, name(held.dtype()), held.shape(), target.name, name(value.dtype()),
+                                 value.shape()));
+      report.misshapen.push_back(target.name);
+    }
     given.erase(found);
   }
-  if (options.strict && !(missing.empty() && given.empty())) {
-    std::vector<std::string_view> left;
-    for (const NamedTensor& entry : state)
-      if (given.count(entry.name)) left.push_back(entry.name);
+  for (const NamedTensor& entry : state.tensors)
+    if (given.count(entry.name)) report.left_over.push_back(entry.name);
+  for (const Safetensors::Unread& entry : state.unread)
+    if (unread.count(entry.name)) report.left_over.push_back(entry.name);
+  if (options.strict && !report.complete())
     fail(source,
          fmt::format("[{}] {}the names differ: {}{}{}; load with {{.strict = false}} to take what fits", op, origin,
-                     missing.empty() ? "" : "missing " + some_of(missing), missing.empty() || left.empty() ? "" : "; ",
-                     left.empty() ? "" : "not in the model " + some_of(left)));
-  }
+                     report.missing.empty() ? "" : "missing " + some_of(report.missing),
+                     report.missing.empty() || report.left_over.empty() ? "" : "; ",
+                     report.left_over.empty() ? "" : "not in the model " + some_of(report.left_over)));
 
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!values[i].defined()) continue;
@@ -134,6 +199,7 @@ void load_from(const char* op, const std::string& origin, MutableModel model, co
     else
       *target.buffer = values[i];
   }
+  return report;
 }
 
 }  // namespace
@@ -150,8 +216,14 @@ NamedTensors state_dict(AnyModel model) {
   return std::move(to.values);
 }
 
-void load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options, Source source) {
-  load_from("load_state_dict", "", model, state, options, source);
+LoadReport load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options, Source source) {
+  return load_from("load_state_dict", "", model, {.tensors = state, .metadata = {}, .unread = {}}, options, source);
+}
+
+std::string to_string(const LoadReport& report) {
+  if (report.complete()) return "nothing was passed over";
+  return fmt::format("missing {}; left over {}; misshapen {}", some_of(report.missing), some_of(report.left_over),
+                     some_of(report.misshapen));
 }
 
 void save(AnyModel model, const std::string& path, Source source) {
@@ -161,8 +233,13 @@ void save(AnyModel model, const std::string& path, Source source) {
   write_safetensors(path, state, {{"format", "pt"}}, source);
 }
 
-void load(MutableModel model, const std::string& path, LoadOptions options, Source source) {
-  load_from("load", path + ": ", model, read_safetensors(path, source).tensors, options, source);
+LoadReport load(MutableModel model, const std::string& path, LoadOptions options, Source source) {
+  return load_from("load", path + ": ", model, read_safetensors(path, source), options, source);
 }
 
 }  // namespace xgrad::nn
+
+fmt::appender fmt::formatter<xgrad::nn::LoadReport>::format(const xgrad::nn::LoadReport& report,
+                                                            fmt::format_context& context) const {
+  return fmt::format_to(context.out(), "{}", xgrad::nn::to_string(report));
+}

@@ -16,6 +16,33 @@ Size parameter_count(AnyModel model);
 void train(MutableModel model, bool mode = true);
 void eval(MutableModel model);
 
+// While one lives, all layers train, or none does; then each has its own mode again, after an Error too.
+class Mode {
+ public:
+  Mode(MutableModel model, bool training);
+  ~Mode();
+  Mode(const Mode&) = delete;
+  Mode& operator=(const Mode&) = delete;
+
+ private:
+  struct Own {
+    const std::type_info* layer;
+    bool training;
+  };
+  MutableModel model_;
+  std::vector<Own> own_;  // of the layers that have a mode, in the order of a walk
+};
+
+// The first layer that has another mode than this one, by name; "" where there is none.
+std::string other_mode(AnyModel model, bool training);
+
+// An Error where the gradients of a loss, before its backward(), and a model's parameters do not belong together: the loss
+// depends on a variable that no walk of the model sees (a field forgotten in XGRAD_FIELDS, a copy of the model), or not on
+// a parameter of the model (something detached, under NoGrad, or not used). For the first step of a training.
+void verify(AnyModel model, const In& loss);
+// What is wrong where a loss should depend on each of `trained`, and on nothing else but `known`; "" where nothing is.
+std::string untrained(const Parameters& trained, const Parameters& known, const In& loss);
+
 // Calls f for every parameter; f stores into it: initialise(net, [](const std::string& name, Parameter& p) {...})
 void initialise(MutableModel model, const Callable<void(const std::string& name, Parameter& p)>& f);
 
@@ -28,15 +55,25 @@ NamedTensors buffers(AnyModel model);
 NamedTensors state_dict(AnyModel model);
 
 struct LoadOptions {
-  bool strict = true;  // names that are missing or left over are an Error; false: they are passed over
+  bool strict = true;  // what does not fit is an Error; false: it is passed over, and the report names it
 };
-// Checks every name, shape and dtype first: on an Error the model is as it was.
-void load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options = {},
-                     Source source = Source::here());
+// What was passed over.
+struct LoadReport {
+  std::vector<std::string> missing;    // in the model, and not in the state
+  std::vector<std::string> left_over;  // in the state, and not in the model
+  std::vector<std::string> misshapen;  // in both, of another shape, or of a dtype that does not fit
+  bool complete() const { return missing.empty() && left_over.empty() && misshapen.empty(); }
+};
+std::string to_string(const LoadReport& report);  // also {} in fmt
+
+// Checks every name, shape and dtype first: on an Error the model is as it was. An f32 goes into an f64; no other dtype
+// changes.
+LoadReport load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options = {},
+                           Source source = Source::here());
 
 // ---- files (.safetensors): interchangeable with PyTorch's state dicts. A model without tensors is not saved: an Error
 void save(AnyModel model, const std::string& path, Source source = Source::here());
-void load(MutableModel model, const std::string& path, LoadOptions options = {}, Source source = Source::here());
+LoadReport load(MutableModel model, const std::string& path, LoadOptions options = {}, Source source = Source::here());
 
 // A table of the layers, their parameters' shapes and counts.
 std::string summary(AnyModel model);
@@ -54,3 +91,9 @@ void apply(MutableModel model, const F& f) {
 }
 
 }  // namespace xgrad::nn
+
+template <>
+struct fmt::formatter<xgrad::nn::LoadReport> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  fmt::appender format(const xgrad::nn::LoadReport& report, fmt::format_context& context) const;
+};

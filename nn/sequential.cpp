@@ -45,6 +45,7 @@ Layer& Layer::operator=(const Layer& other) {
   return *this;
 }
 
+Sequential::Sequential(std::vector<Layer> layers) : layers_(std::move(layers)) {}
 Sequential::Sequential(const Sequential&) = default;
 Sequential::Sequential(Sequential&& other) noexcept { *this = std::move(other); }
 Sequential::~Sequential() = default;

@@ -14,9 +14,9 @@ namespace xgrad::nn {
 class Layer {
  public:
   template <class L>
-  requires(!std::is_same_v<std::decay_t<L>, Layer> &&
-           std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>) Layer(L&& layer)
-      : held_(new Of<std::decay_t<L>>(std::forward<L>(layer))) {}
+  requires(!std::is_same_v<std::decay_t<L>, Layer>) Layer(L&& layer) {
+    if constexpr (fits<std::decay_t<L>>()) held_ = engine::Own<Held>(new Of<std::decay_t<L>>(std::forward<L>(layer)));
+  }
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
   Layer& operator=(const Layer& other);  // stores into this layer's variables; the types must agree
@@ -32,6 +32,19 @@ class Layer {
   void walk(const Path& path, Walker& to) { held().walk(path, to); }
 
  private:
+  // What a layer must be; where it is not that, the first line of the compiler's errors says so.
+  template <class L>
+  static constexpr bool fits() {
+    constexpr bool constant = std::is_invocable_r_v<Tensor, const L&, const Tensor&>;
+    constexpr bool changing = !constant && std::is_invocable_r_v<Tensor, L&, const Tensor&>;
+    static_assert(!changing, "operator() of a layer is const: write `Tensor operator()(const Tensor& x) const`, and "
+                             "`mutable` before a buffer that it changes");
+    static_assert(constant || changing, "a layer is called with one tensor and gives one: "
+                                        "Tensor operator()(const Tensor& x) const");
+    static_assert(std::is_copy_constructible_v<L>, "a layer can be copied: a copy of a model is a copy of its layers");
+    return constant && std::is_copy_constructible_v<L> && fields::has_line<L>();
+  }
+
   struct Held {
     virtual ~Held() = default;
     virtual engine::Own<Held> clone() const = 0;
@@ -52,7 +65,7 @@ class Layer {
         layer = from;
       } else {  // a lambda with captures
         static_assert(fields::holds_nothing<L>,
-                      "a layer with parameters needs an assignment operator: no const fields");
+                      "a layer with parameters needs an assignment operator: drop const of its fields");
         layer.~L();
         new (&layer) L(from);
       }
@@ -76,16 +89,20 @@ class Layer {
 // The layers one after the other; their names are "0", "1", ... Copying copies the layers, and assigning a Sequential
 // of the same layers stores values into this one's variables (an empty one takes a copy; other layers are an Error).
 // Without layers it gives back what it is given, unless it was moved from: that is an Error.
+// A layer is any struct, function or lambda that is called with one tensor and gives one. operator() is const: a layer that
+// counts or keeps statistics changes fields that are `mutable Tensor`, named in XGRAD_FIELDS as buffers.
 class Sequential {
  public:
   Sequential() = default;
   template <class... Layers>
-  requires(sizeof...(Layers) > 0 && (std::is_constructible_v<Layer, Layers> && ...) &&
-           !(sizeof...(Layers) == 1 &&
-             (std::is_same_v<std::decay_t<Layers>, Sequential> && ...))) explicit Sequential(Layers&&... layers) {
+  requires(sizeof...(Layers) > 0 &&
+           !(sizeof...(Layers) == 1 && ((std::is_same_v<std::decay_t<Layers>, Sequential> ||
+                                         std::is_same_v<std::decay_t<Layers>, std::vector<Layer>>)&&...)))
+      explicit(sizeof...(Layers) == 1) Sequential(Layers&&... layers) {
     layers_.reserve(sizeof...(Layers));
-    (layers_.emplace_back(std::forward<Layers>(layers)), ...);
+    (layers_.push_back(Layer(std::forward<Layers>(layers))), ...);
   }
+  explicit Sequential(std::vector<Layer> layers);
   Sequential(const Sequential&);
   Sequential(Sequential&& other) noexcept;
   Sequential& operator=(const Sequential& other);

@@ -88,6 +88,45 @@ BOOST_AUTO_TEST_CASE(linear_layer) {
       }
 }
 
+namespace {
+
+// A user's own layer with a weight.
+struct Scale {
+  Parameter weight;
+  explicit Scale(DType dtype) : weight(full({5}, 1.1, dtype)) {}
+  Tensor operator()(In x) const { return nn::input_of("Scale", x, weight) * weight; }
+  XGRAD_FIELDS(weight)
+};
+
+}  // namespace
+
+// Floats of another dtype come in cast, and their gradient goes back in their own. A layer with a weight is a row here.
+BOOST_AUTO_TEST_CASE(layers_compute_in_their_own_dtype) {
+  const std::pair<const char*, std::function<nn::Layer(DType)>> layers[] = {
+      {"Linear", [](DType dtype) { return nn::Layer(nn::Linear(5, 3, {.dtype = dtype})); }},
+      {"Scale", [](DType dtype) { return nn::Layer(Scale(dtype)); }},
+      {"Sequential", [](DType dtype) { return nn::Layer(nn::Sequential{nn::Linear(5, 3, {.dtype = dtype}), nn::Tanh{}}); }},
+  };
+  for (const auto& [name_of, make] : layers)
+    for (const DType own : {f32, f64}) {
+      const nn::Layer layer = make(own);
+      for (const DType given : {f32, f64})
+        for (const Shape& shape : {Shape{5}, Shape{4, 5}, Shape{0, 5}, Shape{300, 5}}) {
+          BOOST_TEST_CONTEXT(name_of << " of " << name(own) << " given " << name(given) << " " << fmt::format("{}", shape)) {
+            const Parameter x(randn(shape, given)), alike(cast(x.value(), own));
+            const Tensor y = layer(x), wanted = layer(alike);
+            BOOST_TEST((y.dtype() == own));
+            BOOST_TEST(y.to_vector<double>() == wanted.to_vector<double>(), boost::test_tools::per_element());
+            const Tensor g = grad(sum(square(y)), {x})[0], g_alike = cast(grad(sum(square(wanted)), {alike})[0], given);
+            BOOST_TEST((g.dtype() == given));
+            BOOST_TEST(g.to_vector<double>() == g_alike.to_vector<double>(), boost::test_tools::per_element());
+          }
+        }
+      for (const DType given : {i64, boolean})
+        CHECK_ERROR(layer(ones({4, 5}, given)), fmt::format("expected floats, got {}; cast them first: cast(x, {})", name(given), name(own)));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(shapes_of_layers) {
   const Tensor x = ones({2, 3, 4});
   BOOST_TEST((nn::Flatten{}(x).shape() == Shape{2, 12}));

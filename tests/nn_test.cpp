@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(moved_from) {
   const nn::Layer own_layer = std::move(layer);
   nn::Sequential own = std::move(net), copy = net;
   CHECK_ERROR(linear(x), "nn_test.cpp");
-  CHECK_ERROR(linear(x), "[Linear] this layer has no weight: it was moved from");
+  CHECK_ERROR(linear(x), "[Linear] this layer has no weight: it was made without sizes, or moved from");
   CHECK_ERROR(layer(x), "[Sequential] this layer was moved from");
   CHECK_ERROR(nn::Sequential(std::move(layer), nn::Tanh{})(x), "nn_test.cpp");
   CHECK_ERROR(net(x), "[Sequential] this model was moved from");

@@ -105,6 +105,62 @@ BOOST_AUTO_TEST_CASE(halves_are_widened) {
       boost::test_tools::per_element());
 }
 
+// Every dtype of the format, by its extremes; what no Tensor holds is named and passed over.
+BOOST_AUTO_TEST_CASE(dtypes_of_the_format) {
+  const auto bytes = [](auto... numbers) {
+    std::string all;
+    (all.append(reinterpret_cast<const char*>(&numbers), sizeof numbers), ...);
+    return all;
+  };
+  const auto least = [](auto zero) { return std::numeric_limits<decltype(zero)>::min(); };
+  const auto most = [](auto zero) { return std::numeric_limits<decltype(zero)>::max(); };
+  const auto extremes = [&](auto zero) { return bytes(least(zero), zero, most(zero)); };
+  const auto as_sizes = [&](auto zero) { return std::vector<double>{double(least(zero)), 0, double(most(zero))}; };
+  const struct {
+    const char* name;
+    std::string numbers;  // three
+    DType dtype;
+    std::vector<double> wanted;
+  } table[] = {
+      {"F64", bytes(1e-300, 0.0, -1e300), f64, {1e-300, 0, -1e300}},
+      {"F32", bytes(1.5f, 0.0f, -2.0f), f32, {1.5, 0, -2}},
+      {"F16", bytes(std::uint16_t(0x3c00), std::uint16_t(0), std::uint16_t(0xfbff)), f32, {1, 0, -65504}},
+      {"BF16", bytes(std::uint16_t(0x3f80), std::uint16_t(0), std::uint16_t(0xc020)), f32, {1, 0, -2.5}},
+      {"I64", bytes(Size{-5}, Size{0}, Size{7}), i64, {-5, 0, 7}},
+      {"I32", extremes(std::int32_t{}), i64, as_sizes(std::int32_t{})},
+      {"I16", extremes(std::int16_t{}), i64, as_sizes(std::int16_t{})},
+      {"I8", extremes(std::int8_t{}), i64, as_sizes(std::int8_t{})},
+      {"U32", extremes(std::uint32_t{}), i64, as_sizes(std::uint32_t{})},
+      {"U16", extremes(std::uint16_t{}), i64, as_sizes(std::uint16_t{})},
+      {"U8", extremes(std::uint8_t{}), i64, as_sizes(std::uint8_t{})},
+      {"BOOL", std::string("\x00\x00\x01", 3), boolean, {0, 0, 1}},
+      {"U64", extremes(std::uint64_t{}), i64, {}},
+      {"F8_E4M3", "abc", i64, {}},
+      {"F8_E5M2", "abc", i64, {}},
+      {"C64", std::string(24, 'x'), i64, {}},
+      {"of the future", "abcdefghijk", i64, {}},
+  };
+  std::string header, numbers;
+  for (const auto& row : table) {
+    header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[3],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
+                          row.name, row.name, numbers.size(), numbers.size() + row.numbers.size());
+    numbers += row.numbers;
+  }
+  const Folder folder;
+  put(folder.file("all"), with_header(header + "}", numbers));
+  const Safetensors read = read_safetensors(folder.file("all"));
+  BOOST_TEST(read.tensors.size() + read.unread.size() == std::size(table));
+  for (const auto& row : table) {
+    const auto got = std::find_if(read.tensors.begin(), read.tensors.end(), [&](const auto& t) { return t.name == row.name; });
+    const auto unread = std::find_if(read.unread.begin(), read.unread.end(), [&](const auto& t) { return t.name == row.name; });
+    BOOST_TEST((got != read.tensors.end()) == !row.wanted.empty(), row.name);
+    BOOST_TEST((unread != read.unread.end() && unread->dtype == row.name) == row.wanted.empty(), row.name);
+    if (got == read.tensors.end()) continue;
+    BOOST_TEST((got->value.dtype() == row.dtype), row.name);
+    BOOST_TEST(got->value.to_vector<double>() == row.wanted, boost::test_tools::per_element());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(booleans_are_0_or_1) {
   const Folder folder;
   put(folder.file("flags"),
@@ -147,7 +203,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
       {with_header(R"({"x":{"dtype":"F32","dtype":"F32","shape":[1]}})", four), "dtype is there twice"},
       {with_header(R"({"__metadata__":{"a":3}})", ""), "expected \""},
       {with_header(x("F32", "[1]", "[0]"), four), "1 data_offsets, not 2"},
-      {with_header(x("F31", "[1]", "[0,4]"), four), "x has the dtype F31; expected F64"},
+      {with_header(x("F8_E4M3", "[4]", "[0,5]"), four), "at 0 ... 5 of 4"},
+      {with_header(x("F8_E4M3", "[4]", "[1,0]"), four), "x has F8_E4M3 of shape (4,)"},
+      {with_header(x("I32", "[2]", "[0,4]"), four), "x has I32 of shape (2,), 8 bytes, at 0 ... 4"},
       {with_header(x("F32", "[-1]", "[0,4]"), four), "a whole number"},
       {with_header(x("F32", "[1.5]", "[0,4]"), four), "expected ]"},
       {with_header(x("F32", "[99999999999999999999]", "[0,4]"), four), "too many digits"},

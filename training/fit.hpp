@@ -3,15 +3,13 @@
 
 #include <vector>
 
-#include <xgrad/autodiff/callable.hpp>
 #include <xgrad/data/loader.hpp>
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
+#include <xgrad/training/called.hpp>
+#include <xgrad/training/loss.hpp>
 
 namespace xgrad::training {
-
-using Call = Callable<Tensor(const Tensor& inputs)>;
-using Loss = Callable<Tensor(const Tensor& outputs, const Tensor& targets)>;
 
 struct Epoch {
   Size epoch;       // from 1
@@ -21,9 +19,10 @@ struct Epoch {
 
 struct FitOptions {
   Size epochs = 10;
-  bool progress = true;                                  // a bar, and a line an epoch, on stderr
-  Loss loss = {};                                        // nn::cross_entropy where empty
-  Callable<bool(const Epoch&)> after_epoch = {};         // false stops the training
+  bool progress = true;                           // a bar, and a line an epoch, on stderr
+  Loss loss = {};                                 // .loss = nn::mse_loss; where empty nn::cross_entropy, of i64 classes
+  Callable<bool(const Epoch&)> after_epoch = {};  // false stops the training
+  bool verify = true;                             // at the first step: see nn::verify
 };
 
 struct History {
@@ -31,30 +30,35 @@ struct History {
   bool stopped = false;  // by after_epoch, before all epochs were done
 };
 
-History fit_call(const Call& model, optim::Optimizer& optimizer, const data::DataLoader& batches,
-                 const FitOptions& options, Source source);
-double accuracy_of_call(const Call& model, const data::Dataset& rows, Source source);
-
-// model(x); where the model is a layer that takes In, `source` is the line that its Errors name.
-template <class Model>
-Tensor apply(const Model& model, const Tensor& x, Source source) {
-  if constexpr (nn::fields::TakesIn<Model>) return model(In(x, source));
-  else return model(x);
-}
+History fit_called(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches,
+                   const FitOptions& options, Source source);
 
 // For each epoch and each batch (inputs, targets): loss, zero_grad, backward, step. `model` is anything that is called
-// with inputs; it is called where it is, for a copy of a model is a snapshot. A loss that is not finite is an Error: the
-// learning rate is too high, or the data hold what they should not.
+// with a batch's first tensor (or its first two or three, where it takes so many); it is called where it is, for a copy of
+// a model is a snapshot. Its layers are in training mode while an epoch runs, and have their own modes back after it, after
+// an Error too; a const model must be in that mode. A function or a lambda has no mode that could be seen: set those of its
+// layers (nn::train). A loss that is not finite is an Error (the learning rate is too high, or the data hold what they
+// should not), and so is a loss, at the first step, that does not depend on each of the optimizer's parameters, or depends
+// on others that are not the model's (nn::verify).
 template <class Model>
-History fit(const Model& model, optim::Optimizer& optimizer, const data::DataLoader& batches, FitOptions options = {},
+History fit(Model&& model, optim::Optimizer& optimizer, const data::DataLoader& batches, FitOptions options = {},
             Source source = Source::here()) {
-  return fit_call([&](const Tensor& x) { return apply(model, x, source); }, optimizer, batches, options, source);
+  return fit_called(called(model, source), optimizer, batches, options, source);
 }
 
-// The part of rows whose greatest output is that of their class.
+struct AccuracyOptions {
+  Size batch_size = 256;  // rows that the model is called with at once
+  double threshold = 0;   // where outputs are one column, class 1 is above it: 0 for logits, 0.5 for probabilities
+};
+
+double accuracy_of_called(const Called& model, const data::Dataset& rows, const AccuracyOptions& options, Source source);
+
+// The part of rows whose greatest output is that of their class; or, where outputs are one column, whose output is above
+// the threshold where the label is 1 and not where it is 0. In eval mode, and without a record; then layers have their own
+// modes back.
 template <class Model>
-double accuracy(const Model& model, const data::Dataset& rows, Source source = Source::here()) {
-  return accuracy_of_call([&](const Tensor& x) { return apply(model, x, source); }, rows, source);
+double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions options = {}, Source source = Source::here()) {
+  return evaluated(model, source, [&](const Called& c) { return accuracy_of_called(c, rows, options, source); });
 }
 
 }  // namespace xgrad::training

@@ -56,6 +56,15 @@ std::string quoted(std::string text) {
   return text;
 }
 
+// The class of each row of outputs [n, classes], or of one column of logits.
+std::vector<Size> regions_of(const Tensor& outputs, Source source) {
+  const Located at(source);
+  if (outputs.dim() == 1) return cast(outputs > 0, i64).to_vector<Size>();
+  if (outputs.dim() != 2 || outputs.size(1) == 0)
+    fail(source, fmt::format("[plot_regions] expected outputs [n, classes] or [n], got {}", outputs.shape()));
+  return (outputs.size(1) == 1 ? cast(outputs > 0, i64) : argmax(outputs, 1)).to_vector<Size>();
+}
+
 }  // namespace
 
 bool can_plot() {
@@ -84,8 +93,8 @@ void plot_history(const History& history, const std::string& path, const std::st
   });
 }
 
-void plot_regions_of_call(const Call& model, const data::Dataset& points, const std::string& path,
-                          const std::string& title, Source source) {
+void plot_regions_of_called(const Called& model, const data::Dataset& points, const std::string& path,
+                            const std::string& title, Source source) {
   const NoGrad no_grad;
   if (points.inputs.dim(source) != 2 || points.inputs.size(1) != 2)
     fail(source, fmt::format("[plot_regions] expected points [n, 2], got {}", points.inputs.shape()));
@@ -104,7 +113,10 @@ void plot_regions_of_call(const Call& model, const data::Dataset& points, const 
         *out++ = static_cast<float>(at(i));
       }
   });
-  const std::vector<Size> regions = argmax(model(grid), 1).to_vector<Size>();
+  std::vector<Size> regions;
+  for (Size row = 0; row < side; ++row)  // a line of the picture at once
+    for (const Size region : regions_of(model.call({slice(grid, 0, row * side, (row + 1) * side)}), source))
+      regions.push_back(region);
 
   std::vector<std::tuple<double, double, double>> cells;
   Size classes = 1;

@@ -15,12 +15,13 @@ void plot_history(const History& history, const std::string& path, const std::st
                   Source source = Source::here());
 
 // The regions of the plane that a model gives to each class, with the points [n, 2] of a dataset on top.
-void plot_regions_of_call(const Call& model, const data::Dataset& points, const std::string& path,
-                          const std::string& title, Source source);
+// In eval mode; then layers have their own modes back.
+void plot_regions_of_called(const Called& model, const data::Dataset& points, const std::string& path,
+                            const std::string& title, Source source);
 template <class Model>
-void plot_regions(const Model& model, const data::Dataset& points, const std::string& path,
+void plot_regions(Model&& model, const data::Dataset& points, const std::string& path,
                   const std::string& title = "Decision regions", Source source = Source::here()) {
-  plot_regions_of_call([&](const Tensor& x) { return apply(model, x, source); }, points, path, title, source);
+  evaluated(model, source, [&](const Called& c) { plot_regions_of_called(c, points, path, title, source); });
 }
 
 }  // namespace xgrad::training

@@ -1,6 +1,8 @@
 // Training: the loop, its progress, and pictures of what came out.
 #pragma once
 
+#include <xgrad/training/called.hpp>
 #include <xgrad/training/fit.hpp>
+#include <xgrad/training/loss.hpp>
 #include <xgrad/training/plot.hpp>
 #include <xgrad/training/progress.hpp>

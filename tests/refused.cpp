@@ -1,0 +1,81 @@
+// Programs that do not compile; the first error says why. refused.cmake compiles each with its name defined.
+#include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+#include <xgrad/training.hpp>
+
+using namespace xgrad;
+
+struct NotConst {
+  Tensor count = zeros({});
+  Tensor operator()(const Tensor& x) {
+    count = count + 1;
+    return x;
+  }
+  XGRAD_FIELDS(count)
+};
+struct NoFields {
+  nn::Linear layer{2, 2};
+  Tensor operator()(const Tensor& x) const { return layer(x); }
+};
+struct Plain {
+  nn::Linear layer{2, 2};
+  Tensor operator()(const Tensor& x) const { return layer(x); }
+  XGRAD_FIELDS(layer)
+};
+struct Derived : Plain {
+  nn::Linear more{2, 2};
+};
+struct WithNumber {
+  int n = 3;
+  XGRAD_FIELDS(n)
+};
+
+int main() {
+  Tensor w = ones({2});
+  Plain net;
+  optim::SGD optimizer(nn::parameters(net));
+  data::DataLoader batches({w, w});
+  (void)batches;
+#if defined(nothing)  // compiles
+  nn::Sequential layers{nn::Linear(2, 2), net};
+#elif defined(layer_not_const)  // operator() of a layer is const: write
+  nn::Sequential layers{nn::Linear(2, 2), NotConst{}};
+#elif defined(layer_alone_not_const)  // operator() of a layer is const: write
+  nn::Layer layer = NotConst{};
+#elif defined(mutable_lambda)  // operator() of a layer is const: write
+  nn::Sequential layers{[n = 0](const Tensor& x) mutable { return x + n++; }};
+#elif defined(number_for_a_layer)  // a layer is called with one tensor and gives one
+  nn::Sequential layers{nn::Linear(2, 2), 3};
+#elif defined(layer_of_two)  // a layer is called with one tensor and gives one
+  nn::Sequential layers{[](const Tensor& x, const Tensor& y) { return x + y; }};
+#elif defined(lambda_that_holds_tensors)  // or XGRAD_FIELDS() where it has none; a lambda may capture numbers and references
+  nn::Sequential layers{[w](const Tensor& x) { return x * w; }};
+#elif defined(layer_without_fields)  // this part of a model has no public XGRAD_FIELDS line
+  nn::Sequential layers{NoFields{}};
+#elif defined(parameters_without_fields)  // this part of a model has no public XGRAD_FIELDS line
+  NoFields model;
+  nn::parameters(model);
+#elif defined(derived_without_a_line)  // a struct derived from a layer adds fields, but has no XGRAD_FIELDS line of its own
+  Derived model;
+  nn::parameters(model);
+#elif defined(number_in_fields)  // XGRAD_FIELDS names parameters, buffers and layers
+  WithNumber model;
+  nn::parameters(model);
+#elif defined(const_model)  // this needs a model that it may change: this one is const
+  const Plain model;
+  nn::parameters(model);
+#elif defined(temporary_model)  // this needs a model that stays: give it a name
+  nn::parameters(Plain{});
+#elif defined(fit_no_model)  // a model is called with one, two or three tensors, and gives one
+  training::fit(3, optimizer, batches);
+#elif defined(loss_of_one)  // a loss is called with (const Tensor& outputs, const Tensor& targets)
+  training::fit(net, optimizer, batches, {.loss = [](const Tensor& y) { return mean(y); }});
+#elif defined(schedule_copied)  // use of deleted function
+  const optim::StepLR schedule(optimizer, {.every = 1});
+  const optim::StepLR copy = schedule;
+#elif defined(slice_assigned)  // passing ‘xgrad::Tensor’ as ‘this’ argument discards qualifiers
+  w[0] = ones({});
+#endif
+}

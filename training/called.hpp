@@ -1,0 +1,65 @@
+// What fit, accuracy and plots take for a model: anything that is called with tensors and gives one.
+#pragma once
+
+#include <optional>
+
+#include <xgrad/autodiff/callable.hpp>
+#include <xgrad/nn/model.hpp>
+
+namespace xgrad::training {
+
+// A model by reference, for parameters only.
+struct Called {
+  Callable<Tensor(const Tensors& batch)> call;  // with the first of a batch
+  Size inputs = 1;                              // so many
+  std::optional<nn::MutableModel> layers = {};  // what a walk sees; functions and lambdas have nothing to see
+  bool may_change = false;                      // their modes
+};
+
+template <class Model>
+constexpr bool has_layers = nn::fields::Named<Model> || nn::fields::Walks<Model> || nn::fields::HandsOn<Model>;
+
+template <class Model>
+constexpr Size inputs_of() {
+  if constexpr (std::is_invocable_r_v<Tensor, Model&, const Tensor&>) return 1;
+  else if constexpr (std::is_invocable_r_v<Tensor, Model&, const Tensor&, const Tensor&>) return 2;
+  else if constexpr (std::is_invocable_r_v<Tensor, Model&, const Tensor&, const Tensor&, const Tensor&>) return 3;
+  else return 0;
+}
+
+// Where the model is a layer that takes In, `source` is the line that its Errors name.
+template <class Model>
+Called called(Model& model, Source source) {
+  constexpr Size inputs = inputs_of<Model>();
+  static_assert(inputs > 0, "a model is called with one, two or three tensors, and gives one: "
+                            "Tensor operator()(const Tensor& x) const");
+  Called made{[&model, source](const Tensors& x) {
+                if constexpr (inputs == 2) return Tensor(model(x[0], x[1]));
+                else if constexpr (inputs == 3) return Tensor(model(x[0], x[1], x[2]));
+                else if constexpr (nn::fields::TakesIn<std::remove_const_t<Model>>) return Tensor(model(In(x[0], source)));
+                else return Tensor(model(x[0]));
+              },
+              inputs};
+  if constexpr (has_layers<std::remove_const_t<Model>>) {
+    made.layers.emplace(const_cast<std::remove_const_t<Model>&>(model));
+    made.may_change = !std::is_const_v<Model>;
+  }
+  return made;
+}
+
+// f(model), in eval mode. A const model is copied, for its modes cannot be set: that copies no numbers.
+template <class Model, class F>
+auto evaluated(Model& model, Source source, const F& f) {
+  if constexpr (!has_layers<std::remove_const_t<Model>>) {
+    return f(called(model, source));
+  } else if constexpr (std::is_const_v<Model>) {
+    std::remove_const_t<Model> copy = model;
+    const nn::Mode mode(copy, false);
+    return f(called(copy, source));
+  } else {
+    const nn::Mode mode(model, false);
+    return f(called(model, source));
+  }
+}
+
+}  // namespace xgrad::training

@@ -1,0 +1,49 @@
+// A loss, as fit takes it.
+#pragma once
+
+#include <xgrad/autodiff/callable.hpp>
+#include <xgrad/autodiff/parameter.hpp>
+
+namespace xgrad::training {
+
+template <class F>
+constexpr bool has_options = false;  // a loss of nn: (prediction, target, options)
+template <class Options>
+constexpr bool has_options<Tensor (*)(In, In, Options)> = true;
+
+// One of nn's (nn::mse_loss, with its options as they are), or a function of the model's outputs and the targets, or of the
+// outputs and the whole batch:  [](const Tensor& y, const Tensors& batch) { return mean(batch[2] * square(y - batch[1])); }
+class Loss {
+ public:
+  Loss() = default;  // none
+  template <class Options>
+  Loss(Tensor (*loss)(In, In, Options), Source at = Source::here())
+      : of_target_([loss, at](const Tensor& outputs, const Tensor& target) {
+          return loss(In(outputs, at), In(target, at), {});
+        }) {}
+  template <class F>
+  requires(!std::is_same_v<std::decay_t<F>, Loss> && !has_options<std::decay_t<F>>) Loss(F&& f) {
+    constexpr bool of_target = std::is_invocable_r_v<Tensor, std::decay_t<F>&, const Tensor&, const Tensor&>;
+    if constexpr (of_target) {
+      of_target_ = std::forward<F>(f);
+    } else {
+      static_assert(std::is_invocable_r_v<Tensor, std::decay_t<F>&, const Tensor&, const Tensors&>,
+                    "a loss is called with (const Tensor& outputs, const Tensor& targets), or with (const Tensor& outputs, "
+                    "const Tensors& batch), and gives a Tensor");
+      of_batch_ = std::forward<F>(f);
+    }
+  }
+
+  explicit operator bool() const noexcept { return of_target_ || of_batch_; }
+  // `inputs`: how many of the batch the model takes; the target is the next.
+  Tensor operator()(const Tensor& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) const;
+
+ private:
+  Callable<Tensor(const Tensor& outputs, const Tensor& target)> of_target_;  // or
+  Callable<Tensor(const Tensor& outputs, const Tensors& batch)> of_batch_;
+};
+
+// The one tensor of a batch that follows the inputs; an Error where more do.
+const Tensor& target_of(const Tensors& batch, Size inputs, Source source);
+
+}  // namespace xgrad::training

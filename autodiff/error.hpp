@@ -29,4 +29,8 @@ struct Source {
 // Throws Error("file:line: message"). Messages read "[op] expected, got; remedy".
 [[noreturn]] void fail(Source source, const std::string& message);
 
+// Throws Error("file:line: [op] no memory ..."), for std::bad_alloc, which no user of the library sees. Where there is no
+// memory for the message either, it is a shorter one.
+[[noreturn]] void fail_no_memory(Source source, const char* op);
+
 }  // namespace xgrad

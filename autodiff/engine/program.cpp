@@ -14,6 +14,7 @@ namespace {
 struct Memory {
   char* data = nullptr;
   std::size_t size = 0;
+  ~Memory() { std::free(data); }
 };
 char* scratch_memory(Thread& t, Size wanted) {
   Memory& memory = kept<Memory, Kept::blocks>(t);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <algorithm>
+#include <new>
 
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/evaluate.hpp"
@@ -36,7 +37,7 @@ Node* number_node(Thread& t, DType dtype, double value, Source source) {
 // Where x is a temporary that has the only handle of its node, this op is the last to look at it through that.
 inline void lend(const In& x) {
   if (!x.is_temporary()) return;
-  if (Node* n = x.node(); n && n->pending() && n->refs == 1 && n->home == this_thread) n->lent = 1;
+  if (Node* n = x.node(); n && n->home == this_thread && n->pending() && n->refs == 1) n->lent = 1;
 }
 
 Node* node_of(const In& x, const char* op) {
@@ -144,8 +145,8 @@ inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, 
   else *reinterpret_cast<double*>(n->local) = arithmetic<double>(op, in[0]->data, in[1]->data);
   ++t.recorded;
   ++t.evaluated;
-  n->data = n->local;
   n->flags = elements == 1 ? computed : computed | uniform;
+  n->data = n->local;
   if ((in[0]->flags | in[1]->flags) & needs_grad && !t.no_grad) {
     n->flags |= needs_grad;
     n->inputs = 2;
@@ -207,24 +208,29 @@ struct Flushed {
 }  // namespace
 
 void flush(Thread& t) {
-  auto& [waiting, roots, targets] = kept<Flushed, Kept::flushed>(t);
-  targets.clear();
-  const std::uint32_t used = ++t.walks;
-  for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
-    if (!n->waiting()) continue;
-    waiting.push_back(share(n));
-    for (int i = 0; i < n->inputs; ++i)
-      if (Node* x = n->input(i); x->pending()) x->mark = used;
-  }
-  for (const Tensor& w : waiting)
-    if (w.node()->mark != used) roots.push_back(w);
-  waiting.clear();
-  for (const Tensor& r : roots) targets.push_back(r.node());
+  Flushed* flushed = nullptr;
   try {
+    flushed = &kept<Flushed, Kept::flushed>(t);
+    auto& [waiting, roots, targets] = *flushed;
+    targets.clear();
+    const auto used = ++t.walks;
+    for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
+      if (!n->waiting()) continue;
+      waiting.push_back(share(n));
+      for (int i = 0; i < n->inputs; ++i)
+        if (Node* x = n->input(i); x->pending()) x->mark = used;
+    }
+    for (const Tensor& w : waiting)
+      if (w.node()->mark != used) roots.push_back(w);
+    waiting.clear();
+    for (const Tensor& r : roots) targets.push_back(r.node());
     evaluate(t, targets.data(), targets.size());
   } catch (const Error&) {  // no memory for what others wrote: they are told when they read it
+  } catch (const std::bad_alloc&) {
   }
-  roots.clear();
+  if (!flushed) return;
+  flushed->waiting.clear();
+  flushed->roots.clear();
 }
 
 DType meet(const In& x, const In& y, const char* op, Source source) {
@@ -291,7 +297,7 @@ inline void require_kernel(const Thread& t, Op op, DType dtype, Source source) {
 void require_no_zero(Node* divisor, Source source) {
   evaluate(divisor, "div", source);
   const Tensor d = dense(divisor);
-  const Size* at = reinterpret_cast<const Size*>(d.node()->data);
+  const Size* at = d.node()->data.as<const Size>();
   if (std::find(at, at + divisor->count, 0) != at + divisor->count)
     fail(source, "[div] division of i64 by zero; mask the zeros with where, or cast to f64");
 }

@@ -330,7 +330,7 @@ void compute_extreme_place(Node* n, bool greatest) {
   char* out = allocate(n);
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto* from = reinterpret_cast<const T*>(x.node()->data);
+    const auto* from = x.node()->data.as<const T>();
     auto* to = reinterpret_cast<Size*>(out);
     if (greatest) pick(from, to, a, [](T p, T q) { return p > q || (p != p && q == q); });
     else pick(from, to, a, [](T p, T q) { return p < q || (p != p && q == q); });
@@ -353,7 +353,7 @@ void compute_cumsum(Node* n) {
     using T = decltype(zero);
     using Total = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;  // f32 stalls; i64 wraps
     constexpr Size together = 128;
-    const auto* from = reinterpret_cast<const T*>(x.node()->data);
+    const auto* from = x.node()->data.as<const T>();
     auto* to = reinterpret_cast<T*>(out);
     for (Size o = 0; o < a.outer; ++o)
       for (Size left = 0; left < a.inner; left += together) {

@@ -74,6 +74,18 @@ BOOST_AUTO_TEST_CASE(a_child_works_whatever_other_threads_do) {
       release_memory();
     }
   });
+  for (int i = 0; i < 2; ++i)
+    busy.emplace_back([&] {  // a library's lock, as often as can be
+      const Tensor a = evaluate(randn({24, 24}, f64));
+      while (!stop) matmul(a, a);
+    });
+  busy.emplace_back([&] {  // the lock of the free lists
+    std::vector<Tensor> held;
+    while (!stop) {
+      for (int i = 0; i < 400; ++i) held.push_back(uninitialised({16'384}, f32).tensor);
+      held.clear();
+    }
+  });
   Parameter w = parameter(randn({200, 150}));
   const Tensor x = evaluate(randn({150, 170})), xd = evaluate(cast(x, f64));
   const Tensor want = grad(sum(square(matmul(w, x))), {w})[0];

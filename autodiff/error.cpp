@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 #include <xgrad/autodiff/callable.hpp>
 #include "autodiff/engine/thread.hpp"
 
@@ -24,10 +26,22 @@ std::string to_string(Source source) {
   return fmt::format("{}:{}", file.substr(file.find_last_of('/') + 1), source.line);  // npos + 1 is 0
 }
 
-void fail(Source source, const std::string& inner) {
+namespace {
+const Error no_memory("no memory");  // made beforehand; to throw a copy of it takes none
+}
+
+void fail(Source source, const std::string& inner) try {
   const std::string message = named(source, inner);
   if (!source.file) throw Error(message);
   throw Error(fmt::format("{}: {}", to_string(source), message));
+} catch (const std::bad_alloc&) {
+  throw Error(no_memory);
+}
+
+void fail_no_memory(Source source, const char* op) try {
+  fail(source, fmt::format("[{}] no memory for its work; free some (release_memory()), or give it less to do", op));
+} catch (const std::bad_alloc&) {
+  throw Error(no_memory);
 }
 
 void engine::fail_empty_function() { throw Error("expected a function to call, got an empty one"); }

@@ -31,4 +31,8 @@ std::string to_string(Source source);  // "model.cpp:42"
 // Throws Error("file:line: message"). Messages read "[op] expected, got; remedy".
 [[noreturn]] void fail(Source source, const std::string& message);
 
+// Throws Error("file:line: [op] no memory ..."), for std::bad_alloc, which no user of the library sees. Where there is no
+// memory for the message either, it is a shorter one.
+[[noreturn]] void fail_no_memory(Source source, const char* op);
+
 }  // namespace xgrad

@@ -8,17 +8,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <new>
 #include <unordered_set>
 
 #include <xgrad/autodiff/memory.hpp>
+#include "autodiff/new_file.hpp"
 #include "autodiff/safetensors_header.hpp"
 
 namespace xgrad {
@@ -27,7 +25,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
 
 constexpr std::uint64_t length_bytes = 8, longest_header = 100'000'000;  // the reference's limit
-constexpr std::size_t most_axes = 64;                                    // no tensor that means something has more
+constexpr std::size_t most_axes = 64;  // written or read: no tensor that means something has more
 
 // IEEE half: 1 sign, 5 exponent, 10 fraction bits
 struct Half {
@@ -96,32 +94,18 @@ const char* format_name(DType dtype) {
   return nullptr;
 }
 
-// An open file; closed, and removed if it is temporary, when it goes.
+// An open file; closed when it goes.
 class File {
  public:
-  File(std::string path, int flags, mode_t mode = 0666)
-      : path_(std::move(path)), fd_(::open(path_.c_str(), flags | O_CLOEXEC, mode)) {}
+  File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() {
     if (fd_ >= 0) ::close(fd_);
-    if (temporary) ::unlink(path_.c_str());
   }
   bool open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
-  const std::string& path() const { return path_; }
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
 
-  bool write(const void* bytes, std::size_t n) {
-    for (const char* at = static_cast<const char*>(bytes); n > 0;) {
-      const ssize_t done = ::write(fd_, at, std::min(n, most_at_once));
-      if (done < 0 && errno == EINTR) continue;
-      if (done <= 0) return false;
-      at += done;
-      n -= static_cast<std::size_t>(done);
-    }
-    return true;
-  }
   bool read(void* bytes, std::size_t n, std::uint64_t from) {
     for (char* at = static_cast<char*>(bytes); n > 0;) {
       const ssize_t done = ::pread(fd_, at, std::min(n, most_at_once), static_cast<off_t>(from));
@@ -135,35 +119,16 @@ class File {
     return true;
   }
 
-  bool temporary = false;
-
  private:
   static constexpr std::size_t most_at_once = 1u << 30;
-  std::string path_;
   int fd_;
 };
 
 std::string reason() { return errno ? std::strerror(errno) : "the file ends early"; }
 
-// Where a chain of symbolic links leads, whether something is there or not.
-std::filesystem::path target_of(std::filesystem::path path) {
-  std::error_code no_link;
-  for (auto to = read_symlink(path, no_link); !no_link; to = read_symlink(path, no_link))
-    path = path.parent_path() / to;
-  return path;
-}
-
-// Beside the file, and short enough for a name where the file's is.
-std::string temporary_beside(const std::filesystem::path& path) {
-  constexpr std::size_t kept = 200;  // of 255 bytes
-  static std::atomic<unsigned> count{0};
-  const std::string name = path.filename().string().substr(0, kept);
-  return (path.parent_path() / fmt::format("{}.{}.{}.tmp", name, ::getpid(), count++)).string();
-}
-
 }  // namespace
 
-void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata, Source source) {
+void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata, Source source) try {
   const auto broken = [&](const std::string& what) {
     fail(source, fmt::format("[write_safetensors] {}: {}", path, what));
   };
@@ -185,6 +150,8 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
       broken(
           fmt::format("the name {} is {}; rename it", t.name, t.name == "__metadata__" ? "reserved" : "there twice"));
     check_text(t.name);
+    if (t.value.shape().size() > most_axes)
+      broken(fmt::format("{} has {} axes, and files hold at most {}; reshape it", t.name, t.value.shape().size(), most_axes));
     order.push_back(&t);
   }
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
@@ -202,36 +169,18 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
   const std::string text = safetensors::print(header);
   if (text.size() > longest_header) broken("the names need a header that is longer than the format allows");
 
-  struct stat there;
-  const bool exists = ::stat(path.c_str(), &there) == 0;
-  if (!exists && errno != ENOENT) broken(fmt::format("cannot write there: {}", reason()));
-  if (exists && S_ISDIR(there.st_mode)) broken("this is a directory; give a file's name");
-  const bool in_place = exists && !S_ISREG(there.st_mode);  // a device or a pipe cannot be replaced
-  const std::filesystem::path target = in_place ? std::filesystem::path(path) : target_of(path);
-  File file(in_place ? path : temporary_beside(target), O_WRONLY | (in_place ? 0 : O_CREAT | O_EXCL),
-            exists ? 0600 : 0666);
-  if (!file.open()) broken(fmt::format("cannot write there: {}", reason()));
-  file.temporary = !in_place;
-  if (exists && !in_place && ::fchmod(file.fd(), there.st_mode & 0777) != 0)
-    broken(fmt::format("cannot keep the file's mode: {}", reason()));
-
-  const auto put = [&](const void* bytes, std::size_t n) {
-    if (!file.write(bytes, n)) broken(fmt::format("writing failed: {}; the old file, if any, is as it was", reason()));
-  };
+  NewFile file(path, "write_safetensors", source);
   const std::uint64_t length = text.size();
-  put(&length, length_bytes);
-  put(text.data(), text.size());
+  file.write(&length, length_bytes);
+  file.write(text.data(), text.size());
   for (const NamedTensor* t : order) {
     const Tensor dense = contiguous(t->value, source);
-    if (dense.numel() > 0) put(readable(dense, source), static_cast<std::size_t>(dense.numel() * item_size(dense.dtype())));
+    if (dense.numel() > 0)
+      file.write(readable(dense, source), static_cast<std::size_t>(dense.numel() * item_size(dense.dtype())));
   }
-  if (in_place) return;
-  if (::fsync(file.fd()) != 0 || !file.close() || std::rename(file.path().c_str(), target.c_str()) != 0)
-    broken(fmt::format("writing failed: {}; the old file, if any, is as it was", reason()));
-  file.temporary = false;
-
-  const File folder(target.has_parent_path() ? target.parent_path().string() : ".", O_RDONLY | O_DIRECTORY);
-  if (folder.open()) ::fsync(folder.fd());  // the new name survives a power cut; where that is not known, no harm
+  file.commit();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "write_safetensors");
 }
 
 Safetensors read_safetensors(const std::string& path, Source source) try {

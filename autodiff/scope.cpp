@@ -26,16 +26,16 @@ void evaluate(const Tensors& list, Source source) {
   engine::evaluate(current(), nodes.data(), nodes.size());
 }
 
-NoGrad::NoGrad() noexcept : before_(std::exchange(current().no_grad, true)) {}
+NoGrad::NoGrad() : before_(std::exchange(current().no_grad, true)) {}
 NoGrad::~NoGrad() { current().no_grad = before_; }
 
-EnableGrad::EnableGrad() noexcept : before_(std::exchange(current().no_grad, false)) {}
+EnableGrad::EnableGrad() : before_(std::exchange(current().no_grad, false)) {}
 EnableGrad::~EnableGrad() { current().no_grad = before_; }
 
-Eager::Eager() noexcept : before_(std::exchange(current().eager, true)) {}
+Eager::Eager() : before_(std::exchange(current().eager, true)) {}
 Eager::~Eager() { current().eager = before_; }
 
-Located::Located(Source at, const char* op) noexcept {
+Located::Located(Source at, const char* op) {
   engine::Thread& t = current();
   outermost_ = !t.located;
   names_ = outermost_ || (op && !t.named);
@@ -58,7 +58,7 @@ Counters counters() {
           .regions = t.regions,
           .pending = static_cast<std::uint64_t>(t.pending_nodes),
           .taped = static_cast<std::uint64_t>(t.taped_nodes),
-          .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, t.bytes_in_use))};
+          .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, t.buffers.in_use()))};
 }
 
 }  // namespace xgrad

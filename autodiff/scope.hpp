@@ -16,7 +16,7 @@ void evaluate(const In& x, const In& y, const More&... more) {
 // While one lives, ops on this thread are not recorded for differentiation.
 class NoGrad {
  public:
-  NoGrad() noexcept;
+  NoGrad();
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
@@ -30,7 +30,7 @@ class NoGrad {
 // CustomOp need none: they record what they need by themselves.
 class EnableGrad {
  public:
-  EnableGrad() noexcept;
+  EnableGrad();
   ~EnableGrad();
   EnableGrad(const EnableGrad&) = delete;
   EnableGrad& operator=(const EnableGrad&) = delete;
@@ -42,7 +42,7 @@ class EnableGrad {
 // While one lives, every op on this thread is computed as it is written: for debugging, and as the tests' oracle.
 class Eager {
  public:
-  Eager() noexcept;
+  Eager();
   ~Eager();
   Eager(const Eager&) = delete;
   Eager& operator=(const Eager&) = delete;
@@ -55,8 +55,8 @@ class Eager {
 // the name `op`, the outermost that is given.
 class Located {
  public:
-  explicit Located(Source at, const char* op = nullptr) noexcept;
-  explicit Located(const In& in, const char* op = nullptr) noexcept : Located(in.source(), op) {}
+  explicit Located(Source at, const char* op = nullptr);
+  explicit Located(const In& in, const char* op = nullptr) : Located(in.source(), op) {}
   ~Located();
   Located(const Located&) = delete;
   Located& operator=(const Located&) = delete;
@@ -69,6 +69,11 @@ class Located {
 // The record that leads to y, one op a line:  %3 f32[64, 3] = matmul(%1, %2)   model.cpp:12
 std::string tape(const Tensor& y, Source source = Source::here());
 void print_tape(const Tensor& y, Source source = Source::here());
+
+// Gives free memory back to the system: what the library keeps so that the next step need not ask for it. This thread's
+// goes at once, another's when it next makes or lets go of a tensor. Tensors stay as they are. The library does it by
+// itself where memory runs out, and what it keeps is bounded by what was in use lately: see docs/memory.md.
+void release_memory();
 
 // What the engine has done on this thread, for tests and benchmarks.
 struct Counters {

@@ -5,7 +5,8 @@
 
 namespace xgrad {
 
-int threads();            // at first: OMP_NUM_THREADS, or the machine's cores
+// At first: OMP_NUM_THREADS, or the processors that this process may use (affinity and quotas of control groups count).
+int threads();
 // n >= 1. Results have the same bits for any number.
 void set_threads(int n, Source source = Source::here());
 

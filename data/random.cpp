@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include <xgrad/autodiff/ops.hpp>
+#include "data/same_bits.hpp"
 
 namespace xgrad::data {
 
@@ -17,7 +17,7 @@ Random Random::from(const std::optional<std::uint64_t>& seed) {
 // Box and Muller 1958: sqrt(-2 log u) cos(2 pi v)
 double Random::normal() {
   const double u = 1.0 - uniform(), v = uniform();
-  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+  return std::sqrt(-2.0 * same_log(u)) * on_circle(v).x;
 }
 
 }  // namespace xgrad::data

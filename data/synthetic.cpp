@@ -2,19 +2,15 @@
 
 #include <fmt/core.h>
 
-#include <cmath>
 #include <numbers>
 
 #include <xgrad/autodiff/memory.hpp>
 #include "data/checks.hpp"
+#include "data/same_bits.hpp"
 #include <xgrad/data/random.hpp>
 
 namespace xgrad::data {
 namespace {
-
-struct Point {
-  double x, y;
-};
 
 // `place(k, t)`: where the class k has its point at t in [0, 1].
 template <class Place>
@@ -42,9 +38,9 @@ Dataset spirals(SpiralOptions options, Source source) {
   Random random = Random::from(options.seed);
   return points("spirals", options.classes, options.points_per_class, [&](Size k, double t) {
     const double radius = 0.05 + 0.95 * t;
-    const double start = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(options.classes);
-    const double angle = start + 4 * t + options.noise * random.normal();
-    return Point{radius * std::cos(angle), radius * std::sin(angle)};
+    const double start = static_cast<double>(k) / static_cast<double>(options.classes);
+    const Point at = on_circle(start + (4 * t + options.noise * random.normal()) / (2 * std::numbers::pi));
+    return Point{radius * at.x, radius * at.y};
   }, source);
 }
 
@@ -53,7 +49,7 @@ Dataset moons(PointOptions options, Source source) {
   check_noise("moons", options.noise, source);
   Random random = Random::from(options.seed);
   return points("moons", 2, options.points_per_class, [&](Size k, double t) {
-    const double c = std::cos(std::numbers::pi * t), s = std::sin(std::numbers::pi * t);
+    const auto [c, s] = on_circle(t / 2);
     const double x = k == 0 ? c : 1 - c, y = k == 0 ? s : 0.5 - s;
     return Point{x + options.noise * random.normal(), y + options.noise * random.normal()};
   }, source);
@@ -63,9 +59,9 @@ Dataset circles(PointOptions options, Source source) {
   check_noise("circles", options.noise, source);
   Random random = Random::from(options.seed);
   return points("circles", 2, options.points_per_class, [&](Size k, double t) {
-    const double radius = k == 0 ? 1 : 0.5, angle = 2 * std::numbers::pi * t;
-    return Point{radius * std::cos(angle) + options.noise * random.normal(),
-                 radius * std::sin(angle) + options.noise * random.normal()};
+    const double radius = k == 0 ? 1 : 0.5;
+    const Point at = on_circle(t);
+    return Point{radius * at.x + options.noise * random.normal(), radius * at.y + options.noise * random.normal()};
   }, source);
 }
 

@@ -16,6 +16,8 @@ namespace {
 // Names that no parameter's state has: those end in ".step" or in a slot's name.
 constexpr const char *lr_name = "lr", *base_name = "base_lr", *step_name = "step";
 
+constexpr Size most_steps = Size{1} << 53;  // no optimizer takes more, and a double holds each number up to there
+
 template <class F>
 Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
   std::vector<double> numbers;
@@ -73,9 +75,10 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
   for (const Item& item : own.items) {
-    const double step = take(item.entry.name + "." + step_name, i64, {}).item();
-    if (step < 0) broken(fmt::format("{} has taken {} steps", item.entry.name, step));
-    steps.push_back(static_cast<Size>(step));
+    const Size step = take(item.entry.name + "." + step_name, i64, {}).to_vector<Size>()[0];
+    if (step < 0 || step > most_steps)
+      broken(fmt::format("{} has taken {} steps, and 0 ... {} are possible", item.entry.name, step, most_steps));
+    steps.push_back(step);
     for (const char* slot : own.groups[static_cast<std::size_t>(item.group)].slots)
       slots.push_back(take(item.entry.name + "." + slot, item.dtype, item.entry.value().shape()));
   }

@@ -7,7 +7,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEMORY_HOOKS_SANITIZED 1
@@ -31,6 +33,28 @@ inline std::atomic<std::size_t> bytes{0};  // of the calls
 inline std::atomic<long> aligned_left{-1};  // calls of aligned_alloc that still succeed; -1: all
 
 inline thread_local bool in_onednn = false;
+
+// Requests of this thread that still succeed, where one is to fail (-1: none is); and whether all after it fail, too.
+inline thread_local long left = -1;
+inline thread_local bool fail_on = false;
+inline thread_local bool failed = false;
+
+inline bool refuse() noexcept {
+  if (left < 0) return false;
+  if (left > 0) return --left, false;
+  if (!fail_on) left = -1;
+  failed = true;
+  errno = ENOMEM;
+  return true;
+}
+
+// While one lives, the n-th request of memory of this thread fails, counted from 0; `on`: and all after it.
+struct Nth {
+  explicit Nth(long n, bool on = false) { failed = false, fail_on = on, left = n; }
+  ~Nth() { left = -1; }
+  Nth(const Nth&) = delete;
+  Nth& operator=(const Nth&) = delete;
+};
 
 inline void note(std::size_t size) noexcept {
   if (!counting.load(std::memory_order_relaxed)) return;
@@ -84,18 +108,22 @@ extern "C" {
 
 #if !MEMORY_HOOKS_SANITIZED
 void* malloc(std::size_t n) noexcept {
+  if (memory_hooks::refuse()) return nullptr;
   memory_hooks::note(n);
   return __libc_malloc(n);
 }
 void* calloc(std::size_t n, std::size_t size) noexcept {
+  if (memory_hooks::refuse()) return nullptr;
   memory_hooks::note(n * size);
   return __libc_calloc(n, size);
 }
 void* realloc(void* p, std::size_t n) noexcept {
+  if (memory_hooks::refuse()) return nullptr;
   memory_hooks::note(n);
   return __libc_realloc(p, n);
 }
 void* memalign(std::size_t alignment, std::size_t n) noexcept {
+  if (memory_hooks::refuse()) return nullptr;
   memory_hooks::note(n);
   return __libc_memalign(alignment, n);
 }
@@ -103,6 +131,7 @@ void* memalign(std::size_t alignment, std::size_t n) noexcept {
 
 int posix_memalign(void** p, std::size_t alignment, std::size_t n) noexcept {
   using namespace memory_hooks;
+  if (refuse()) return ENOMEM;
   in_onednn = counting.load(std::memory_order_relaxed) && is_onednn(__builtin_return_address(0));
 #if MEMORY_HOOKS_SANITIZED
   static const auto next =
@@ -126,6 +155,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t n) noexcept {
     errno = ENOMEM;
     return nullptr;
   }
+  if (memory_hooks::refuse()) return nullptr;
 #if MEMORY_HOOKS_SANITIZED
   static const auto next = reinterpret_cast<void* (*)(std::size_t, std::size_t)>(dlsym(RTLD_NEXT, "aligned_alloc"));
   if (memory_hooks::hooks_miss_aligned) memory_hooks::note(n);
@@ -137,6 +167,22 @@ void* aligned_alloc(std::size_t alignment, std::size_t n) noexcept {
 }
 
 }  // extern "C"
+
+#if MEMORY_HOOKS_SANITIZED  // there malloc is the sanitizer's, so operator new fails by itself
+void* operator new(std::size_t n) {
+  if (void* p = memory_hooks::refuse() ? nullptr : std::malloc(n)) return p;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return memory_hooks::refuse() ? nullptr : std::malloc(n);
+}
+void* operator new[](std::size_t n) { return operator new(n); }
+void* operator new[](std::size_t n, const std::nothrow_t& t) noexcept { return operator new(n, t); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+#endif
 
 #if MEMORY_HOOKS_SANITIZED  // what cannot be had is no reason to stop there either
 extern "C" inline const char* __asan_default_options() { return "allocator_may_return_null=1"; }

@@ -4,10 +4,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <functional>
+#include <thread>
 #include <utility>
 
 #include <xgrad/autodiff.hpp>
@@ -33,7 +37,7 @@ BOOST_AUTO_TEST_CASE(no_memory_changes_nothing) {
   const auto state = record();
   int failures = 0;
   for (bool done = false; !done && failures < 100; failures += !done) {
-    const memory_hooks::Scarce scarce(failures > 0);  // one more buffer each time
+    const memory_hooks::Scarce scarce(failures);  // one more buffer each time
     try {
       loss.backward({.keep_graph = true});
       done = true;
@@ -88,7 +92,7 @@ BOOST_AUTO_TEST_CASE(no_memory_in_ops) {
     const Counters before = counters();
     int failures = 0;
     for (bool done = false; !done && failures < 60; failures += !done) {
-      const memory_hooks::Scarce scarce(failures > 0);
+      const memory_hooks::Scarce scarce(failures);
       try {
         work(x);
         done = true;
@@ -177,3 +181,80 @@ BOOST_AUTO_TEST_CASE(an_expression_in_one_line_stores_no_more_than_one_that_is_n
   const Tensor named = exp(x), total = sum(Tensor(named));  // a copy in passing
   BOOST_TEST(total.item() == sum(named).item());
 }
+
+// ---- what is kept
+
+namespace {
+
+// Bytes that the process holds and that belong to no tensor.
+Size kept_beside(const std::function<void()>& work) {
+  release_memory();
+  const Size before = resident_bytes();
+  work();
+  return resident_bytes() - before;
+}
+constexpr Size mb = 1 << 20;
+
+}  // namespace
+
+#if !MEMORY_HOOKS_SANITIZED
+BOOST_AUTO_TEST_CASE(one_tensor_at_a_time_leaves_no_more_than_one_behind) {
+  const Size kept = kept_beside([] {
+    for (int round = 0; round < 2; ++round)
+      for (Size n = mb; n <= 20 * mb; n += n / 7) evaluate(rand({n}));  // up to 80 MB each
+  });
+  BOOST_TEST(kept < (96 + 100) * mb, kept / mb);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_needed_once_goes_after_a_while) {
+  const auto work = [](Size n) { evaluate(cast(arange(n), f32)); };
+  work(50 * mb);
+  const Size kept = kept_beside([&] {
+    evaluate(stack({cast(arange(30 * mb), f32), ones({30 * mb})}));
+    for (int i = 0; i < 3000; ++i) work(mb / 2);
+  });
+  BOOST_TEST(kept < 64 * mb, kept / mb);
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_that_has_ended_keeps_nothing) {
+  const Size kept = kept_beside([] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([] { evaluate(cast(arange(10 * mb), f32)); });
+    for (std::thread& t : threads) t.join();
+  });
+  BOOST_TEST(kept < 80 * mb, kept / mb);
+}
+
+BOOST_AUTO_TEST_CASE(release_memory_gives_back_buffers_and_nodes) {
+  const Size before = (release_memory(), resident_bytes());
+  {
+    Parameter w = parameter(1.0);
+    Tensor total = w * 1.0;
+    for (int i = 0; i < 300'000; ++i) total = total * w;
+    evaluate(cast(arange(30 * mb), f32), total);
+  }
+  BOOST_TEST(resident_bytes() - before > 60 * mb);
+  release_memory();
+  BOOST_TEST(resident_bytes() - before < 30 * mb, (resident_bytes() - before) / mb);
+}
+
+// Memory that another thread keeps free serves this one.
+BOOST_AUTO_TEST_CASE(where_memory_runs_out_what_is_free_goes_first) {
+  evaluate(cast(arange(50 * mb), f32));
+  release_memory();
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit tight{pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) + (750u << 20), limit.rlim_max};
+  setrlimit(RLIMIT_AS, &tight);
+  std::string message;
+  try {
+    for (Size n = 20 * mb; n < 60 * mb; n += 5 * mb) evaluate(cast(arange(n), f32));  // i64 and f32: up to 660 MB
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  setrlimit(RLIMIT_AS, &limit);
+  BOOST_TEST(message == "");
+}
+#endif

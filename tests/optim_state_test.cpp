@@ -2,6 +2,9 @@
 #define BOOST_TEST_MODULE optim_state
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
@@ -31,6 +34,26 @@ BOOST_AUTO_TEST_CASE(optimizer_state) {
   for (std::size_t i = 0; i < now.size(); ++i)
     BOOST_TEST(after[i].value.to_vector<double>() == now[i].value.to_vector<double>(),
                boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_count_of_steps_that_cannot_be) {
+  Parameter a = parameter(ones({5}));
+  optim::Adam optimizer({a});
+  a.set_grad(ones({5}));
+  optimizer.step();
+  const auto with = [&](Size steps) {
+    NamedTensors state = optimizer.state();
+    for (NamedTensor& entry : state)
+      if (entry.name == "0.step") entry.value = reshape(tensor(std::vector<Size>{steps}), {});
+    return state;
+  };
+  constexpr Size most = Size{1} << 53;
+  for (const Size steps : {std::numeric_limits<Size>::max(), most + 1, Size{-1}, std::numeric_limits<Size>::min()})
+    BOOST_CHECK_EXCEPTION(optimizer.load_state(with(steps)), Error, says(std::to_string(steps) + " steps"));
+  for (const Size steps : {most, most - 1, Size{0}}) {
+    optimizer.load_state(with(steps));
+    BOOST_TEST(optimizer.state()[2].value.to_vector<Size>()[0] == steps);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_schedule_goes_on_from_a_loaded_rate) {

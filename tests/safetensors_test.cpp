@@ -4,9 +4,11 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <cstring>
@@ -14,8 +16,11 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <thread>
+#include <vector>
 
 #include <xgrad/autodiff.hpp>
+#include "autodiff/new_file.hpp"
 #include "helpers.hpp"
 #include "references/references.hpp"
 
@@ -334,6 +339,93 @@ BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file) {
   CHECK_ERROR(write_safetensors(folder.path.string(), {{"x", ones({3})}}), "this is a directory");
   CHECK_ERROR(write_safetensors(folder.file("no/such/folder"), {{"x", ones({3})}}), "cannot write there");
   BOOST_TEST(unchanged());
+}
+
+// What a process leaves that is killed while it saves: the old file or the new one, whole, and nothing that keeps
+// another from saving. `nameless` false: as on a file system that has no nameless files.
+BOOST_AUTO_TEST_CASE(a_process_killed_while_it_saves) {
+  const Folder folder;
+  const std::string path = folder.file("net");
+  const Tensor x = evaluate(ones({200'000}));
+  const std::string whole(800'000, 'x');
+  for (const bool nameless : {true, false}) {
+    fs::remove(path);
+    int between = 0;  // files left with another name
+    for (int i = 0; i < 100; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0)
+        for (;;) {
+          if (nameless) {
+            write_safetensors(path, {{"x", x}});
+          } else {
+            NewFile file(path, "test", {}, false);
+            file.write(whole.data(), whole.size());
+            file.commit();
+          }
+        }
+      ::usleep(static_cast<useconds_t>(2'000 + i * 61));
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+      between += folder.count() - fs::exists(path) > 0;
+      BOOST_TEST_REQUIRE(folder.count() <= 2);
+    }
+    BOOST_TEST_MESSAGE((nameless ? "nameless: " : "named: ") << between << " of 100 left a file");
+    if (nameless) BOOST_TEST(between <= 20);
+    else BOOST_TEST(between > 0);  // else this test tests nothing
+    if (nameless) {
+      BOOST_TEST(read_safetensors(path).tensors[0].value.numel() == 200'000);
+      write_safetensors(path, {{"x", ones({3})}});
+      BOOST_TEST(read_safetensors(path).tensors[0].value.numel() == 3);
+    } else {
+      BOOST_TEST(bytes_of(path) == whole);
+      NewFile file(path, "test", {}, false);
+      file.write("new", 3);
+      file.commit();
+      BOOST_TEST(bytes_of(path) == "new");
+    }
+    BOOST_TEST(folder.count() == 1);  // what was left is gone
+  }
+}
+
+BOOST_AUTO_TEST_CASE(several_save_to_one_file) {
+  const Folder folder;
+  const std::string path = folder.file("net");
+  for (const bool nameless : {true, false}) {
+    std::vector<std::thread> writers;
+    std::atomic<int> errors = 0;
+    for (char c : {'a', 'b', 'c', 'd'})
+      writers.emplace_back([&, c] {
+        const std::string text(100'000, c);
+        try {
+          for (int i = 0; i < 20; ++i) {
+            NewFile file(path, "test", {}, nameless);
+            file.write(text.data(), text.size());
+            file.commit();
+          }
+        } catch (const Error&) {
+          ++errors;
+        }
+      });
+    for (std::thread& w : writers) w.join();
+    BOOST_TEST(errors == 0);
+    const std::string found = bytes_of(path);
+    BOOST_TEST((found.size() == 100'000 && found == std::string(100'000, found[0])));
+    BOOST_TEST(folder.count() == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(as_many_axes_are_written_as_are_read) {
+  const Folder folder;
+  const std::string path = folder.file("deep");
+  const auto deep = [](int rank) {
+    Shape shape;
+    for (int i = 0; i < rank; ++i) shape.push_back(1);
+    return NamedTensors{{"x", ones(shape)}};
+  };
+  write_safetensors(path, deep(64));
+  BOOST_TEST(read_safetensors(path).tensors[0].value.dim() == 64);
+  CHECK_ERROR(write_safetensors(path, deep(65)), "x has 65 axes, and files hold at most 64");
+  BOOST_TEST(read_safetensors(path).tensors[0].value.dim() == 64);
 }
 
 BOOST_AUTO_TEST_CASE(oversized_header) {

@@ -1,10 +1,13 @@
 // Threads: the same bits for any number of them, a model that many read at once, handles that travel.
 #define BOOST_TEST_MODULE threads
 #include <boost/test/unit_test.hpp>
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -240,14 +243,65 @@ BOOST_AUTO_TEST_CASE(a_value_that_another_thread_read_stays) {
   BOOST_TEST(sum(w).item() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_new_thread_has_a_generator_of_its_own) {
-  const auto fresh = [] { return elsewhere([] { return rand({10}, f64).to_vector<double>(); }); };
-  const auto first = fresh();
-  elsewhere([] {
-    manual_seed(99);
-    return rand({10}).numel();
+// Also one that takes over what an ended one left.
+BOOST_AUTO_TEST_CASE(threads_that_nobody_seeds_draw_numbers_of_their_own) {
+  const auto draw = [] { return rand({10}, f64).to_vector<double>(); };
+  std::set<std::vector<double>> drawn;
+  for (int i = 0; i < 20; ++i) drawn.insert(elsewhere(draw));
+  std::vector<std::future<std::vector<double>>> workers;
+  for (int i = 0; i < 4; ++i) workers.push_back(std::async(std::launch::async, draw));
+  for (auto& w : workers) drawn.insert(w.get());
+  BOOST_TEST(drawn.size() == 24);
+  manual_seed(99);
+  const std::vector<double> here = draw();
+  BOOST_TEST(elsewhere([&] {
+               manual_seed(99);
+               return draw();
+             }) == here, boost::test_tools::per_element());
+}
+
+// What others still hold is computed when its thread ends.
+BOOST_AUTO_TEST_CASE(a_pending_tensor_outlives_its_thread) {
+  const Tensor x = evaluate(randn({5000})), m = evaluate(randn({70, 70}));
+  Parameter w = parameter(x);
+  const Tensors got = elsewhere([&] {
+    const Tensor h = tanh(x) * 2, loss = sum(h * w);
+    const Tensors list{h, h + x, matmul(m, transpose(m)), transpose(matmul(m, m)), loss};
+    for (const Tensor& t : {list[0], list[1], list[4]})
+      if (!t.pending()) throw std::logic_error("not pending");
+    return list;
   });
-  BOOST_TEST(fresh() == first, boost::test_tools::per_element());
+  const Tensor h = evaluate(tanh(x) * 2);
+  const Tensor want[] = {h, h + x, matmul(m, transpose(m)), transpose(matmul(m, m)), sum(h * w)};
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    BOOST_TEST(!got[i].pending());
+    BOOST_TEST(same_bits(got[i], want[i]), i);
+  }
+}
+
+// A tensor is looked at while its own thread computes it: it is pending, or it is all there.
+BOOST_AUTO_TEST_CASE(a_result_is_seen_whole_or_not_at_all) {
+  constexpr int rounds = 300;
+  const Tensor x = evaluate(reshape(arange(64 * 48), {64, 48}));
+  int wrong = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const Tensor pending = x + 1, view = slice(transpose(pending), 0, 3, 45), row = pending[5];
+    std::atomic<bool> go = false;
+    const auto look = [&] {
+      const NoGrad no_grad;
+      go = true;
+      while (view.pending()) std::this_thread::yield();
+      int bad = view[1][2].item() != static_cast<double>(2 * 48 + 4 + 1);
+      while (row.pending()) std::this_thread::yield();
+      bad += row[7].item() != static_cast<double>(5 * 48 + 7 + 1);
+      return bad;
+    };
+    auto first = std::async(std::launch::async, look);
+    while (!go) std::this_thread::yield();
+    evaluate(view, row);
+    wrong += first.get();
+  }
+  BOOST_TEST(wrong == 0);
 }
 
 BOOST_AUTO_TEST_CASE(users_threads_share_the_pool) {

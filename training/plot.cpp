@@ -2,12 +2,14 @@
 
 #include <fmt/core.h>
 #include <gnuplot-iostream.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <tuple>
 
+#include "autodiff/new_file.hpp"
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -15,32 +17,24 @@
 namespace xgrad::training {
 namespace {
 
-namespace fs = std::filesystem;
-
 void require_gnuplot(Source source) {
   if (!can_plot()) fail(source, "[plot] gnuplot is not there; install it: apt-get install gnuplot-nox");
 }
 
-// Draws into a file beside `path`, and moves it there when it is whole.
+// Draws into a file that takes its name when it is whole.
 template <class Draw>
 void draw_file(const std::string& path, Source source, const Draw& draw) {
   require_gnuplot(source);
-  const std::string part = path + ".part";
-  if (path.find('\'') != std::string::npos)
-    fail(source, fmt::format("[plot] {}: gnuplot takes no quote in a path; choose another", path));
+  NewFile file(path, "plot", source);
   {
-    Gnuplot gnuplot("gnuplot >/dev/null 2>&1");
-    gnuplot << "set terminal pngcairo size 800,600 font 'sans,11'\nset output '" << part << "'\n";
+    Gnuplot gnuplot(fmt::format("gnuplot >/proc/{}/fd/{} 2>/dev/null", ::getpid(), file.descriptor()));
+    gnuplot << "set terminal pngcairo size 800,600 font 'sans,11'\n";
     draw(gnuplot);
-    gnuplot << "set output\n";
   }
-  std::error_code error;
-  if (!fs::exists(part, error) || fs::file_size(part, error) == 0) {
-    fs::remove(part, error);
+  struct stat drawn;
+  if (::fstat(file.descriptor(), &drawn) != 0 || (S_ISREG(drawn.st_mode) && drawn.st_size == 0))
     fail(source, fmt::format("[plot] {} could not be drawn; check the folder and the disk", path));
-  }
-  fs::rename(part, path, error);
-  if (error) fail(source, fmt::format("[plot] {} could not be written: {}", path, error.message()));
+  file.commit();
 }
 
 // of points and lines; and paler, of regions behind points

@@ -31,7 +31,7 @@ const kernels::Kernel* kernel_of(Thread& t, Node* n) {
 
 template <class T>
 bool arithmetic(Op op, char* out, Node* const* in) {
-  const auto x = [&](int i) { return *reinterpret_cast<const T*>(in[i]->data); };
+  const auto x = [&](int i) { return *in[i]->data.as<const T>(); };
   T y;
   switch (op) {
     case Op::add: y = x(0) + x(1); break;
@@ -67,8 +67,8 @@ void compute_small(Thread& t, Node* n) {
   for (int i = 0; i < n->inputs; ++i) numbers &= is_number(n->in[i]);
   if (numbers) {
     compute_number(t, n, n->local);
-    n->data = n->local;
     if (n->count > 1) n->flags |= uniform;
+    n->data = n->local;
     return;
   }
   alignas(64) char loaded[3][small_count * 8];

@@ -159,6 +159,15 @@ void run_group(Thread& t, Plan& p, Size count) {
 }  // namespace
 
 void fail_foreign(Node* n, const char* op, Source source) {
+  bool ended;
+  {
+    const std::lock_guard lock(n->home->mutex);
+    ended = n->home->dead;
+  }
+  if (ended)
+    fail(source, fmt::format("[{}] got a pending tensor, {} {}, of a thread that has ended and found no memory to compute "
+                             "it; call evaluate(...) on it while its thread lives",
+                             op, name(n->dtype), n->shape));
   fail(source, fmt::format("[{}] got a pending tensor of another thread, {} {}; call evaluate(...) on it where it was "
                            "recorded", op, name(n->dtype), n->shape));
 }
@@ -170,7 +179,44 @@ void evaluate(Node* n, const char* op, Source source) {
   evaluate(t, &n, 1);
 }
 
-void evaluate(Thread& t, Node* const* targets, std::size_t count) {
+namespace {
+
+void evaluate_planned(Thread& t, Plan& p, Node* const* targets, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i)
+    if (targets[i]->pending()) targets[i]->flags |= wanted;
+  if (p.nodes.size() == 1) return compute_one(t, p.nodes[0]);
+  Planner(p).make();
+  for (std::size_t i = 0; i < p.parts.size();) {
+    const Part& first = p.parts[i];
+    if (first.stage == alone) {
+      compute_one(t, first.n);
+      ++i;
+      continue;
+    }
+    p.group.clear();
+    std::size_t k = i;
+    for (; k < p.parts.size(); ++k) {
+      const Part& part = p.parts[k];
+      if (part.level != first.level || part.stage != together || part.count != first.count) break;
+      p.group.push_back(part.n);
+    }
+    run_group(t, p, first.count);
+    i = k;
+  }
+}
+
+// After an Error: what still waits is wanted no more. (What has been computed may have let go of other nodes.)
+void forget_wanted(Thread& t, Plan& p, Node* const* targets, std::size_t count) noexcept {
+  try {
+    walk(t, targets, count, [](const Node* n) { return n->pending(); }, p.nodes);
+    for (Node* n : p.nodes) n->flags &= ~unsigned{wanted};
+  } catch (const std::bad_alloc&) {  // they will be stored, no more
+  }
+}
+
+}  // namespace
+
+void evaluate(Thread& t, Node* const* targets, std::size_t count) try {
   const Quiet quiet(t);
   const Workspace<Plan, Kept::plan> plan(t);
   Plan& p = *plan;
@@ -180,32 +226,15 @@ void evaluate(Thread& t, Node* const* targets, std::size_t count) {
     return true;
   }, p.nodes);
   if (p.nodes.empty()) return;
-  for (std::size_t i = 0; i < count; ++i)
-    if (targets[i]->pending()) targets[i]->flags |= wanted;
   try {
-    if (p.nodes.size() == 1) return compute_one(t, p.nodes[0]);
-    Planner(p).make();
-    for (std::size_t i = 0; i < p.parts.size();) {
-      const Part& first = p.parts[i];
-      if (first.stage == alone) {
-        compute_one(t, first.n);
-        ++i;
-        continue;
-      }
-      p.group.clear();
-      std::size_t k = i;
-      for (; k < p.parts.size(); ++k) {
-        const Part& part = p.parts[k];
-        if (part.level != first.level || part.stage != together || part.count != first.count) break;
-        p.group.push_back(part.n);
-      }
-      run_group(t, p, first.count);
-      i = k;
-    }
-  } catch (const std::bad_alloc&) {
-    const Node* n = targets[count - 1];
-    fail({n->file, n->line}, "[evaluate] no memory for the results");
+    evaluate_planned(t, p, targets, count);
+  } catch (...) {
+    forget_wanted(t, p, targets, count);
+    throw;
   }
+} catch (const std::bad_alloc&) {
+  const Node* n = targets[count - 1];
+  fail_no_memory({n->file, n->line}, "evaluate");
 }
 
 }  // namespace xgrad::engine

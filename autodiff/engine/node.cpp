@@ -140,8 +140,8 @@ Node* keep(Node* n, char*& data) {
     data = k->local + (data - owner->local);
     return k;
   }
-  k->data = owner->data;
   k->pool = std::exchange(owner->pool, 0);
+  k->data = static_cast<char*>(owner->data);
   owner->base = k;
   retain(k);
   return k;
@@ -157,21 +157,24 @@ void bind(Node* v, Node* n, const Shape* strides, Size offset) {
   const Size item = item_size(n->dtype);
   if (n->has(uniform) || n->count == 1 || v->count == 1) {  // one number: copied
     std::memcpy(v->local, n->data + (n->has(uniform) ? 0 : offset * item), static_cast<std::size_t>(item));
-    v->data = v->local;
     if (v->count > 1) v->flags |= uniform;
+    v->data = v->local;
     return;
   }
-  v->data = n->data + offset * item;
+  const bool in_steps = strides && !is_row_major(v->shape, *strides);
+  Shape own = in_steps ? *strides : Shape();  // what can fail comes first
+  char* data = n->data + offset * item;
   // What no derivative leads through holds no history.
-  if (!v->has(needs_grad)) v->base = keep(n, v->data);
+  if (!v->has(needs_grad)) v->base = keep(n, data);
   if (!v->base) {
     v->base = n->base ? n->base : n;
     retain(v->base);
   }
-  if (strides && !is_row_major(v->shape, *strides)) {
-    new (v->local) Shape(*strides);
+  if (in_steps) {
+    new (v->local) Shape(std::move(own));
     v->flags |= strided;
   }
+  v->data = data;  // last: another thread may be looking
 }
 
 void bind_detached(Node* d, Node* n) {
@@ -181,11 +184,11 @@ void bind_detached(Node* d, Node* n) {
     bind(d, n, nullptr, 0);
   } else if (char* data = n->data; Node* k = few ? nullptr : keep(n, data)) {
     d->base = k;
-    d->data = data;
     if (n->has(strided)) {
-      new (d->local) Shape(n->strides());
+      new (d->local) Shape(n->strides());  // d holds k, and goes where this fails
       d->flags |= strided;
     }
+    d->data = data;
   } else {
     char* memory = allocate(d, "detach");
     copy_broadcast(memory, n, n->shape);
@@ -204,8 +207,8 @@ Node* detached(Node* n, Source source) {
 Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source) {
   Node* n = new_node(Op::leaf, dtype, shape, source);
   if (n->count == 0) return n;
-  if (n->count > 1) n->flags |= uniform;
   std::memcpy(n->local, value, static_cast<std::size_t>(item_size(dtype)));
+  if (n->count > 1) n->flags |= uniform;
   n->data = n->local;
   return n;
 }

@@ -64,13 +64,28 @@ class Base {
   std::atomic<struct Node*> node_;
 };
 
+// Where the numbers are; null while pending. Set once, last of all that is known of the result, for other threads may
+// look at any moment: who sees it here sees its strides, its flags and the numbers.
+class Data {
+ public:
+  operator char*() const { return at_.load(std::memory_order_acquire); }
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(static_cast<char*>(*this));
+  }
+  void operator=(char* at) { at_.store(at, std::memory_order_release); }
+
+ private:
+  std::atomic<char*> at_;
+};
+
 inline constexpr int inline_inputs = 3;
 inline constexpr std::size_t most_inputs = 65535;
 inline constexpr std::size_t inline_bytes = 64;
 
 struct alignas(64) Node : NodeHead {
   Thread* home;     // that recorded it: whose tape it is on, whose scratch is in it
-  char* data;       // null while pending
+  Data data;        // null while pending
   Op op;
   DType dtype;
   std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
@@ -82,7 +97,10 @@ struct alignas(64) Node : NodeHead {
   Size count;           // elements
   Node* previous;       // on the tape
   Node* next;
-  std::uint64_t order;    // of recording, on this thread
+  union {
+    std::uint64_t order;  // of recording, on this thread
+    Node* next_doomed;    // of those that are being freed
+  };
   Node* in[inline_inputs];
   Base base;              // whose memory `data` points into, counted; null: our own
   std::uint64_t mark;     // scratch: that walk's number; 0: none has
@@ -90,9 +108,11 @@ struct alignas(64) Node : NodeHead {
   const char* file;
   int line;
   std::int32_t slot;      // scratch of a sweep: its entry
-  Size waits;             // bytes that evaluating it would give back, or so: see record
+  std::uint32_t waits;    // what it keeps in memory while it waits, in units of 64 bytes: see record
+  std::uint32_t given;    // handles that others let go of, for home to count down: under its mutex
   Size a[4];              // what the op was told: see the op
   Extra* extra;           // owned
+  Node* next_foreign;     // the next in its home's list of nodes that others let go of, under its mutex
   Shape shape;
   alignas(64) char local[inline_bytes];  // small values live here, and the strides of a view that is not row-major
 

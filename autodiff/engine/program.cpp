@@ -14,6 +14,7 @@ namespace {
 struct Memory {
   char* data = nullptr;
   std::size_t size = 0;
+  ~Memory() { std::free(data); }
 };
 char* scratch_memory(Memory& memory, Size wanted) {
   if (const auto bytes = static_cast<std::size_t>(wanted); memory.size < bytes) {

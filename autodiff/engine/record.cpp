@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <algorithm>
+#include <new>
 
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/dtypes.hpp"
@@ -34,7 +35,7 @@ Node* number_node(Thread& t, DType dtype, double value, Source source) {
 // Where x is a temporary that has the only handle of its node, this op is the last to look at it through that.
 inline void lend(const In& x) {
   if (!x.is_temporary()) return;
-  if (Node* n = x.node(); n && n->pending() && n->refs == 1 && n->home == this_thread) n->lent = 1;
+  if (Node* n = x.node(); n && n->home == this_thread && n->pending() && n->refs == 1) n->lent = 1;
 }
 
 Node* node_of(const In& x, const char* op) {
@@ -119,8 +120,8 @@ Size bytes_of_waiting(Node* n) {
 inline void finish(Thread& t, Node* n) {
   if (n->pending()) {
     link(t, n);
-    n->waits = bytes_of_waiting(n);
-    t.pending_bytes += n->waits;
+    n->waits = static_cast<std::uint32_t>(std::min<Size>(bytes_of_waiting(n) / 64, UINT32_MAX));
+    t.pending_bytes += waiting_bytes(n);
     if (++t.pending_nodes > most_pending || t.pending_bytes > most_pending_bytes) flush(t);
   } else if (n->has(needs_grad)) {
     link(t, n);
@@ -146,10 +147,10 @@ inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, 
   else *reinterpret_cast<double*>(n->local) = arithmetic<double>(op, in[0]->data, in[1]->data);
   ++t.recorded;
   ++t.evaluated;
-  n->data = n->local;
   unsigned flags = elements == 1 ? computed : computed | uniform;
   if (const unsigned both = in[0]->flags | in[1]->flags; both & (needs_grad | cuts)) flags |= history(t, both, in, 2);
   n->flags = flags;
+  n->data = n->local;
   if (flags & needs_grad) {
     n->inputs = 2;
     for (int i = 0; i < 2; ++i) {
@@ -207,29 +208,33 @@ struct Flushed {
   std::vector<Tensor> waiting, roots;  // held: an evaluation lets go of nodes
   std::vector<Node*> targets;
 };
+struct Cleared {
+  Flushed& f;
+  ~Cleared() { f.waiting.clear(), f.roots.clear(), f.targets.clear(); }
+};
 }  // namespace
 
 void flush(Thread& t) {
   const Quiet quiet(t);
-  const Workspace<Flushed, Kept::flushed> flushed(t);
-  auto& [waiting, roots, targets] = *flushed;
-  targets.clear();
-  const std::uint64_t used = ++t.walks;
-  for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
-    if (!n->waiting()) continue;
-    waiting.push_back(share(n));
-    for (int i = 0; i < n->inputs; ++i)
-      if (Node* x = n->input(i); x->pending()) x->mark = used;
-  }
-  for (const Tensor& w : waiting)
-    if (w.node()->mark != used) roots.push_back(w);
-  waiting.clear();
-  for (const Tensor& r : roots) targets.push_back(r.node());
   try {
+    const Workspace<Flushed, Kept::flushed> flushed(t);
+    auto& [waiting, roots, targets] = *flushed;
+    const Cleared cleared{*flushed};
+    const std::uint64_t used = ++t.walks;
+    for (Node* n = t.newest; n && static_cast<Size>(waiting.size()) < t.pending_nodes; n = n->previous) {
+      if (!n->waiting()) continue;
+      waiting.push_back(share(n));
+      for (int i = 0; i < n->inputs; ++i)
+        if (Node* x = n->input(i); x->pending()) x->mark = used;
+    }
+    for (const Tensor& w : waiting)
+      if (w.node()->mark != used) roots.push_back(w);
+    waiting.clear();
+    for (const Tensor& r : roots) targets.push_back(r.node());
     evaluate(t, targets.data(), targets.size());
   } catch (const Error&) {  // no memory for what others wrote: they are told when they read it
+  } catch (const std::bad_alloc&) {
   }
-  roots.clear();
 }
 
 Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source) {
@@ -254,7 +259,7 @@ namespace {
 void require_no_zero(Op op, Node* divisor, Source source) {
   evaluate(divisor, rule(op).name, source);
   const Tensor d = dense(divisor);
-  const Size* at = reinterpret_cast<const Size*>(d.node()->data);
+  const Size* at = d.node()->data.as<const Size>();
   if (std::find(at, at + divisor->count, 0) != at + divisor->count)
     fail(source, fmt::format("[{}] division of integers by zero; mask the zeros with where, or cast to floats", rule(op).name));
 }

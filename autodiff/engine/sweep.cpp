@@ -39,8 +39,8 @@ class RuleScope {
 // Is it the constant 1? What merely equals 1 here has derivatives of its own.
 inline bool is_one(const Node* n) {
   if (!n->data || !is_number(n) || n->has(needs_grad)) return false;
-  return n->dtype == DType::f32 ? *reinterpret_cast<const float*>(n->data) == 1
-                                : n->dtype == DType::f64 && *reinterpret_cast<const double*>(n->data) == 1;
+  return n->dtype == DType::f32 ? *n->data.as<const float>() == 1
+                                : n->dtype == DType::f64 && *n->data.as<const double>() == 1;
 }
 
 // slope * g; numbers that change nothing are left out. Whether they are known yet may differ from run to run, so what a

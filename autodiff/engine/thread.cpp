@@ -1,8 +1,14 @@
 #include "autodiff/engine/thread.hpp"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <new>
 #include <utility>
+
+#include "autodiff/engine/record.hpp"
+#include "autodiff/kernels/threads.hpp"
 
 namespace xgrad::engine {
 
@@ -13,28 +19,46 @@ namespace {
 // Every Thread ever made; one whose thread has ended is adopted by the next that starts, with all that it owns.
 struct Registry {
   std::mutex mutex;
-  std::vector<Thread*> idle;
+  Thread* made = nullptr;  // linked by next_made
+  Thread* idle = nullptr;  // linked by next_idle
+  std::uint64_t streams = 0;  // of random numbers, given to threads so far
 };
-Registry& registry() {
-  static Registry* r = new Registry;  // outlives static tensors
-  return *r;
-}
+constinit Registry registry;  // of trivial destruction: it outlives static tensors
 
 Thread* const nobody = reinterpret_cast<Thread*>(alignof(Thread));  // owner of a node that its recorder let go of
 
 void destroy(Thread& own, Node* n);
 
+// What others still hold is computed, for nobody could do it later.
+void compute_what_waits(Thread& t) noexcept {
+  try {
+    if (t.pending_nodes > 0) flush(t);
+  } catch (...) {  // no memory: it stays pending, and who reads it is told
+  }
+}
+
+void forget_kept(Thread& t) noexcept {
+  for (Thread::Keeping& k : t.kept)
+    if (void* object = std::exchange(k.object, nullptr)) k.destroy(object);
+  std::vector<Node*>().swap(t.seen);
+  std::vector<Node*>().swap(t.heap);
+}
+
 // At a thread's end, after its thread_local objects, which may hold tensors. (The main thread's state just stays.)
 void end_thread(void* p) {
   Thread& t = *static_cast<Thread*>(p);
+  collect_foreign(t);
+  compute_what_waits(t);
   for (bool done = false; !done;) {
     collect_foreign(t);
+    forget_kept(t);
+    give_up_buffers(t);
     const std::lock_guard lock(t.mutex);
-    done = t.dead = t.foreign.empty();
+    done = t.dead = t.foreign == nullptr;
   }
   this_thread = nullptr;
-  const std::lock_guard lock(registry().mutex);
-  registry().idle.push_back(&t);
+  const std::lock_guard lock(registry.mutex);
+  t.next_idle = std::exchange(registry.idle, &t);
 }
 pthread_key_t end_key() {
   static const pthread_key_t key = [] {
@@ -45,68 +69,152 @@ pthread_key_t end_key() {
   return key;
 }
 
+// Of a thread that has ended; null: there is none.
 Thread* adopt() {
-  const std::lock_guard lock(registry().mutex);
-  std::vector<Thread*>& idle = registry().idle;
-  for (std::size_t i = idle.size(); i-- > 0;) {
-    Thread* t = idle[i];
+  const std::lock_guard lock(registry.mutex);
+  for (Thread** at = &registry.idle; Thread* t = *at; at = &t->next_idle) {
     const std::lock_guard own(t->mutex);
     if (t->acting) continue;
     t->dead = false;
-    idle.erase(idle.begin() + static_cast<std::ptrdiff_t>(i));
+    *at = t->next_idle;
     return t;
   }
   return nullptr;
 }
 
+Thread* make() {
+  auto* t = new (std::nothrow) Thread;
+  if (!t) return nullptr;
+  const std::lock_guard lock(registry.mutex);
+  t->next_made = std::exchange(registry.made, t);
+  return t;
+}
+
+// The generator of a thread that nobody seeds: the main thread's is always the same, and each other that starts has a
+// key that none had before (by SplitMix64's bijection, Steele, Lea, Flood 2014).
+std::uint64_t next_seed() {
+  constexpr std::uint64_t first = 0x9E3779B97F4A7C15ull;
+  if (::getpid() == static_cast<pid_t>(::syscall(SYS_gettid))) return first;
+  std::uint64_t z;
+  {
+    const std::lock_guard lock(registry.mutex);
+    z = first + ++registry.streams * first;
+  }
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+[[noreturn]] void fail_start() {
+  fail({}, "[thread] no memory for what a thread needs to begin with; free some, or start fewer threads");
+}
+
+// This thread's state, from now on; null: there is no memory for one.
+Thread* start() {
+  const pthread_key_t key = end_key();
+  const kernels::Table& table = kernels::table();
+  Thread* t = adopt();
+  if (!t) t = make();
+  if (!t) return nullptr;
+  if (pthread_setspecific(key, t) != 0) {
+    const std::lock_guard lock(registry.mutex);
+    const std::lock_guard own(t->mutex);
+    t->dead = true;
+    t->next_idle = std::exchange(registry.idle, t);
+    return nullptr;
+  }
+  t->kernels = &table;
+  t->no_grad = t->eager = t->located = false;
+  t->named = nullptr;
+  t->seed = next_seed();
+  t->counter = 0;
+  this_thread = t;
+  collect_foreign(*t);
+  return t;
+}
+
 }  // namespace
 
 Thread& new_thread() {
-  const pthread_key_t key = end_key();
-  Thread* t = adopt();
-  if (!t) t = new Thread;
-  t->kernels = &kernels::table();
-  t->no_grad = t->eager = t->located = false;
-  t->seed = 0x9E3779B97F4A7C15ull;
-  t->counter = 0;
-  this_thread = t;
-  pthread_setspecific(key, t);
-  collect_foreign(*t);
+  Thread* t = start();
+  if (!t) fail_start();
   return *t;
 }
 
 namespace {
 
+// The next node that others let go of handles of, and of how many; null: no more.
+Node* next_foreign(Thread& t, std::uint32_t& handles) {
+  Node* n = t.foreign;
+  if (!n) return nullptr;
+  t.foreign = n->next_foreign;
+  handles = std::exchange(n->given, 0);
+  return n;
+}
+
 // Counts down, or frees what only waited to be taken off its tape.
-void let_go(Thread& t, std::vector<NodeHead*>& list) {
-  for (NodeHead* n : list) {
-    Node* node = static_cast<Node*>(n);
-    if (node->owner().load(std::memory_order_relaxed) == nobody) destroy(t, node);
-    else release(n);
-  }
-  list.clear();
+void let_go(Thread& t, Node* n, std::uint32_t handles) {
+  if (n->owner().load(std::memory_order_relaxed) == nobody) return destroy(t, n);
+  n->refs -= handles - 1;
+  release(n);
 }
 
 // For its thread to let go of; where that has ended, one of those that come here acts for it. Nothing is let go of under
 // a lock, for that may lead to the next thread's.
-void give_to(Thread& t, NodeHead* node) {
-  std::vector<NodeHead*> list;
+void give_to(Thread& t, Node* node) {
   {
     const std::lock_guard lock(t.mutex);
-    t.foreign.push_back(node);
+    if (node->given++ == 0) node->next_foreign = std::exchange(t.foreign, node);
     t.has_foreign.store(true, std::memory_order_release);
     if (!t.dead || t.acting) return;
     t.acting = true;
-    list.swap(t.foreign);
   }
   Thread* const self = std::exchange(this_thread, &t);
-  for (bool more = true; more;) {
-    let_go(t, list);
-    const std::lock_guard lock(t.mutex);
-    list.swap(t.foreign);
-    more = t.acting = !list.empty();
+  for (;;) {
+    Node* n;
+    std::uint32_t handles;
+    {
+      const std::lock_guard lock(t.mutex);
+      n = next_foreign(t, handles);
+      if (!n && t.buffers.free() == 0) {
+        t.acting = false;
+        break;
+      }
+    }
+    if (n) let_go(t, n, handles);
+    else give_up_buffers(t);
   }
   this_thread = self;
+}
+
+// A thread that only lets go of things may find no memory for a state of its own. Then it borrows this one, and others
+// of its kind wait.
+struct LastResort {
+  std::mutex mutex;
+  Thread thread;
+};
+LastResort& last_resort() {
+  alignas(LastResort) static unsigned char memory[sizeof(LastResort)];
+  static LastResort* const made = new (memory) LastResort;
+  return *made;
+}
+
+void destroy_without_state(Node* n) {
+  LastResort& last = last_resort();
+  const std::lock_guard lock(last.mutex);
+  this_thread = &last.thread;
+  destroy(last.thread, n);
+  give_up_buffers(last.thread);
+  this_thread = nullptr;
+}
+
+Thread* state_or_null() noexcept {
+  if (this_thread) return this_thread;
+  try {
+    return start();
+  } catch (...) {
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -123,13 +231,14 @@ void release_shared(NodeHead* node) noexcept {
     while (count >= 2)
       if (n->shared().compare_exchange_weak(count, count - 2, std::memory_order_acq_rel)) {
         if (count - 2 != 1) return;  // not the last
-        if (n->has(taped) && n->home != this_thread) give_to(*n->home, node);  // a tape is its thread's
-        else destroy(current(), n);
+        if (n->has(taped) && n->home != this_thread) give_to(*n->home, n);  // a tape is its thread's
+        else if (Thread* t = state_or_null()) destroy(*t, n);
+        else destroy_without_state(n);
         return;
       }
     owner = n->owner().load(std::memory_order_acquire);
   } while (owner == nobody);
-  give_to(*owner, node);  // a handle that the owner counted
+  give_to(*owner, n);  // a handle that the owner counted
 }
 
 void release_last(NodeHead* node) noexcept {
@@ -143,14 +252,16 @@ void release_last(NodeHead* node) noexcept {
 }
 
 void collect_foreign(Thread& t) {
-  std::vector<NodeHead*> list = std::move(t.spare);  // letting go may come here again
-  {
-    const std::lock_guard lock(t.mutex);
-    t.has_foreign.store(false, std::memory_order_relaxed);
-    list.swap(t.foreign);
+  for (;;) {
+    Node* n;
+    std::uint32_t handles;
+    {
+      const std::lock_guard lock(t.mutex);
+      n = next_foreign(t, handles);
+      if (!n) return t.has_foreign.store(false, std::memory_order_relaxed);
+    }
+    let_go(t, n, handles);
   }
-  let_go(t, list);
-  t.spare = std::move(list);
 }
 
 void release_weak(Variable* variable) noexcept;
@@ -175,18 +286,43 @@ inline void destroy_one(Thread& own, Node* d) {
 // Frees a node that no handle is left of, and what that leaves without a handle: a worklist, not recursion.
 void destroy(Thread& own, Node* n) {
   if (own.releasing) {
-    own.doomed.push_back(n);
+    n->next_doomed = std::exchange(own.doomed, n);
     return;
   }
   own.releasing = true;
   destroy_one(own, n);
-  while (!own.doomed.empty()) {
-    Node* d = own.doomed.back();
-    own.doomed.pop_back();
+  while (Node* d = own.doomed) {
+    own.doomed = d->next_doomed;
     destroy_one(own, d);
   }
   own.releasing = false;
 }
+
+// ---- fork()
+
+// A child has the calling thread alone, and its memory as it is at that moment. So nobody may be inside of what a lock
+// guards, nor in a pass of the pool or a call of a library. States of threads that are not in the child stay as they
+// are: nobody adopts them.
+void before_fork() {
+  kernels::before_fork();
+  registry.mutex.lock();
+  for (Thread* t = registry.made; t; t = t->next_made) t->mutex.lock();
+  lock_pools();
+}
+void unlock_all() {
+  unlock_pools();
+  for (Thread* t = registry.made; t; t = t->next_made) t->mutex.unlock();
+  registry.mutex.unlock();
+}
+void after_fork() {
+  unlock_all();
+  kernels::after_fork(false);
+}
+void in_child() {
+  unlock_all();
+  kernels::after_fork(true);
+}
+[[maybe_unused]] const int fork_handled = pthread_atfork(before_fork, after_fork, in_child);
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // A thread's part of the engine: its tape, its pools, its random generator.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <utility>
@@ -19,6 +20,7 @@ namespace xgrad::engine {
 struct FreeList {
   struct Link {
     Link* next;
+    Link* next_list;  // of the first of a magazine
   };
   Link* top = nullptr;
   std::size_t size = 0;
@@ -49,6 +51,31 @@ inline void forbid(void*, std::size_t) {}
 
 inline constexpr int buffer_classes = 200;
 inline constexpr std::size_t node_magazine = 256;  // nodes that move between lists at a time
+
+// A thread's free buffers. What lies here is bounded by what was needed lately: no more bytes than the rise of those in
+// use, from least to most, in this window of time and the one before, and `always` besides. A window is over when eight
+// times that has been taken; buffers that lay here all through one are given back to the system.
+class Shelf {
+ public:
+  void* take(int c);           // null where no buffer of the class lies here
+  bool give(int c, void* p);   // false: there are enough; `p` is not kept
+  void untake(int c);          // the system had none either
+  void* remove(int c) noexcept;  // of no use to anybody any more; null: no more of the class
+  std::int64_t in_use() const { return in_use_; }  // bytes taken less given, by this thread
+  std::size_t free() const { return free_; }
+
+ private:
+  void next_window();
+  void drop_idle(std::size_t enough);
+  void* pop(int c);
+  std::size_t needed() const { return std::max(rise_, rise_before_); }
+
+  FreeList lists_[buffer_classes];
+  std::uint32_t idle_[buffer_classes] = {};  // the fewest that lay here in this window
+  std::size_t free_ = 0;                     // bytes that lie here
+  std::int64_t in_use_ = 0, least_ = 0;
+  std::size_t rise_ = 0, rise_before_ = 0, taken_ = 0;  // of this window, of the last
+};
 
 enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, count };
 
@@ -82,23 +109,28 @@ struct Thread {
 
   // what other threads let go of, for this one to count down
   std::atomic<bool> has_foreign{false};
-  std::mutex mutex;                // of the four below
-  std::vector<NodeHead*> foreign;
+  std::mutex mutex;                // of the three below
+  Node* foreign = nullptr;         // linked by next_foreign
   bool dead = false;               // its thread has ended
   bool acting = false;             // another lets go of things for it
-  std::vector<NodeHead*> spare;    // memory for `foreign`
 
-  std::vector<Node*> doomed;  // worklist of release_last
+  Thread* next_made = nullptr;  // of all that there are
+  Thread* next_idle = nullptr;  // of those whose threads have ended
+
+  Node* doomed = nullptr;  // worklist of release_last, linked by next_doomed
   std::vector<Node*> seen, heap;  // of a walk
 
   Tensor numbers[16];             // of formulas: see record
 
   const kernels::Table* kernels = nullptr;
 
-  FreeList buffers[buffer_classes];
-  std::int64_t bytes_in_use = 0;  // taken less given back, by this thread
+  Shelf buffers;
+  std::uint32_t releases = 0;  // calls of release_memory() that this thread has followed
 
-  void* kept[static_cast<int>(Kept::count)] = {};
+  struct Keeping {
+    void* object = nullptr;
+    void (*destroy)(void*) = nullptr;
+  } kept[static_cast<int>(Kept::count)];
 };
 
 Thread& new_thread();  // adopts the state of a thread that has ended, or makes one
@@ -106,8 +138,8 @@ inline Thread& current() { return this_thread ? *this_thread : new_thread(); }
 void collect_foreign(Thread& t);
 
 // What a call works in, left behind for the next, so that calls after the first allocate nothing. A call inside of
-// another has one of its own. They outlive the thread, whose static and thread_local objects may still evaluate while
-// they end.
+// another has one of its own. The main thread's are never destroyed, for static objects may still evaluate while they end;
+// another's go after its thread_local objects.
 template <class T, Kept which>
 class Workspace {
   struct Room {
@@ -116,20 +148,27 @@ class Workspace {
   };
 
  public:
-  explicit Workspace(Thread& t) : idle_(t.kept[static_cast<int>(which)]), room_(static_cast<Room*>(idle_)) {
-    if (room_) idle_ = room_->next;
-    else room_ = new Room;
+  explicit Workspace(Thread& t) : idle_(t.kept[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
+    if (room_) {
+      idle_.object = room_->next;
+    } else {
+      room_ = new Room;
+      idle_.destroy = destroy;
+    }
   }
   ~Workspace() {
-    room_->next = static_cast<Room*>(idle_);
-    idle_ = room_;
+    room_->next = static_cast<Room*>(idle_.object);
+    idle_.object = room_;
   }
   Workspace(const Workspace&) = delete;
   T& operator*() const { return room_->value; }
   T* operator->() const { return &room_->value; }
 
  private:
-  void*& idle_;
+  static void destroy(void* rooms) {
+    for (Room* room = static_cast<Room*>(rooms); room;) delete std::exchange(room, room->next);
+  }
+  Thread::Keeping& idle_;
   Room* room_;
 };
 
@@ -179,9 +218,10 @@ inline void unlink(Thread& t, Node* n) {
   --t.taped_nodes;
 }
 
+inline Size waiting_bytes(const Node* n) { return Size{n->waits} * 64; }
 inline void waits_no_more(Thread& t, const Node* n) {
   --t.pending_nodes;
-  t.pending_bytes -= n->waits;
+  t.pending_bytes -= waiting_bytes(n);
 }
 
 // Lets go of the inputs of an evaluated node: it is a number from now on.
@@ -197,6 +237,10 @@ char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source 
 void give_buffer(char* data, std::uint8_t pool) noexcept;
 void refill_nodes(Thread& t, Op op, Source source);
 void spill_nodes(Thread& t) noexcept;
+void release_free(Thread& t) noexcept;  // to the system: free memory of this thread's and of the process
+void give_up_buffers(Thread& t) noexcept;  // free ones, to the process or the system
+void lock_pools() noexcept;  // around a fork()
+void unlock_pools() noexcept;
 inline void* take_node(Thread& t, Op op, Source source) {
   if (!t.nodes.top) refill_nodes(t, op, source);
   void* memory = t.nodes.pop();
@@ -232,7 +276,13 @@ inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size co
   n->file = source.file;
   n->line = source.line;
   n->extra = nullptr;
-  new (&n->shape) Shape(shape);
+  n->given = 0;
+  try {
+    new (&n->shape) Shape(shape);
+  } catch (...) {
+    give_node(t, n);
+    throw;
+  }
   return n;
 }
 

@@ -4,10 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <mutex>
+#include <new>
 #include <string>
+#include <thread>
 
 #include "autodiff/kernels/simd.hpp"
 #include "autodiff/kernels/threads.hpp"
@@ -80,10 +85,42 @@ struct Libraries {
   }
 };
 
+std::mutex opening;
 const Libraries& libraries() {
-  static const Libraries* l = new Libraries;
-  return *l;
+  static std::atomic<const Libraries*> opened{nullptr};
+  if (const Libraries* l = opened.load(std::memory_order_acquire)) return *l;
+  const std::lock_guard lock(opening);
+  if (!opened.load(std::memory_order_relaxed)) opened.store(new Libraries, std::memory_order_release);
+  return *opened.load(std::memory_order_relaxed);
 }
+
+// Who is inside of a library is counted, each thread in a place that it shares with few others.
+std::atomic<bool> closed{false};
+struct alignas(64) Inside {
+  std::atomic<int> calls{0};
+};
+Inside inside[64];
+
+Inside& own_place() {
+  static std::atomic<unsigned> threads{0};
+  static thread_local Inside& own = inside[threads.fetch_add(1, std::memory_order_relaxed) % std::size(inside)];
+  return own;
+}
+
+class LibraryCall {
+ public:
+  LibraryCall() : own_(own_place()) {
+    while (own_.calls.fetch_add(1), closed.load()) {
+      own_.calls.fetch_sub(1);
+      std::this_thread::yield();
+    }
+  }
+  ~LibraryCall() { own_.calls.fetch_sub(1, std::memory_order_release); }
+  LibraryCall(const LibraryCall&) = delete;
+
+ private:
+  Inside& own_;
+};
 
 double work_of(Size m, Size n, Size k) { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
 
@@ -107,14 +144,17 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, con
          Size ldc) {
   const Libraries& l = libraries();
   if (l.dnnl && worth_dnnl(work_of(m, n, k), lda, ldb)) {
+    const LibraryCall call;
     const int threads = l.most_omp_threads();
     if (threads != 1) l.set_omp_threads(1);
-    l.dnnl(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
+    const int failed = l.dnnl(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
     if (threads != 1) l.set_omp_threads(threads);
+    if (failed) throw std::bad_alloc();  // for its scratch; a product in another library would have other bits
     return;
   }
   constexpr int row_major = 101, no = 111, yes = 112;
   if (small_product(m, n, k) || !l.sgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  const LibraryCall call;
   l.sgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
 }
@@ -124,6 +164,7 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, co
   const Libraries& l = libraries();
   constexpr int row_major = 101, no = 111, yes = 112;
   if (small_product(m, n, k) || !l.dgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  const LibraryCall call;
   l.dgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
 }
@@ -168,6 +209,17 @@ void matmul_plus(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n
                  const void* b, Size ldb, const void* row, void* c, Size ldc) {
   if (m > 0 && n > 0)
     simd().matmul[dtype == DType::f64](transpose_a, transpose_b, m, n, k, a, lda, b, ldb, row, c, ldc);
+}
+
+void close_libraries() {
+  opening.lock();
+  closed = true;
+  for (Inside& place : inside)
+    while (place.calls.load() != 0) std::this_thread::yield();
+}
+void open_libraries() {
+  closed = false;
+  opening.unlock();
 }
 
 const char* matmul_libraries() { return libraries().found.c_str(); }

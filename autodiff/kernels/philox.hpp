@@ -5,8 +5,8 @@
 
 namespace xgrad::kernels {
 
-// Element i is a function of (seed, counter, i) alone. f32 or f64; long fills run on all threads. Uniform numbers and
-// bits are the same on every machine; normal ones may differ in their last bits between instruction sets.
+// Element i is a function of (seed, counter, i) alone. f32 or f64; long fills run on all threads. The same bits
+// on every machine and instruction set.
 void uniform(DType dtype, void* out, Size n, std::uint64_t seed, std::uint64_t counter);  // in [0, 1)
 void normal(DType dtype, void* out, Size n, std::uint64_t seed, std::uint64_t counter);   // Box and Muller 1958
 void bits(std::uint64_t* out, Size n, std::uint64_t seed, std::uint64_t counter);

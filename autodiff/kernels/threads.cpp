@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -19,6 +18,9 @@
 #include <immintrin.h>
 #endif
 
+#include "autodiff/kernels/matmul.hpp"
+#include "autodiff/kernels/processors.hpp"
+#include "autodiff/kernels/simd.hpp"
 #include <xgrad/autodiff/threads.hpp>
 
 namespace xgrad {
@@ -31,7 +33,11 @@ constexpr int most_threads = 4096;
 int threads_at_first() {
   if (const char* text = std::getenv("OMP_NUM_THREADS"))
     if (const long n = std::strtol(text, nullptr, 10); n >= 1) return static_cast<int>(std::min<long>(n, most_threads));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  try {
+    return kernels::usable_processors();
+  } catch (const std::exception&) {  // no memory to look
+    return 1;
+  }
 }
 
 }  // namespace
@@ -90,6 +96,10 @@ class Pool {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
+  void lock() { in_use_.lock(); }
+  void unlock() { in_use_.unlock(); }
+  void forget_threads() { started_ = 0; }
+
  private:
   static constexpr std::uint64_t inside_mask = 0xffffffff;
 
@@ -105,7 +115,7 @@ class Pool {
     while (started_ < helpers) {
       try {
         std::thread([this, seen = calls_.load(std::memory_order_relaxed)] { help(seen); }).detach();
-      } catch (const std::system_error&) {
+      } catch (const std::exception&) {  // of the system, or no memory
         return;  // fewer, then
       }
       ++started_;
@@ -167,7 +177,8 @@ class Pool {
 };
 
 Pool& pool() {
-  static Pool* p = new Pool;  // its threads may outlive static destructors
+  alignas(Pool) static unsigned char memory[sizeof(Pool)];
+  static Pool* const p = new (memory) Pool;  // its threads may outlive static destructors
   return *p;
 }
 
@@ -178,6 +189,20 @@ int workers(Size jobs) { return in_job ? 1 : static_cast<int>(std::clamp<Size>(j
 void parallel(Size jobs, void (*run)(Size job, int worker, void* context), void* context) {
   if (const int wanted = workers(jobs); wanted > 1) return pool().run(jobs, wanted, run, context);
   for (Size job = 0; job < jobs; ++job) run(job, 0, context);
+}
+
+void before_fork() {
+  try {
+    (void)simd();  // another thread may be about to choose
+  } catch (const Error&) {  // XGRAD_SIMD names none: whoever needs one is told
+  }
+  pool().lock();
+  close_libraries();
+}
+void after_fork(bool in_child) {
+  open_libraries();
+  if (in_child) pool().forget_threads();
+  pool().unlock();
 }
 
 }  // namespace kernels

@@ -13,6 +13,10 @@ namespace xgrad::kernels {
 void parallel(Size jobs, void (*run)(Size job, int worker, void* context), void* context);
 int workers(Size jobs);
 
+// Around a fork(): nobody is inside a pass, or inside a call of a library, and the child's pool begins without threads.
+void before_fork();
+void after_fork(bool in_child);
+
 template <class F>
 void parallel(Size jobs, const F& run) {
   parallel(

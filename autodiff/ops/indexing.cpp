@@ -36,7 +36,7 @@ Tensor vjp_concat(const Step& s, int i) {
 
 namespace {
 
-const Size* indices(const Tensor& dense_index) { return reinterpret_cast<const Size*>(dense_index.node()->data); }
+const Size* indices(const Tensor& dense_index) { return dense_index.node()->data.as<const Size>(); }
 
 // For rows[k] of x along an axis: f(row of the picked, row of the whole), in numbers from their starts.
 template <class F>
@@ -93,7 +93,7 @@ void compute_index_add(Node* n) {
   std::memset(p.memory, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto* x = reinterpret_cast<const T*>(p.x.node()->data);
+    const auto* x = p.x.node()->data.as<const T>();
     auto* y = reinterpret_cast<T*>(p.memory);
     along(p.in, p.out, indices(p.index), [&](Size from, Size to) {
       for (Size i = 0; i < p.in.inner; ++i) y[to + i] = static_cast<T>(y[to + i] + x[from + i]);
@@ -108,7 +108,7 @@ void compute_gather(Node* n) {
   const Picked p = pick_from(n);
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto* x = reinterpret_cast<const T*>(p.x.node()->data);
+    const auto* x = p.x.node()->data.as<const T>();
     auto* y = reinterpret_cast<T*>(p.memory);
     each(p.out, p.in, indices(p.index), [&](Size to, Size from) { y[to] = x[from]; });
   });
@@ -121,7 +121,7 @@ void compute_scatter_add(Node* n) {
   std::memset(p.memory, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto* x = reinterpret_cast<const T*>(p.x.node()->data);
+    const auto* x = p.x.node()->data.as<const T>();
     auto* y = reinterpret_cast<T*>(p.memory);
     each(p.in, p.out, indices(p.index), [&](Size from, Size to) { y[to] = static_cast<T>(y[to] + x[from]); });
   });
@@ -164,7 +164,7 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
                              name(index.node()->dtype)));
   engine::evaluate(index.node(), op, source);
   const Tensor d = engine::dense(index.node());
-  const Size* at = reinterpret_cast<const Size*>(d.node()->data);
+  const Size* at = d.node()->data.as<const Size>();
   const Size n = index.node()->count;
   bool outside = false;
   for (Size i = 0; i < n; ++i) outside |= static_cast<std::uint64_t>(at[i]) >= static_cast<std::uint64_t>(extent);

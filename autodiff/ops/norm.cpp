@@ -47,14 +47,14 @@ void compute_norm(Node* n) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
       const T least = std::numeric_limits<T>::min() * 4 * static_cast<T>(length), most = std::numeric_limits<T>::max();
-      const T* sums = reinterpret_cast<const T*>(squares.node()->data);
+      const T* sums = squares.node()->data.as<const T>();
       for (Size i = 0; i < n->count; ++i) {
         T* y = reinterpret_cast<T*>(out) + i;
         if (sums[i] >= least && sums[i] <= most) {
           *y = std::sqrt(sums[i]);
         } else {
           if (!x.defined()) x = dense(n->in[0]);
-          *y = scaled_norm(reinterpret_cast<const T*>(x.node()->data) + i / inner * length * inner + i % inner, inner, length);
+          *y = scaled_norm(x.node()->data.as<const T>() + i / inner * length * inner + i % inner, inner, length);
         }
       }
     }

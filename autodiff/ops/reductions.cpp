@@ -375,7 +375,7 @@ void compute_cumsum(Node* n) {
     using T = decltype(zero);
     using Total = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;  // f32 stalls; i64 wraps
     constexpr Size together = 128;
-    const auto* from = reinterpret_cast<const T*>(x.node()->data);
+    const auto* from = x.node()->data.as<const T>();
     auto* to = reinterpret_cast<T*>(out);
     for (Size o = 0; o < a.outer; ++o)
       for (Size left = 0; left < a.inner; left += together) {

@@ -114,7 +114,7 @@ namespace {
 struct Place {
   Size axis, begin, step;
 };
-const Place* places_of(Node* n) { return reinterpret_cast<const Place*>(n->input(n->inputs - 1)->data); }
+const Place* places_of(Node* n) { return n->input(n->inputs - 1)->data.as<const Place>(); }
 }  // namespace
 void compute_slice_add(Node* n) {
   char* out = allocate(n);
@@ -128,7 +128,7 @@ void compute_slice_add(Node* n) {
     const Size rows = at.step == 1 ? from.length : 1;  // that lie side by side
     with_type(n->dtype, [&](auto zero) {
       using T = decltype(zero);
-      const auto* x = reinterpret_cast<const T*>(part.node()->data);
+      const auto* x = part.node()->data.as<const T>();
       for (Size o = 0; o < to.outer; ++o)
         for (Size k = 0; k < from.length; k += rows) {
           T* y = reinterpret_cast<T*>(out) + (o * to.length + at.begin + k * at.step) * to.inner;

@@ -1,5 +1,7 @@
 // Streams of random numbers (philox.hpp): 16 Philox blocks side by side make a group of 64 words.
 //
+// They have the same bits on every instruction set: nothing here multiplies and adds in one rounding.
+//
 // Word w of block b of a group is its number 16 w + b, so that all stores are whole vectors.
 #include "autodiff/kernels/simd/map.hpp"
 #include "autodiff/kernels/simd/math_log.hpp"
@@ -87,6 +89,33 @@ struct Uniform64 {
   }
 };
 
+// c0 + c1 x + c2 x^2 + ..., each op rounded by itself
+template <class T, class... C>
+XGRAD_INLINE Batch<T> series(const Batch<T>& x, double c0, C... c) {
+  if constexpr (sizeof...(c) == 0) return Batch<T>(static_cast<T>(c0));
+  else return series(x, c...) * x + Batch<T>(static_cast<T>(c0));
+}
+
+// log x of a normal x, as math_log.hpp has it, each op rounded by itself
+template <class T>
+XGRAD_INLINE Batch<T> plain_log(const Batch<T>& x) {
+  using B = Batch<T>;
+  B e;
+  const B f = mantissa(x, e) - B(T(1)), high(log2_high<T>), low(log2_low<T>), half(T(0.5));
+  if constexpr (sizeof(T) == 4) {
+    const B z = f * f;
+    const B q = series(f, 0.33333310597153316, -0.24999986558244535, 0.20002218178526134, -0.16669248325591909,
+                       0.14218801219192285, -0.12384456570787944, 0.11872137481808104, -0.11788948299323209,
+                       0.069161079633594924);
+    return e * high + (f + (e * low + q * f * z - half * z));
+  } else {
+    const B s = f / (B(T(2)) + f), z = s * s, h = half * f * f;
+    const B q = z * series(z, 0.66666666666667343, 0.3999999999941512, 0.28571428742303818, 0.2222219858080202,
+                           0.18183563966880197, 0.1531405903129967, 0.14795870488962505);
+    return e * high + (f - (h - (e * low + s * (h + q))));
+  }
+}
+
 // sin and cos of 2 pi u, 0 <= u < 1, from the nearest eighth
 template <class T>
 XGRAD_INLINE void circle(const Batch<T>& u, Batch<T>& s, Batch<T>& c) {
@@ -94,14 +123,14 @@ XGRAD_INLINE void circle(const Batch<T>& u, Batch<T>& s, Batch<T>& c) {
   const B k = nearest(u * B(T(4))), r = u - k * B(T(0.25)), z = r * r;
   B sr, cr;
   if constexpr (sizeof(T) == 4) {
-    sr = polynomial(z, 6.2831853071524534, -41.341702153504979, 81.605204746263081, -76.697869955979277,
+    sr = series(z, 6.2831853071524534, -41.341702153504979, 81.605204746263081, -76.697869955979277,
                     41.472948613752069);
-    cr = polynomial(z, 0.9999999999526005, -19.739208650358001, 64.939316208461362, -85.442852121783699,
+    cr = series(z, 0.9999999999526005, -19.739208650358001, 64.939316208461362, -85.442852121783699,
                     59.22040729147632);
   } else {
-    sr = polynomial(z, 6.2831853071795865, -41.34170224039976, 81.605249276074931, -76.705859752998152,
+    sr = series(z, 6.2831853071795865, -41.34170224039976, 81.605249276074931, -76.705859752998152,
                     42.058693928993349, -15.094640404320097, 3.8197881401095163, -0.71163617379506665);
-    cr = polynomial(z, 1.0, -19.739208802178717, 64.939394022667958, -85.456817206522788, 60.244641328881089,
+    cr = series(z, 1.0, -19.739208802178717, 64.939394022667958, -85.456817206522788, 60.244641328881089,
                     -26.426250909917053, 7.9030917480216291, -1.6968505723225522);
   }
   sr = sr * r;
@@ -115,7 +144,7 @@ XGRAD_INLINE void circle(const Batch<T>& u, Batch<T>& s, Batch<T>& c) {
 template <class T>
 XGRAD_INLINE void box_muller(const T* u, const T* v, T* first, T* second) {
   for (Size i = 0; i < blocks; i += width<T>) {
-    const Batch<T> r = xsimd::sqrt(Batch<T>(T(-2)) * log(load(u + i)));
+    const Batch<T> r = xsimd::sqrt(Batch<T>(T(-2)) * plain_log(load(u + i)));
     Batch<T> s, c;
     circle(load(v + i), s, c);
     (r * c).store_unaligned(first + i);

@@ -1,0 +1,418 @@
+// The n-th request of memory fails, for every n: each time an Error, everything as before, and the next try succeeds.
+#define BOOST_TEST_MODULE failing_memory
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <xgrad/autodiff.hpp>
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/safetensors.hpp>
+#include <xgrad/autodiff/threads.hpp>
+#include <xgrad/data.hpp>
+#include "memory_hooks.hpp"
+#include <xgrad/nn.hpp>
+#include <xgrad/optim.hpp>
+
+using namespace xgrad;
+
+namespace {
+
+std::string bytes_of(const Tensors& list) {
+  std::string bytes;
+  for (const Tensor& t : list) {
+    const Tensor c = contiguous(t);
+    bytes.append(static_cast<const char*>(readable(c)), static_cast<std::size_t>(c.numel() * item_size(c.dtype())));
+  }
+  return bytes;
+}
+
+// Something that takes memory, on objects of its own.
+struct Trial {
+  virtual ~Trial() = default;
+  virtual void act() = 0;
+  virtual Tensors look() = 0;  // what act() changes, and nothing may change that fails
+};
+
+struct Net {
+  nn::Linear hidden, output;
+  Net(Size in, Size wide, Size out) : hidden(in, wide), output(wide, out) {}
+  Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
+  XGRAD_FIELDS(hidden, output)
+};
+
+template <class Rule>
+struct Step : Trial {
+  Net net;
+  Rule rule;
+  Tensor x, labels;
+  Step(Size rows, Size in, Size wide)
+      : net(in, wide, 3), rule(nn::parameters(net)), x(evaluate(randn({rows, in}))), labels(randint(0, 3, {rows})) {}
+  void act() override {
+    rule.zero_grad();
+    nn::cross_entropy(net(x), labels).backward();
+    rule.step();
+  }
+  Tensors look() override {
+    Tensors all;
+    for (const auto& p : nn::parameters(net)) all.push_back(p.value());
+    for (const auto& s : rule.state()) all.push_back(s.value);
+    return all;
+  }
+};
+
+// A result that is not kept where it fails.
+struct Value : Trial {
+  std::function<Tensors()> f;
+  Tensors found;
+  explicit Value(std::function<Tensors()> of) : f(std::move(of)) {}
+  void act() override {
+    Tensors got = f();
+    evaluate(got);
+    found = std::move(got);
+  }
+  Tensors look() override { return found; }
+};
+
+struct Kind {
+  const char* name;
+  std::function<std::unique_ptr<Trial>()> make;
+};
+
+std::function<std::unique_ptr<Trial>()> value(std::function<Tensors()> f) {
+  return [f = std::move(f)] { return std::make_unique<Value>(f); };
+}
+template <class Rule>
+std::function<std::unique_ptr<Trial>()> step(Size rows, Size in, Size wide) {
+  return [=] {
+    manual_seed(5);
+    return std::make_unique<Step<Rule>>(rows, in, wide);
+  };
+}
+
+std::string file(const char* name) {
+  return (std::filesystem::current_path() / fmt::format("{}.safetensors", name)).string();
+}
+
+struct SaveModel : Trial {
+  Net net{5, 7, 3};
+  std::string path = file("model");
+  SaveModel() { write_safetensors(path, {{"x", ones({3})}}); }
+  void act() override { nn::save(net, path); }
+  Tensors look() override {
+    Tensors all;
+    for (const auto& t : read_safetensors(path).tensors) all.push_back(t.value);
+    return all;
+  }
+};
+struct LoadModel : Trial {
+  Net net{5, 7, 3};
+  std::string path = file("loaded");
+  LoadModel() { nn::save(Net(5, 7, 3), path); }
+  void act() override { nn::load(net, path); }
+  Tensors look() override {
+    Tensors all;
+    for (const auto& p : nn::parameters(net)) all.push_back(p.value());
+    return all;
+  }
+};
+struct LoadOptimizer : Step<optim::Adam> {
+  std::string path = file("adam");
+  LoadOptimizer() : Step(4, 5, 7) {
+    act_once();
+    rule.save(path);
+    act_once();
+  }
+  void act_once() { Step::act(); }
+  void act() override { rule.load(path); }
+};
+struct SaveOptimizer : Step<optim::Adam> {
+  std::string path = file("saved_adam");
+  SaveOptimizer() : Step(4, 5, 7) { write_safetensors(path, {{"x", ones({3})}}); }
+  void act() override { rule.save(path); }
+  Tensors look() override {
+    Tensors all;
+    for (const auto& t : read_safetensors(path).tensors) all.push_back(t.value);
+    return all;
+  }
+};
+struct Epochs : Trial {
+  data::DataLoader loader{{reshape(arange(60), {20, 3}), arange(20)}, {.batch_size = 6, .shuffle = true, .seed = 3}};
+  Tensors found;
+  void act() override {
+    Tensors got;
+    for (const auto& batch : loader) got.push_back(batch[0]), got.push_back(batch[1]);
+    found = got;
+  }
+  Tensors look() override { return found; }
+};
+
+std::vector<Kind> kinds() {
+  static const Tensor x = evaluate(randn({6, 5}, f64)), large = evaluate(randn({5000})), square_x = evaluate(randn({5, 5}, f64));
+  static Parameter w = parameter(randn({5, 4}, f64)), v = parameter(randn({5000}));
+  static const CustomOp cube({.name = "cube",
+                              .forward = [](const Tensors& in) { return in[0] * in[0] * in[0]; },
+                              .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) {
+                                return Tensors{3 * g * in[0] * in[0]};
+                              }});
+  const auto f = [](const Tensor& t) { return sum(exp(t) * t); };
+  return {
+      {"Adam", step<optim::Adam>(8, 5, 7)},
+      {"Adam, regions", step<optim::Adam>(300, 20, 40)},
+      {"SGD", step<optim::SGD>(8, 5, 7)},
+      {"AdamW, large products", step<optim::AdamW>(160, 130, 140)},
+      {"a region", value([] { return Tensors{tanh(large) * 2 + large, sum(large * 3), mean(exp(large))}; })},
+      {"many results", value([] {
+         Tensors all;
+         for (int i = 0; i < 70; ++i) all.push_back(large * i + 1);
+         return all;
+       })},
+      {"many waiting", value([] {
+         Tensor total = large;
+         for (int i = 0; i < 4200; ++i) total = total * 0.5f + large;
+         return Tensors{total};
+       })},
+      {"views", value([] {
+         return Tensors{contiguous(flip(transpose(x), 0)), reshape(transpose(x), {10, 3}), concat({x, x}), stack({x, x})};
+       })},
+      {"many axes", value([] {
+         const Tensor deep = reshape(x, {1, 1, 1, 6, 1, 5, 1, 1, 1});
+         return Tensors{transpose(deep, 3, 5) * 2, sum(deep, 5), flip(deep, 3)};
+       })},
+      {"indices", value([] {
+         return Tensors{index_select(x, 0, arange(3)), gather(x, 1, zeros({6, 2}, i64)), cumsum(x, 0), randperm(40)};
+       })},
+      {"backward", value([] {
+         v.zero_grad();
+         const Tensor loss = sum(tanh(v) * v);
+         loss.backward();
+         return Tensors{v.grad(), loss};
+       })},
+      {"grad of grad", value([] {
+         const Tensor y = sum(sin(w)) * mean(v * v);
+         const Tensors first = grad(y, {w, v}, {.create_graph = true});
+         return Tensors{grad(sum(first[0]) + sum(first[1]), {w})[0]};
+       })},
+      {"transforms", value([f] {
+         const ValueAndGrad at = value_and_grad(f, x);
+         return Tensors{at.value, at.grad, hvp(f, x, x), vjp(f, x).pullback(1.0), jvp(f, x, x).tangent};
+       })},
+      {"jacobian and hessian", value([f] {
+         return Tensors{jacobian([](const Tensor& t) { return matmul(t, square_x); }, x), hessian(f, square_x)};
+       })},
+      {"checkpoint", value([] {
+         v.zero_grad();
+         sum(checkpoint([](const Tensor& t) { return tanh(t) * v; }, v * 2)).backward();
+         return Tensors{v.grad()};
+       })},
+      {"CustomOp", value([] {
+         w.zero_grad();
+         sum(cube(w)).backward();
+         return Tensors{w.grad()};
+       })},
+      {"a new CustomOp", value([] {
+         const CustomOp op({.name = "twice as much as there was before",
+                            .forward = [k = std::array<double, 9>{2}](const Tensors& in) { return in[0] * k[0]; },
+                            .vjp = {}});
+         return Tensors{op(x)};
+       })},
+      {"a model", value([] {
+         manual_seed(3);
+         Net net(5, 7, 3);
+         const Net copy = net;
+         const optim::Adam adam(nn::parameters(net));
+         return Tensors{copy(ones({4, 5})), net.output.bias};
+       })},
+      {"Sequential", value([] {
+         manual_seed(3);
+         nn::Sequential net(nn::Linear(5, 4), nn::ReLU{}, nn::Linear(4, 2));
+         nn::Sequential copy = net;
+         copy = net;
+         return Tensors{copy(ones({4, 5}))};
+       })},
+      {"numbers and text", value([] {
+         const Parameter p = parameter({{1.0, 2.0}, {3.0, 4.0}});
+         const std::string text = to_string(p * 2.0) + tape(sum(p * 2.0));
+         const std::vector<double> numbers = p.value().to_vector<double>();
+         return Tensors{p.value(), tensor(numbers)};
+       })},
+      {"made data", value([] {
+         const data::Dataset d = data::shuffled(data::spirals({.seed = 3}), 4);
+         return Tensors{d.inputs, d.labels};
+       })},
+      {"saving a model", [] {
+         manual_seed(8);
+         return std::make_unique<SaveModel>();
+       }},
+      {"loading a model", [] {
+         manual_seed(8);
+         return std::make_unique<LoadModel>();
+       }},
+      {"saving an optimizer", [] {
+         manual_seed(8);
+         return std::make_unique<SaveOptimizer>();
+       }},
+      {"loading an optimizer", [] {
+         manual_seed(8);
+         return std::make_unique<LoadOptimizer>();
+       }},
+      {"an epoch", [] { return std::make_unique<Epochs>(); }},
+  };
+}
+
+// act(), where the n-th request fails. Gives what the Error says; "" where there was none.
+std::string attempt(Trial& trial, long n, bool on, bool& failed) {
+  std::string what;
+  {
+    const memory_hooks::Nth nth(n, on);
+    try {
+      trial.act();
+    } catch (const Error& e) {
+      memory_hooks::left = -1;
+      what = e.what();
+    } catch (const std::exception& e) {
+      memory_hooks::left = -1;
+      what = fmt::format("another exception: {}", e.what());
+    }
+  }
+  failed = memory_hooks::failed;
+  return what;
+}
+
+void fails_well(const Kind& kind, bool on, bool on_new_threads) {
+  const std::string context =
+      fmt::format("{}{}{}", kind.name, on ? ", and all after it" : "", on_new_threads ? ", on new threads" : "");
+  std::unique_ptr<Trial> trial = kind.make();
+  {
+    const std::unique_ptr<Trial> other = kind.make();
+    other->act();
+  }
+  const std::unique_ptr<Trial> other = kind.make();
+  other->act();
+  const std::string want = bytes_of(other->look());
+  const auto record = [] {
+    const Counters c = counters();
+    return std::array<std::uint64_t, 2>{c.taped, c.pending};
+  };
+  std::string before = bytes_of(trial->look());
+  bool failed = true;
+  long n = 0, without = 0;
+  for (; failed && n < 20'000; ++n) {
+    const std::string at = fmt::format("{}, request {}", context, n);
+    std::string what;
+    const auto state = record();
+    const auto act = [&] { what = attempt(*trial, n, on, failed); };
+    if (on_new_threads) std::thread(act).join();
+    else act();
+    const std::string after = bytes_of(trial->look());
+    BOOST_TEST_REQUIRE(!what.starts_with("another"), at << ": " << what);
+    BOOST_TEST_REQUIRE((failed || what.empty()), at << ": " << what);
+    BOOST_TEST_REQUIRE((after == (what.empty() ? want : before)), at << ": other numbers; " << what);
+    if (!on_new_threads && !what.empty())
+      BOOST_TEST_REQUIRE((record() == state), at << ": a record is left: " << what);
+    if (failed && what.empty()) {  // it could do without
+      ++without;
+      trial = kind.make();
+      before = bytes_of(trial->look());
+    }
+  }
+  BOOST_TEST_MESSAGE(context << ": " << n - 1 << " requests, " << without << " could be done without");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_request_fails) {
+  for (const Kind& kind : kinds()) fails_well(kind, false, false);
+}
+BOOST_AUTO_TEST_CASE(all_requests_fail_from_one_on) {
+  for (const Kind& kind : kinds()) fails_well(kind, true, false);
+}
+BOOST_AUTO_TEST_CASE(one_request_of_a_new_thread_fails) {
+  for (const Kind& kind : kinds()) fails_well(kind, false, true);
+}
+BOOST_AUTO_TEST_CASE(all_requests_of_a_new_thread_fail) {
+  for (const Kind& kind : kinds()) fails_well(kind, true, true);
+}
+
+// A thread's first act with the library, whatever it is: an Error, or no harm; and the thread may try again.
+BOOST_AUTO_TEST_CASE(a_thread_that_starts_without_memory) {
+  Parameter w = parameter(randn({300}));
+  const std::function<void(Tensors&)> firsts[] = {
+      [](Tensors&) { rand({3}); },
+      [](Tensors&) { const NoGrad no_grad; },
+      [](Tensors&) { const Eager eager; },
+      [](Tensors&) { const Located at(Source::here()); },
+      [](Tensors&) { manual_seed(3); },
+      [](Tensors&) { counters(); },
+      [](Tensors&) { release_memory(); },
+      [&](Tensors&) { evaluate(w * 2); },
+      [&](Tensors&) { sum(w * w).backward({.keep_graph = true}); },
+      [](Tensors& held) { held = Tensors(); },  // lets go of what others made: that cannot fail
+      [](Tensors& held) { const Tensors copies = held; },
+  };
+  // Threads that are alive hold all states, so that each new one needs its own.
+  for (std::size_t k = 0; k < std::size(firsts); ++k)
+    for (const bool on : {false, true})
+      for (long n = 0;; ++n) {
+        Tensors held;
+        for (int i = 0; i < 40; ++i) held.push_back(i % 2 ? evaluate(randn({100})) : w * 2.0f);
+        bool failed = false, right = true;
+        std::string what;
+        std::thread([&] {
+          {
+            const memory_hooks::Nth nth(n, on);
+            try {
+              firsts[k](held);
+            } catch (const Error& e) {
+              memory_hooks::left = -1;
+              what = e.what();
+            } catch (const std::exception&) {
+              right = false;
+            }
+            failed = memory_hooks::failed;
+          }
+          try {
+            right &= sum(ones({3}) * 2).item() == 6;
+          } catch (...) {
+            right = false;
+          }
+        }).join();
+        BOOST_TEST_REQUIRE(right, "first act " << k << ", request " << n << ": " << what);
+        if (!failed) break;
+      }
+  BOOST_TEST((w + 1.0f).numel() == 300);
+}
+
+#if !MEMORY_HOOKS_SANITIZED
+// Where nothing can be had at all, an op does not hang and does not crash.
+BOOST_AUTO_TEST_CASE(letting_go_takes_no_memory) {
+  std::vector<Tensor> held;
+  for (int i = 0; i < 3000; ++i) held.push_back(evaluate(full({2}, i)));
+  Parameter w = parameter(1.0);
+  Tensor chain = w * 1.0;
+  for (int i = 0; i < 20'000; ++i) chain = chain * w;
+  long taken = -1;
+  std::thread([&] {
+    const memory_hooks::Nth nth(0, true);
+    held.clear();
+    taken = memory_hooks::failed;
+  }).join();
+  {
+    const memory_hooks::Nth nth(0, true);
+    chain = Tensor();
+    rand({2});
+    BOOST_TEST(!memory_hooks::failed);
+  }
+  BOOST_TEST(counters().taped <= 1u);
+}
+#endif

@@ -54,7 +54,7 @@ bool is_any(const std::string& name, std::initializer_list<const char*> list) {
 }  // namespace
 
 void Generator::unary() {
-  const Unary& u = dice_.one_of(unaries);
+  const Unary& u = dice_.by_name(unaries);
   int x = limited(some_float());
   double b = 8;
   if (!p_.smooth && dice_.chance(0.2))
@@ -68,7 +68,7 @@ void Generator::unary() {
 }
 
 void Generator::binary() {
-  const Binary& u = dice_.chance(0.6) ? binaries[static_cast<std::size_t>(dice_.below(3))] : dice_.one_of(binaries);
+  const Binary& u = dice_.chance(0.6) ? binaries[static_cast<std::size_t>(dice_.below(3))] : dice_.by_name(binaries);
   const bool extreme = is_any(u.name, {"maximum", "minimum", "at_least", "at_most"});
   if (p_.smooth && extreme) return;
   const bool raw = !p_.smooth && dice_.chance(0.2);
@@ -103,7 +103,7 @@ void Generator::integers() {
   static const std::vector<Unary> of_one{
       {"neg", &neg, 0, 0}, {"abs", &abs, 0, 0}, {"sign", &sign, 0, 0}, {"square", &square, 0, 0}};
   if (dice_.chance(0.3)) {
-    const Unary& u = dice_.one_of(of_one);
+    const Unary& u = dice_.by_name(of_one);
     add(fmt::format("{}(%{})", u.name, x), {x}, i64, at(x).shape, infinite,
         [op = u.op](const Tensors& in) { return op(in[0]); });
     return;
@@ -128,13 +128,13 @@ void Generator::integers() {
         [](const Tensors& in) { return in[0] / maximum(abs(in[1]), 1); });
     return;
   }
-  const Binary& u = dice_.one_of(of_two);
+  const Binary& u = dice_.by_name(of_two);
   add(fmt::format("{}(%{}, %{})", u.name, x, y), {x, y}, i64, together(x, y), infinite,
       [op = u.op](const Tensors& in) { return op(in[0], in[1]); });
 }
 
 void Generator::compare() {
-  const Comparison& c = dice_.one_of(comparisons);
+  const Comparison& c = dice_.by_name(comparisons);
   const int x = find([&](int) { return true; });
   if (at(x).dtype != boolean && dice_.chance(0.3)) {
     const Size number = dice_.between(-1, 1);

@@ -87,6 +87,8 @@ Tensor Generator::data(DType dtype, const Shape& shape) {
   return tensor(std::vector<float>(numbers.begin(), numbers.end()), shape);
 }
 
+Tensor Generator::contiguous_data(DType dtype, const Shape& shape) { return contiguous(data(dtype, shape)); }
+
 Tensor Generator::stored(DType dtype, const Shape& shape) {
   if (shape.empty() || shape.numel() < 2 || dice_.chance(0.7)) return data(dtype, shape);
   const Size axis = dice_.below(shape.rank());
@@ -281,32 +283,53 @@ Program Generator::make() {
   }
 
   struct Family {
+    const char* name;
     double weight;
     void (Generator::*grow)();
-    bool smooth;
+    bool smooth = true;
   };
   using G = Generator;
-  static const std::vector<Family> families{
-      {18, &G::unary, true},        {20, &G::binary, true},      {5, &G::integers, false},   {6, &G::compare, true},
-      {3, &G::logic, false},        {5, &G::choose, true},       {2, &G::clip, false},       {7, &G::convert, false},
-      {5, &G::reduce_all, true},    {12, &G::reduce_axis, true}, {4, &G::reduce_axes, true}, {7, &G::along_axis, true},
-      {6, &G::reshape_it, true},    {6, &G::turn, true},         {4, &G::repeat, true},      {7, &G::cut_out, true},
-      {6, &G::join, true},          {7, &G::pick, true},         {7, &G::product, true},     {3, &G::stop, true},
-      {2, &G::differentiate, true}, {1, &G::assign, true},       {0.7, &G::backward, true},  {3, &G::draw, true}};
-  double all = 0;
-  for (const Family& f : families) all += f.weight;
+  static const std::vector<Family> families{{"unary", 18, &G::unary},
+                                            {"binary", 20, &G::binary},
+                                            {"integers", 5, &G::integers, false},
+                                            {"compare", 6, &G::compare},
+                                            {"logic", 3, &G::logic, false},
+                                            {"choose", 5, &G::choose},
+                                            {"clip", 2, &G::clip, false},
+                                            {"convert", 7, &G::convert, false},
+                                            {"reduce_all", 5, &G::reduce_all},
+                                            {"reduce_axis", 12, &G::reduce_axis},
+                                            {"reduce_axes", 4, &G::reduce_axes},
+                                            {"along_axis", 7, &G::along_axis},
+                                            {"reshape", 6, &G::reshape_it},
+                                            {"turn", 6, &G::turn},
+                                            {"repeat", 4, &G::repeat},
+                                            {"cut_out", 7, &G::cut_out},
+                                            {"join", 6, &G::join},
+                                            {"pick", 7, &G::pick},
+                                            {"product", 7, &G::product},
+                                            {"stop", 3, &G::stop},
+                                            {"differentiate", 2, &G::differentiate},
+                                            {"assign", 1, &G::assign},
+                                            {"backward", 0.7, &G::backward},
+                                            {"draw", 3, &G::draw},
+                                            {"transform", 3, &G::transform},
+                                            {"custom", 1.5, &G::custom},
+                                            {"checkpoints", 1.5, &G::checkpoints},
+                                            {"scopes", 2, &G::scopes},
+                                            {"fail", 4, &G::fail},
+                                            {"optimize", 1, &G::optimize},
+                                            {"layer", 1.5, &G::layer},
+                                            {"hand_over", 1, &G::hand_over},
+                                            {"cross", 1, &G::cross}};
   const Size steps = static_cast<Size>(p_.parameters.size()) + (large ? dice_.between(6, 30) : dice_.between(5, 50));
   while (static_cast<Size>(p_.steps.size()) < steps && budget_ > 0) {
     if (dice_.chance(0.02))
       no_grad_ = !no_grad_;
     else if (no_grad_ && dice_.chance(0.3))
       no_grad_ = false;
-    double at = dice_.uniform() * all;
-    for (const Family& f : families) {
-      if ((at -= f.weight) > 0) continue;
-      if (!p_.smooth || f.smooth) (this->*f.grow)();
-      break;
-    }
+    const Family& f = dice_.by_name(families, [](const Family& family) { return family.weight; });
+    if (!p_.smooth || f.smooth) (this->*f.grow)();
   }
   no_grad_ = false;
   loss();

@@ -22,6 +22,7 @@ class Generator {
   Shape some_shape();
   Shape like(const Shape& base);  // one that broadcasts with it, most often
   Tensor data(DType dtype, const Shape& shape);
+  Tensor contiguous_data(DType dtype, const Shape& shape);
   Tensor stored(DType dtype, const Shape& shape);  // data, at times a view of other data
   bool affordable(const Shape& shape) const;
   double budget_ = 0;  // elements
@@ -45,7 +46,7 @@ class Generator {
   DType some_dtype();
   int some_axis(const Shape& shape);  // the first and the last more often
 
-  // Families of ops: each adds some steps (elementwise.cpp, reductions.cpp, structural.cpp).
+  // Families of ops: each adds some steps (a file each).
   void unary();
   void binary();
   void integers();
@@ -70,6 +71,16 @@ class Generator {
   void assign();
   void backward();
   void draw();
+  std::pair<int, int> two_alike();
+  void transform();  // transforms.cpp
+  void custom();
+  void checkpoints();
+  void scopes();
+  void fail();  // failures.cpp
+  void optimize();  // training.cpp
+  void layer();
+  void hand_over();
+  void cross();
   int index(Size extent, const Shape& shape);
   int matrix(DType dtype, const Shape& shape);
 

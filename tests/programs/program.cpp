@@ -80,6 +80,11 @@ Program shortened(Program p, const Check& check, const std::vector<Tensor>& valu
     without.loss = -1;
     keep_if_it_fails(without);
   }
+  for (int i = 0; i < static_cast<int>(p.steps.size()) && p.loss < 0; ++i) {  // the first step that fails by itself
+    Program alone = p;
+    alone.outputs = {i};
+    if (keep_if_it_fails(pruned(alone))) return p;
+  }
   for (std::size_t i = 0; p.outputs.size() > 1 && i < p.outputs.size();) {
     Program candidate = p;
     candidate.outputs.erase(candidate.outputs.begin() + static_cast<std::ptrdiff_t>(i));
@@ -91,8 +96,12 @@ Program shortened(Program p, const Check& check, const std::vector<Tensor>& valu
     Program candidate = p;
     Step& s = candidate.steps[i];
     const Tensor value = values[i];
-    s = {Step::Role::op, "constant", {},   s.dtype, s.shape, [value](const Tensors&) { return value; }, -1,
-         false,          false,      false};
+    Step constant;
+    constant.text = "constant";
+    constant.dtype = s.dtype;
+    constant.shape = s.shape;
+    constant.run = [value](const Tensors&) { return value; };
+    s = std::move(constant);
     keep_if_it_fails(candidate);
   }
   Program fewer = pruned(p);

@@ -19,7 +19,9 @@ struct Step {
     op,
     read,      // of a parameter
     assign,    // stores slot in[0] in a parameter, and reads it
-    backward,  // of sum(in[0]), the record kept; reads the gradient of a parameter
+    backward,  // of sum(in[0]), the record kept, once or twice; reads the gradient of a parameter
+    copy,      // of a parameter, in which twice its value is stored; reads it
+    move,      // of a parameter, there and back; reads it
   };
   Role role = Role::op;
   std::string text;     // as a person would write it
@@ -28,6 +30,7 @@ struct Step {
   Shape shape;
   Run run;             // of an op
   int parameter = -1;  // of the other roles
+  int times = 1;       // of backward
   bool no_grad = false;
   bool cut = false;      // no derivative leads through here: differences hold its value still
   bool depends = false;  // its value depends on parameters, but for what is cut

@@ -43,7 +43,7 @@ void Generator::reduce_all() {
         [=](const Tensors& in) { return every ? all(in[0]) : any(in[0]); });
     return;
   }
-  const Reduction& r = dice_.one_of(reductions);
+  const Reduction& r = dice_.by_name(reductions);
   const int x = find([&](int i) {
     return (is_float(at(i).dtype) ||
             (!p_.smooth && r.of_integers && (at(i).dtype == i64 || (r.of_none && dice_.chance(0.2))))) &&
@@ -76,7 +76,7 @@ void Generator::reduce_axis() {
         [=](const Tensors& in) { return greatest ? argmax(in[0], shown, keepdim) : argmin(in[0], shown, keepdim); });
     return;
   }
-  const Reduction& r = dice_.one_of(reductions);
+  const Reduction& r = dice_.by_name(reductions);
   if ((p_.smooth && !r.smooth) || (!r.of_none && shape[axis] == 0)) return;
   add(fmt::format("{}(%{}, {}, {})", r.name, x, shown, keepdim), {x}, at(x).dtype, reduced(shape, axis, keepdim),
       r.grows ? bound(x) * static_cast<double>(shape[axis]) : bound(x),

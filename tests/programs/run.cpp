@@ -91,9 +91,21 @@ class Running {
       variable = m_.still ? moved(m_.still->slots[static_cast<std::size_t>(i)], parameter) : slot(s.in[0]);
       return variable.value();
     }
+    if (s.role == Step::Role::copy) {
+      Parameter other = variable;
+      other = other.value() * 2;
+      return other.value();
+    }
+    if (s.role == Step::Role::move) {
+      Parameter other = std::move(variable);
+      variable = std::move(other);
+      return s.parameter == replaced_ ? replacement_ : variable.value();
+    }
     const Tensor y = sum(slot(s.in[0]));
-    total_ += y.item();
-    if (m_.gradients && y.requires_grad()) y.backward({.keep_graph = true});
+    for (int k = 0; k < s.times; ++k) {
+      total_ += y.item();
+      if (m_.gradients && y.requires_grad()) y.backward({.keep_graph = true});
+    }
     return m_.still ? m_.still->slots[static_cast<std::size_t>(i)] : gradient_of(variable);
   }
 

@@ -343,8 +343,10 @@ void Generator::backward() {
   if (x < 0) return;
   const int parameter = static_cast<int>(dice_.below(static_cast<Size>(p_.parameters.size())));
   const Tensor& first = p_.parameters[static_cast<std::size_t>(parameter)];
-  const int slot = add(fmt::format("sum(%{}).backward(), parameter {}'s gradient", x, parameter), {x}, first.dtype(),
-                       first.shape(), HUGE_VAL, nullptr, true);
+  const int times = dice_.chance(0.3) ? 2 : 1;
+  const int slot = add(fmt::format("sum(%{}).backward() {}, parameter {}'s gradient", x, times == 2 ? "twice" : "once", parameter),
+                       {x}, first.dtype(), first.shape(), HUGE_VAL, nullptr, true);
+  p_.steps[static_cast<std::size_t>(slot)].times = times;
   p_.steps[static_cast<std::size_t>(slot)].role = Step::Role::backward;
   p_.steps[static_cast<std::size_t>(slot)].parameter = parameter;
 }

@@ -75,6 +75,7 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, bool crea
   const Tensor g = checked_cotangent(y.node(), cotangent, "grad", source);
   engine::Thread& t = engine::current();
   Record record(t, y.node(), "grad", source);
+  if (!create_graph) engine::note_sweep(t, record);
   const Targets targets(x.list());
   record.prune([&](const Node* n) { return targets.find(n) != Targets::none; });
   record.pull(g, create_graph);
@@ -139,7 +140,7 @@ Tensor watch(const In& x) {
   Node* from = t.node();
   engine::evaluate(from, "watch", source_of(x));
   engine::set_inputs(n, &from, 1);
-  n->flags |= engine::watched | engine::needs_grad | engine::computed;
+  n->flags |= engine::watched | engine::needs_grad | engine::computed | (from->flags & engine::cuts);
   engine::turn_like(n, from);
   engine::rule(engine::Op::identity).compute(n);
   ++thread.recorded;
@@ -161,6 +162,7 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   }
   engine::Thread& t = engine::current();
   Record record(t, y, "backward", source);
+  if (!options.create_graph) engine::note_sweep(t, record);
   record.pull(start, options.create_graph);
   engine::accumulate(t, y, record.leaves(), options.create_graph, source);
   if (!options.keep_graph && !options.create_graph) record.release();
@@ -224,7 +226,9 @@ Tensor pulled(const Tensor& y, const Tensor& x, const Tensor& cotangent, bool cr
 Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) {
   if (!is_float(y.node()->dtype))
     fail(source, fmt::format("[jvp] a derivative of {} does not exist; expected floats", name(y.node()->dtype)));
-  Record record(engine::current(), y.node(), "jvp", source);
+  engine::Thread& thread = engine::current();
+  Record record(thread, y.node(), "jvp", source);
+  if (thread.no_grad) engine::note_sweep(thread, record);
   if (!record.prune([&](const Node* n) { return n == x.node(); }))
     return zeros(y.node()->shape, y.node()->dtype);
   record.find(x.node())->g = t;

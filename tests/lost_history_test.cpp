@@ -259,6 +259,8 @@ BOOST_AUTO_TEST_CASE(grad_names_the_cause) {
        [&] { grad(grad(checkpoint([](const Tensor& v) { return v * v * v; }, x), {x})[0], {x}); },
        "create_graph"},
       {"a CustomOp's", [&] { grad(grad(squared([] {}, [] {})(x), {x})[0], {x}); }, "create_graph"},
+      {"a CustomOp of such", [&] { grad(squared([] {}, [] {})(d), {x}); }, "create_graph"},
+      {"watched", [&] { grad(watch(d) * 2, {x}); }, "create_graph"},
       {"NoGrad", [&] { grad(unrecorded * 2, {x}); }, "NoGrad"},
       {"a CustomOp under NoGrad",
        [&] {
@@ -361,6 +363,19 @@ const std::vector<Lost> lost = {
      },
      "NoGrad"},
     {"a gradient without create_graph", [](const Tensor& x) { return grad(x * x * x, {x})[0]; }, "create_graph"},
+    {"a jvp under NoGrad",
+     [](const Tensor& x) {
+       const NoGrad no_grad;
+       return jvp([](const Tensor& v) { return v * v; }, x, 1.0).tangent;
+     },
+     "create_graph"},
+    {"backward",
+     [](const Tensor& x) {
+       Parameter p = parameter(1.0);
+       (p * x * 3).backward({.keep_graph = true});
+       return p.grad();
+     },
+     "create_graph"},
     {"a CustomOp under NoGrad",
      [](const Tensor& x) {
        const NoGrad no_grad;

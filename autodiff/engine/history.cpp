@@ -10,28 +10,23 @@ Watching::Watching(Thread& t, Node* const* watched, std::size_t count)
   t.watching = this;
 }
 
-// All that led to n is marked, back to what was recorded when the first of the watched was.
-void Watching::note(Node* n, unsigned why) {
-  bool all = true;
-  for (const unsigned c : cut_) all &= c != 0;
-  if (all) return;
-  const std::uint64_t first = watched_[0]->order;
-  const Workspace<std::vector<Node*>, Kept::listed> led(t_);
-  const std::uint64_t id = walk(t_, &n, 1, [&](Node* x) {
-    return x->has(needs_grad) && x->home == &t_ && x->order >= first && x->op != Op::leaf;
-  }, *led);
-  for (std::size_t i = 0; i < cut_.size(); ++i)
-    if (watched_[i]->mark == id) {
-      cut_[i] |= why;
-      any_cut_ = true;
-    }
+bool Watching::all_cut() const {
+  return std::all_of(cut_.begin(), cut_.end(), [](unsigned c) { return c != 0; });
 }
 
 void note_cut(Thread& t, Node* n, unsigned why) {
-  if (why == 0) return;
   if (why == cut_read) ++t.reads;
-  if (!n->has(needs_grad)) return;
-  for (Watching* w = t.watching; w; w = w->outer_) w->note(n, why);
+  if (why == 0 || why == cut_sweep || !n->has(needs_grad)) return;
+  std::uint64_t first = ~std::uint64_t{0};
+  for (const Watching* w = t.watching; w; w = w->outer_)
+    if (!w->all_cut()) first = std::min(first, w->watched_[0]->order);
+  if (n->order < first) return;
+  // All that led to n is marked, back to what was recorded when the first of the watched was.
+  const Workspace<std::vector<Node*>, Kept::listed> led(t);
+  const std::uint64_t id = walk(t, &n, 1, [&](Node* x) {
+    return x->has(needs_grad) && x->home == &t && x->order >= first && x->op != Op::leaf;
+  }, *led);
+  Watching::note(t, [&](const Node* x) { return x->mark == id; }, why);
 }
 
 void note_cuts(Thread& t, Node* const* in, int count) {

@@ -19,9 +19,20 @@ class Watching {
   unsigned cut_at(std::size_t i) const { return cut_[i]; }  // why; 0: it has not been
   bool any_cut() const { return any_cut_; }
 
+  // Those for which leads(x) have been; in this transform and those around it.
+  template <class Leads>
+  static void note(Thread& t, const Leads& leads, unsigned why) {
+    for (Watching* w = t.watching; w; w = w->outer_)
+      for (std::size_t i = 0; i < w->cut_.size(); ++i)
+        if (w->cut_[i] == 0 && leads(w->watched_[i])) {
+          w->cut_[i] = why;
+          w->any_cut_ = true;
+        }
+  }
+
  private:
   friend void note_cut(Thread& t, Node* n, unsigned why);
-  void note(Node* n, unsigned why);
+  bool all_cut() const;
   Thread& t_;
   Node* const* watched_;
   boost::container::small_vector<unsigned, 4> cut_;
@@ -29,7 +40,8 @@ class Watching {
   Watching* const outer_;
 };
 
-// n, which has a history, is used without being recorded. Walks the record where a transform watches.
+// n, which has a history, is used without being recorded. Walks the record where a transform watches. (Of sweeps: see
+// note_sweep.)
 void note_cut(Thread& t, Node* n, unsigned why);
 inline void note_read(Node* n) {
   if (n->flags & (needs_grad | cuts)) [[unlikely]] note_cut(current(), n, cut_read);
@@ -38,7 +50,7 @@ inline void note_read(Node* n) {
 // The inputs are used without being recorded, where no_grad says so; why.
 void note_cuts(Thread& t, Node* const* in, int count);
 inline unsigned cut_here(Thread& t, Node* const* in, int count) {
-  if (t.watching) [[unlikely]] note_cuts(t, in, count);
+  if (t.watching && t.cut_as != cut_sweep) [[unlikely]] note_cuts(t, in, count);
   return t.cut_as;
 }
 

@@ -52,6 +52,10 @@ std::string reason(Record& record, const Node* y, const Node* x) {
 
 }  // namespace
 
+void note_sweep(Thread& t, Record& record) {
+  if (t.watching) Watching::note(t, [&](const Node* x) { return record.find(x) != nullptr; }, cut_sweep);
+}
+
 void fail_unused(Record& record, Node* y, Node* x, std::size_t i, Source source) {
   fail(source, fmt::format("[grad] the result does not depend on input {}, {} {}; {}{}", i, name(x->dtype), x->shape,
                            reason(record, y, x),

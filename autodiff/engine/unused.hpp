@@ -8,6 +8,9 @@ namespace xgrad::engine {
 // y had a history, and all of it was lost otherwise than by a detach() that says so.
 inline bool is_lost(const Node* y) { return !y->has(needs_grad) && y->flags & (cut_no_grad | cut_sweep | cut_read); }
 
+// A sweep of this record, which is not recorded itself: it loses the history of what it leads to.
+void note_sweep(Thread& t, Record& record);
+
 // Of grad(): y does not depend on x, the i-th that was asked for.
 [[noreturn]] void fail_unused(Record& record, Node* y, Node* x, std::size_t i, Source source);
 

@@ -186,7 +186,7 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) {
   set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   extra_of(n).checkpointed = std::move(again);
   bind_detached(n, y.node());
-  n->flags |= needs_grad | computed;
+  n->flags |= needs_grad | computed | (y.node()->flags & cuts);
   ++t.recorded;
   link(t, n);
   return result;

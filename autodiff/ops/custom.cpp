@@ -92,12 +92,12 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   if (in.size() > engine::most_inputs)
     fail(source, fmt::format("[{}] expected at most {} inputs, got {}; concat some", what, engine::most_inputs, in.size()));
   Tensors values;
-  bool grad = false;
+  unsigned flags = 0;
   for (const Tensor& t : in) {
     if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
     engine::evaluate(t.node(), what.c_str(), source);
     values.push_back(t.requires_grad() ? Tensor::adopt(engine::detached(t.node(), source)) : t);
-    grad |= t.requires_grad();
+    flags |= t.node()->flags;
   }
   Tensor y;
   {
@@ -108,12 +108,13 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
     engine::evaluate(y.node());
   }
   engine::Thread& t = engine::current();
-  if (!grad || !is_float(y.node()->dtype)) return y;
+  if (!(flags & (engine::needs_grad | engine::cuts)) || !is_float(y.node()->dtype)) return y;
   engine::NodeList nodes(t);
   for (const Tensor& x : in) nodes.push_back(x.node());
-  if (t.no_grad) {
+  const unsigned own = engine::history(t, flags, nodes.data(), static_cast<int>(nodes.size()));
+  if (!(own & engine::needs_grad)) {
     y = Tensor::adopt(engine::detached(y.node(), source));
-    y.node()->flags |= engine::cut_here(t, nodes.data(), static_cast<int>(nodes.size()));
+    y.node()->flags |= own;
     return y;
   }
   if (!op.vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
@@ -124,7 +125,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   const Shape strides = engine::strides_of(y.node());
   engine::bind(n, y.node(), &strides, 0);
   engine::turn_like(n, y.node());
-  n->flags |= engine::needs_grad | engine::computed;
+  n->flags |= own | engine::computed;
   ++t.recorded;
   engine::link(t, n);
   return result;

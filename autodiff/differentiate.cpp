@@ -62,7 +62,7 @@ class Targets {
 // A gradient that is not to be differentiated may be a value of the record's (d(x tanh y)/dx is tanh y): without history.
 Tensor value_of(const Tensor& g) { return g.requires_grad() ? g.detach() : g; }
 
-Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptions options) {
+Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptions options) try {
   const Tensor y = engine::operand(y_in, "grad");
   const Source source = source_of(y_in);
   const Located at(source);
@@ -100,6 +100,8 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
     result.push_back(options.create_graph ? all : value_of(all));
   }
   return result;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(y_in), "grad");
 }
 
 }  // namespace
@@ -107,7 +109,7 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, GradOptio
 Tensors grad(const In& y, const Wrt& x, GradOptions options) { return grad_of(y, x, {}, options); }
 Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options) { return grad_of(y, x, cotangent, options); }
 
-Tensor watch(const In& x) {
+Tensor watch(const In& x) try {
   const Tensor t = engine::operand(x, "watch");
   if (!is_float(t.node()->dtype))
     fail(source_of(x), fmt::format("[watch] expected floats, got {}; cast it first", name(t.node()->dtype)));
@@ -122,11 +124,13 @@ Tensor watch(const In& x) {
   ++thread.recorded;
   engine::link(thread, n);
   return watched;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(x), "watch");
 }
 
 void Tensor::backward(BackwardOptions options, Source source) const { backward(Tensor(), options, source); }
 
-void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source source) const {
+void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source source) const try {
   source = source_of(source);
   if (!defined()) fail(source, "[backward] expected a tensor, got an empty one");
   Node* y = node();
@@ -175,17 +179,21 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   engine::evaluate(t, targets.data(), targets.size());
   for (auto& s : sums) s.first->grad = std::move(s.second);
   if (!options.keep_graph && !options.create_graph) record.release();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "backward");
 }
 
 namespace {
 
 // Does a derivative lead through y other than to the watched x?
-bool leads_elsewhere(Node* y, Node* x, Source source) {
+bool leads_elsewhere(Node* y, Node* x, Source source) try {
   Record record(engine::current(), y, "vjp", source);
   if (x->inputs > 0 && x->in[0]->has(engine::needs_grad)) return true;
   for (const Record::Entry& e : record.nodes())
     if (e.n != x && e.n->has(engine::watched)) return true;
   return !record.leaves().empty();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "vjp");
 }
 
 // f at a watched x, recorded whatever the scope.
@@ -194,7 +202,7 @@ struct Applied {
   bool elsewhere;
   Tensor value() const { return elsewhere ? y : y.detach(); }
 };
-Applied apply(const Function& f, const In& x, const char* op) {
+Applied apply(const Function& f, const In& x, const char* op) try {
   const Source source = source_of(x);
   if (!f) fail(source, fmt::format("[{}] expected a function, got an empty one", op));
   engine::Thread& t = engine::current();
@@ -206,9 +214,11 @@ Applied apply(const Function& f, const In& x, const char* op) {
   if (!a.y.defined()) fail(source, fmt::format("[{}] the function gave an empty tensor", op));
   a.elsewhere = !t.no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
   return a;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(x), op);
 }
 
-Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) {
+Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) try {
   if (!is_float(y.node()->dtype))
     fail(source, fmt::format("[jvp] a derivative of {} does not exist; expected floats", name(y.node()->dtype)));
   Record record(engine::current(), y.node(), "jvp", source);
@@ -217,6 +227,8 @@ Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) 
   record.find(x.node())->g = t;
   const Tensor tangent = record.push();
   return tangent.defined() ? tangent : zeros(y.node()->shape, y.node()->dtype);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "jvp");
 }
 
 void require_like(const Tensor& t, const Tensor& x, const char* op, const char* what, Source source) {
@@ -236,7 +248,7 @@ ValueAndGrad value_and_grad(const Function& f, const In& x) {
   return {std::move(value), std::move(g)};
 }
 
-ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source source) {
+ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source source) try {
   source = source_of(source);
   const Located at(source);
   if (!f) fail(source, "[value_and_grad] expected a function, got an empty one");
@@ -262,6 +274,8 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Source s
   }
   Tensors grads = grad(y, Wrt(watched), {.create_graph = elsewhere, .allow_unused = true});
   return {elsewhere ? y : y.detach(), std::move(grads)};
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "value_and_grad");
 }
 
 Jvp jvp(const Function& f, const In& x, const In& t) {

@@ -5,17 +5,20 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
 
-Parameters parameters(MutableModel model) {
+Parameters parameters(MutableModel model) try {
   struct Collect final : Walker {
     void parameter(const Path& path, Parameter& p) override { found.add(path.dotted(), p); }
     Parameters found;
   } to;
   model.walk(to);
   return std::move(to.found);
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "parameters");
 }
 
 void zero_grad(MutableModel model) {
@@ -90,7 +93,7 @@ std::string some_of(const std::vector<std::string_view>& names) {
 }
 
 void load_from(const char* op, const std::string& origin, MutableModel model, const NamedTensors& state,
-               LoadOptions options, Source source) {
+               LoadOptions options, Source source) try {
   const Located at(source);
   std::unordered_map<std::string_view, const Tensor*> given;
   for (const NamedTensor& entry : state)
@@ -126,43 +129,55 @@ void load_from(const char* op, const std::string& origin, MutableModel model, co
                      op, origin, missing.empty() ? "none" : some_of(missing), left.empty() ? "none" : some_of(left)));
   }
 
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].defined()) continue;
-    const Target& target = targets.list[i];
-    if (target.parameter)
-      target.parameter->assign(values[i], source);
-    else
-      *target.buffer = values[i];
-  }
+  Parameters variables;  // all of them get their values, or none
+  std::vector<Tensor> of_variables;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (const Target& target = targets.list[i]; target.parameter && values[i].defined()) {
+      variables.add(target.name, *target.parameter, source);
+      of_variables.push_back(values[i]);
+    }
+  assign_all(variables, of_variables, source);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (const Target& target = targets.list[i]; target.buffer && values[i].defined()) *target.buffer = values[i];
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, op);
 }
 
 }  // namespace
 
-NamedTensors buffers(AnyModel model) {
+NamedTensors buffers(AnyModel model) try {
   State to(false);
   model.walk(to);
   return std::move(to.values);
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "buffers");
 }
 
-NamedTensors state_dict(AnyModel model) {
+NamedTensors state_dict(AnyModel model) try {
   State to(true);
   model.walk(to);
   return std::move(to.values);
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "state_dict");
 }
 
 void load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options, Source source) {
   load_from("load_state_dict", "", model, state, options, source);
 }
 
-void save(AnyModel model, const std::string& path, Source source) {
+void save(AnyModel model, const std::string& path, Source source) try {
   const NamedTensors state = state_dict(model);
   if (state.empty())
     fail(source, fmt::format("[save] {}: the model holds no tensors; it was moved from, or names no fields", path));
   write_safetensors(path, state, {{"format", "pt"}}, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "save");
 }
 
-void load(MutableModel model, const std::string& path, LoadOptions options, Source source) {
+void load(MutableModel model, const std::string& path, LoadOptions options, Source source) try {
   load_from("load", path + ": ", model, read_safetensors(path, source).tensors, options, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "load");
 }
 
 }  // namespace xgrad::nn

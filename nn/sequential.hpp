@@ -16,7 +16,7 @@ class Layer {
   template <class L>
   requires(!std::is_same_v<std::decay_t<L>, Layer> &&
            std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>) Layer(L&& layer)
-      : held_(new Of<std::decay_t<L>>(std::forward<L>(layer))) {}
+      : held_(made(new (std::nothrow) Of<std::decay_t<L>>(std::forward<L>(layer)))) {}
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
   Layer& operator=(const Layer& other);  // stores into this layer's variables; the types must agree
@@ -41,11 +41,16 @@ class Layer {
     virtual const std::type_info& type() const = 0;
     virtual void* address() = 0;
   };
+  template <class H>
+  static H* made(H* held) {
+    if (!held) fail_no_memory({}, "Sequential");
+    return held;
+  }
   template <class L>
   struct Of final : Held {
     explicit Of(const L& l) : layer(l) {}
     explicit Of(L&& l) : layer(std::move(l)) {}
-    engine::Own<Held> clone() const override { return engine::Own<Held>(new Of(layer)); }
+    engine::Own<Held> clone() const override { return engine::Own<Held>(made(new (std::nothrow) Of(layer))); }
     void assign(const Held& other) override {
       const L& from = static_cast<const Of&>(other).layer;
       if constexpr (std::is_copy_assignable_v<L>) {
@@ -82,9 +87,11 @@ class Sequential {
   template <class... Layers>
   requires(sizeof...(Layers) > 0 && (std::is_constructible_v<Layer, Layers> && ...) &&
            !(sizeof...(Layers) == 1 &&
-             (std::is_same_v<std::decay_t<Layers>, Sequential> && ...))) explicit Sequential(Layers&&... layers) {
+             (std::is_same_v<std::decay_t<Layers>, Sequential> && ...))) explicit Sequential(Layers&&... layers) try {
     layers_.reserve(sizeof...(Layers));
     (layers_.emplace_back(std::forward<Layers>(layers)), ...);
+  } catch (const std::bad_alloc&) {
+    fail_no_memory({}, "Sequential");
   }
   Sequential(const Sequential&);
   Sequential(Sequential&& other) noexcept;

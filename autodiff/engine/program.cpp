@@ -158,6 +158,7 @@ void run(Thread& t, Program& p) {
   const Size unit = p.blocking.columns ? unit_rows(p.blocking.columns) * p.blocking.columns : 0;
   auto& gathered = kept<std::vector<Gathered>, Kept::gathered>(t);
   gathered.clear();
+  gathered.reserve(p.code.size());
   const auto give_back = [&] {
     for (const Gathered& g : gathered) give_buffer(g.data, g.pool);
   };

@@ -11,6 +11,7 @@ namespace xgrad {
 
 namespace engine {
 [[noreturn]] void fail_empty_function();
+[[noreturn]] void fail_function_memory();
 
 // Does F have an operator() at all? One of that name beside it would make the name ambiguous.
 struct AlsoCalled {
@@ -42,9 +43,9 @@ class Callable<Result(Arguments...)> {
     if constexpr (in_place<Held>) {
       new (&memory_) Held(std::forward<F>(f));
     } else {
-      memory_.heap = new Held(std::forward<F>(f));
+      memory_.heap = held(new (std::nothrow) Held(std::forward<F>(f)));
       keep_ = [](Memory& to, const Memory* from) {
-        if (from) to.heap = new Held(*static_cast<const Held*>(from->heap));
+        if (from) to.heap = held(new (std::nothrow) Held(*static_cast<const Held*>(from->heap)));
         else delete static_cast<Held*>(to.heap);
       };
     }
@@ -81,6 +82,10 @@ class Callable<Result(Arguments...)> {
   static constexpr bool in_place = sizeof(Held) <= sizeof(Memory) && alignof(Held) <= alignof(Memory) &&
                                    std::is_trivially_copyable_v<Held> && std::is_trivially_destructible_v<Held>;
 
+  static void* held(void* made) {
+    if (!made) engine::fail_function_memory();
+    return made;
+  }
   template <class F>
   static bool is_empty(const F& f) {
     if constexpr (std::is_pointer_v<F>) return f == nullptr;

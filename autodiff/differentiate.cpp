@@ -66,7 +66,7 @@ Tensor value_of(const Tensor& g) { return g.requires_grad() ? engine::without_hi
 
 enum class Unused { fails, fails_if_lost, zeros };
 
-Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused) {
+Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused) try {
   const Tensor y = engine::operand(y_in, "grad");
   const Source source = source_of(y_in);
   const Located at(source);
@@ -103,6 +103,8 @@ Tensors grad_of(const In& y_in, const Wrt& x, const Tensor& cotangent, bool crea
     result.push_back(create_graph ? all : value_of(all));
   }
   return result;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(y_in), "grad");
 }
 
 }  // namespace
@@ -130,7 +132,7 @@ Parameters variables_of(const In& y_in) {
   return list;
 }
 
-Tensor watch(const In& x) {
+Tensor watch(const In& x) try {
   const Tensor t = engine::operand(x, "watch");
   if (!is_float(t.node()->dtype))
     fail(source_of(x), fmt::format("[watch] expected floats, got {}; cast it first", name(t.node()->dtype)));
@@ -146,11 +148,13 @@ Tensor watch(const In& x) {
   ++thread.recorded;
   engine::link(thread, n);
   return watched;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(x), "watch");
 }
 
 void Tensor::backward(BackwardOptions options, Source source) const { backward(Tensor(), options, source); }
 
-void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source source) const {
+void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source source) const try {
   source = source_of(source);
   if (!defined()) fail(source, "[backward] expected a tensor, got an empty one");
   Node* y = node();
@@ -166,17 +170,21 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   record.pull(start, options.create_graph);
   engine::accumulate(t, y, record.leaves(), options.create_graph, source);
   if (!options.keep_graph && !options.create_graph) record.release();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "backward");
 }
 
 namespace {
 
 // Does a derivative lead through y other than to the watched x?
-bool leads_elsewhere(Node* y, Node* x, Source source) {
+bool leads_elsewhere(Node* y, Node* x, Source source) try {
   Record record(engine::current(), y, "vjp", source);
   if (x->inputs > 0 && x->in[0]->has(engine::needs_grad)) return true;
   for (const Record::Entry& e : record.nodes())
     if (e.n != x && e.n->has(engine::watched)) return true;
   return !record.leaves().empty();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "vjp");
 }
 
 // What a transform gives holds no history where it depends on nothing but the x that was watched.
@@ -209,13 +217,15 @@ struct Applied {
   bool elsewhere;
   Tensor value() const { return elsewhere ? y : value_only(y); }
 };
-Applied apply(const Function& f, const In& x, const char* op, TransformOptions options) {
+Applied apply(const Function& f, const In& x, const char* op, TransformOptions options) try {
   const Source source = source_of(x);
   if (!f) fail(source, fmt::format("[{}] expected a function, got an empty one", op));
   Applied a{watch(x), {}, false};
   a.y = call([&f](const Tensors& in) { return f(in[0]); }, {a.x}, op, options, source);
   a.elsewhere = !engine::current().no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
   return a;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(x), op);
 }
 
 // The derivative of y by x: 0 where y does not depend on it.
@@ -223,7 +233,7 @@ Tensor pulled(const Tensor& y, const Tensor& x, const Tensor& cotangent, bool cr
   return grad_of(y, {x}, cotangent, create_graph, Unused::zeros)[0];
 }
 
-Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) {
+Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) try {
   if (!is_float(y.node()->dtype))
     fail(source, fmt::format("[jvp] a derivative of {} does not exist; expected floats", name(y.node()->dtype)));
   engine::Thread& thread = engine::current();
@@ -234,6 +244,8 @@ Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) 
   record.find(x.node())->g = t;
   const Tensor tangent = record.push();
   return tangent.defined() ? tangent : zeros(y.node()->shape, y.node()->dtype);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "jvp");
 }
 
 void require_like(const Tensor& t, const Tensor& x, const char* op, const char* what, Source source) {
@@ -253,7 +265,7 @@ ValueAndGrad value_and_grad(const Function& f, const In& x, TransformOptions opt
   return {std::move(value), std::move(g)};
 }
 
-ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, TransformOptions options, Source source) {
+ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, TransformOptions options, Source source) try {
   source = source_of(source);
   const Located at(source);
   if (!f) fail(source, "[value_and_grad] expected a function, got an empty one");
@@ -274,6 +286,8 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Transfor
   }
   Tensors grads = grad_of(y, Wrt(watched), {}, elsewhere, Unused::zeros);
   return {elsewhere ? y : value_only(y), std::move(grads)};
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "value_and_grad");
 }
 
 Jvp jvp(const Function& f, const In& x, const In& t, TransformOptions options) {

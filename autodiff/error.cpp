@@ -44,6 +44,7 @@ void fail_no_memory(Source source, const char* op) try {
   throw Error(no_memory);
 }
 
+void engine::fail_function_memory() { fail_no_memory({}, "function"); }
 void engine::fail_empty_function() { throw Error("expected a function to call, got an empty one"); }
 
 }  // namespace xgrad

@@ -20,6 +20,9 @@ Tensor filled(const Shape& shape, DType dtype, const Fill& fill, Source source =
 // still sees are copied first, so a value that was read never changes.
 void* writable(const Parameters::Entry& p);
 
+// Stores a value in each variable: in all of them, or where that fails in none.
+void assign_all(const Parameters& variables, const std::vector<Tensor>& values, Source source = Source::here());
+
 // A tensor with uninitialised memory of its own, to be filled through the returned address before any other use.
 struct Uninitialised {
   Tensor tensor;

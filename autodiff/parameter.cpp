@@ -92,7 +92,10 @@ void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(
 In::In(const Parameter& p, Source at) noexcept
     : node_(p.value().node()), source_{at.file, at.line, DType::f64, false, false} {}
 
-Literal::Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
+Literal::Literal(std::initializer_list<Literal> list) try : is_list_(true), list_(list) {
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "numbers");
+}
 
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }
 
@@ -105,17 +108,37 @@ void Parameters::Entry::set_grad(const Tensor& g, Source source) const { set_gra
 void Parameters::Entry::zero_grad() const noexcept { variable.get()->grad = Tensor(); }
 
 Parameters::Parameters(std::initializer_list<Reference> list) {
-  for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);
+  for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);  // short: takes no memory
 }
 Parameters::Parameters(std::vector<Parameter>& list, Source source) {
   for (Parameter& p : list) add(std::to_string(entries_.size()), p, source);
 }
-void Parameters::add(std::string name, Parameter& parameter, Source source) {
+void Parameters::add(std::string name, Parameter& parameter, Source source) try {
   if (!parameter.defined()) fail(source_of(source), fmt::format("[Parameters] {} is empty; give it a value first", name));
   entries_.push_back({std::move(name), parameter.ref()});
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "Parameters");
 }
-void Parameters::append(const std::string& prefix, const Parameters& others) {
+void Parameters::append(const std::string& prefix, const Parameters& others) try {
   for (const Entry& e : others) entries_.push_back({prefix + e.name, e.variable});
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "Parameters");
+}
+
+void assign_all(const Parameters& variables, const std::vector<Tensor>& values, Source source) try {
+  source = source_of(source);
+  if (variables.size() != values.size())
+    fail(source, fmt::format("[assign_all] expected a value for each variable, got {} and {}", values.size(),
+                             variables.size()));
+  std::vector<Tensor> leaves;
+  leaves.reserve(values.size());
+  std::size_t i = 0;
+  for (const Parameters::Entry& e : variables)
+    leaves.push_back(engine::prepared(e.variable.get(), values[i++], "assign_all", source));
+  i = 0;
+  for (const Parameters::Entry& e : variables) e.variable.get()->leaf = std::move(leaves[i++]);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "assign_all");
 }
 
 const Parameters::Entry& Parameters::operator[](At i) const {

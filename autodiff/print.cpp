@@ -75,7 +75,7 @@ void each_shown(const Node* n, const F& f) {
 
 std::string to_string(const Tensor& t) { return to_string(t, 6); }
 
-std::string to_string(const Tensor& t, int precision, char style) {
+std::string to_string(const Tensor& t, int precision, char style) try {
   if (!t.defined()) return "(empty)";
   engine::evaluate(t.node());
   const Tensor numbers = engine::dense(t.node());
@@ -107,9 +107,11 @@ std::string to_string(const Tensor& t, int precision, char style) {
   });
   put(rank, ']');
   return out;
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "to_string");
 }
 
-std::string tape(const Tensor& y, Source source) {
+std::string tape(const Tensor& y, Source source) try {
   if (!y.defined()) fail(engine::source_of(source), "[tape] expected a tensor, got an empty one");
   engine::Thread& t = engine::current();
   Node* root = y.node();
@@ -156,6 +158,8 @@ std::string tape(const Tensor& y, Source source) {
     out += line + '\n';
   }
   return out;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(engine::source_of(source), "tape");
 }
 
 void print_tape(const Tensor& y, Source source) { fmt::print("{}", tape(y, source)); }

@@ -14,7 +14,7 @@ Tensor evaluate(const In& x) {
   engine::evaluate(t.node(), "evaluate", engine::source_of(x));
   return t;
 }
-void evaluate(const Tensors& list, Source source) {
+void evaluate(const Tensors& list, Source source) try {
   engine::NodeList nodes(current());
   source = engine::source_of(source);
   for (const Tensor& t : list) {
@@ -24,6 +24,8 @@ void evaluate(const Tensors& list, Source source) {
     nodes.push_back(t.node());
   }
   engine::evaluate(current(), nodes.data(), nodes.size());
+} catch (const std::bad_alloc&) {
+  fail_no_memory(engine::source_of(source), "evaluate");
 }
 
 NoGrad::NoGrad() : before_(std::exchange(current().no_grad, true)) {}

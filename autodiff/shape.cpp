@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <new>
 
 #include <xgrad/autodiff/error.hpp>
 
@@ -34,7 +35,8 @@ void Shape::erase(int at) {
 
 void Shape::grow(int rank) {
   const int capacity = std::max(rank, 2 * capacity_);
-  auto* more = new Size[static_cast<std::size_t>(capacity)];
+  auto* more = new (std::nothrow) Size[static_cast<std::size_t>(capacity)];
+  if (!more) fail_no_memory({}, "shape");
   std::copy(begin(), end(), more);
   free();
   heap_ = more;

@@ -42,8 +42,10 @@ double Tensor::item(Source source) const {
   return engine::read_number(n->dtype, n->data);
 }
 
-void Tensor::fail_memory(const char* what, Source source) const {
+void Tensor::fail_memory(const char* what, Source source) const try {
   fail(source_of(source), fmt::format("[{}] no memory for {} elements, shape {}", what, numel(source), shape(source)));
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), what);
 }
 
 void Tensor::fail_fit(double number, std::size_t bytes, Source source) {

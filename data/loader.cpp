@@ -45,17 +45,25 @@ Size DataLoader::size() const {
 }
 
 // Fisher and Yates; Durstenfeld 1964
-DataLoader::Iterator DataLoader::begin() const {
+DataLoader::Iterator DataLoader::begin() const try {
   if (tensors_.empty()) fail(source_, "[DataLoader] this loader was moved from; use the one it was moved to");
   if (!options_.shuffle) return Iterator(this, 0, {});
   if (!order_ || order_->refs.load(std::memory_order_acquire) != 1)
     or_no_memory(fmt::format("[DataLoader] an order of {} rows", rows_), source_,
                  [&] { order_ = engine::Ref<Order>(new Order{std::vector<Size>(static_cast<std::size_t>(rows_))}); });
+  const Random before = random_;
   std::vector<Size>& order = order_->rows;
   std::iota(order.begin(), order.end(), Size{0});
   for (Size i = rows_; i-- > 1;)
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random_.below(i + 1))]);
-  return Iterator(this, 0, order_);
+  try {
+    return Iterator(this, 0, order_);
+  } catch (...) {  // the next try gets the same order
+    random_ = before;
+    throw;
+  }
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_, "DataLoader");
 }
 
 DataLoader::Iterator::Iterator(const DataLoader* loader, Size at, engine::Ref<Order> order)
@@ -65,7 +73,8 @@ DataLoader::Iterator::Iterator(const DataLoader* loader, Size at, engine::Ref<Or
 
 DataLoader::Iterator& DataLoader::Iterator::operator++() {
   batch_ = Tensors();  // its memory serves the next
-  if (++at_ < loader_->size()) batch_ = loader_->batch(at_, order_.get());
+  if (at_ + 1 < loader_->size()) batch_ = loader_->batch(at_ + 1, order_.get());
+  ++at_;
   return *this;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/sequential.hpp>
@@ -12,13 +13,15 @@
 
 namespace xgrad::nn {
 
-Parameters parameters(MutableModel model) {
+Parameters parameters(MutableModel model) try {
   struct Collect final : Walker {
     void parameter(const Path& path, Parameter& p) override { found.add(path.dotted(), p); }
     Parameters found;
   } to;
   model.walk(to);
   return std::move(to.found);
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "parameters");
 }
 
 void zero_grad(MutableModel model) {
@@ -139,7 +142,7 @@ struct Targets final : Walker {
 bool fits(DType from, DType to) { return from == to || (from == f32 && to == f64); }
 
 LoadReport load_from(const char* op, const std::string& origin, MutableModel model, const Safetensors& state,
-                     LoadOptions options, Source source) {
+                     LoadOptions options, Source source) try {
   const Located at(source);
   std::unordered_map<std::string_view, const Tensor*> given;
   for (const NamedTensor& entry : state.tensors)
@@ -191,29 +194,37 @@ LoadReport load_from(const char* op, const std::string& origin, MutableModel mod
                      report.missing.empty() || report.left_over.empty() ? "" : "; ",
                      report.left_over.empty() ? "" : "not in the model " + some_of(report.left_over)));
 
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].defined()) continue;
-    const Target& target = targets.list[i];
-    if (target.parameter)
-      target.parameter->assign(values[i], source);
-    else
-      *target.buffer = values[i];
-  }
+  Parameters variables;  // all of them get their values, or none
+  std::vector<Tensor> of_variables;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (const Target& target = targets.list[i]; target.parameter && values[i].defined()) {
+      variables.add(target.name, *target.parameter, source);
+      of_variables.push_back(values[i]);
+    }
+  assign_all(variables, of_variables, source);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (const Target& target = targets.list[i]; target.buffer && values[i].defined()) *target.buffer = values[i];
   return report;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, op);
 }
 
 }  // namespace
 
-NamedTensors buffers(AnyModel model) {
+NamedTensors buffers(AnyModel model) try {
   State to(false);
   model.walk(to);
   return std::move(to.values);
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "buffers");
 }
 
-NamedTensors state_dict(AnyModel model) {
+NamedTensors state_dict(AnyModel model) try {
   State to(true);
   model.walk(to);
   return std::move(to.values);
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "state_dict");
 }
 
 LoadReport load_state_dict(MutableModel model, const NamedTensors& state, LoadOptions options, Source source) {
@@ -226,15 +237,19 @@ std::string to_string(const LoadReport& report) {
                      some_of(report.misshapen));
 }
 
-void save(AnyModel model, const std::string& path, Source source) {
+void save(AnyModel model, const std::string& path, Source source) try {
   const NamedTensors state = state_dict(model);
   if (state.empty())
     fail(source, fmt::format("[save] {}: the model holds no tensors; it was moved from, or names no fields", path));
   write_safetensors(path, state, {{"format", "pt"}}, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "save");
 }
 
-LoadReport load(MutableModel model, const std::string& path, LoadOptions options, Source source) {
+LoadReport load(MutableModel model, const std::string& path, LoadOptions options, Source source) try {
   return load_from("load", path + ": ", model, read_safetensors(path, source), options, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "load");
 }
 
 }  // namespace xgrad::nn

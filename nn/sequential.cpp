@@ -31,7 +31,7 @@ Source made_at(const std::vector<Layer>& layers) {
 
 }  // namespace
 
-Layer& Layer::operator=(const Layer& other) {
+Layer& Layer::operator=(const Layer& other) try {
   if (!held_) {
     held_ = other.held().clone();
   } else if (this != &other) {
@@ -43,10 +43,15 @@ Layer& Layer::operator=(const Layer& other) {
     held_->assign(other.held());
   }
   return *this;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(made_at(*this), "Sequential");
 }
 
 Sequential::Sequential(std::vector<Layer> layers) : layers_(std::move(layers)) {}
-Sequential::Sequential(const Sequential&) = default;
+Sequential::Sequential(const Sequential& other) try : layers_(other.layers_), moved_from_(other.moved_from_) {
+} catch (const std::bad_alloc&) {
+  fail_no_memory(made_at(other.layers_), "Sequential");
+}
 Sequential::Sequential(Sequential&& other) noexcept { *this = std::move(other); }
 Sequential::~Sequential() = default;
 
@@ -57,7 +62,7 @@ Sequential& Sequential::operator=(Sequential&& other) noexcept {
   return *this;
 }
 
-Sequential& Sequential::operator=(const Sequential& other) {
+Sequential& Sequential::operator=(const Sequential& other) try {
   if (layers_.empty()) {
     layers_ = std::vector<Layer>(other.layers_);
     moved_from_ = other.moved_from_;
@@ -73,6 +78,8 @@ Sequential& Sequential::operator=(const Sequential& other) {
                            i, type_name(layers_[i].type()), type_name(other.layers_[i].type())));
   for (std::size_t i = 0; i < size(); ++i) layers_[i] = other.layers_[i];
   return *this;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(made_at(layers_), "Sequential");
 }
 
 Tensor Sequential::operator()(In x) const {
@@ -83,9 +90,11 @@ Tensor Sequential::operator()(In x) const {
   return y;
 }
 
-void Sequential::push_back(Layer layer) {
+void Sequential::push_back(Layer layer) try {
   layers_.push_back(std::move(layer));
   moved_from_ = false;
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "Sequential");
 }
 
 void Sequential::xgrad_walk(const Path& path, Walker& to) {

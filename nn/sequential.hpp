@@ -15,7 +15,7 @@ class Layer {
  public:
   template <class L>
   requires(!std::is_same_v<std::decay_t<L>, Layer>) Layer(L&& layer) {
-    if constexpr (fits<std::decay_t<L>>()) held_ = engine::Own<Held>(new Of<std::decay_t<L>>(std::forward<L>(layer)));
+    if constexpr (fits<std::decay_t<L>>()) held_ = made(new (std::nothrow) Of<std::decay_t<L>>(std::forward<L>(layer)));
   }
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
@@ -54,11 +54,16 @@ class Layer {
     virtual const std::type_info& type() const = 0;
     virtual void* address() = 0;
   };
+  template <class H>
+  static H* made(H* held) {
+    if (!held) fail_no_memory({}, "Sequential");
+    return held;
+  }
   template <class L>
   struct Of final : Held {
     explicit Of(const L& l) : layer(l) {}
     explicit Of(L&& l) : layer(std::move(l)) {}
-    engine::Own<Held> clone() const override { return engine::Own<Held>(new Of(layer)); }
+    engine::Own<Held> clone() const override { return engine::Own<Held>(made(new (std::nothrow) Of(layer))); }
     void assign(const Held& other) override {
       const L& from = static_cast<const Of&>(other).layer;
       if constexpr (std::is_copy_assignable_v<L>) {
@@ -98,9 +103,11 @@ class Sequential {
   requires(sizeof...(Layers) > 0 &&
            !(sizeof...(Layers) == 1 && ((std::is_same_v<std::decay_t<Layers>, Sequential> ||
                                          std::is_same_v<std::decay_t<Layers>, std::vector<Layer>>)&&...)))
-      explicit(sizeof...(Layers) == 1) Sequential(Layers&&... layers) {
+      explicit(sizeof...(Layers) == 1) Sequential(Layers&&... layers) try {
     layers_.reserve(sizeof...(Layers));
     (layers_.push_back(Layer(std::forward<Layers>(layers))), ...);
+  } catch (const std::bad_alloc&) {
+    fail_no_memory({}, "Sequential");
   }
   explicit Sequential(std::vector<Layer> layers);
   Sequential(const Sequential&);

@@ -30,9 +30,11 @@ struct Elementwise<Rule>::Groups {
 };
 
 template <class Rule>
-Elementwise<Rule>::Elementwise(const Parameters& parameters, Options options, Source source)
+Elementwise<Rule>::Elementwise(const Parameters& parameters, Options options, Source source) try
     : Optimizer(Rule::name), groups_(new Groups) {
   add_group(parameters, options, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, Rule::name);
 }
 template <class Rule>
 Elementwise<Rule>::Elementwise(Elementwise&&) noexcept = default;
@@ -42,11 +44,13 @@ template <class Rule>
 Elementwise<Rule>::~Elementwise() = default;
 
 template <class Rule>
-void Elementwise<Rule>::add_group(const Parameters& parameters, Options options, Source source) {
+void Elementwise<Rule>::add_group(const Parameters& parameters, Options options, Source source) try {
   Rule::check(options, Require{Rule::name, source});
   if (groups_) groups_->options.reserve(groups_->options.size() + 1);
   add(parameters, options.lr, Rule::slots(options), source);  // an Error where this was moved from
   groups_->options.push_back(options);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, Rule::name);
 }
 
 template <class Rule>

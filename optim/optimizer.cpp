@@ -35,7 +35,10 @@ void release(Rates* rates) noexcept {
   if (rates->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete rates;
 }
 
-Optimizer::Optimizer(const char* name) : name_(name), state_(new State) {}
+Optimizer::Optimizer(const char* name) try : name_(name), state_(new State) {
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, name);
+}
 Optimizer::Optimizer(Optimizer&&) noexcept = default;
 Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
 Optimizer::~Optimizer() = default;
@@ -48,7 +51,7 @@ void Require::not_negative(const char* option, double got) const {
     fail(source, fmt::format("[{}] expected a finite {} of 0 or more, got {}", name, option, got));
 }
 
-void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) {
+void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) try {
   State& state = state_or_fail(source);
   Require{name_, source}.not_negative("lr", lr);
   if (parameters.empty())
@@ -101,6 +104,8 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   state.rates->groups.push_back({lr, lr});
   for (Item& item : items) state.items.push_back(std::move(item));
   state.groups.push_back(std::move(group));
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
 void Optimizer::zero_grad() noexcept {
@@ -108,11 +113,13 @@ void Optimizer::zero_grad() noexcept {
   for (const Item& item : state_->items) item.entry.zero_grad();
 }
 
-void Optimizer::evaluate_gradients(Source source) const {
+void Optimizer::evaluate_gradients(Source source) const try {
   Tensors pending;
   for (const Item& item : state_->items)
     if (const Tensor& g = item.entry.grad(); g.pending()) pending.push_back(g);
   evaluate(pending, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
 // The numbers of a gradient that is pending, or not row-major; held until the step is done.
@@ -127,7 +134,7 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
 }
 
 // Everything that can fail comes before the first number changes.
-void Optimizer::step(Source source) {
+void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   begin();
   state.work.clear();
@@ -169,6 +176,8 @@ void Optimizer::step(Source source) {
   }
   for (Item* item : state.stepped) ++item->t;
   state.held.clear();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
 void Optimizer::fail_alone(const Item& item, Source source) const {

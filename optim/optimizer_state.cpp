@@ -27,7 +27,7 @@ Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number
 
 }  // namespace
 
-NamedTensors Optimizer::state(Source source) const {
+NamedTensors Optimizer::state(Source source) const try {
   const State& own = state_or_fail(source);
   const std::vector<Rate>& rates = own.rates->groups;
   NamedTensors made;
@@ -41,9 +41,11 @@ NamedTensors Optimizer::state(Source source) const {
                                                                     item.entry.value().shape(), item.dtype, source)});
   }
   return made;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
-void Optimizer::load_state(const NamedTensors& state, Source source) {
+void Optimizer::load_state(const NamedTensors& state, Source source) try {
   State& own = state_or_fail(source);
   std::vector<Rate>& rates = own.rates->groups;
   const auto broken = [&](const std::string& what) {
@@ -97,18 +99,24 @@ void Optimizer::load_state(const NamedTensors& state, Source source) {
         std::memcpy(item.state + static_cast<Size>(k) * item.stride, readable(slots[next], source),
                     static_cast<std::size_t>(item.n * item_size(item.dtype)));
   }
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
-void Optimizer::save(const std::string& path, Source source) const {
+void Optimizer::save(const std::string& path, Source source) const try {
   write_safetensors(path, state(source), {{"optimizer", name_}}, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
-void Optimizer::load(const std::string& path, Source source) {
+void Optimizer::load(const std::string& path, Source source) try {
   const Safetensors file = read_safetensors(path, source);
   for (const auto& [key, value] : file.metadata)
     if (key == "optimizer" && value != name_)
       fail(source, fmt::format("[{}] {} holds the state of {}; build that optimizer", name_, path, value));
   load_state(file.tensors, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
 }
 
 }  // namespace xgrad::optim

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <cstdlib>
+#include <new>
 
 #include <xgrad/autodiff/scope.hpp>
 #include "autodiff/engine/thread.hpp"
@@ -54,8 +55,10 @@ void to_system(int c, void* memory) noexcept {
   std::free(memory);
 }
 
-[[noreturn]] void fail_memory(std::size_t bytes, const char* op, Source source) {
+[[noreturn]] void fail_memory(std::size_t bytes, const char* op, Source source) try {
   fail(source, fmt::format("[{}] no memory for {} bytes", op, bytes));
+} catch (const std::bad_alloc&) {  // nor for the message
+  fail_no_memory(source, op);
 }
 
 }  // namespace

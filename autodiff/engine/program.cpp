@@ -159,6 +159,7 @@ void run(Thread& t, Program& p) {
   const Workspace<Memory, Kept::blocks> memory(t);
   std::vector<Gathered>& gathered = *room;
   gathered.clear();
+  gathered.reserve(p.code.size());
   const auto give_back = [&] {
     for (const Gathered& g : gathered) give_buffer(g.data, g.pool);
   };

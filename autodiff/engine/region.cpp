@@ -1,5 +1,7 @@
 #include "autodiff/engine/region.hpp"
 
+#include <exception>
+
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/program.hpp"
 #include "autodiff/engine/trees.hpp"
@@ -55,13 +57,21 @@ class Builder : Values {
     close_chain();
   }
   void finish() const {
-    for (std::size_t i = 0; i < count_; ++i) finish(static_cast<int>(i));
+    std::exception_ptr failed;  // a view that there is no memory for: all else is done, and it goes on waiting
+    for (std::size_t i = 0; i < count_; ++i) {
+      try {
+        finish(static_cast<int>(i));
+      } catch (...) {
+        failed = std::current_exception();
+      }
+    }
     for (std::size_t i = 0; i < count_; ++i)
-      if (values_[i].stored) stored_.push_back(nodes_[i]);
+      if (values_[i].stored && !nodes_[i]->pending()) stored_.push_back(nodes_[i]);
     for (Node* n : stored_) settle(t_, n);  // the oldest first: it may be all that holds what was visited before it
+    if (failed) std::rethrow_exception(failed);
   }
   void undo() const {
-    for (std::size_t i = 0; i < count_; ++i)
+    for (std::size_t i = 0; i < values_.size(); ++i)
       if (values_[i].memory && values_[i].memory != nodes_[i]->local && nodes_[i]->pool)
         give_buffer(values_[i].memory, nodes_[i]->pool), nodes_[i]->pool = 0;
   }
@@ -73,6 +83,7 @@ class Builder : Values {
     loads_.clear();
     free_.clear();
     stored_.clear();
+    stored_.reserve(count_);
     program_.code.clear();
     program_.layouts.clear();
     program_.steps.clear();

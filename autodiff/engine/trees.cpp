@@ -30,6 +30,7 @@ bool Values::is_product(const Node* n) const {
 
 void Values::number() {
   id_ = ++t_.walks;
+  values_.clear();  // so that none is left of another region, should there be no memory
   values_.assign(count_, {});
   for (std::size_t i = 0; i < count_; ++i) {
     Node* n = nodes_[i];

@@ -44,7 +44,7 @@ bool only_ours(const Node* n) {
 
 }  // namespace
 
-Variable* new_variable(const Tensor& value, Source source) {
+Variable* new_variable(const Tensor& value, Source source) try {
   static std::atomic<std::uint64_t> made{0};
   if (!value.defined()) fail(source, "[parameter] expected a value, got an empty tensor");
   auto* v = new Variable;
@@ -56,6 +56,8 @@ Variable* new_variable(const Tensor& value, Source source) {
     throw;
   }
   return v;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "parameter");
 }
 
 Variable* copy_of(const Variable* v, Source source) {
@@ -64,14 +66,17 @@ Variable* copy_of(const Variable* v, Source source) {
   return copy;
 }
 
-void store(Variable* v, const Tensor& value, const char* op, Source source) {
+Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source) {
   if (!value.defined()) fail(source, fmt::format("[{}] expected a value, got an empty tensor", op));
   const Node *held = v->leaf.node(), *n = value.node();
   if (held->dtype != n->dtype || !(held->shape == n->shape))
     fail(source, fmt::format("[{}] the variable holds {}, got {} {}; a variable keeps its shape and dtype", op, v->what(),
                              name(n->dtype), n->shape));
   evaluate(value.node(), op, source);
-  v->leaf = new_leaf(v, value, {held->file, held->line});
+  return new_leaf(v, value, {held->file, held->line});
+}
+void store(Variable* v, const Tensor& value, const char* op, Source source) {
+  v->leaf = prepared(v, value, op, source);
 }
 
 void* writable(Variable* v) {

@@ -21,6 +21,7 @@ struct Variable {
 // A variable that holds the value, evaluated, without its history. No bytes are copied where that can be.
 Variable* new_variable(const Tensor& value, Source source);
 Variable* copy_of(const Variable* v, Source source);  // an independent one of the same value
+Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source);  // what store() puts there
 void store(Variable* v, const Tensor& value, const char* op, Source source);
 
 // The memory of its numbers for writing in place; copied first where another handle sees them.

@@ -157,7 +157,7 @@ Tensor run(const FunctionOfMany& f, const Tensors& x, Source source, bool no_gra
   return y;
 }
 
-Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) {
+Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
   Thread& t = current();
   for (const Tensor& v : x)
     if (!v.defined()) fail(source, "[checkpoint] expected tensors, got an empty one; give it a value first");
@@ -190,6 +190,8 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) {
   ++t.recorded;
   link(t, n);
   return result;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "checkpoint");
 }
 
 }  // namespace

@@ -71,9 +71,12 @@ Tensor vjp_custom(const Step& s, int i) {
 
 namespace xgrad {
 
-CustomOp::CustomOp(CustomOpDefinition definition, Source source) : custom_(new engine::Custom{std::move(definition)}) {
+CustomOp::CustomOp(CustomOpDefinition definition, Source source) try
+    : custom_(new engine::Custom{std::move(definition)}) {
   const CustomOpDefinition& op = custom_->definition;
   if (!op.forward) fail(engine::source_of(source), fmt::format("[CustomOp] {} has no forward function", op.name));
+} catch (const std::bad_alloc&) {
+  fail_no_memory(engine::source_of(source), "CustomOp");
 }
 
 Tensor CustomOp::operator()(const In& x) const {
@@ -85,7 +88,7 @@ Tensor CustomOp::operator()(const In& x, const In& y) const {
   return (*this)({engine::operand(x, what, dtype), engine::operand(y, what, dtype)}, engine::source_of(x));
 }
 
-Tensor CustomOp::operator()(const Tensors& in, Source source) const {
+Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
   source = engine::source_of(source);
   const CustomOpDefinition& op = custom_->definition;
   const std::string& what = op.name;
@@ -129,6 +132,8 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const {
   ++t.recorded;
   engine::link(t, n);
   return result;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(engine::source_of(source), "CustomOp");
 }
 
 }  // namespace xgrad

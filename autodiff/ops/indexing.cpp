@@ -138,7 +138,7 @@ using engine::source_of;
 
 namespace {
 
-Tensor join(const Tensors& parts, int axis, Source source, DType dtype) {
+Tensor join(const Tensors& parts, int axis, Source source, DType dtype) try {
   constexpr std::size_t most = 60000;  // inputs of one node
   if (parts.size() > most) {
     Tensors halves[2], joined;
@@ -156,6 +156,8 @@ Tensor join(const Tensors& parts, int axis, Source source, DType dtype) {
   }
   engine::checked_numel(shape, dtype, "concat", source);
   return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}}, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "concat");
 }
 
 void require_index(const Tensor& index, Size extent, const char* op, Source source) {

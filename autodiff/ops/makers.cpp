@@ -97,7 +97,7 @@ void engine::require_fills(std::size_t numbers, const Shape& shape, Source sourc
     fail(source, fmt::format("[tensor] {} numbers do not fill the shape {}", numbers, shape));
 }
 
-Tensor tensor(const Literal& numbers, Source source) {
+Tensor tensor(const Literal& numbers, Source source) try {
   source = source_of(source);
   Outline o;
   outline(numbers, 0, o, true, source);
@@ -106,6 +106,8 @@ Tensor tensor(const Literal& numbers, Source source) {
     char* at = static_cast<char*>(memory);
     write(numbers, dtype, at);
   }, source, "tensor");
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source_of(source), "tensor");
 }
 
 Tensor zeros(const Shape& shape, DType dtype, Source source) { return uniform_tensor(shape, dtype, 0, "zeros", source); }

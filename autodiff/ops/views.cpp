@@ -143,7 +143,7 @@ Tensor vjp_slice_add(const Step& s, int i) {
   return slice_at(s.g, static_cast<int>(at.axis), at.begin, at.step, s.n->input(i)->shape[static_cast<int>(at.axis)],
                   {s.n->file, s.n->line});
 }
-Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source) {
+Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source) try {
   constexpr std::size_t most = most_inputs - 1;
   Tensor total;
   for (std::size_t from = 0; from < parts.size(); from += most) {
@@ -158,6 +158,8 @@ Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, S
     total = total.defined() ? total + some : some;
   }
   return total;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "slice_add");
 }
 
 // y = x repeated, as broadcasting does:   gx = g (the engine sums what was repeated)

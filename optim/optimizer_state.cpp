@@ -114,6 +114,8 @@ void Optimizer::load(const std::string& path, Source source) try {
   for (const auto& [key, value] : file.metadata)
     if (key == "optimizer" && value != name_)
       fail(source, fmt::format("[{}] {} holds the state of {}; build that optimizer", name_, path, value));
+  for (const auto& [entry, dtype] : file.unread)
+    fail(source, fmt::format("[{}] {}: {} has the dtype {}, which no state has; it is another file", name_, path, entry, dtype));
   load_state(file.tensors, source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);

@@ -5,6 +5,9 @@
 #include <limits>
 #include <string>
 #include <vector>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
@@ -54,6 +57,33 @@ BOOST_AUTO_TEST_CASE(a_count_of_steps_that_cannot_be) {
     optimizer.load_state(with(steps));
     BOOST_TEST(optimizer.state()[2].value.to_vector<Size>()[0] == steps);
   }
+}
+
+// A file with something in it that no Tensor holds is none of an optimizer's.
+BOOST_AUTO_TEST_CASE(a_file_of_other_dtypes) {
+  Parameter a = parameter(1.0);
+  optim::SGD optimizer({a}, {.lr = 0.5});
+  optimizer.save("plain");
+  std::string bytes;
+  {
+    std::ifstream file("plain", std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  const std::size_t end = bytes.rfind('}', 8 + length - 1);
+  const std::size_t numbers = bytes.size() - 8 - length;
+  const std::string entry = fmt::format(R"(,"ids":{{"dtype":"U64","shape":[1],"data_offsets":[{},{}]}})", numbers, numbers + 8);
+  bytes.insert(end, entry);
+  bytes.append(8, 'x');
+  length += entry.size();
+  std::memcpy(bytes.data(), &length, 8);
+  std::ofstream("odd", std::ios::binary) << bytes;
+  optimizer.set_lr(0.25);
+  BOOST_CHECK_EXCEPTION(optimizer.load("odd"), Error, says("odd: ids has the dtype U64"));
+  BOOST_TEST(optimizer.lr() == 0.25);
+  optimizer.load("plain");
+  BOOST_TEST(optimizer.lr() == 0.5);
 }
 
 BOOST_AUTO_TEST_CASE(a_schedule_goes_on_from_a_loaded_rate) {

@@ -53,6 +53,8 @@ auto evaluated(Model& model, Source source, const F& f) {
   if constexpr (!has_layers<std::remove_const_t<Model>>) {
     return f(called(model, source));
   } else if constexpr (std::is_const_v<Model>) {
+    static_assert(std::is_copy_constructible_v<Model>, "a const model is evaluated as a copy, and this one cannot be copied: "
+                                                       "give it as one that may be changed");
     std::remove_const_t<Model> copy = model;
     const nn::Mode mode(copy, false);
     return f(called(copy, source));

@@ -327,7 +327,7 @@ BOOST_AUTO_TEST_CASE(users_threads_share_the_pool) {
 // What each gives is added, whichever comes first; small ones and those that are computed in regions.
 BOOST_AUTO_TEST_CASE(threads_may_call_backward_into_one_parameter) {
   constexpr int workers = 4, steps = 200;
-  for (const Size n : {Size{1}, Size{50}, Size{3000}}) {
+  for (const Size n : {Size{1}, Size{50}, Size{3000}, Size{40000}}) {
     Parameter p = parameter(ones({n}, f64)), q = parameter(2 * ones({n}, f64));
     std::vector<std::future<void>> all;
     for (int k = 0; k < workers; ++k)

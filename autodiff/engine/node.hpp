@@ -31,7 +31,7 @@ enum Flag : std::uint16_t {
   watched = 32,    // an identity that starts a derivative, whatever its input needs
   released = 64,   // a backward() let go of what led here; `order` tells when
   wanted = 128,    // scratch of an evaluation: to be stored
-  turned = 256,    // recorded as a transpose, or a view of one: matrix products read it by columns, wherever it lies
+  turned = 4096,   // recorded as a transpose, or a view of one: matrix products read it by columns, wherever it lies
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.

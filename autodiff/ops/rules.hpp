@@ -41,6 +41,9 @@ Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
 
+// The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
+inline Tensor as_it_is(const Tensor& x) { return current().no_grad ? x.detach() : x; }
+
 // The tangent of a checkpoint's result, from those of its inputs (empty: zero).
 Tensor jvp_checkpoint(Node* n, const Tensors& tangents);
 

@@ -57,6 +57,8 @@ BOOST_AUTO_TEST_CASE(whole_numbers_and_sizes) {
   BOOST_TEST(is(slice(transpose(m), 0, 1, 3, most), f32, slice(transpose(m), 0, 1, 2).to_vector<double>()));
   BOOST_TEST(is(sum(zeros({0, 3}), 0), f32, {0, 0, 0}));
   BOOST_TEST(is(matmul(zeros({2, 0}), zeros({0, 1})), f32, {0, 0}));
+  BOOST_TEST(is(linear(zeros({2, 1, 0}), zeros({3, 0}), tensor({1.0f, 2.0f, 3.0f})), f32, {1, 2, 3, 1, 2, 3}));
+  BOOST_TEST((linear(zeros({2, 0, 4}), zeros({3, 4}), zeros({3})).shape() == Shape{2, 0, 3}));
   BOOST_TEST(is(full({2}, 3.0, i64), i64, {3, 3}));
   BOOST_TEST(is(zeros(std::vector<int>{2, 0}), f32, {}));
   BOOST_TEST(ones(std::vector<std::size_t>{2, 3}).shape() == (Shape{2, 3}));

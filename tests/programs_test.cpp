@@ -7,10 +7,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <map>
-#include <thread>
 
 #include "autodiff/kernels/simd.hpp"
-#include "programs/derivatives.hpp"
+#include "programs/check.hpp"
 #include "programs/generator.hpp"
 
 using namespace programs;
@@ -22,67 +21,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return text && *text ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
-struct Tally {
-  int programs = 0, smooth = 0, decided = 0, second = 0, second_decided = 0, finite = 0, compared = 0;
-  std::map<std::string, int> ops;
-} tally;
-
-// Two threads run it at once, on the same constants.
-void run_twice_at_once(const Program& p, const Trace& expected) {
-  std::string wrong[2];
-  std::vector<std::thread> threads;
-  for (int k = 0; k < 2; ++k)
-    threads.emplace_back([&, k] {
-      try {
-        run(p, {.threads = 1, .actions = p.seed + static_cast<std::uint64_t>(k) + 7, .expected = &expected});
-      } catch (const std::exception& e) {
-        wrong[k] = e.what();
-      }
-    });
-  for (std::thread& t : threads) t.join();
-  for (const std::string& w : wrong)
-    if (!w.empty()) throw Mismatch("beside another thread: " + w);
-}
-
-// What is wrong with it; empty: nothing. Changes nothing but `tally`.
-std::string check(const Program& p) {
-  const char* manner = "eager";
-  try {
-    const Trace eager = run(p, {.eager = true});
-    const std::uint64_t s = p.seed | 1;
-    manner = "one thread";
-    run(p, {.threads = 1, .actions = 2 * s, .expected = &eager});
-    manner = "two threads";
-    run(p, {.threads = 2, .actions = 2 * s + 1, .expected = &eager});
-    manner = "two threads, nothing read on the way";
-    run(p, {.threads = 2, .expected = &eager});
-    if (p.seed % 8 == 0) {
-      manner = "eager, three threads";
-      run(p, {.eager = true, .threads = 3, .expected = &eager});
-    }
-    if (p.seed % 16 == 1) run_twice_at_once(p, eager);
-    ++tally.programs;
-    for (const int k : p.outputs) {
-      const Tensor& x = eager.slots[static_cast<std::size_t>(k)];
-      if (!is_float(x.dtype()) || x.numel() == 0) continue;
-      ++tally.compared;
-      tally.finite += all(abs(x) < 1e300).item() != 0;
-    }
-    manner = "derivatives";
-    if (!p.smooth || p.loss < 0) return {};
-    ++tally.smooth;
-    const Verdict first = check_gradient(p, eager);
-    if (!first.wrong.empty()) return first.wrong;
-    tally.decided += first.decided;
-    if (p.seed % 2 == 0 || p.has(Step::Role::assign) || p.has(Step::Role::backward)) return {};
-    ++tally.second;
-    const Verdict second = check_second(p, eager);
-    tally.second_decided += second.decided;
-    return second.wrong;
-  } catch (const std::exception& e) {
-    return fmt::format("{}: {}", manner, e.what());
-  }
-}
+Tally tally;
 
 void count_ops(const Program& p) {
   for (const Step& s : p.steps) {
@@ -156,7 +95,7 @@ BOOST_AUTO_TEST_CASE(random_programs) {
       const Program p = random_program(seed);
       count_ops(p);
       if (count == 1) BOOST_TEST_MESSAGE(to_string(p));
-      const std::string wrong = check(p);
+      const std::string wrong = check(p, tally);
       if (!wrong.empty()) {
         ++failures;
         std::vector<Tensor> values;
@@ -164,8 +103,9 @@ BOOST_AUTO_TEST_CASE(random_programs) {
           values = run(p, {.eager = true}).slots;
         } catch (const std::exception&) {
         }
-        const Program shorter = shortened(p, check, values);
-        BOOST_ERROR(fmt::format("XGRAD_PROGRAM={}: {}\n{}shortened: {}\n{}", seed, wrong, to_string(p), check(shorter),
+        const auto again = [](const Program& q) { return check(q, tally); };
+        const Program shorter = shortened(p, again, values);
+        BOOST_ERROR(fmt::format("XGRAD_PROGRAM={}: {}\n{}shortened: {}\n{}", seed, wrong, to_string(p), again(shorter),
                                 to_string(shorter)));
         continue;
       }

@@ -222,3 +222,34 @@ BOOST_AUTO_TEST_CASE(errors_go_by_the_outermost_name_that_is_given) {
   }
   check("[add]", "[norm]");
 }
+
+// An op that has nothing to do gives back its operand, but under NoGrad without its history: as if it had been recorded.
+BOOST_AUTO_TEST_CASE(no_grad_acts_on_ops_that_change_nothing) {
+  struct Unchanging {
+    const char* name;
+    Tensor (*op)(const Tensor& x);  // of a matrix of one row
+  };
+  const std::vector<Unchanging> ops{
+      {"reshape", [](const Tensor& x) { return reshape(x, {1, -1}); }},
+      {"flatten", [](const Tensor& x) { return flatten(x[0]); }},
+      {"permute", [](const Tensor& x) { return permute(x, {0, 1}); }},
+      {"transpose", [](const Tensor& x) { return transpose(x, 1, 1); }},
+      {"transpose of a vector", [](const Tensor& x) { return transpose(x[0]); }},
+      {"expand", [](const Tensor& x) { return expand(x, x.shape()); }},
+      {"slice", [](const Tensor& x) { return slice(x, 1, 0); }},
+      {"cast", [](const Tensor& x) { return cast(x, x.dtype()); }},
+      {"pow", [](const Tensor& x) { return pow(x, 1); }},
+      {"sum of a number", [](const Tensor& x) { return sum(x[0][0]); }},
+      {"sum over no axes", [](const Tensor& x) { return sum(x, {}); }},
+      {"amax of a number", [](const Tensor& x) { return amax(x[0][0]); }}};
+  for (const Size n : {3, 3000})
+    for (const auto& [name, op] : ops) {
+      const Tensor x = watch(ones({1, n})) * 2;
+      BOOST_TEST(op(x).requires_grad(), name);
+      const Tensor inside = [&] {
+        const NoGrad no_grad;
+        return op(x);
+      }();
+      BOOST_TEST(!inside.requires_grad(), name << " of " << n);
+    }
+}

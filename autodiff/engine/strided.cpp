@@ -100,7 +100,7 @@ void gather_elements(char* out, const char* base, const Layout& l, Size item, Si
 
 Elements::Elements(Node* x, DType as)
     : base_(x->data),
-      layout_(layout_of(x->shape, strides_of(x))),
+      layout_(x->row_major() ? Layout{} : layout_of(x->shape, strides_of(x))),
       item_(item_size(x->dtype)),
       cast_(x->dtype == as ? nullptr
                            : current().kernels->cast[static_cast<int>(x->dtype)][static_cast<int>(as)]),

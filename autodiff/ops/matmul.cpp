@@ -190,8 +190,10 @@ Tensor linear(const In& x, const In& weight, const In& bias) {
   const Located at(source, "linear");
   if (sx.rank() > 2) {  // one product of matrices, not a batch of them
     Shape shape = sx;
-    shape[sx.rank() - 1] = sw[0];
-    return reshape(linear(reshape(a, {a.node()->count / std::max<Size>(sx.back(), 1), sx.back()}), w, bias), shape);
+    shape.resize(sx.rank() - 1);
+    const Size rows = shape.numel();
+    shape.push_back(sw[0]);
+    return reshape(linear(reshape(a, {rows, sx.back()}), w, bias), shape);
   }
   const DType dtype = a.node()->dtype;
   const auto plain = [&](Node* n) { return n->dtype == dtype && is_float(dtype); };

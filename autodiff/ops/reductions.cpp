@@ -51,7 +51,7 @@ Tensor reduce_axes(Op op, const Tensor& x, int first, int last, bool keepdim, So
 }  // namespace
 
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source) {
-  if (first == last) return converted(x, number_of(x));
+  if (first == last) return as_it_is(converted(x, number_of(x)));
   return reduce_axes(Op::sum, x, first, last, keepdim, source);
 }
 
@@ -245,7 +245,7 @@ Tensor extreme(engine::Op op, const In& x, int first, int last, bool keepdim, co
   Size n = 1;
   for (int i = first; i < last; ++i) n *= t.node()->shape[i];
   require_some(n, what, source);
-  return first == last ? t : engine::reduce_axes(op, t, first, last, keepdim, source);
+  return first == last ? engine::as_it_is(t) : engine::reduce_axes(op, t, first, last, keepdim, source);
 }
 // Scattered axes are brought together, so that all ties share.
 Tensor extreme_axes(engine::Op op, const In& x, std::initializer_list<At> axes, bool keepdim, const char* what) {

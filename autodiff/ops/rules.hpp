@@ -43,6 +43,9 @@ Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
 Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source);  // sqrt(sum x^2), of floats
 
+// The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
+inline Tensor as_it_is(const Tensor& x) { return current().no_grad ? x.detach() : x; }
+
 // The tangent of a checkpoint's result, from those of its inputs (empty: zero).
 Tensor jvp_checkpoint(Node* n, const Tensors& tangents);
 

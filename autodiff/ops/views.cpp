@@ -216,7 +216,7 @@ Tensor reshape(const In& x, const Shape& shape) {
   }
   if (known != n || (unknown >= 0 && to[unknown] < 0))
     fail(source, fmt::format("[reshape] {} elements, of shape {}, do not fill {}", n, t.node()->shape, shape));
-  if (to == t.node()->shape) return t;
+  if (to == t.node()->shape) return engine::as_it_is(t);
   engine::checked_numel(to, t.node()->dtype, "reshape", source);
   return engine::reshape_to(t, to, source);
 }
@@ -252,7 +252,7 @@ Tensor permute(const In& x, const Shape& axes) {
                                    : rank == 1 ? "1 axis"
                                                : fmt::format("{} axes", rank),
                                    axes));
-  if (same) return t;
+  if (same) return engine::as_it_is(t);
   if (rank > engine::most_axes)
     fail(source_of(x), fmt::format("[permute] expected at most {} axes, got {}", engine::most_axes, rank));
   engine::Args args;
@@ -278,7 +278,7 @@ Tensor transpose(const In& x) {
     return engine::permuted(t, {s[1], s[0]}, swap, source_of(x));
   }
   const Located at(x, "transpose");
-  return t.node()->shape.rank() < 2 ? t : transpose(t, -1, -2);
+  return t.node()->shape.rank() < 2 ? engine::as_it_is(t) : transpose(t, -1, -2);
 }
 
 Tensor squeeze(const In& x, At axis) {
@@ -303,6 +303,7 @@ Tensor expand(const In& x, const Shape& shape) {
   engine::checked_numel(shape, t.node()->dtype, "expand", source);
   if (!(engine::broadcast(t.node()->shape, shape, "expand", source) == shape))
     fail(source, fmt::format("[expand] {} does not expand to {}", t.node()->shape, shape));
+  if (t.node()->shape == shape) return engine::as_it_is(t);
   return engine::expand_to(t, shape, source);
 }
 
@@ -336,7 +337,7 @@ Tensor slice_checked(const In& x, Size axis, Size begin, Size end, bool to_end, 
   if (from < 0 || from > n || to < 0 || to > n || to < from)
     fail(source, fmt::format("[slice] {} ... {} of axis {} of {}; expected 0 <= begin <= end <= {}", begin,
                              to_end ? n : end, axis, s, n));
-  if (from == 0 && to == n && step == 1) return t;
+  if (from == 0 && to == n && step == 1) return engine::as_it_is(t);
   step = std::min(step, std::max<Size>(n, 1));  // more is as much, and has no product
   return engine::slice_at(t, a, from, step, (to - from) / step + ((to - from) % step != 0), source);
 }

@@ -72,6 +72,7 @@ class Generator {
   void backward();
   void draw();
   std::pair<int, int> two_alike();
+  int first_numbers(int x, Size most);
   void transform();  // transforms.cpp
   void custom();
   void checkpoints();

@@ -57,16 +57,25 @@ std::pair<int, int> Generator::two_alike() {
   return {x, limited(y)};
 }
 
+// Of x, where it has more.
+int Generator::first_numbers(int x, Size most) {
+  if (at(x).shape.numel() <= most) return x;
+  return add(fmt::format("slice(flatten(%{}), 0, 0, {})", x, most), {x}, at(x).dtype, {most}, bound(x),
+             [most](const Tensors& in) { return slice(flatten(in[0]), 0, 0, most); });
+}
+
 void Generator::transform() {
   if (no_grad_) return;
-  const auto [x, w] = two_alike();
+  auto [x, w] = two_alike();
+  const Size way = dice_.below(6);
+  if (way >= 4) x = first_numbers(x, 6), w = first_numbers(w, 6);
   const DType dtype = at(x).dtype;
   const Shape shape = at(x).shape;
   const Formula& f = dice_.by_name(formulas);
   const auto text = [&, x = x, w = w](const char* transform) {
     return fmt::format("{}({}; v = %{}, w = %{})", transform, f.name, x, w);
   };
-  switch (dice_.below(6)) {
+  switch (way) {
     case 0:
       add(text("value_and_grad"), {x, w}, dtype, shape, HUGE_VAL, [of = f.of](const Tensors& in) {
         const ValueAndGrad r = value_and_grad([&](const Tensor& v) { return sum(of(v, in[1])); }, in[0]);
@@ -91,8 +100,8 @@ void Generator::transform() {
       });
       return;
     default: {
-      const bool second = dice_.chance(0.5);
-      if (shape.numel() == 0 || shape.numel() > (second ? 6 : 12)) return;
+      const bool second = way == 5;
+      if (shape.numel() == 0) return;
       Shape both = shape;
       for (const Size e : shape) both.push_back(e);
       add(text(second ? "hessian" : "jacobian"), {x, w}, dtype, both, HUGE_VAL,

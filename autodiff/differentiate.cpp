@@ -34,6 +34,8 @@ Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source
                                y->shape));
     return Tensor::adopt(engine::uniform_number(y->dtype, y->shape, 1, source));
   }
+  if (g.node()->has(engine::weak) && y->shape.empty() && is_float(g.node()->dtype))  // a number
+    return engine::converted(g, y->dtype);
   if (g.node()->dtype != y->dtype || !(g.node()->shape == y->shape))
     fail(source, fmt::format("[{}] expected a cotangent {} {}, got {} {}", op, name(y->dtype), y->shape,
                              name(g.node()->dtype), g.node()->shape));

@@ -15,7 +15,7 @@ class Layer {
  public:
   template <class L>
   requires(!std::is_same_v<std::decay_t<L>, Layer>) Layer(L&& layer) {
-    if constexpr (fits<std::decay_t<L>>()) held_ = made(new (std::nothrow) Of<std::decay_t<L>>(std::forward<L>(layer)));
+    if constexpr (fits<std::decay_t<L>>()) held_ = engine::Own<Held>(made(new (std::nothrow) Of<std::decay_t<L>>(std::forward<L>(layer))));
   }
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;

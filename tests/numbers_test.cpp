@@ -216,6 +216,7 @@ BOOST_AUTO_TEST_CASE(as_people_write) {
 
   Parameter w(2.0), v(3.0);
   BOOST_TEST(grad(w * w, w)[0].item() == 4);
+  BOOST_TEST(grad(cast(w, f32) * 2, {w}, 0.5)[0].item() == 1);  // a cotangent
   const auto [gw, gv] = grad(w * v, {w, v});
   BOOST_TEST(gw.item() == 3);
   BOOST_TEST(gv.item() == 2);

@@ -3,6 +3,7 @@
 
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/dtypes.hpp"
+#include "autodiff/engine/history.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include <xgrad/autodiff/ops.hpp>
@@ -44,7 +45,9 @@ Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source sourc
 Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source);  // sqrt(sum x^2), of floats
 
 // The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
-inline Tensor as_it_is(const Tensor& x) { return current().no_grad ? x.detach() : x; }
+inline Tensor as_it_is(const Tensor& x) {
+  return current().no_grad && x.requires_grad() ? without_history(x.node(), cut_no_grad) : x;
+}
 
 // The tangent of a checkpoint's result, from those of its inputs (empty: zero).
 Tensor jvp_checkpoint(Node* n, const Tensors& tangents);

@@ -98,13 +98,11 @@ void gather_elements(char* out, const char* base, const Layout& l, Size item, Si
   }
 }
 
-Elements::Elements(Node* x, DType as)
-    : base_(x->data),
-      layout_(x->row_major() ? Layout{} : layout_of(x->shape, strides_of(x))),
-      item_(item_size(x->dtype)),
-      cast_(x->dtype == as ? nullptr
-                           : current().kernels->cast[static_cast<int>(x->dtype)][static_cast<int>(as)]),
-      in_place_(layout_.dense() && !cast_) {}
+Elements::Elements(Node* x, DType as) : base_(x->data), item_(item_size(x->dtype)) {
+  if (x->dtype != as) cast_ = current().kernels->cast[static_cast<int>(x->dtype)][static_cast<int>(as)];
+  if (!x->row_major()) layout_ = layout_of(x->shape, strides_of(x));
+  in_place_ = layout_.dense() && !cast_;
+}
 
 const char* Elements::copied(Size start, Size n, char* scratch) const {
   const char* x = base_ + start * item_;

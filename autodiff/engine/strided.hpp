@@ -35,9 +35,9 @@ class Elements {
  private:
   const char* copied(Size start, Size n, char* scratch) const;
   const char* base_;
-  Layout layout_;
+  Layout layout_;  // none where they are row-major
   Size item_;
-  kernels::Kernel cast_;  // null: none
+  kernels::Kernel cast_ = nullptr;
   bool in_place_;
 };
 

@@ -116,10 +116,13 @@ void Generator::fail() {
   const Failure& f = dice_.by_name(failures);
   const int x = some_float();
   if ((no_grad_ && f.recording) || at(x).shape.numel() == 0) return;
-  add(fmt::format("fails: {} of %{}", f.name, x), {x}, at(x).dtype, at(x).shape, bound(x), [f](const Tensors& in) {
+  const int slot = add(fmt::format("fails: {} of %{}", f.name, x), {x}, at(x).dtype, at(x).shape, bound(x), [f](const Tensors& in) {
     expect_error(f.name, [&] { f.run(in[0]); });
     return in[0];
   });
+  Step& s = p_.steps[static_cast<std::size_t>(slot)];  // the same tensor, history and all, under NoGrad too
+  s.cut = false;
+  s.depends = at(x).depends;
 }
 
 }  // namespace programs

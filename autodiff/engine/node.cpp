@@ -18,6 +18,15 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
   return new_node(t, op, dtype, shape, shape.numel(), source);
 }
 
+void copy_deep_shape(Thread& t, Node* n, const Shape& shape) {
+  try {
+    new (&n->shape) Shape(shape);
+  } catch (...) {
+    give_node(t, n);
+    throw;
+  }
+}
+
 void Unfinished::undo() noexcept { give_buffer(memory, std::exchange(n->pool, 0)); }
 
 namespace {

@@ -1,6 +1,7 @@
 // Memory of nodes and buffers: free lists of the thread, which overflow into lists of the process.
 #include <fmt/core.h>
 
+#include <array>
 #include <cstdlib>
 #include <new>
 
@@ -15,10 +16,13 @@ constexpr std::size_t always_kept = std::size_t{16} << 20;    // bytes that a th
 constexpr std::size_t kept_by_process = std::size_t{64} << 20;
 
 // Size classes: 64 x 2^k x {1, 1.25, 1.5, 1.75} bytes, from 1 on.
-std::size_t class_bytes(int c) {
-  const int k = (c - 1) / 4, quarter = (c - 1) % 4;
-  return (std::size_t{64} << k) + quarter * (std::size_t{16} << k);
-}
+constexpr auto bytes_of_classes = [] {
+  std::array<std::size_t, buffer_classes> bytes{};
+  for (int c = 1; c < buffer_classes; ++c)
+    bytes[static_cast<std::size_t>(c)] = (std::size_t{64} << (c - 1) / 4) + (c - 1) % 4 * (std::size_t{16} << (c - 1) / 4);
+  return bytes;
+}();
+std::size_t class_bytes(int c) { return bytes_of_classes[static_cast<std::size_t>(c)]; }
 int class_of(std::size_t bytes) {
   if (bytes <= 64) return 1;
   const int log = 63 - __builtin_clzll(bytes);  // 2^log <= bytes
@@ -65,13 +69,13 @@ void to_system(int c, void* memory) noexcept {
 
 // ---- buffers
 
-void* Shelf::pop(int c) {
+inline void* Shelf::pop(int c) {
   free_ -= class_bytes(c);
   idle_[c] = std::min(idle_[c], static_cast<std::uint32_t>(lists_[c].size - 1));
   return lists_[c].pop();
 }
 
-void* Shelf::take(int c) {
+inline void* Shelf::take(int c) {
   const std::size_t size = class_bytes(c);
   in_use_ += static_cast<std::int64_t>(size);
   rise_ = std::max(rise_, static_cast<std::size_t>(in_use_ - least_));
@@ -80,7 +84,7 @@ void* Shelf::take(int c) {
   return lists_[c].top ? pop(c) : nullptr;
 }
 
-bool Shelf::give(int c, void* p) {
+inline bool Shelf::give(int c, void* p) {
   const std::size_t size = class_bytes(c), most = always_kept + needed();
   in_use_ -= static_cast<std::int64_t>(size);
   least_ = std::min(least_, in_use_);

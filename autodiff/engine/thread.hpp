@@ -253,6 +253,8 @@ inline void give_node(Thread& t, void* memory) noexcept {
   if (t.nodes.size >= node_magazine) spill_nodes(t);
 }
 
+void copy_deep_shape(Thread& t, Node* n, const Shape& shape);  // n is given back where that fails
+
 // A node with its shape set and no inputs; one count, the caller's.
 inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
   Node* n = static_cast<Node*>(take_node(t, op, source));
@@ -277,12 +279,8 @@ inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size co
   n->line = source.line;
   n->extra = nullptr;
   n->given = 0;
-  try {
-    new (&n->shape) Shape(shape);
-  } catch (...) {
-    give_node(t, n);
-    throw;
-  }
+  if (shape.rank() > 6) [[unlikely]] copy_deep_shape(t, n, shape);  // as it takes memory
+  else new (&n->shape) Shape(shape);
   return n;
 }
 

@@ -91,7 +91,13 @@ inline bool Shelf::give(int c, void* p) {
   if (free_ + size > most) [[unlikely]] {
     if (size > most) return false;
     drop_idle(most - size);
-    if (free_ + size > most) return false;
+    while (free_ + size > most) {  // of the class that has most goes one, so that what work needs by now finds room
+      int largest = c;
+      for (int k = 1; k < buffer_classes; ++k)
+        if (lists_[k].size * class_bytes(k) > lists_[largest].size * class_bytes(largest)) largest = k;
+      if (largest == c) return false;
+      to_system(largest, pop(largest));
+    }
   }
   free_ += size;
   lists_[c].push(p);

@@ -34,7 +34,9 @@ Tensor clamp(const In& x, const In& low, const In& high);  // slope 1 in x on th
 
 // ---- functions of floats: integers and booleans become floats of the default dtype. Outside of its domain a function is
 // NaN. A C++ number gives a C++ number: sqrt(2.0) is a double
-Tensor pow(const In& x, const In& y);           // x^y; 0^0 = 1; of x < 0 only whole y, and then without a slope in y
+// x^y, as C's pow: 0^0 = 1, NaN^0 = 1, 1^NaN = 1; of x < 0 only whole y, and then without a slope in y: NaN. At x = 0
+// slopes are what they tend to; in y at 0^0 it is 0.
+Tensor pow(const In& x, const In& y);
 Tensor reciprocal(const In& x);                 // 1 / x
 Tensor floor(const In& x);                      // down to whole numbers; derivative 0, as of ceil and round
 Tensor ceil(const In& x);                       // up
@@ -58,12 +60,23 @@ Tensor sinh(const In& x);
 Tensor cosh(const In& x);
 Tensor tanh(const In& x);
 Tensor erf(const In& x);                        // the error function
+Tensor erfc(const In& x);                       // 1 - erf(x), with all digits where that is small
+Tensor ndtr(const In& x);                       // the normal distribution: erfc(-x / sqrt(2)) / 2
 Tensor sigmoid(const In& x);                    // 1 / (1 + e^-x)
 Tensor softplus(const In& x);                   // log(1 + e^x), without overflow
 Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0
-Tensor step(const In& x);                       // 1 where x > 0, else 0 (of NaN too); derivative 0
+Tensor step(const In& x);                       // 1 where x > 0, else 0; NaN of NaN; derivative 0
+
+// ---- what slopes of the above are made of: f32, f64
 Tensor half_step(const In& x, const In& y);     // 1 where x > y, 0.5 where they are equal, else 0; NaN if either is
-Tensor log_or_0(const In& x);                   // log(x), but 0 at 0
+Tensor one_minus_square(const In& x);           // 1 - x^2, exact near 1 and -1
+Tensor inversion(const In& x, const In& y);     // x / (x^2 + y^2), though the squares be out of range; NaN at (0, 0)
+Tensor gaussian(const In& x, const In& y);      // e^(-y x^2)
+Tensor pow_half(const In& x);                   // pow(x, 0.5): sqrt, but 0 at -0 and infinite at -infinity
+Tensor pow_slope(const In& x, const In& y);     // y x^(y - 1); at 0^0 it is 0
+Tensor pow_log(const In& x, const In& y);       // x^y log(x); at x = 0 what it tends to, but 0 at 0^0
+Tensor log_or_0(const In& x);                   // log(x), but 0 at 0, and so is its slope
+Tensor reciprocal_or_0(const In& x);            // 1 / x, but 0 at 0, and so is its slope
 
 // ---- comparisons, elementwise, of any dtypes that meet: boolean. With NaN all are false, but != is true
 Tensor operator==(const In& x, const In& y);

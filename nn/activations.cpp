@@ -6,13 +6,14 @@
 
 namespace xgrad::nn {
 
-// Hendrycks & Gimpel 2016.   exact: x (1 + erf(x / sqrt 2)) / 2
-//                            tanh:  x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+// Hendrycks & Gimpel 2016.   exact: x (1 + erf(x / sqrt 2)) / 2, which is x ndtr(x)
+//                            tanh:  x (1 + tanh u) / 2, which is x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)
+// 1 + erf and 1 + tanh would lose their digits where x is far below 0.
 Tensor gelu(In x, GeluForm form) {
   const Located at(x);
-  constexpr double sqrt_half = 0.70710678118654752440, sqrt_2_by_pi = 0.79788456080286535588;
-  if (form == GeluForm::exact) return 0.5 * x * (1.0 + erf(sqrt_half * x));
-  return 0.5 * x * (1.0 + xgrad::tanh(sqrt_2_by_pi * (x + 0.044715 * (x * x * x))));
+  constexpr double twice_sqrt_2_by_pi = 1.5957691216057307;
+  if (form == GeluForm::exact) return x * ndtr(x);
+  return x * sigmoid(twice_sqrt_2_by_pi * (x + 0.044715 * (x * x * x)));
 }
 
 Tensor silu(In x) {

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "kernel_cases.hpp"
+#include "ulps.hpp"
 
 using namespace kernel_cases;
+using ulps::distance;
 
 namespace {
 
@@ -46,6 +48,40 @@ Wide floor_quotient(Wide x, Wide y) {
 Wide modulo(Wide x, Wide y) {
   const Wide r = std::fmod(x, y);
   return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+Wide pow_slope(Wide x, Wide y) {
+  if (x == 0 && y == 0) return 0;
+  if (std::signbit(x) && std::isfinite(y)) {  // by |x| and a sign, as y - 1 may be rounded
+    const Wide p = y * power(-x, y - 1);
+    if (y != std::floor(y)) return x == 0 || std::isinf(x) ? p : std::numeric_limits<Wide>::quiet_NaN();
+    return std::fmod(y, Wide(2)) != 0 ? p : -p;
+  }
+  return y * power(x, y - 1);
+}
+Wide pow_log(Wide x, Wide y) {
+  if (std::isnan(x) || std::isnan(y)) return x + y;
+  if (x == 0) return y < 0 ? -std::numeric_limits<Wide>::infinity() : 0;
+  if (std::isinf(x) && x > 0) return y < 0 ? 0 : x;
+  return power(x, y) * std::log(x);
+}
+Wide inversion(Wide x, Wide y) {
+  if (std::isnan(x) || std::isnan(y)) return x + y;
+  return std::isinf(x) || std::isinf(y) ? std::copysign(Wide(0), x) : x / (x * x + y * y);
+}
+// e^-s in two steps: the square is rounded, and what that left off follows
+Wide gaussian(Wide x, Wide y) {
+  const Wide s = x * x * y;
+  if (!(std::abs(s) < 20000)) return std::exp(-s);
+  const Wide square = x * x, rest = std::fma(x, x, -square) * y + std::fma(square, y, -s);
+  return std::exp(-s) * (1 - rest);
+}
+Wide ndtr(Wide x) {
+  if (std::isnan(x)) return x;
+  if (!(std::abs(x) < 150)) return x > 0 ? 1 : 0;
+  const Wide a = -x / std::sqrt(Wide(2)), square = x * x;
+  if (x > 0) return std::erfc(a) / 2;
+  const Wide rest = std::fma(a, a, -square / 2) - std::fma(x, x, -square) / 2;  // a^2 - x^2 / 2, a being rounded
+  return std::erfc(a) / 2 * (1 + rest);
 }
 Wide sigmoid(Wide x) { return 1 / (1 + std::exp(-x)); }
 
@@ -86,6 +122,11 @@ const std::map<std::string, Unary> unary{
                                                 : 0; }, 0, 0}},
     {"log_or_0", {[](Wide x) { return x == 0 ? 0 : std::log(x); }, 1, 1}},
     {"erf", {[](Wide x) { return std::erf(x); }, 1.25, 1.5}},
+    {"erfc", {[](Wide x) { return std::erfc(x); }, 6, 6}},
+    {"ndtr", {ndtr, 6, 6}},
+    {"one_minus_square", {[](Wide x) { return (1 - x) * (1 + x); }, 1.51, 1.51}},
+    {"pow_half", {[](Wide x) { return x == 0 ? 0 : std::pow(x, 0.5L); }, 0.51, 0.51}},
+    {"reciprocal_or_0", {[](Wide x) { return x == 0 ? 0 : 1 / x; }, 0.51, 0.51}},
 };
 const std::map<std::string, Binary> binary{
     {"add", {[](Wide x, Wide y) { return x + y; }, 0.51, 0.51}},
@@ -100,6 +141,10 @@ const std::map<std::string, Binary> binary{
     {"half_step", {half_step, 0, 0}},
     {"floor_divide", {floor_quotient, 0.51, 1.75, false}},
     {"remainder", {modulo, 0.51, 0.51, false}},
+    {"pow_slope", {pow_slope, 1, 2, false}},
+    {"pow_log", {pow_log, 1, 3}},
+    {"inversion", {inversion, 3, 3}},
+    {"gaussian", {gaussian, 18, 4}},  // where a y near the end of the range cannot be split in two; else 1.25
     {"atan2", {[](Wide x, Wide y) { return std::atan2(x, y); }, 2.25, 2.25}},
 };
 
@@ -127,28 +172,6 @@ void pairs(std::vector<T>& x, std::vector<T>& y, std::uint64_t seed) {
 }
 
 // ---- how far off they are
-
-constexpr double wrong = std::numeric_limits<double>::infinity();  // NaN where a number belongs, or the sign of a 0
-
-// |got - exact| in units of the last place that a T of exact's size has.
-template <class T>
-double distance(T got, Wide exact, bool signed_zero) {
-  using L = std::numeric_limits<T>;
-  if (std::isnan(got) || std::isnan(exact)) return std::isnan(got) == std::isnan(exact) ? 0 : wrong;
-  const T nearest = static_cast<T>(exact);
-  if (got == nearest) {
-    if (signed_zero && got == 0 && exact == 0 && std::signbit(got) != std::signbit(exact)) return wrong;
-    if (std::isinf(got)) return 0;
-  }
-  if (std::isinf(exact)) return wrong;
-  const int exponent = exact == 0 ? L::min_exponent : std::max(std::ilogb(exact) + 1, L::min_exponent);
-  if (exponent > L::max_exponent && !std::isinf(got) && std::isinf(nearest))  // it should be infinite
-    return static_cast<double>((std::abs(exact) - std::abs(Wide(got))) /
-                               std::ldexp(Wide(1), L::max_exponent - L::digits));
-  const Wide ulp = std::ldexp(Wide(1), std::min(exponent, L::max_exponent) - L::digits);
-  const Wide value = std::isinf(got) ? std::copysign(std::ldexp(Wide(1), L::max_exponent), Wide(got)) : Wide(got);
-  return static_cast<double>(std::abs(value - exact) / ulp);
-}
 
 struct Worst {
   double off = 0;

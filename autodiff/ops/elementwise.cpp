@@ -82,7 +82,25 @@ Tensor logical_not(const In& x) { return logical(engine::Op::logical_not, x, nul
 namespace engine {
 
 namespace {
-Tensor is_0_0(const Tensor& x, const Tensor& y) { return logical_and(x == 0, y == 0); }
+// y - 1, or 1 where y is 0 and x so small that its power -2 is infinite: the slope of a slope of x^0 is 0
+Tensor one_less(const Tensor& x, const Tensor& y) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  return where(logical_and(y == 0, reciprocal(square(x)) == infinite), 1, y - 1);
+}
+
+// d(y x^(y - 1))/dy = d(x^y log x)/dx = x^(y - 1) (1 + y log x). At x = 0 the power is 0, 1 or infinite, and only the
+// sign of the other factor counts; 0^0 is flat.
+Tensor pow_slope_log(const Tensor& x, const Tensor& y) {
+  const Tensor power = pow(x, where(logical_and(x == 0, y == 0), 1, y - 1));
+  return power * where(x == 0, where(y < 1, -y, 1), 1 + y * log_or_0(x));
+}
+
+// z x, where z vanishes faster than an infinite x grows
+Tensor times(const Tensor& z, const Tensor& x) { return where(z == 0, 0, z * x); }
+
+#define SLOPE(op, ...) \
+  Tensor op(const Tensor& x, const Tensor& y) { return binary(Op::op, x, y); }
+#include "autodiff/elementwise.def"
 }  // namespace
 
 #define UNARY(op, lane, slope, ...) \
@@ -92,6 +110,7 @@ Tensor is_0_0(const Tensor& x, const Tensor& y) { return logical_and(x == 0, y =
                    int i) {                                                                                      \
     return i == 0 ? Slope(slope_x) : Slope(slope_y);                                                             \
   }
+#define SLOPE(op, of, lane, slope) BINARY(op, lane, slope, 0, )
 #include "autodiff/elementwise.def"
 
 // z = c ? x : y:   gx = c ? g : 0    gy = c ? 0 : g

@@ -38,6 +38,7 @@ void fill_functions(Simd& all) {
 #define BINARY(op, ...)                                                 \
   set_binary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
   set_binary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
+#define SLOPE(op, ...) BINARY(op, )
 #include "autodiff/elementwise.def"
 }
 

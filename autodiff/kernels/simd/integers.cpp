@@ -1,8 +1,8 @@
 // What is plain loops, left to the compiler to vectorise: i64, booleans, comparisons, where, casts, and reductions of
 // integers.
 //
-// i64 has no: div, floor, ceil, round, sqrt ... erf, pow, atan2, relu, step: these take integers as floats (dtypes.hpp).
-// Nor half_step, log_or_0 (parts of derivatives). booleans have: the six comparisons, where and the logical ops.
+// i64 has no: div, floor, ceil, round, sqrt ... ndtr, pow, atan2, relu, step: these take integers as floats (dtypes.hpp).
+// Nor half_step and what else slopes are made of. booleans have: the six comparisons, where and the logical ops.
 #include "autodiff/kernels/simd/lanes.hpp"
 
 // `out` may be an operand, at the same address, so that no element is read after it was written.

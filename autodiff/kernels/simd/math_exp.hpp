@@ -108,11 +108,39 @@ XGRAD_INLINE Batch<T> tanh(const Batch<T>& x) {
   return with_sign(u / (u + Batch<T>(T(2))), x);
 }
 
+// (exp(-h) c)^2, h >= 0: exp(-h) is no subnormal number where the square is above 0
+template <class T>
+XGRAD_INLINE Batch<T> square_of_exp(const Batch<T>& h, const Batch<T>& c) {
+  const Batch<T> inside = lower(Batch<T>(sizeof(T) == 4 ? T(60) : T(400)), h);
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(negate(inside), k)), power = power_of_2(k);
+  const Batch<T> y = madd(p, power, power) * c;
+  return y * y;
+}
+
+// tanh' x = 1 - y^2, y = tanh x; or (exp(-|x|) (1 + |y|))^2 where y is so near to 1 that 1 - y^2 loses more digits
+template <class T>
+XGRAD_INLINE Batch<T> tanh_slope(const Batch<T>& x, const Batch<T>& y) {
+  const Batch<T> one(T(1)), a = magnitude(y), near = nmadd(y, y, one);
+  const Mask<T> digits = a < Batch<T>(T(0.85));
+  if (xsimd::all(digits)) [[likely]] return near;
+  return pick(digits, near, square_of_exp(magnitude(x), one + a));
+}
+
 // sigmoid x = 1 / (1 + e) or e / (1 + e),  e = exp(-|x|)
 template <class T>
 XGRAD_INLINE Batch<T> sigmoid(const Batch<T>& x) {
   const Batch<T> e = exp_of_minus_magnitude(x), one(T(1));
   return pick(x < Batch<T>(T(0)), e, one) / (one + e);
+}
+
+// sigmoid' x = y (1 - y), y = sigmoid x; or (exp(-x / 2) y)^2 where 1 - y loses more digits
+template <class T>
+XGRAD_INLINE Batch<T> sigmoid_slope(const Batch<T>& x, const Batch<T>& y) {
+  const Batch<T> near = y * (Batch<T>(T(1)) - y);
+  const Mask<T> digits = y < Batch<T>(T(0.8));
+  if (xsimd::all(digits)) [[likely]] return near;
+  return pick(digits, near, square_of_exp(Batch<T>(T(0.5)) * magnitude(x), y));
 }
 
 // softplus x = log(1 + exp x) = max(0, x) + log1p(exp(-|x|))
@@ -140,35 +168,6 @@ template <class T>
 XGRAD_INLINE Batch<T> cosh(const Batch<T>& x) {
   const Batch<T> h = exp_shifted(magnitude(x), T(-1));
   return h + Batch<T>(T(0.25)) / h;
-}
-
-// erf x = x + x s(x^2), or 1 - exp(-|x| b(|x|)) from `split` on (after N. Juffa); 1 from 4 (6) on
-template <class T>
-XGRAD_INLINE Batch<T> erf(const Batch<T>& x) {
-  const Batch<T> a = lower(Batch<T>(sizeof(T) == 4 ? T(4) : T(6)), magnitude(x)), z = a * a;
-  const Batch<T> split(sizeof(T) == 4 ? T(0.925) : T(1));
-  Batch<T> s, b;
-  if constexpr (sizeof(T) == 4) {
-    s = polynomial(z, 0.12837915057518583, -0.37612498094637768, 0.11281843915439029, -0.026767100801023686,
-                   0.0049932752090806504, -0.00059887550758259187);
-    b = polynomial(a, 1.1286521628139706, 0.6351359110954391, 0.10626314782803137, -0.023785348652063083,
-                   0.0036537647910901743, -0.00032565287464232391, 1.1522306873935573e-5);
-  } else {
-    s = polynomial(z, 0.12837916709551257, -0.37612638903183748, 0.11283791670954884, -0.02686617064507787,
-                   0.0052239776248283918, -0.00085483269814237693, 0.00012055331132905911, -1.4925595771292541e-5,
-                   1.6461008467937252e-6, -1.6350396159235642e-7, 1.4660328537972639e-8, -1.1374955853294573e-9,
-                   5.960686782744903e-11);
-    b = polynomial(a, 1.1283791082041615, 0.6366202771473586, 0.10277072240493189, -0.019124688773320795,
-                   -0.00021253819323450817, 0.0016932759728752522, -0.00057533284372569578, -4.4828188278588999e-7,
-                   9.5164307585856806e-5, -5.5883144097554332e-5, 2.0292328676943531e-5, -5.3676696307004503e-6,
-                   1.0740788319064276e-6, -1.6231664471787098e-7, 1.8040300033707969e-8, -1.3944430819116359e-9,
-                   6.7013997876801347e-11, -1.5079212328961071e-12);
-  }
-  Batch<T> k;
-  const Batch<T> r = reduce_exp(negate(a) * b, k);
-  const Batch<T> e = madd(expm1_reduced(r), power_of_2(k), power_of_2(k));
-  const Batch<T> near = madd(s, a, a), far = Batch<T>(T(1)) - e;
-  return with_sign(pick(a < split, near, far), x);
 }
 
 }  // namespace

@@ -70,6 +70,36 @@ XGRAD_INLINE Batch<T> half_step(const Batch<T>& x, const Batch<T>& y) {
   return pick(x > y, Batch<T>(T(1)), pick(x < y, zero, pick(x == y, Batch<T>(T(0.5)), x + y)));  // x + y: NaN
 }
 
+// (1 - x) (1 + x): the factor that is small is exact
+template <class T>
+XGRAD_INLINE Batch<T> one_minus_square(const Batch<T>& x) {
+  const Batch<T> one(T(1));
+  return (one - x) * (one + x);
+}
+
+template <class T>
+XGRAD_INLINE Batch<T> reciprocal_or_0(const Batch<T>& x) {
+  return pick(x == Batch<T>(T(0)), Batch<T>(T(0)), Batch<T>(T(1)) / x);
+}
+
+// -0 + 0 is 0
+template <class T>
+XGRAD_INLINE Batch<T> pow_half(const Batch<T>& x) {
+  return pick(x == Batch<T>(-infinity<T>), Batch<T>(infinity<T>), xsimd::sqrt(x + Batch<T>(T(0))));
+}
+
+// x / (x^2 + y^2) = (x / h) / (h + l^2 / h) of the lesser and the greater magnitude, l and h; quarters of a great h,
+// so that the sum does not overflow
+template <class T>
+XGRAD_INLINE Batch<T> inversion(const Batch<T>& x, const Batch<T>& y) {
+  using B = Batch<T>;
+  const B a = magnitude(x), b = magnitude(y), h = upper(a, b), l = lower(a, b), one(T(1));
+  const B s = pick(h > one, B(T(0.25)), one);
+  const B z = x / h * s / (h * s + l * s * (l / h));
+  const Mask<T> far = (h == B(infinity<T>)) & (x == x) & (y == y);
+  return pick(far, sign_bit(x), z);
+}
+
 template <class T>
 XGRAD_INLINE Batch<T> maximum(const Batch<T>& x, const Batch<T>& y) {
   return pick(x == x, upper(x, y), x);

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "autodiff/kernels/simd/math_erf.hpp"
 #include "autodiff/kernels/simd/math_exp.hpp"
 #include "autodiff/kernels/simd/math_log.hpp"
 #include "autodiff/kernels/simd/math_pow.hpp"
@@ -28,6 +29,7 @@ namespace {
       return value;                                             \
     }                                                           \
   };
+#define SLOPE(op, of, value, ...) BINARY(op, value, )
 #include "autodiff/elementwise.def"
 
 }  // namespace

@@ -16,6 +16,10 @@ struct Term {
   XGRAD_INLINE friend Term operator*(const Term& a, const Term& b) { return a.v * b.v; }
   XGRAD_INLINE friend Term operator/(const Term& a, const Term& b) { return a.v / b.v; }
   XGRAD_INLINE friend Term operator-(const Term& a) { return negate(a.v); }
+#define BINARY(op, ...) \
+  XGRAD_INLINE friend Term op(const Term& a, const Term& b) { return lane_##op::lane(a.v, b.v); }
+#define SLOPE(op, ...) BINARY(op, )
+#include "autodiff/elementwise.def"
 };
 
 #define UNARY(op, ...)                      \

@@ -179,7 +179,7 @@ Tensor eye(At n, DType dtype = default_dtype(), Source source = Source::here());
 Tensor arange(const Literal& end, Source source = Source::here());       // from 0
 Tensor arange(const Literal& begin, const Literal& end, Source source = Source::here());
 Tensor arange(const Literal& begin, const Literal& end, const Literal& step, Source source = Source::here());
-// `count` numbers from `from` to `to`, both exact and included. Of doubles f64, of floats f32, of integers the default dtype.
+// `count` numbers from `from` to `to`, both exact and included. f32 of floats; of doubles, or integers, f64.
 Tensor linspace(const Literal& from, const Literal& to, At count, Source source = Source::here());
 Tensor linspace(const Literal& from, const Literal& to, At count, DType dtype, Source source = Source::here());
 Tensor rand(const Shape& shape, DType dtype = default_dtype(), Source source = Source::here());   // uniform in [0, 1)

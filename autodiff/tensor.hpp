@@ -293,11 +293,9 @@ std::string to_string(const Tensor& t, int precision, char style = 'g');
 inline const char* to_string(DType t) { return name(t); }
 
 // Into streams, as fmt prints them.
-template <class Stream>
-auto operator<<(Stream& stream, const Tensor& t) -> decltype(stream << to_string(t)) {
-  return stream << to_string(t);
-}
-template <class Stream, class T, class = std::enable_if_t<std::is_same_v<T, Shape> || std::is_same_v<T, DType>>>
+template <class T, class... Of>
+using IfOneOf = std::enable_if_t<(std::is_same_v<T, Of> || ...)>;  // itself, and not what converts to it, as numbers do
+template <class Stream, class T, class = IfOneOf<T, Tensor, Parameter, Shape, DType>>
 auto operator<<(Stream& stream, const T& t) -> decltype(stream << to_string(t)) {
   return stream << to_string(t);
 }

@@ -259,7 +259,6 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { stack({o.m, o.v}); }, {"[stack]", "shapes differ: (2, 3) and (3,)"});
   t.add([&] { stack({o.m, o.m}, 3); }, {"[stack]", "axis 3"});
   t.add([&] { stack({expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[stack]", "more"});
-  t.add([&] { mean(o.i, 0); }, {"[mean]", "floats"});
   t.add([&] { logsumexp(o.m, 4); }, {"[logsumexp]", "axis 4"});
   t.check();
 }
@@ -310,7 +309,6 @@ BOOST_AUTO_TEST_CASE(products) {
   t.add([&] { matmul(expand(column, {Size{1} << 30, 1}), expand(o.s, {1, Size{1} << 30})); }, {"[matmul]", "more"});
   t.add([&] { dot(o.v, ones({4})); }, {"[dot]", "(3,) and (4,)"});
   t.add([&] { dot(o.m, o.m); }, {"[dot]", "two vectors", "(2, 3)"});
-  t.add([&] { dot(o.v, o.d); }, {"[dot]", "cast"});
   t.add([&] { linear(o.m, ones({4, 2})); }, {"[linear]", "(2, 3) and (4, 2)", "[out, in]"});
   t.add([&] { linear(o.m, o.v); }, {"[linear]", "[out, in]"});
   t.add([&] { linear(o.s, o.m); }, {"[linear]", "() and (2, 3)"});
@@ -345,8 +343,8 @@ BOOST_AUTO_TEST_CASE(makers) {
   t.add([&] { randint(0, 2, {huge}); }, {"[randint]", "more elements"});
   t.add([&] { randperm(-1); }, {"[randperm]", "0 or more, got -1"});
   t.add([&] { randperm(most); }, {"[randperm]", "more elements"});
-  t.add([&] { arange(-1); }, {"[arange]", "0 or more, got -1"});
-  t.add([&] { arange(3, 2); }, {"[arange]", "begin <= end", "3 and 2"});
+  t.add([&] { arange(-1); }, {"[arange]", "begin <= end", "0 ... -1"});
+  t.add([&] { arange(3, 2); }, {"[arange]", "begin <= end", "3 ... 2"});
   t.add([&] { arange(least, most); }, {"[arange]", "2^63"});
   t.add([&] { linspace({0, 1}, 1, 3); }, {"[linspace]", "a number, got a list"});
   t.add([&] { full_like(o.m, {1, 2}); }, {"[full_like]", "a number, got a list"});

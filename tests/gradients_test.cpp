@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <future>
 #include <thread>
 
 #include <xgrad/autodiff.hpp>
@@ -69,11 +70,17 @@ BOOST_AUTO_TEST_CASE(what_backward_let_go_of_is_an_error_whatever_asks) {
 
 BOOST_AUTO_TEST_CASE(a_failing_backward_leaves_the_scope_as_it_was) {
   Parameter w = parameter(randn({2000}));
-  std::thread([&] {
+  std::promise<void> set, seen;
+  std::thread other([&] {
     const Tensor r = randn({2000});
-    w.set_grad(r * 2.0f + r);  // pending there
-  }).join();
+    w.set_grad(r * 2.0f + r);  // pending there, until the thread ends
+    set.set_value();
+    seen.get_future().wait();
+  });
+  set.get_future().wait();
   BOOST_CHECK_EXCEPTION(sum(w * w).backward(), Error, says("pending tensor of another thread"));
+  seen.set_value();
+  other.join();
   BOOST_TEST((w * 2).requires_grad());
 }
 

@@ -38,8 +38,10 @@ Tensor slope(const Function& f, const Tensor& at) {
 BOOST_AUTO_TEST_CASE(arithmetic) {
   const Tensor least = tensor(std::vector<Size>{INT64_MIN});
   BOOST_TEST((least - 1).to_vector<Size>()[0] == INT64_MAX);  // i64 wraps around
-  says("div: i64 truncates", div(tensor({7, -7}), tensor({2, 2})), {3, -3});
-  BOOST_CHECK_THROW(div(tensor({1}), tensor({0})), Error);
+  says("div: of integers in the default float dtype", div(tensor({7, -7}), tensor({2, 2})), {3.5, -3.5});
+  says("floor_divide: floor(x / y)", floor_divide(tensor({7, -7}), tensor({2, 2})), {3, -4});
+  says("remainder: of y's sign", remainder(tensor({7, -7}), tensor({2, 2})), {1, 1});
+  BOOST_CHECK_THROW(floor_divide(tensor({1}), tensor({0})), Error);
   for (const DType dtype : {f32, f64}) {
     const auto t = [&](const Literal& numbers) { return cast(tensor(numbers), dtype); };
     says("abs: derivative 0 at 0", SLOPE_OF(abs(x), t({0.0, -2.0})), {0, -1});

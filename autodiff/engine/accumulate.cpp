@@ -58,10 +58,12 @@ class Accumulation {
   bool take(Variable* v) {
     Thread* nobody = nullptr;
     if (v->adding.load(std::memory_order_relaxed) == &t_) return true;
-    if (!v->adding.compare_exchange_strong(nobody, &t_, std::memory_order_acquire, std::memory_order_relaxed))
+    sums().list.push_back({v, {}});  // first: there may be no memory for it
+    if (!v->adding.compare_exchange_strong(nobody, &t_, std::memory_order_acquire, std::memory_order_relaxed)) {
+      sums().list.pop_back();
       return false;
-    v->sum = sums().list.size();
-    sums().list.push_back({v, {}});
+    }
+    v->sum = sums().list.size() - 1;
     return true;
   }
   bool take_all() {

@@ -13,6 +13,7 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "autodiff/kernels/simd.hpp"
 #include "autodiff/kernels/threads.hpp"
@@ -170,7 +171,7 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, co
 }
 
 template <class T>
-void product(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
+void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
     return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
@@ -190,6 +191,23 @@ void product(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
   });
 }
 
+// Libraries add along the inner axis in f32, and lose digits with its length. So a long one is cut, by shape alone, and
+// the products of the pieces are added in f64.
+void product(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb, float* c,
+             Size ldc) {
+  constexpr Size longest = 1 << 16, piece = 1 << 14;
+  if (k <= longest || m == 0 || n == 0) return at_once(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  std::vector<float> part(static_cast<std::size_t>(m * n));
+  std::vector<double> sums(part.size());
+  for (Size from = 0; from < k; from += piece) {
+    at_once(ta, tb, m, n, std::min(piece, k - from), a + (ta ? from * lda : from), lda, b + (tb ? from : from * ldb), ldb,
+            part.data(), n);
+    for (std::size_t i = 0; i < part.size(); ++i) sums[i] += static_cast<double>(part[i]);
+  }
+  for (Size i = 0; i < m; ++i)
+    for (Size j = 0; j < n; ++j) c[i * ldc + j] = static_cast<float>(sums[static_cast<std::size_t>(i * n + j)]);
+}
+
 }  // namespace
 
 void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
@@ -198,7 +216,7 @@ void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Siz
     product(transpose_a, transpose_b, m, n, k, static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb,
             static_cast<float*>(c), ldc);
   else
-    product(transpose_a, transpose_b, m, n, k, static_cast<const double*>(a), lda, static_cast<const double*>(b), ldb,
+    at_once(transpose_a, transpose_b, m, n, k, static_cast<const double*>(a), lda, static_cast<const double*>(b), ldb,
             static_cast<double*>(c), ldc);
 }
 

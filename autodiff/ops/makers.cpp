@@ -140,11 +140,11 @@ Tensor eye(At extent, DType dtype, Source source) {
 
 namespace {
 
-// How many steps before the end: ceil((end - begin) / step)
 [[noreturn]] void fail_range(const Literal& begin, const Literal& end, const Literal& step, Source source) {
-  fail(source, fmt::format("[arange] expected a step that leads from {} to {}, in less than 2^63 numbers, got {}",
-                           begin.number(), end.number(), step.number()));
+  fail(source, fmt::format("[arange] expected begin <= end where the step is above 0 (begin >= end below), and less than 2^63 "
+                           "numbers, got {} ... {} by {}", begin.number(), end.number(), step.number()));
 }
+// How many steps before the end: ceil((end - begin) / step)
 Tensor whole_range(const Literal& from, const Literal& to, const Literal& by, Source source) {
   const Size begin = from.integer(), end = to.integer(), step = by.integer();
   Size span;
@@ -187,7 +187,7 @@ Tensor arange(const Literal& begin, const Literal& end, const Literal& step, Sou
 }
 
 Tensor linspace(const Literal& from, const Literal& to, At count, Source source) {
-  return linspace(from, to, count, dtype_of_numbers({&from, &to}, default_dtype()), source);
+  return linspace(from, to, count, dtype_of_numbers({&from, &to}, f64), source);
 }
 // from + i w, or to - (n - 1 - i) w, from the nearer end; the ends are exact
 Tensor linspace(const Literal& begin, const Literal& end, At points, DType dtype, Source source) {

@@ -118,14 +118,14 @@ void Generator::integers() {
   if (dice_.chance(0.2)) {
     const Size number = dice_.between(-5, 5);
     if (number == 0) return;
-    add(fmt::format("div(%{}, {})", x, number), {x}, i64, at(x).shape, infinite,
-        [=](const Tensors& in) { return in[0] / number; });
+    add(fmt::format("floor_divide(%{}, {})", x, number), {x}, i64, at(x).shape, infinite,
+        [=](const Tensors& in) { return floor_divide(in[0], number); });
     return;
   }
   const int y = partner(x);
   if (dice_.chance(0.2)) {
-    add(fmt::format("div(%{}, maximum(abs(%{}), 1))", x, y), {x, y}, i64, together(x, y), infinite,
-        [](const Tensors& in) { return in[0] / maximum(abs(in[1]), 1); });
+    add(fmt::format("remainder(%{}, maximum(abs(%{}), 1))", x, y), {x, y}, i64, together(x, y), infinite,
+        [](const Tensors& in) { return remainder(in[0], maximum(abs(in[1]), 1)); });
     return;
   }
   const Binary& u = dice_.by_name(of_two);

@@ -49,7 +49,10 @@ XGRAD_INLINE Batch<double> power_of_usual(const Batch<double>& x, const Batch<do
   B m = expm1_reduced(r) + B(1.0);
   if constexpr (times == Times::exponent) {  // of a great one only the sign counts, but of 1^y
     const B great(1e150), bounded = lower(great, upper(negate(great), exponent));
-    m = m * pick(magnitude(p.high) < B(most), exponent, bounded);
+    const B y = pick(magnitude(p.high) < B(most), exponent, bounded);
+    const Mask<double> small = magnitude(y) < B(0x1p-500);  // a subnormal one has few digits: they are moved up first
+    m = m * pick(small, y * B(0x1p512), y);
+    k = pick(small, upper(k - B(512.0), B(-2040.0)), k);
   }
   if constexpr (times == Times::log) m = m * l.high;
   return scale(m, k);

@@ -110,18 +110,22 @@ XGRAD_INLINE Batch<T> minimum(const Batch<T>& x, const Batch<T>& y) {
   return pick(x == x, lower(x, y), x);
 }
 
-// x - floor(x / y) y, of the sign of y, exact where that is representable; and floor(x / y), that belongs to it. Lane by
-// lane, by the C library: NaN where y is 0.
+// x - floor(x / y) y, of the sign of y, and floor(x / y), both as they would be rounded. Lane by lane, by the C library:
+// NaN where y is 0.
 template <class T, bool quotient>
 [[gnu::noinline]] Batch<T> divided(const Batch<T>& x, const Batch<T>& y) {
   alignas(64) T a[width<T>], b[width<T>];
   x.store_aligned(a);
   y.store_aligned(b);
   for (Size i = 0; i < width<T>; ++i) {
-    const double r = ::fmod(static_cast<double>(a[i]), static_cast<double>(b[i]));
-    const bool below = r != 0 && (r < 0) != (b[i] < 0);
-    if (quotient) a[i] = static_cast<T>(::nearbyint((a[i] - r) / b[i]) - below);
-    else a[i] = static_cast<T>(below ? r + b[i] : r);
+    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]), r = ::fmod(x, y);
+    const bool below = r != 0 && (r < 0) != (y < 0);
+    if constexpr (quotient) {
+      const double q = ::nearbyint((x - r) / y) - below, rest = ::fma(-q, y, x);  // one off where x - r was rounded
+      a[i] = static_cast<T>(rest != 0 && (rest < 0) != (y < 0) ? q - 1 : ::fabs(rest) >= ::fabs(y) ? q + 1 : q);
+    } else {
+      a[i] = static_cast<T>(below ? r + y : r);
+    }
   }
   return Batch<T>::load_aligned(a);
 }

@@ -5,6 +5,18 @@
 namespace xgrad::kernels {
 namespace {
 
+// A sum of sums of `chunk` numbers each, with what additions round off (Knuth's two-sum): rows may have millions.
+template <class T>
+struct Total {
+  Batch<T> sum{T(0)}, lost{T(0)};
+  XGRAD_INLINE void add(const Batch<T>& x) {
+    const Batch<T> next = sum + x, added = next - sum;
+    lost = lost + ((sum - (next - added)) + (x - added));
+    sum = next;
+  }
+  XGRAD_INLINE Batch<T> value() const { return pick(lost == lost, sum + lost, sum); }  // where it is infinite: that
+};
+
 constexpr Size few_columns = 16;  // up to which lanes are rows, not columns
 
 // column[c] holds column c of as many rows as a vector has lanes.
@@ -49,24 +61,29 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
     T last = x[0];
     for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
     const Batch<T> most(reduce_lanes(upper(best, Batch<T>(last)), great));
-    Batch<T> sums(T(0));
+    Total<T> total;
     const Batch<T> none(-infinity<T>);  // exp of it adds nothing
-    for (i = 0; i < columns; i += width<T>) {
-      const Size k = columns - i;
-      if (k >= width<T>) {
-        const Batch<T> e = exp(load(x + i) - most);
-        if constexpr (!logarithm) e.store_unaligned(out + i);
-        sums = sums + e;
-      } else {
-        alignas(64) T part[width<T>];
-        none.store_aligned(part);
-        for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
-        const Batch<T> e = exp(Batch<T>::load_aligned(part));
-        if constexpr (!logarithm) store_part(out + i, e, k);
-        sums = sums + e;
+    for (i = 0; i < columns;) {
+      const Size end = columns - i < chunk ? columns : i + chunk;
+      Batch<T> sums(T(0));
+      for (; i < end; i += width<T>) {
+        const Size k = columns - i;
+        if (k >= width<T>) {
+          const Batch<T> e = exp(load(x + i) - most);
+          if constexpr (!logarithm) e.store_unaligned(out + i);
+          sums = sums + e;
+        } else {
+          alignas(64) T part[width<T>];
+          none.store_aligned(part);
+          for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
+          const Batch<T> e = exp(Batch<T>::load_aligned(part));
+          if constexpr (!logarithm) store_part(out + i, e, k);
+          sums = sums + e;
+        }
       }
+      total.add(sums);
     }
-    const Batch<T> sum(reduce_lanes(sums, plus));
+    const Batch<T> sum(reduce_lanes(total.value(), plus));
     if constexpr (logarithm) {
       const Batch<T> rest = log(sum);
       map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
@@ -106,9 +123,14 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
     });
   }
   for (; rows > 0; --rows, x += columns, y += columns, z += columns) {
-    Batch<T> sums(T(0));
-    for (Size i = 0; i < columns; i += width<T>) sums = sums + part(x + i, columns - i);
-    const Batch<T> sum(reduce_lanes(sums, plus));
+    Total<T> total;
+    for (Size i = 0; i < columns;) {
+      const Size end = columns - i < chunk ? columns : i + chunk;
+      Batch<T> sums(T(0));
+      for (; i < end; i += width<T>) sums = sums + part(x + i, columns - i);
+      total.add(sums);
+    }
+    const Batch<T> sum(reduce_lanes(total.value(), plus));
     map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return part(x + i, k) - exp(part(y + i, k)) * sum; });
   }
 }

@@ -4,6 +4,7 @@
 
 #include "autodiff/engine/record.hpp"
 #include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/representable.hpp>
 
 namespace xgrad::nn {
 
@@ -40,6 +41,15 @@ Tensor input_of(const char* layer, const In& x, const Parameter& weight) {
     fail(line_of(x), fmt::format("[{}] expected floats, got {}; cast them first: cast(x, {})", layer, name(input.dtype()),
                                  name(dtype)));
   return cast(input, dtype);
+}
+
+void check_option(DType dtype, const char* op, const char* option, double value, Source source) {
+  if (!keeps(dtype, value))
+    fail(source, fmt::format("[{}] expected the {} to be in the range of {}, got {}; f64 has a wider one: cast(x, f64)", op,
+                             option, name(dtype), value));
+}
+void check_option(const In& x, const char* op, const char* option, double value) {
+  if (x.node()) check_option(x.node()->dtype, op, option, value, line_of(x));  // of nothing, the op itself says so
 }
 
 }  // namespace xgrad::nn

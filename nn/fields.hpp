@@ -165,6 +165,10 @@ Source line_of(const In& x);
 // in their own dtype. What is no float is an Error that says cast; so is an empty weight. `layer` is its name in Errors.
 Tensor input_of(const char* layer, const In& x, const Parameter& weight);
 
+// An option of an op on x that x's dtype cannot hold is an Error: 1e-50 would be 0 in f32 (xgrad::keeps).
+void check_option(const In& x, const char* op, const char* option, double value);
+void check_option(DType dtype, const char* op, const char* option, double value, Source source);
+
 // Any model by reference, for functions that change nothing in it; and for functions that do. For parameters only.
 class AnyModel {
  public:

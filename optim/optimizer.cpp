@@ -9,6 +9,7 @@
 #include "autodiff/engine/variable.hpp"
 #include "autodiff/kernels/threads.hpp"
 #include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/representable.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include "optim/state.hpp"
 

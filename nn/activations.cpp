@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+
 #include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
@@ -9,40 +11,43 @@ namespace xgrad::nn {
 // Hendrycks & Gimpel 2016.   exact: x (1 + erf(x / sqrt 2)) / 2
 //                            tanh:  x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 Tensor gelu(In x, GeluForm form) {
-  const Located at(x);
+  const Located at(x, "gelu");
   constexpr double sqrt_half = 0.70710678118654752440, sqrt_2_by_pi = 0.79788456080286535588;
   if (form == GeluForm::exact) return 0.5 * x * (1.0 + erf(sqrt_half * x));
   return 0.5 * x * (1.0 + xgrad::tanh(sqrt_2_by_pi * (x + 0.044715 * (x * x * x))));
 }
 
 Tensor silu(In x) {
-  const Located at(x);
+  const Located at(x, "silu");
   return x * sigmoid(x);
 }
 
 Tensor leaky_relu(In x, double negative_slope) {
-  const Located at(x);
+  const Located at(x, "leaky_relu");
+  check_option(x, "leaky_relu", "negative_slope", negative_slope);
   return where(x > 0.0, x, negative_slope * x);
 }
 
 // The inner `where` keeps e^x finite where it is not chosen: its derivative is 0 there, not 0 times infinity.
 Tensor elu(In x, double alpha) {
-  const Located at(x);
+  const Located at(x, "elu");
+  check_option(x, "elu", "alpha", alpha);
   const Tensor positive = x > 0.0;
   return where(positive, x, alpha * expm1(where(positive, 0.0, x)));
 }
 
 Tensor softplus(In x, double beta) {
   if (beta == 1) return xgrad::softplus(x);
-  if (beta == 0) fail(line_of(x), "[softplus] expected a beta other than 0");
-  const Located at(x);
+  if (beta == 0 || !std::isfinite(beta)) fail(line_of(x), fmt::format("[softplus] expected a beta other than 0, and finite, got {}", beta));
+  const Located at(x, "softplus");
+  check_option(x, "softplus", "beta", beta);
   return xgrad::softplus(beta * x) / beta;
 }
 
 Tensor dropout(In x, double p) {
   if (!(p >= 0 && p <= 1)) fail(line_of(x), fmt::format("[dropout] expected a probability in [0, 1], got {}", p));
   if (p == 0) return x;
-  const Located at(x);
+  const Located at(x, "dropout");
   const Tensor kept = rand(Tensor(x).shape(), f32, line_of(x)) >= p;
   return where(kept, p == 1 ? Tensor(zeros_like(x)) : x * (1 / (1 - p)), 0.0);
 }

@@ -1,5 +1,7 @@
 #include <xgrad/nn/fields.hpp>
 
+#include <fmt/core.h>
+
 #include "autodiff/engine/record.hpp"
 
 namespace xgrad::nn {
@@ -24,5 +26,14 @@ std::string_view fields::next_name(std::string_view& names) {
 }
 
 Source line_of(const In& x) { return engine::source_of(x); }
+
+void check_option(DType dtype, const char* op, const char* option, double value, Source source) {
+  if (!keeps(dtype, value))
+    fail(source, fmt::format("[{}] expected the {} to be in the range of {}, got {}; f64 has a wider one: cast(x, f64)", op,
+                             option, name(dtype), value));
+}
+void check_option(const In& x, const char* op, const char* option, double value) {
+  if (x.node()) check_option(x.node()->dtype, op, option, value, line_of(x));  // of nothing, the op itself says so
+}
 
 }  // namespace xgrad::nn

@@ -146,6 +146,10 @@ void walk(T& field, const Path& path, Walker& to) {
 // The line that an Error of a layer or a loss names: of the outermost call that is Located, or the operand's own.
 Source line_of(const In& x);
 
+// An option of an op on x that x's dtype cannot hold is an Error: 1e-50 would be 0 in f32 (xgrad::keeps).
+void check_option(const In& x, const char* op, const char* option, double value);
+void check_option(DType dtype, const char* op, const char* option, double value, Source source);
+
 // Any model by reference, for functions that change nothing in it; and for functions that do. For parameters only.
 class AnyModel {
  public:

@@ -6,6 +6,7 @@
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn::init {
 namespace {
@@ -42,12 +43,16 @@ void uniform(Parameter& p, double low, double high, Source source) {
   check("init::uniform", p, source);
   if (!(low <= high) || std::isinf(high - low))
     fail(source, fmt::format("[init::uniform] expected low <= high, got {} and {}", low, high));
+  for (const double bound : {low, high}) check_option(p.dtype(), "init::uniform", "bound", bound, source);
+  check_option(p.dtype(), "init::uniform", "width", high - low, source);
   p.assign(uniform_tensor(p.shape(), p.dtype(), low, high, source), source);
 }
 
 void normal(Parameter& p, double mean, double std, Source source) {
   check("init::normal", p, source);
   if (!(std >= 0)) fail(source, fmt::format("[init::normal] expected a deviation of 0 or more, got {}", std));
+  check_option(p.dtype(), "init::normal", "mean", mean, source);
+  check_option(p.dtype(), "init::normal", "deviation", std, source);
   const Located at(source);
   const NoGrad no_grad;
   p.assign(randn(p.shape(), p.dtype(), source) * std + mean, source);
@@ -55,6 +60,7 @@ void normal(Parameter& p, double mean, double std, Source source) {
 
 void constant(Parameter& p, double number, Source source) {
   check("init::constant", p, source);
+  check_option(p.dtype(), "init::constant", "number", number, source);
   p.assign(full(p.shape(), number, p.dtype(), source), source);
 }
 void zeros(Parameter& p, Source source) { constant(p, 0, source); }

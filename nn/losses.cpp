@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+#include <limits>
+
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -10,8 +13,24 @@
 namespace xgrad::nn {
 namespace {
 
-Tensor reduce(In x, Reduction reduction) {
-  return reduction == Reduction::mean ? mean(x) : reduction == Reduction::sum ? sum(x) : Tensor(x);
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// The sum of nothing is 0, but its mean has no value.
+void check_some(const char* op, Size numbers, Reduction reduction, Source source) {
+  if (numbers == 0 && reduction == Reduction::mean)
+    fail(source, fmt::format("[{}] the mean of no losses has no value; leave empty batches out, or take the sum: "
+                             "{{.reduction = nn::Reduction::sum}}",
+                             op));
+}
+
+Tensor reduce(const char* op, const Tensor& x, Reduction reduction, Source source) {
+  check_some(op, x.numel(), reduction, source);
+  return reduction == Reduction::mean ? mean(x) : reduction == Reduction::sum ? sum(x) : x;
+}
+
+// weight x loss, but 0 x infinity is 0: what has no weight counts for nothing, however wrong it is.
+Tensor times(const Tensor& weight, const Tensor& loss, double infinite = infinity) {
+  return weight * where(logical_and(weight == 0, loss == infinite), 0, loss);
 }
 
 // A target that broadcasts makes a loss of the wrong pairs: (n, 1) next to (n) gives (n, n). So the shapes must agree.
@@ -54,10 +73,10 @@ Tensor along_classes(const Tensor& weight, const Tensor& scores) {
   return reshape(weight, shape);
 }
 
-// Class indices, checked once; `ignored` says whether any row is to be left out.
+// Class indices, checked once, and how many rows are to be left out.
 struct Classes {
   Tensor index;
-  bool ignored = false;
+  Size ignored = 0;
 };
 
 Classes check_classes(const char* op, const Tensor& scores, const Tensor& target, Size ignore_index, Source source) {
@@ -76,7 +95,7 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
   for (Size i = 0; i < n; ++i) plain &= static_cast<std::uint64_t>(at[i]) < static_cast<std::uint64_t>(classes);
   for (Size i = 0; !plain && i < n; ++i) {
     if (at[i] == ignore_index)
-      made.ignored = true;
+      ++made.ignored;
     else if (at[i] < 0 || at[i] >= classes)
       fail(source, fmt::format("[{}] expected classes 0 ... {}, got {} at position {} of the target; check the labels, "
                                "or give the scores more classes",
@@ -86,14 +105,17 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
 }
 
 // loss = - w_t log p_t (1 - s) - s / C sum_c w_c log p_c;  the mean divides by sum w_t
-Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options,
-                  Source source) {
-  const Size axis = class_axis(log_p);
-  const auto [given, ignored] = check_classes(op, log_p, target, options.ignore_index, source);
+Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const Tensor&), const Tensor& target,
+                  const CrossEntropyOptions& options, Source source) {
+  const Size axis = class_axis(scores);
+  const auto [given, ignored] = check_classes(op, scores, target, options.ignore_index, source);
+  check_some(op, given.numel() - ignored, options.reduction, source);
   const bool weighted = options.weight.defined();
   const Tensor kept = ignored ? given != options.ignore_index : Tensor();
   const Tensor index = ignored ? where(kept, given, 0) : given;
 
+  // What is in rows that are left out, NaN too, leads to no gradient.
+  const Tensor log_p = log_of(ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores);
   const Tensor picked = gather(log_p, axis, unsqueeze(index, axis));
   if (!ignored && !weighted && options.label_smoothing == 0) {
     if (options.reduction == Reduction::none) return -squeeze(picked, axis);
@@ -104,17 +126,17 @@ Tensor of_classes(const char* op, const Tensor& log_p, const Tensor& target, con
   Tensor row_weight;
   if (weighted) row_weight = reshape(index_select(options.weight, 0, flatten(index)), index.shape());
   Tensor loss = -squeeze(picked, axis);
-  if (weighted) loss = loss * row_weight;
+  if (weighted) loss = times(row_weight, loss);
   if (const double s = options.label_smoothing; s != 0) {
-    const Tensor each = weighted ? log_p * along_classes(options.weight, log_p) : log_p;
-    loss = (1 - s) * loss - s / static_cast<double>(log_p.size(axis)) * sum(each, axis);
+    const Tensor each = weighted ? times(along_classes(options.weight, log_p), log_p, -infinity) : log_p;
+    const Tensor uniform = -s / static_cast<double>(log_p.size(axis)) * sum(each, axis);
+    loss = s == 1 ? uniform : (1 - s) * loss + uniform;
   }
   if (ignored) loss = where(kept, loss, 0.0);
-  if (options.reduction != Reduction::mean) return reduce(loss, options.reduction);
-  if (!ignored && !weighted) return mean(loss);
-  Tensor total = weighted ? row_weight : ones_like(loss);
-  if (ignored) total = where(kept, total, 0.0);
-  return sum(loss) / sum(total.detach());
+  if (options.reduction == Reduction::none) return loss;
+  if (options.reduction == Reduction::sum) return sum(loss);
+  if (!weighted) return sum(loss) / static_cast<double>(loss.numel() - ignored);
+  return sum(loss) / sum(ignored ? where(kept, row_weight, 0.0) : row_weight).detach();
 }
 
 Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options, Source source) {
@@ -122,37 +144,48 @@ Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEn
     fail(source, fmt::format("[cross_entropy] expected probabilities of the logits' shape {}, got {}; class indices "
                              "are i64",
                              log_p.shape(), target.shape()));
-  const Size axis = class_axis(log_p), classes = log_p.size(axis);
+  const Size axis = class_axis(log_p), classes = log_p.size(axis), rows = log_p.numel() / classes;
+  check_some("cross_entropy", rows, options.reduction, source);
   const double s = options.label_smoothing;
   Tensor p = s == 0 ? target : (1 - s) * target + s / static_cast<double>(classes);
   if (options.weight.defined()) p = p * along_classes(options.weight, log_p);
-  if (options.reduction == Reduction::none) return -sum(log_p * p, axis);
-  const Tensor total = sum(log_p * p);
-  return options.reduction == Reduction::sum ? -total : total / static_cast<double>(-(log_p.numel() / classes));
+  const Tensor loss = times(p, log_p, -infinity);
+  if (options.reduction == Reduction::none) return -sum(loss, axis);
+  return options.reduction == Reduction::sum ? -sum(loss) : sum(loss) / static_cast<double>(-rows);
 }
+
+Tensor log_softmax_of(const Tensor& logits) { return log_softmax(logits, class_axis(logits)); }
+Tensor itself(const Tensor& log_p) { return log_p; }
 
 }  // namespace
 
 Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
-  const Located at(logits);
+  const Located at(logits, "cross_entropy");
   const Source source = line_of(logits);
   const Tensor x = logits, t = target;
   check_scores("cross_entropy", x, source);
   check_weight("cross_entropy", options.weight, x, source);
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
     fail(source, fmt::format("[cross_entropy] expected a label_smoothing in [0, 1], got {}", options.label_smoothing));
-  if (x.size(class_axis(x)) == 0) fail(source, fmt::format("[cross_entropy] the logits {} have no classes", x.shape()));
-  if (is_float(t.dtype(source))) return of_probabilities(log_softmax(x, class_axis(x)), t, options, source);
-  return of_classes("cross_entropy", log_softmax(x, class_axis(x)), t, options, source);
+  check_option(x, "cross_entropy", "label_smoothing", options.label_smoothing);
+  const Size classes = x.size(class_axis(x));
+  if (classes == 0) fail(source, fmt::format("[cross_entropy] the logits {} have no classes", x.shape()));
+  if (classes == 1)
+    fail(source, fmt::format("[cross_entropy] expected two classes or more, got logits {}: the probability of a single "
+                             "class is always 1, so nothing is learned; use binary_cross_entropy_with_logits for yes or "
+                             "no, mse_loss for a number",
+                             x.shape()));
+  if (is_float(t.dtype(source))) return of_probabilities(log_softmax_of(x), t, options, source);
+  return of_classes("cross_entropy", x, log_softmax_of, t, options, source);
 }
 
 Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
-  const Located at(log_probabilities);
+  const Located at(log_probabilities, "nll_loss");
   const Source source = line_of(log_probabilities);
   const Tensor log_p = log_probabilities;
   check_scores("nll_loss", log_p, source);
   check_weight("nll_loss", options.weight, log_p, source);
-  return of_classes("nll_loss", log_p, target,
+  return of_classes("nll_loss", log_p, itself, target,
                     {.reduction = options.reduction, .ignore_index = options.ignore_index, .weight = options.weight},
                     source);
 }
@@ -160,61 +193,73 @@ Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
 // ---- losses of numbers
 
 Tensor mse_loss(In prediction, In target, LossOptions options) {
-  const Located at(prediction);
+  const Located at(prediction, "mse_loss");
   check_pair("mse_loss", prediction, target);
-  return reduce(square(prediction - target), options.reduction);
+  return reduce("mse_loss", square(prediction - target), options.reduction, line_of(prediction));
 }
 
 Tensor l1_loss(In prediction, In target, LossOptions options) {
-  const Located at(prediction);
+  const Located at(prediction, "l1_loss");
   check_pair("l1_loss", prediction, target);
-  return reduce(abs(prediction - target), options.reduction);
+  return reduce("l1_loss", abs(prediction - target), options.reduction, line_of(prediction));
 }
 
-// e^2 / 2 where |e| <= d, else d (|e| - d / 2)   (Huber 1964)
+// e^2 / 2 where |e| <= d, else d (|e| - d / 2)   (Huber 1964). As c^2 / 2 + d max(|e| - d, 0), with c = e clamped to -d ... d:
+// no side is left out, whose derivative might be 0 x infinity.
 Tensor huber_loss(In prediction, In target, HuberOptions options) {
-  const Located at(prediction);
+  const Located at(prediction, "huber_loss");
   check_pair("huber_loss", prediction, target);
-  if (!(options.delta > 0))
-    fail(line_of(prediction), fmt::format("[huber_loss] expected a delta above 0, got {}", options.delta));
-  const Tensor e = prediction - target, size = abs(e);
-  const Tensor loss = where(size <= options.delta, 0.5 * square(e), options.delta * (size - 0.5 * options.delta));
-  return reduce(loss, options.reduction);
+  const double d = options.delta;
+  if (!(d > 0)) fail(line_of(prediction), fmt::format("[huber_loss] expected a delta above 0, got {}", d));
+  check_option(prediction, "huber_loss", "delta", d);
+  const Tensor e = prediction - target;
+  const Tensor loss = d == infinity ? 0.5 * square(e) : 0.5 * square(clamp(e, -d, d)) + d * relu(abs(e) - d);
+  return reduce("huber_loss", loss, options.reduction, line_of(prediction));
 }
 
-// beta 0 is the l1 loss
+// huber_loss(delta = b) / b = c (c / b) / 2 + max(|e| - b, 0), c = e clamped to -b ... b; b = 0 is the l1 loss
 Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options) {
-  const Located at(prediction);
+  const Located at(prediction, "smooth_l1_loss");
   check_pair("smooth_l1_loss", prediction, target);
-  if (!(options.beta >= 0))
-    fail(line_of(prediction), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, got {}", options.beta));
-  if (options.beta == 0) return l1_loss(prediction, target, {options.reduction});
-  return huber_loss(prediction, target, {options.reduction, options.beta}) / options.beta;
+  const double b = options.beta;
+  if (!(b >= 0 && b < infinity))
+    fail(line_of(prediction), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, and finite, got {}", b));
+  check_option(prediction, "smooth_l1_loss", "beta", b);
+  const Tensor e = prediction - target, size = abs(e);
+  if (b == 0) return reduce("smooth_l1_loss", size, options.reduction, line_of(prediction));
+  const Tensor c = clamp(e, -b, b);
+  return reduce("smooth_l1_loss", 0.5 * c * (c / b) + relu(size - b), options.reduction, line_of(prediction));
 }
 
 namespace {
 
-Tensor weighted(const Tensor& loss, const Tensor& weight, const char* which, Source source) {
-  if (!weight.defined()) return loss;
-  Tensor made = loss * weight;
-  if (made.shape() != loss.shape())
+void check_weight_of_each(const Tensor& weighted, const Tensor& weight, const char* which, const Shape& shape,
+                          Source source) {
+  if (weighted.shape() != shape)
     fail(source, fmt::format("[binary_cross_entropy_with_logits] expected a {} that broadcasts to the shape {}, got {}",
-                             which, loss.shape(), weight.shape()));
-  return made;
+                             which, shape, weight.shape()));
 }
 
 }  // namespace
 
 // - q y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)) = q y softplus(-x) + (1 - y) softplus(x), where both terms keep
-// their digits however sure the logits are; y may be integers, so 1 - y is not formed
+// their digits however sure the logits are
 Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossEntropyOptions& options) {
-  const Located at(logits);
+  constexpr const char* op = "binary_cross_entropy_with_logits";
+  const Located at(logits, op);
   const Source source = line_of(logits);
-  check_pair("binary_cross_entropy_with_logits", logits, target);
-  const Tensor negative = softplus(logits);
-  const Tensor positive = weighted(target * softplus(-logits), options.pos_weight, "pos_weight", source);
-  const Tensor loss = positive + (negative - target * negative);
-  return reduce(weighted(loss, options.weight, "weight", source), options.reduction);
+  check_pair(op, logits, target);
+  const Tensor x = logits;
+  const Tensor y = target.is_number() || !is_float(Tensor(target).dtype()) ? cast(target, x.dtype()) : Tensor(target);
+  const Tensor q_y = options.pos_weight.defined() ? y * options.pos_weight : y;
+  const Tensor positive = times(q_y, softplus(-x));
+  check_weight_of_each(positive, options.pos_weight, "pos_weight", x.shape(), source);
+  Tensor loss = positive + times(1 - y, softplus(x));
+  if (options.weight.defined()) {
+    loss = times(options.weight, loss);
+    check_weight_of_each(loss, options.weight, "weight", x.shape(), source);
+  }
+  return reduce(op, loss, options.reduction, source);
 }
 
 }  // namespace xgrad::nn

@@ -5,6 +5,9 @@
 
 namespace xgrad::nn {
 
+// The sum of no losses is 0; their mean has no value, and is an Error. Rows left out by ignore_index are no rows, and what is in
+// them, NaN too, leads to no gradient. A weight, a probability or a binary target of 0 beside an infinite loss counts for
+// nothing: a sure and right logit costs 0. An option that the dtype cannot hold (a delta of 1e-50 in f32) is an Error.
 enum class Reduction { mean, sum, none };
 
 struct CrossEntropyOptions {
@@ -15,7 +18,8 @@ struct CrossEntropyOptions {
 };
 
 // - sum_c target_c log softmax(logits)_c. logits: [classes], [rows, classes] or [rows, classes, ...]; target: class
-// indices (i64, without the classes' axis) or probabilities (floats, of the logits' shape).
+// indices (i64, without the classes' axis) or probabilities (floats, of the logits' shape). Two classes or more. A logit of
+// -infinity is a class that cannot be; label_smoothing gives it a share, so the loss is infinite.
 Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options = {});
 
 struct NllOptions {

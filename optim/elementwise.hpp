@@ -43,7 +43,10 @@ Elementwise<Rule>::~Elementwise() = default;
 
 template <class Rule>
 void Elementwise<Rule>::add_group(const Parameters& parameters, Options options, Source source) {
-  Rule::check(options, Require{Rule::name, source});
+  bool of_f32 = false;
+  for (const Parameters::Entry& entry : parameters)
+    of_f32 |= entry.variable.get() && entry.value().defined() && entry.value().dtype() == f32;
+  Rule::check(options, Require{Rule::name, source, of_f32});
   if (groups_) groups_->options.reserve(groups_->options.size() + 1);
   add(parameters, options.lr, Rule::slots(options), source);  // an Error where this was moved from
   groups_->options.push_back(options);

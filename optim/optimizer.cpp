@@ -48,6 +48,12 @@ void Require::not_negative(const char* option, double got) const {
     fail(source, fmt::format("[{}] expected a finite {} of 0 or more, got {}", name, option, got));
 }
 
+void Require::divisor(const char* option, double got) const {
+  not_negative(option, got);
+  if (of_f32 && !keeps(f32, got))
+    fail(source, fmt::format("[{}] expected the {} to be in the range of f32, got {}; parameters of f64 have a wider one", name, option, got));
+}
+
 void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) {
   State& state = state_or_fail(source);
   Require{name_, source}.not_negative("lr", lr);

@@ -20,8 +20,10 @@ void release(Rates* rates) noexcept;
 struct Require {
   const char* name;
   Source source;
+  bool of_f32 = false;  // is a parameter?
   void operator()(bool right, const char* expected, double got) const;
   void not_negative(const char* option, double got) const;  // and finite
+  void divisor(const char* option, double got) const;  // that too; and not lost to 0 in the parameters' dtype
 };
 
 // Moves, and does not copy: two optimizers with a state of their own would train the same variables.

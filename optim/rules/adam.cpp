@@ -59,7 +59,7 @@ XGRAD_FORMULA(adam_update, AdamStep)
 void AdamRule::check(const Options& o, const Require& require) {
   require(o.beta1 >= 0 && o.beta1 < 1, "beta1 in [0, 1)", o.beta1);
   require(o.beta2 >= 0 && o.beta2 < 1, "beta2 in [0, 1)", o.beta2);
-  require.not_negative("eps", o.eps);
+  require.divisor("eps", o.eps);
   require.not_negative("weight_decay", o.weight_decay);
 }
 

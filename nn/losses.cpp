@@ -43,8 +43,6 @@ void check_pair(const char* op, In x, In y) {
   if (b.dim() != 0 && a.shape() != b.shape())
     fail(line_of(x), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
                                  op, a.shape(), b.shape()));
-}] expected prediction and target of one dtype, got {} and {}; use cast(x, {})", op,
-                                 name(a.dtype()), name(b.dtype()), name(a.dtype())));
 }
 
 // ---- losses of classes

@@ -90,7 +90,9 @@ Tensor isfinite(const In& x);                   // neither NaN nor infinite
 Tensor logical_and(const In& x, const In& y);   // numbers count as x != 0, in all three
 Tensor logical_or(const In& x, const In& y);
 Tensor logical_not(const In& x);
-Tensor where(const In& condition, const In& x, const In& y);  // condition ? x : y; the side not taken gets no gradient
+// condition ? x : y. The side not taken gets a gradient of 0, which a slope of infinity makes NaN: keep its argument in
+// range by another `where` inside of it (docs/numerics.md).
+Tensor where(const In& condition, const In& x, const In& y);
 Tensor cast(const In& x, DType dtype);          // to i64: truncates, saturates, NaN is the least; to boolean: x != 0
 // Is |x - y| <= atol + rtol |y| everywhere, in f64? Equal infinities are close, NaN never is.
 bool allclose(const In& x, const In& y, double rtol = 1e-5, double atol = 1e-8);
@@ -120,8 +122,9 @@ Tensor argmin(const In& x);
 Tensor argmin(const In& x, At axis, bool keepdim = false);
 Tensor all(const In& x);                        // is every x != 0? boolean; of nothing: true
 Tensor any(const In& x);                        // is some x != 0? of nothing: false
-Tensor logsumexp(const In& x, At axis, bool keepdim = false);  // log sum e^x of floats, without overflow
-Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape
+// log sum e^x of floats, without overflow: -inf where all are -inf, with a gradient of 0. NaN gradients where one is +inf.
+Tensor logsumexp(const In& x, At axis, bool keepdim = false);
+Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape; NaN where all are -inf, or one +inf
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
 Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
 // sqrt(sum x^2) of all floats, though x^2 be out of range. Its slope is x / norm(x): NaN at an infinite x. Where norm(x) is

@@ -291,16 +291,19 @@ Tensor any(const In& x) {
   return sum(t) > 0;
 }
 
-// m + log sum exp(x - m), with m = max x as a constant
+// m + log sum exp(x - m), with m = max x as a constant. Where all x are -inf the sum is 0: log's slope there is left out,
+// so that the gradient is 0, and not NaN.
 Tensor logsumexp(const In& x, At axis, bool keepdim) {
   const Tensor t = floats(x, "logsumexp");
   const Located at(x, "logsumexp");
+  constexpr double infinite = std::numeric_limits<double>::infinity();
   const Tensor m = [&] {
     const NoGrad constant;
     const Tensor greatest = amax(t, axis, true);
-    return where(abs(greatest) == std::numeric_limits<double>::infinity(), 0.0, greatest);
+    return where(abs(greatest) == infinite, 0.0, greatest);
   }();
-  const Tensor y = log(sum(exp(t - m), axis, true)) + m;
+  const Tensor s = sum(exp(t - m), axis, true), none = s == 0;
+  const Tensor y = where(none, -infinite, log(where(none, 1, s))) + m;
   return keepdim ? y : squeeze(y, axis);
 }
 

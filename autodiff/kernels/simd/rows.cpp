@@ -8,7 +8,7 @@ namespace {
 // A sum of sums of `chunk` numbers each, with what additions round off (Knuth's two-sum): rows may have millions.
 template <class T>
 struct Total {
-  Batch<T> sum{T(0)}, lost{T(0)};
+  Batch<T> sum = Batch<T>(T(0)), lost = Batch<T>(T(0));
   XGRAD_INLINE void add(const Batch<T>& x) {
     const Batch<T> next = sum + x, added = next - sum;
     lost = lost + ((sum - (next - added)) + (x - added));

@@ -343,8 +343,8 @@ BOOST_AUTO_TEST_CASE(makers) {
   t.add([&] { randint(0, 2, {huge}); }, {"[randint]", "more elements"});
   t.add([&] { randperm(-1); }, {"[randperm]", "0 or more, got -1"});
   t.add([&] { randperm(most); }, {"[randperm]", "more elements"});
-  t.add([&] { arange(-1); }, {"[arange]", "begin <= end", "0 ... -1"});
-  t.add([&] { arange(3, 2); }, {"[arange]", "begin <= end", "3 ... 2"});
+  t.add([&] { arange(-1); }, {"[arange]", "begin <= end", "from 0 to -1"});
+  t.add([&] { arange(3, 2); }, {"[arange]", "begin <= end", "from 3 to 2"});
   t.add([&] { arange(least, most); }, {"[arange]", "2^63"});
   t.add([&] { linspace({0, 1}, 1, 3); }, {"[linspace]", "a number, got a list"});
   t.add([&] { full_like(o.m, {1, 2}); }, {"[full_like]", "a number, got a list"});

@@ -142,7 +142,7 @@ namespace {
 
 [[noreturn]] void fail_range(const Literal& begin, const Literal& end, const Literal& step, Source source) {
   fail(source, fmt::format("[arange] expected begin <= end where the step is above 0 (begin >= end below), and less than 2^63 "
-                           "numbers, got {} ... {} by {}", begin.number(), end.number(), step.number()));
+                           "numbers, got from {} to {} by {}", begin.number(), end.number(), step.number()));
 }
 // How many steps before the end: ceil((end - begin) / step)
 Tensor whole_range(const Literal& from, const Literal& to, const Literal& by, Source source) {

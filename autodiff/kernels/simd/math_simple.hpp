@@ -122,7 +122,8 @@ template <class T, bool quotient>
     const bool below = r != 0 && (r < 0) != (y < 0);
     if constexpr (quotient) {
       const double q = ::nearbyint((x - r) / y) - below, rest = ::fma(-q, y, x);  // one off where x - r was rounded
-      a[i] = static_cast<T>(rest != 0 && (rest < 0) != (y < 0) ? q - 1 : ::fabs(rest) >= ::fabs(y) ? q + 1 : q);
+      const bool above = (rest < 0 && y > 0) || (rest > 0 && y < 0);
+      a[i] = static_cast<T>(above ? q - 1 : ::fabs(rest) >= ::fabs(y) ? q + 1 : q);
     } else {
       a[i] = static_cast<T>(below ? r + y : r);
     }

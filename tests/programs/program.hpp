@@ -54,4 +54,17 @@ std::string to_string(const Program& p);  // one step a line
 using Check = std::function<std::string(const Program&)>;  // what is wrong; empty: nothing
 Program shortened(Program p, const Check& check, const std::vector<Tensor>& values);
 
+// The gradients of y; zeros where it has no history, of which grad() may say that it was lost.
+inline Tensors gradients_or_zeros(const Tensor& y, const Tensors& x, bool create_graph = false) {
+  if (y.requires_grad()) return grad(y, x, {.create_graph = create_graph, .allow_unused = true});
+  Tensors zero;
+  for (const Tensor& t : x) zero.push_back(zeros_like(t));
+  return zero;
+}
+inline Tensors gradients_or_zeros(const Tensor& y, const Parameters& x, bool create_graph = false) {
+  Tensors values;
+  for (const Tensor& value : x) values.push_back(value);
+  return gradients_or_zeros(y, values, create_graph);
+}
+
 }  // namespace programs

@@ -177,11 +177,11 @@ class Running {
       if (y.requires_grad()) y.backward({.keep_graph = dice_.chance(0.5)});
       for (const Parameter& v : variables_) trace.grads.push_back(number(gradient_of(v)));
     } else if (way == 1 || way == 2) {
-      const Tensors all = grad(y, list, {.create_graph = way == 2, .allow_unused = true});
+      const Tensors all = gradients_or_zeros(y, list, way == 2);
       for (const Tensor& g : all) trace.grads.push_back(number(g));
     } else {
       for (const Parameter& v : variables_) {
-        const Tensor g = grad(y, {v}, {.create_graph = way == 3, .allow_unused = true})[0];
+        const Tensor g = gradients_or_zeros(y, Tensors{v}, way == 3)[0];
         trace.grads.push_back(way == 3 ? number(g) : g);
       }
       if (!first)  // nothing but the gradients holds the record from here on
@@ -262,10 +262,10 @@ Tensors second_gradients(const Program& p, const std::vector<Tensor>& direction)
   const Manner plain;
   Running running(p, plain);
   const Parameters list = running.parameters();
-  const Tensors first = grad(running.loss(), list, {.create_graph = true, .allow_unused = true});
+  const Tensors first = gradients_or_zeros(running.loss(), list, true);
   Tensor along = zeros({}, f64);
   for (std::size_t i = 0; i < first.size(); ++i) along = along + sum(first[i] * direction[i]);
-  const Tensors second = grad(along, list, {.allow_unused = true});
+  const Tensors second = gradients_or_zeros(along, list);
   evaluate(second);
   return second;
 }

@@ -317,7 +317,7 @@ void Generator::differentiate() {
   add(
       fmt::format("grad(sum(%{}), {{%{}}}, create_graph = {})", y, x, create), {y, x}, at(x).dtype, at(x).shape,
       HUGE_VAL,
-      [=](const Tensors& in) { return grad(sum(in[0]), {in[1]}, {.create_graph = create, .allow_unused = true})[0]; },
+      [=](const Tensors& in) { return gradients_or_zeros(sum(in[0]), Tensors{in[1]}, create)[0]; },
       !create);
 }
 

@@ -121,9 +121,13 @@ template <class T, bool quotient>
     const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]), r = ::fmod(x, y);
     const bool below = r != 0 && (r < 0) != (y < 0);
     if constexpr (quotient) {
-      const double q = ::nearbyint((x - r) / y) - below, rest = ::fma(-q, y, x);  // one off where x - r was rounded
-      const bool above = (rest < 0 && y > 0) || (rest > 0 && y < 0);
-      a[i] = static_cast<T>(above ? q - 1 : ::fabs(rest) >= ::fabs(y) ? q + 1 : q);
+      double q = ::nearbyint((x - r) / y) - below;
+      if (::fabs(q) >= 0x1p50) {  // may be one off, as x - r was rounded
+        const double rest = ::fma(-q, y, x);
+        if ((rest < 0 && y > 0) || (rest > 0 && y < 0)) q -= 1;
+        else if (::fabs(rest) >= ::fabs(y)) q += 1;
+      }
+      a[i] = static_cast<T>(q);
     } else {
       a[i] = static_cast<T>(below ? r + y : r);
     }

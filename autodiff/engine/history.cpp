@@ -17,6 +17,7 @@ bool Watching::all_cut() const {
 void note_cut(Thread& t, Node* n, unsigned why) {
   if (why == cut_read) ++t.reads;
   if (why == 0 || why == cut_sweep || !n->has(needs_grad)) return;
+  if (!t.watching || n->home != &t) return;  // what is watched leads to nothing of another thread
   std::uint64_t first = ~std::uint64_t{0};
   for (const Watching* w = t.watching; w; w = w->outer_)
     if (!w->all_cut()) first = std::min(first, w->watched_[0]->order);

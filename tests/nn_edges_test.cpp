@@ -8,6 +8,7 @@
 
 #include <xgrad/autodiff.hpp>
 #include "bad_input.hpp"
+#include "expected.hpp"
 #include "helpers.hpp"
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
@@ -20,19 +21,9 @@ namespace {
 constexpr double inf = std::numeric_limits<double>::infinity(), nan_ = std::numeric_limits<double>::quiet_NaN();
 constexpr nn::Reduction none = nn::Reduction::none, total = nn::Reduction::sum, average = nn::Reduction::mean;
 
-// To a few units in the last place of the expected number.
-bool same(double got, double expected, DType dtype) {
-  if (std::isnan(expected)) return std::isnan(got);
-  if (std::isinf(expected) || expected == 0) return got == expected;
-  const double ulp = dtype == f32 ? 0x1p-23 : 0x1p-52, least = dtype == f32 ? 0x1p-149 : 0x1p-1074;
-  return std::abs(got - expected) <= std::max(6 * ulp * std::abs(expected), 2 * least);
-}
+constexpr double ulps = 6;  // of the expected number
 void expect(const std::string& what, const Tensor& got, const std::vector<double>& expected) {
-  const std::vector<double> v = got.to_vector<double>();
-  BOOST_REQUIRE_EQUAL(v.size(), expected.size());
-  for (std::size_t i = 0; i < v.size(); ++i)
-    BOOST_CHECK_MESSAGE(same(v[i], expected[i], got.dtype()),
-                        fmt::format("{}, {}, element {}: {}, expected {}", what, name(got.dtype()), i, v[i], expected[i]));
+  helpers::expect(what, got, expected, ulps);
 }
 
 // ---- of one number each

@@ -68,6 +68,7 @@ struct Pass {
           op.kernel(at(op.out), at(op.in[0]), op.operands > 1 ? at(op.in[1]) : nullptr,
                     op.operands > 2 ? at(op.in[2]) : nullptr, n);
           break;
+        case Do::with_slope: op.with_slope(at(op.out), at(op.slope), at(op.in[0]), n); break;
         case Do::load:
           gather_elements(at(op.out), op.in[0].base, p.layouts[static_cast<std::size_t>(op.layout)],
                           item_size(op.dtype), start, n);

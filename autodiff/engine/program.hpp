@@ -16,6 +16,7 @@ struct Place {
 enum class Do : std::uint8_t {
   kernel,
   cast,
+  with_slope,  // out and slope of in[0]
   load,
   chain,
   fold_whole,  // sinks from here on
@@ -30,7 +31,8 @@ struct Instruction {
   std::uint8_t operands;
   kernels::Kernel kernel = nullptr;
   Folding fold = {};
-  Place out = {}, in[3] = {};
+  kernels::WithSlope with_slope = nullptr;
+  Place out = {}, slope = {}, in[3] = {};
   int layout = -1;  // of a load
   int step = -1;    // the first of a chain; of a chain_sum its own
   Size length = 0;  // of a row, or columns

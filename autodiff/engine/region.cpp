@@ -173,7 +173,7 @@ class Builder : Values {
   void emit(int i) {
     Node* n = nodes_[i];
     Value& v = values_[i];
-    if (v.alias || v.inner) return;
+    if (v.alias || v.inner || v.as_slope) return;
     if (kind_of(n->op) == Kind::reduction) return emit_sink(n, v, i);
     if (is_light(n)) return emit_tree(i);
     close_chain();
@@ -191,6 +191,11 @@ class Builder : Values {
     for (int k = 0; k < n->inputs; ++k)
       if (item_size(n->in[k]->dtype) == item_size(n->dtype)) let_go_of(n->in[k], i);
     op.out = result(i);
+    if (v.slope >= 0) {
+      op.what = Do::with_slope;
+      op.with_slope = table.with_slope[static_cast<int>(n->op) - 1][static_cast<int>(op.dtype)];
+      op.slope = result(v.slope);
+    }
     for (int k = 0; k < n->inputs; ++k) let_go_of(n->in[k], i);
     let_go(i);
     program_.code.push_back(op);

@@ -19,6 +19,14 @@ constexpr auto acts = [] {
   return all;
 }();
 
+// What a SLOPE row is the slope of; Op::leaf of all others.
+constexpr auto slope_of = [] {
+  std::array<Op, static_cast<std::size_t>(Op::count)> all{};
+#define SLOPE(op, of, ...) all[static_cast<std::size_t>(Op::op)] = Op::of;
+#include "autodiff/elementwise.def"
+  return all;
+}();
+
 }  // namespace
 
 const Acts& acts_of(Op op) { return acts[static_cast<std::size_t>(op)]; }
@@ -71,9 +79,24 @@ void Values::find_trees() {
     if (values_[i].inner) values_[i].at = values_[values_[i].user].at;
 }
 
+// s = f'(x, y) beside y = f(x) is computed with it: the two have most of the work in common.
+void Values::find_slopes() {
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Node* s = nodes_[i];
+    const Op of = slope_of[static_cast<std::size_t>(s->op)];
+    if (of == Op::leaf || !mine(s->in[1]) || is_number(s->in[0])) continue;
+    const Node* f = s->in[1];
+    Value& v = values_[place(f)];
+    if (f->op != of || f->in[0] != s->in[0] || f->shape != s->shape || v.slope >= 0) continue;
+    v.slope = static_cast<int>(i);
+    values_[i].as_slope = true;
+    values_[i].at = v.at;
+  }
+}
+
 void Values::find_uses() {
   for (std::size_t i = 0; i < count_; ++i) {
-    if (values_[i].alias) continue;
+    if (values_[i].alias || values_[i].as_slope) continue;
     for (int k = 0; k < nodes_[i]->inputs; ++k) {
       if (!mine(nodes_[i]->in[k])) continue;
       Value& x = values_[source(place(nodes_[i]->in[k]))];

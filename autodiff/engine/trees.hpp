@@ -20,6 +20,8 @@ struct Value {
   bool inner = false;   // of a tree of light ops, but not its root: its one use is in the same chain
   int depth = 0;        // of the tree below
   int user = -1;        // of an inner one
+  int slope = -1;       // the node that is this one's slope, and is computed with it
+  bool as_slope = false;  // is computed with what it is the slope of
   int at = -1;          // the position where it is computed: its tree's root
   int last = -1;        // position of the last use
   int uses = 0;         // to come
@@ -37,6 +39,7 @@ class Values {
   void look() {
     number();
     find_trees();
+    find_slopes();
     find_uses();
   }
 
@@ -57,6 +60,7 @@ class Values {
  private:
   void number();
   void find_trees();
+  void find_slopes();
   void find_uses();
 
   std::uint64_t id_ = 0;

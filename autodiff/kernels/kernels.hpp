@@ -41,6 +41,9 @@ enum class Elementwise : std::uint8_t {
 // bits that they would have in a whole vector. `out` may be a, b or c itself (the same address, not a shifted one).
 using Kernel = void (*)(void* out, const void* a, const void* b, const void* c, Size n);
 
+// y[i] = f(x[i]) and slope[i] = f'(x[i]), with the bits of the two ops. `y` may be x itself.
+using WithSlope = void (*)(void* y, void* slope, const void* x, Size n);
+
 // y = *x reduced over n contiguous elements, in an order that depends on n alone (n <= 1024 as the engine calls it,
 // any n is right). Of no elements: the neutral element (0; -inf, +inf; for i64 the least, the greatest number).
 using Fold = void (*)(void* y, const void* x, Size n);
@@ -100,6 +103,7 @@ struct Table {
   const char* name;  // "avx512"
   int level;         // of sse2, avx2, avx512: 0, 1, 2
   Kernel elementwise[op_count][dtype_count][mask_count];
+  WithSlope with_slope[op_count][dtype_count];  // of the ops that a SLOPE row is of
   Chain chain[2];  // f32, f64
   Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is 0
   Fold fold[static_cast<int>(Reduction::count)][dtype_count];

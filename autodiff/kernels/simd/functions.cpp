@@ -27,6 +27,22 @@ void set_unary(Table& t, Elementwise op, DType dtype) {
   for (int mask = 0; mask < mask_count; ++mask) k[mask] = mask & 1 ? map_unary<F, T, 1> : map_unary<F, T, 0>;
 }
 
+// What f and its slope both compute is computed once.
+template <class F, class S, class T>
+void map_with_slope(void* y, void* slope, const void* x, Size n) {
+  for (Size i = 0; i < n; i += width<T>) {
+    const Batch<T> a = load_some(static_cast<const T*>(x) + i, n - i), f = F::lane(a), s = S::lane(a, f);
+    store_some(static_cast<T*>(y) + i, f, n - i);
+    store_some(static_cast<T*>(slope) + i, s, n - i);
+  }
+}
+
+template <class F, class S>
+void set_with_slope(Table& t, Elementwise op) {
+  t.with_slope[static_cast<int>(op)][static_cast<int>(DType::f32)] = map_with_slope<F, S, float>;
+  t.with_slope[static_cast<int>(op)][static_cast<int>(DType::f64)] = map_with_slope<F, S, double>;
+}
+
 }  // namespace
 
 namespace XGRAD_ARCH {
@@ -38,7 +54,9 @@ void fill_functions(Simd& all) {
 #define BINARY(op, ...)                                                 \
   set_binary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
   set_binary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
-#define SLOPE(op, ...) BINARY(op, )
+#define SLOPE(op, of, ...) \
+  BINARY(op, )             \
+  set_with_slope<lane_##of, lane_##op>(all.table, Elementwise::of);
 #include "autodiff/elementwise.def"
 }
 

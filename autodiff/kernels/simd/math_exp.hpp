@@ -94,37 +94,38 @@ XGRAD_INLINE Batch<T> expm1(const Batch<T>& x) {
   return with_sign(magnitude(y), x);
 }
 
-// tanh x = u / (u + 2),  u = exp 2|x| - 1 = 2^k p + (2^k - 1),  2|x| = k log 2 + r
-// log 2 need not be exact to more than a T: where k is great enough for that to matter in r, u is as well.
+// S exp(-2|x|) = q + q p,  q = S 2^k,  p = exp r - 1,  -2|x| = k log 2 + r: what tanh and its slope share
+template <class T>
+struct Decay {
+  static constexpr int shift = sizeof(T) == 4 ? 26 : 55;  // S = 2^shift: q is no subnormal number where the slope is one
+  static constexpr T scale = static_cast<T>(std::int64_t{1} << shift);
+  Batch<T> q, p;
+};
+template <class T>
+XGRAD_INLINE Decay<T> decay(const Batch<T>& x) {
+  constexpr int shift = Decay<T>::shift;
+  const Batch<T> lowest(sizeof(T) == 4 ? T(-105.3) : T(-746.5));  // the slope is 0 there
+  const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0 + 127 + shift) : T(6755399441055744.0 + 1023 + shift));
+  const Batch<T> b = upper(lowest, (x + x) | Batch<T>(T(-0.0)));
+  const Batch<T> shifted = madd(b, Batch<T>(T(1.4426950408889634)), magic), k = shifted - magic;
+  const Batch<T> r = nmadd(k, Batch<T>(log2_low<T>), nmadd(k, Batch<T>(log2_high<T>), b));
+  return {as_float<T>(as_int(shifted) << (sizeof(T) == 4 ? 23 : 52)), expm1_reduced(r)};  // as in power_of_2
+}
+
+// tanh x = v / (2 S - v),  v = S - S exp(-2|x|) = (S - q) - q p
 template <class T>
 XGRAD_INLINE Batch<T> tanh(const Batch<T>& x) {
-  const Batch<T> most(sizeof(T) == 4 ? T(9.1) : T(19.1)), one(T(1));  // tanh rounds to 1 there
-  const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0 + 127) : T(6755399441055744.0 + 1023));  // as in power_of_2
-  const Batch<T> a = lower(most, magnitude(x)), b = a + a;
-  const Batch<T> shifted = madd(b, Batch<T>(T(1.4426950408889634)), magic), k = shifted - magic;
-  const Batch<T> power = as_float<T>(as_int(shifted) << (sizeof(T) == 4 ? 23 : 52));
-  const Batch<T> p = expm1_reduced(nmadd(k, Batch<T>(T(0.69314718055994531)), b));
-  const Batch<T> u = madd(power, p, power - one);
-  return with_sign(u / (u + Batch<T>(T(2))), x);
+  const Decay<T> d = decay(x);
+  const Batch<T> v = nmadd(d.q, d.p, Batch<T>(d.scale) - d.q);
+  return with_sign(v / (Batch<T>(2 * d.scale) - v), x);
 }
 
-// (exp(-h) c)^2, h >= 0: exp(-h) is no subnormal number where the square is above 0
-template <class T>
-XGRAD_INLINE Batch<T> square_of_exp(const Batch<T>& h, const Batch<T>& c) {
-  const Batch<T> inside = lower(Batch<T>(sizeof(T) == 4 ? T(60) : T(400)), h);
-  Batch<T> k;
-  const Batch<T> p = expm1_reduced(reduce_exp(negate(inside), k)), power = power_of_2(k);
-  const Batch<T> y = madd(p, power, power) * c;
-  return y * y;
-}
-
-// tanh' x = 1 - y^2, y = tanh x; or (exp(-|x|) (1 + |y|))^2 where y is so near to 1 that 1 - y^2 loses more digits
+// tanh' x = (1 - |y|) (1 + |y|) = exp(-2|x|) (1 + |y|)^2,  y = tanh x: beside tanh it costs a few instructions
 template <class T>
 XGRAD_INLINE Batch<T> tanh_slope(const Batch<T>& x, const Batch<T>& y) {
-  const Batch<T> one(T(1)), a = magnitude(y), near = nmadd(y, y, one);
-  const Mask<T> digits = a < Batch<T>(T(0.85));
-  if (xsimd::all(digits)) [[likely]] return near;
-  return pick(digits, near, square_of_exp(magnitude(x), one + a));
+  const Decay<T> d = decay(x);
+  const Batch<T> c = Batch<T>(T(1)) + magnitude(y);
+  return madd(d.q, d.p, d.q) * (c * c) * Batch<T>(1 / d.scale);
 }
 
 // sigmoid x = 1 / (1 + e) or e / (1 + e),  e = exp(-|x|)
@@ -134,13 +135,11 @@ XGRAD_INLINE Batch<T> sigmoid(const Batch<T>& x) {
   return pick(x < Batch<T>(T(0)), e, one) / (one + e);
 }
 
-// sigmoid' x = y (1 - y), y = sigmoid x; or (exp(-x / 2) y)^2 where 1 - y loses more digits
+// sigmoid' x = e / (1 + e)^2 = e w^2,  w = sigmoid |x|, which is y or 1 - y, y = sigmoid x
 template <class T>
 XGRAD_INLINE Batch<T> sigmoid_slope(const Batch<T>& x, const Batch<T>& y) {
-  const Batch<T> near = y * (Batch<T>(T(1)) - y);
-  const Mask<T> digits = y < Batch<T>(T(0.8));
-  if (xsimd::all(digits)) [[likely]] return near;
-  return pick(digits, near, square_of_exp(Batch<T>(T(0.5)) * magnitude(x), y));
+  const Batch<T> w = upper(y, Batch<T>(T(1)) - y);
+  return exp_of_minus_magnitude(x) * (w * w);
 }
 
 // softplus x = log(1 + exp x) = max(0, x) + log1p(exp(-|x|))

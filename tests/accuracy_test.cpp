@@ -114,8 +114,8 @@ const std::map<std::string, Unary> unary{
     {"atan", {[](Wide x) { return std::atan(x); }, 2.25, 2.5}},
     {"sinh", {[](Wide x) { return std::sinh(x); }, 2, 1.75}},
     {"cosh", {[](Wide x) { return std::cosh(x); }, 1.75, 1.5}},
-    {"tanh", {[](Wide x) { return std::tanh(x); }, 2.5, 2.75}},
-    {"sigmoid", {sigmoid, 2.5, 2.25}},
+    {"tanh", {[](Wide x) { return std::tanh(x); }, 3.25, 3.25}},
+    {"sigmoid", {sigmoid, 2.5, 2.5}},
     {"softplus", {softplus, 1.75, 1.75}},
     {"relu", {[](Wide x) { return x < 0 ? 0 : x; }, 0, 0, false}},
     {"step", {[](Wide x) { return std::isnan(x) ? x

@@ -9,11 +9,12 @@ namespace {
 // The first k, or all.
 template <class T>
 XGRAD_INLINE Batch<T> load_some(const T* x, Size k) {
-  return k >= width<T> ? load(x) : load_part(x, k);
+  if (k >= width<T>) [[likely]] return load(x);
+  return load_part(x, k);
 }
 template <class T>
 XGRAD_INLINE void store_some(T* out, const Batch<T>& x, Size k) {
-  if (k >= width<T>) x.store_unaligned(out);
+  if (k >= width<T>) [[likely]] x.store_unaligned(out);
   else store_part(out, x, k);
 }
 

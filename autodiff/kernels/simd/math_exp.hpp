@@ -38,6 +38,12 @@ XGRAD_INLINE Batch<T> power_of_2(const Batch<T>& k) {
   else return as_float<T>(as_int(k + Batch<T>(6755399441055744.0 + 1023)) << 52);
 }
 
+// x 2^k of normal numbers: what is added to the exponent keeps the multipliers free
+template <int k, class T>
+XGRAD_INLINE Batch<T> times_power_of_2(const Batch<T>& x) {
+  return as_float<T>(as_int(x) + Batch<Int<T>>(Int<T>{k} << (sizeof(T) == 4 ? 23 : 52)));
+}
+
 // y 2^k, where 2^k itself may be too great or too small
 template <class T>
 XGRAD_INLINE Batch<T> scale(const Batch<T>& y, const Batch<T>& k) {
@@ -94,52 +100,56 @@ XGRAD_INLINE Batch<T> expm1(const Batch<T>& x) {
   return with_sign(magnitude(y), x);
 }
 
-// S exp(-2|x|) = q + q p,  q = S 2^k,  p = exp r - 1,  -2|x| = k log 2 + r: what tanh and its slope share
+// S exp b = q + q p,  q = S 2^k,  p = exp r - 1,  b = k log 2 + r <= 0: what tanh and sigmoid share with their slopes
 template <class T>
 struct Decay {
-  static constexpr int shift = sizeof(T) == 4 ? 26 : 55;  // S = 2^shift: q is no subnormal number where the slope is one
+  static constexpr int shift = sizeof(T) == 4 ? 26 : 55;  // S = 2^shift: q is no subnormal number where exp b is one
   static constexpr T scale = static_cast<T>(std::int64_t{1} << shift);
   Batch<T> q, p;
 };
 template <class T>
 XGRAD_INLINE Decay<T> decay(const Batch<T>& x) {
   constexpr int shift = Decay<T>::shift;
-  const Batch<T> lowest(sizeof(T) == 4 ? T(-105.3) : T(-746.5));  // the slope is 0 there
+  const Batch<T> lowest(sizeof(T) == 4 ? T(-105.3) : T(-746.5));  // exp is 0 there
   const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0 + 127 + shift) : T(6755399441055744.0 + 1023 + shift));
-  const Batch<T> b = upper(lowest, (x + x) | Batch<T>(T(-0.0)));
+  const Batch<T> b = upper(lowest, x);
   const Batch<T> shifted = madd(b, Batch<T>(T(1.4426950408889634)), magic), k = shifted - magic;
   const Batch<T> r = nmadd(k, Batch<T>(log2_low<T>), nmadd(k, Batch<T>(log2_high<T>), b));
   return {as_float<T>(as_int(shifted) << (sizeof(T) == 4 ? 23 : 52)), expm1_reduced(r)};  // as in power_of_2
 }
 
-// tanh x = v / (2 S - v),  v = S - S exp(-2|x|) = (S - q) - q p
+// tanh x = v r,  v = S - S exp(-2|x|) = (S - q) - q p,  r = 1 / (2 S - v)
 template <class T>
 XGRAD_INLINE Batch<T> tanh(const Batch<T>& x) {
-  const Decay<T> d = decay(x);
+  const Decay<T> d = decay((x + x) | Batch<T>(T(-0.0)));
   const Batch<T> v = nmadd(d.q, d.p, Batch<T>(d.scale) - d.q);
-  return with_sign(v / (Batch<T>(2 * d.scale) - v), x);
+  return with_sign(v * (Batch<T>(T(1)) / (Batch<T>(2 * d.scale) - v)), x);
 }
 
-// tanh' x = (1 - |y|) (1 + |y|) = exp(-2|x|) (1 + |y|)^2,  y = tanh x: beside tanh it costs a few instructions
+// tanh' x = 4 S (q + q p) r^2: no 1 - tanh^2, which has few digits where tanh is near to 1. Beside tanh it costs little;
+// so it is made of x alone.
 template <class T>
-XGRAD_INLINE Batch<T> tanh_slope(const Batch<T>& x, const Batch<T>& y) {
-  const Decay<T> d = decay(x);
-  const Batch<T> c = Batch<T>(T(1)) + magnitude(y);
-  return madd(d.q, d.p, d.q) * (c * c) * Batch<T>(1 / d.scale);
+XGRAD_INLINE Batch<T> tanh_slope(const Batch<T>& x, const Batch<T>&) {
+  const Decay<T> d = decay((x + x) | Batch<T>(T(-0.0)));
+  const Batch<T> v = nmadd(d.q, d.p, Batch<T>(d.scale) - d.q), r = Batch<T>(T(1)) / (Batch<T>(2 * d.scale) - v);
+  const Batch<T> q = times_power_of_2<d.shift + 2>(d.q);
+  return madd(q, d.p, q) * r * r;
 }
 
-// sigmoid x = 1 / (1 + e) or e / (1 + e),  e = exp(-|x|)
+// sigmoid x = S r or e r,  e = S exp(-|x|) = q + q p,  r = 1 / (S + e)
 template <class T>
 XGRAD_INLINE Batch<T> sigmoid(const Batch<T>& x) {
-  const Batch<T> e = exp_of_minus_magnitude(x), one(T(1));
-  return pick(x < Batch<T>(T(0)), e, one) / (one + e);
+  const Decay<T> d = decay(x | Batch<T>(T(-0.0)));
+  const Batch<T> s(d.scale), e = madd(d.q, d.p, d.q);
+  return pick(x < Batch<T>(T(0)), e, s) * (Batch<T>(T(1)) / (s + e));
 }
 
-// sigmoid' x = e / (1 + e)^2 = e w^2,  w = sigmoid |x|, which is y or 1 - y, y = sigmoid x
+// sigmoid' x = S e r^2
 template <class T>
-XGRAD_INLINE Batch<T> sigmoid_slope(const Batch<T>& x, const Batch<T>& y) {
-  const Batch<T> w = upper(y, Batch<T>(T(1)) - y);
-  return exp_of_minus_magnitude(x) * (w * w);
+XGRAD_INLINE Batch<T> sigmoid_slope(const Batch<T>& x, const Batch<T>&) {
+  const Decay<T> d = decay(x | Batch<T>(T(-0.0)));
+  const Batch<T> r = Batch<T>(T(1)) / (Batch<T>(d.scale) + madd(d.q, d.p, d.q)), q = times_power_of_2<d.shift>(d.q);
+  return madd(q, d.p, q) * r * r;
 }
 
 // softplus x = log(1 + exp x) = max(0, x) + log1p(exp(-|x|))

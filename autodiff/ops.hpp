@@ -72,6 +72,8 @@ Tensor half_step(const In& x, const In& y);     // 1 where x > y, 0.5 where they
 Tensor one_minus_square(const In& x);           // 1 - x^2, exact near 1 and -1
 Tensor inversion(const In& x, const In& y);     // x / (x^2 + y^2), though the squares be out of range; NaN at (0, 0)
 Tensor gaussian(const In& x, const In& y);      // e^(-y x^2)
+Tensor tanh_slope(const In& x);                 // 1 - tanh(x)^2, with all digits where that is small
+Tensor sigmoid_slope(const In& x);              // sigmoid(x) (1 - sigmoid(x)), with all digits
 Tensor pow_half(const In& x);                   // pow(x, 0.5): sqrt, but 0 at -0 and infinite at -infinity
 Tensor pow_slope(const In& x, const In& y);     // y x^(y - 1); at 0^0 it is 0
 Tensor pow_log(const In& x, const In& y);       // x^y log(x); at x = 0 what it tends to, but 0 at 0^0

@@ -125,6 +125,8 @@ const std::map<std::string, Unary> unary{
     {"erf", {[](Wide x) { return std::erf(x); }, 1.25, 1.5}},
     {"erfc", {[](Wide x) { return std::erfc(x); }, 6, 6}},
     {"ndtr", {ndtr, 6, 6}},
+    {"tanh_slope", {[](Wide x) { return 1 / (std::cosh(x) * std::cosh(x)); }, 5.25, 5.25}},
+    {"sigmoid_slope", {[](Wide x) { return 0.25L / (std::cosh(x / 2) * std::cosh(x / 2)); }, 4.5, 4.5}},
     {"one_minus_square", {[](Wide x) { return (1 - x) * (1 + x); }, 1.51, 1.51}},
     {"pow_half", {[](Wide x) { return x == 0 ? 0 : std::pow(x, 0.5L); }, 0.51, 0.51}},
     {"reciprocal_or_0", {[](Wide x) { return x == 0 ? 0 : 1 / x; }, 0.51, 0.51}},

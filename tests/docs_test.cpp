@@ -40,10 +40,6 @@ std::string elementwise() {
   t += fmt::format("| `{}` | `{}` | `{}` | `{}` | {} ... {} | {} ... {} |\n", #op, #lane, #slope_x, #slope_y, #x_low, \
                    #x_high, #y_low, #y_high);
 #include "autodiff/elementwise.def"
-  t += "\n## Slopes\nOf ops of one operand: functions of x, given y as well. Not called by name.\n\n"
-       "| op | slope of | dz/dx |\n|---|---|---|\n";
-#define SLOPE(op, of, lane, slope) t += fmt::format("| `{}` | `{}` | `{}` |\n", #op, #of, #slope);
-#include "autodiff/elementwise.def"
   t += "\n## Comparisons\nBoolean, without derivatives.\n\n| op | value |\n|---|---|\n";
 #define COMPARE(op, lane) t += fmt::format("| `{}` | `{}` |\n", #op, #lane);
 #include "autodiff/elementwise.def"

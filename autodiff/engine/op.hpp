@@ -12,7 +12,6 @@ enum class Op : std::uint8_t {
   leaf,  // numbers, a parameter's value
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
-#define SLOPE(op, ...) op,
 #define COMPARE(op, ...) op,
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) op##_vjp,  // of x or y, and g: for derivatives that are not differentiated

@@ -5,7 +5,6 @@ namespace xgrad::engine {
 
 #define UNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #define BINARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
-#define SLOPE(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #include "autodiff/elementwise.def"
 #define VIEW(op) void compute_##op(Node*); Tensor vjp_##op(const Step&, int);
 #define REDUCTION(op, jvp) Tensor vjp_##op(const Step&, int);
@@ -22,7 +21,6 @@ constinit Rule rules[] = {
 #define UNARY(op, lane, slope, ...) \
     {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, kernels::slope_of(#slope)},
 #define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr},
-#define SLOPE(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr},

@@ -19,13 +19,19 @@ constexpr auto acts = [] {
   return all;
 }();
 
-// What a SLOPE row is the slope of; Op::leaf of all others.
-constexpr auto slope_of = [] {
-  std::array<Op, static_cast<std::size_t>(Op::count)> all{};
-#define SLOPE(op, of, ...) all[static_cast<std::size_t>(Op::op)] = Op::of;
+// The op whose slope `op` is, if they have a BESIDE row; else Op::leaf.
+constexpr Op slope_of(Op op) {
+  switch (op) {
+#define BESIDE(f, slope) case Op::slope: return Op::f;
 #include "autodiff/elementwise.def"
-  return all;
-}();
+    default: return Op::leaf;
+  }
+}
+constexpr bool has_slope(Op op) {
+#define BESIDE(f, slope) if (op == Op::f) return true;
+#include "autodiff/elementwise.def"
+  return false;
+}
 
 }  // namespace
 
@@ -79,18 +85,27 @@ void Values::find_trees() {
     if (values_[i].inner) values_[i].at = values_[values_[i].user].at;
 }
 
-// s = f'(x, y) beside y = f(x) is computed with it: the two have most of the work in common.
+// f(x) and its slope of the same x are computed at once, where the first of them is. Backward the last f comes first.
 void Values::find_slopes() {
+  constexpr int most = 16;  // are looked at, so that the time stays linear
+  int last = -1;            // of the functions that have no slope yet, each knowing the one before
   for (std::size_t i = 0; i < count_; ++i) {
-    const Node* s = nodes_[i];
-    const Op of = slope_of[static_cast<std::size_t>(s->op)];
-    if (of == Op::leaf || !mine(s->in[1]) || is_number(s->in[0])) continue;
-    const Node* f = s->in[1];
-    Value& v = values_[place(f)];
-    if (f->op != of || f->in[0] != s->in[0] || f->shape != s->shape || v.slope >= 0) continue;
-    v.slope = static_cast<int>(i);
-    values_[i].as_slope = true;
-    values_[i].at = v.at;
+    const Node* n = nodes_[i];
+    if (is_number(n->in[0]) || !is_float(n->dtype)) continue;
+    if (has_slope(n->op)) values_[i].before = last, last = static_cast<int>(i);
+    const Op of = slope_of(n->op);
+    if (of == Op::leaf) continue;
+    int* link = &last;
+    for (int k = 0; k < most && *link >= 0; ++k, link = &values_[*link].before) {
+      const Node* f = nodes_[*link];
+      if (f->op != of || f->in[0] != n->in[0]) continue;
+      Value& v = values_[*link];
+      v.slope = static_cast<int>(i);
+      values_[i].as_slope = true;
+      values_[i].at = v.at;
+      *link = v.before;
+      break;
+    }
   }
 }
 

@@ -21,6 +21,7 @@ struct Value {
   int depth = 0;        // of the tree below
   int user = -1;        // of an inner one
   int slope = -1;       // the node that is this one's slope, and is computed with it
+  int before = -1;      // of those that look for a slope: the one before
   bool as_slope = false;  // is computed with what it is the slope of
   int at = -1;          // the position where it is computed: its tree's root
   int last = -1;        // position of the last use

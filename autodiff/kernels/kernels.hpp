@@ -25,7 +25,6 @@ constexpr SlopeOf slope_of(const char* formula) {
 enum class Elementwise : std::uint8_t {
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
-#define SLOPE(op, ...) op,
 #define COMPARE(op, ...) op,
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) op##_vjp,  // dy/dx(a) b, a being x or y; null where the slope is made of neither, or both
@@ -103,7 +102,7 @@ struct Table {
   const char* name;  // "avx512"
   int level;         // of sse2, avx2, avx512: 0, 1, 2
   Kernel elementwise[op_count][dtype_count][mask_count];
-  WithSlope with_slope[op_count][dtype_count];  // of the ops that a SLOPE row is of
+  WithSlope with_slope[op_count][dtype_count];  // of the ops that have a BESIDE row
   Chain chain[2];  // f32, f64
   Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is 0
   Fold fold[static_cast<int>(Reduction::count)][dtype_count];

@@ -97,10 +97,6 @@ Tensor pow_slope_log(const Tensor& x, const Tensor& y) {
 
 // z x, where z vanishes faster than an infinite x grows
 Tensor times(const Tensor& z, const Tensor& x) { return where(z == 0, 0, z * x); }
-
-#define SLOPE(op, ...) \
-  Tensor op(const Tensor& x, const Tensor& y) { return binary(Op::op, x, y); }
-#include "autodiff/elementwise.def"
 }  // namespace
 
 #define UNARY(op, lane, slope, ...) \
@@ -110,7 +106,6 @@ Tensor times(const Tensor& z, const Tensor& x) { return where(z == 0, 0, z * x);
                    int i) {                                                                                      \
     return i == 0 ? Slope(slope_x) : Slope(slope_y);                                                             \
   }
-#define SLOPE(op, of, lane, slope) BINARY(op, lane, slope, 0, )
 #include "autodiff/elementwise.def"
 
 // z = c ? x : y:   gx = c ? g : 0    gy = c ? 0 : g

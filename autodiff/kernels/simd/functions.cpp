@@ -31,7 +31,7 @@ void set_unary(Table& t, Elementwise op, DType dtype) {
 template <class F, class S, class T>
 void map_with_slope(void* y, void* slope, const void* x, Size n) {
   for (Size i = 0; i < n; i += width<T>) {
-    const Batch<T> a = load_some(static_cast<const T*>(x) + i, n - i), f = F::lane(a), s = S::lane(a, f);
+    const Batch<T> a = load_some(static_cast<const T*>(x) + i, n - i), f = F::lane(a), s = S::lane(a);
     store_some(static_cast<T*>(y) + i, f, n - i);
     store_some(static_cast<T*>(slope) + i, s, n - i);
   }
@@ -54,9 +54,7 @@ void fill_functions(Simd& all) {
 #define BINARY(op, ...)                                                 \
   set_binary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
   set_binary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
-#define SLOPE(op, of, ...) \
-  BINARY(op, )             \
-  set_with_slope<lane_##of, lane_##op>(all.table, Elementwise::of);
+#define BESIDE(op, slope) set_with_slope<lane_##op, lane_##slope>(all.table, Elementwise::op);
 #include "autodiff/elementwise.def"
 }
 

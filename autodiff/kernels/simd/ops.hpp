@@ -29,7 +29,6 @@ namespace {
       return value;                                             \
     }                                                           \
   };
-#define SLOPE(op, of, value, ...) BINARY(op, value, )
 #include "autodiff/elementwise.def"
 
 }  // namespace

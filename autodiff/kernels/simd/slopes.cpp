@@ -18,7 +18,6 @@ struct Term {
   XGRAD_INLINE friend Term operator-(const Term& a) { return negate(a.v); }
 #define BINARY(op, ...) \
   XGRAD_INLINE friend Term op(const Term& a, const Term& b) { return lane_##op::lane(a.v, b.v); }
-#define SLOPE(op, ...) BINARY(op, )
 #include "autodiff/elementwise.def"
 };
 

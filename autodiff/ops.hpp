@@ -169,6 +169,27 @@ Tensor linear(const In& x, const In& weight, const In& bias = Tensor());
 Tensor dot(const In& x, const In& y);     // sum x y of two vectors, integers too
 Tensor outer(const In& x, const In& y);   // z[i][j] = x[i] y[j] of two vectors, integers too
 
+// ---- linear algebra: of floats, in the last two axes; leading axes are batches. It is computed where it is written: a
+// matrix for which there is no result is an Error there (docs/linear_algebra.md)
+Tensor diagonal(const In& x, At offset = 0);    // x[i][i + offset]
+Tensor trace(const In& x);                      // the sum of the diagonal
+Tensor tril(const In& x, At diagonal = 0);      // x[i][j] where j - i <= diagonal, else 0
+Tensor triu(const In& x, At diagonal = 0);      // x[i][j] where j - i >= diagonal, else 0
+Tensor cholesky(const In& x);                   // lower y: y y^T = (x + x^T) / 2; not positive definite: an Error
+struct TriangularOptions {
+  bool lower = true;         // which triangle of the matrix is read
+  bool transposed = false;   // solve t^T y = b
+};
+Tensor solve_triangular(const In& t, const In& b, TriangularOptions options = {});  // y: t y = b; b [n] or [..., n, columns]
+Tensor solve(const In& a, const In& b);         // y: a y = b, by LU; singular: an Error. b as above
+Tensor inv(const In& x);                        // x^-1; to solve, solve is faster, and nearer
+Tensor det(const In& x);                        // the determinant; singular: 0, of which there is no derivative here (an Error)
+Tensors slogdet(const In& x);                   // {sign, log |det x|}: auto [sign, log] = slogdet(x)
+Tensor logdet(const In& x);                     // log(det x); NaN where that is negative
+// Eigenvalues w, ascending, and eigenvectors, the columns of v, of (x + x^T) / 2: auto [w, v] = eigh(x). Signs of vectors are
+// whatever comes; equal eigenvalues have no vectors of their own, and the terms 1 / (w[j] - w[i]) of their slopes count as 0.
+Tensors eigh(const In& x);
+
 // ---- makers. From a shape: the default dtype (f32, or what set_default_dtype says) unless told; from numbers: the C++ type
 Tensor tensor(const Literal& numbers, Source source = Source::here());  // nested braces; the widest type of all
 Tensor zeros(const Shape& shape, DType dtype = default_dtype(), Source source = Source::here());

@@ -58,7 +58,7 @@ const char* words(Forward forward) {
   switch (forward) {
     case Forward::linear: return "linear: the op itself";
     case Forward::bilinear: return "bilinear: the op, of each operand in turn";
-    case Forward::rerun: return "up the record of the function, run again";
+    case Forward::own: return "a rule of its own";
     case Forward::transposed: return "the transpose of its rule";
     default: return "none";
   }
@@ -71,7 +71,7 @@ std::string others() {
   for (int i = static_cast<int>(Op::leaf) + 1; i < static_cast<int>(Op::count); ++i) {
     const engine::Rule& rule = engine::rule(static_cast<Op>(i));
     const Op op = static_cast<Op>(i);
-    const bool listed = rule.slope || (op >= Op::equal && op <= Op::greater_equal);
+    const bool listed = rule.slope || engine::is_comparison(op);
     const bool of_a_slope = rule.kind == Kind::elementwise && std::string(rule.name).ends_with("_vjp");
     if (!listed && !of_a_slope)
       t += fmt::format("| `{}` | {} | {} |\n", rule.name, words(rule.kind), words(rule.forward));

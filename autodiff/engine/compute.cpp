@@ -10,23 +10,14 @@
 namespace xgrad::engine {
 
 DType operand_dtype(Node* n) {
-  switch (n->op) {
-    case Op::where: return n->in[1]->dtype;
-    case Op::equal:
-    case Op::not_equal:
-    case Op::less:
-    case Op::less_equal:
-    case Op::greater:
-    case Op::greater_equal:
-    case Op::cast: return n->in[0]->dtype;
-    default: return n->dtype;
-  }
+  if (n->op == Op::where) return n->in[1]->dtype;
+  return is_comparison(n->op) || n->op == Op::cast ? n->in[0]->dtype : n->dtype;
 }
 
 namespace {
 
 const kernels::Kernel* kernel_of(Thread& t, Node* n) {
-  return t.kernels->elementwise[static_cast<int>(n->op) - 1][static_cast<int>(operand_dtype(n))];
+  return kernels_of(*t.kernels, n->op, operand_dtype(n));
 }
 
 template <class T>

@@ -63,7 +63,7 @@ DType meet(const Tensors& list) {
 }
 
 DType computed_in(const kernels::Table& kernels, Op op, DType dtype) {
-  const auto has = [&](DType d) { return kernels.elementwise[static_cast<int>(op) - 1][static_cast<int>(d)][0] != nullptr; };
+  const auto has = [&](DType d) { return kernels_of(kernels, op, d)[0] != nullptr; };
   if (has(dtype)) return dtype;
   if (dtype == DType::boolean && has(DType::i64)) return DType::i64;
   return default_dtype();

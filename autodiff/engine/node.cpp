@@ -55,7 +55,7 @@ void give_extra(Node* n) noexcept {
   Extra* extra = std::exchange(n->extra, nullptr);
   if (!extra) return;
   if (extra->in) give_buffer(reinterpret_cast<char*>(extra->in), extra->in_pool);
-  if (this_thread->quiet && (extra->custom || extra->checkpointed)) {
+  if (this_thread->quiet && extra->told) {
     extra->next = this_thread->resting;
     this_thread->resting = extra;
   } else {

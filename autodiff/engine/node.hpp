@@ -12,14 +12,22 @@
 namespace xgrad::engine {
 
 struct Variable;
-struct Checkpointed;
+
+// What an op was told that is more than four numbers. Shared by the nodes that it is told to; it never changes.
+struct Told {
+  mutable std::atomic<int> refs{1};
+  virtual ~Told() = default;
+};
+inline void retain(const Told* t) noexcept { t->refs.fetch_add(1, std::memory_order_relaxed); }
+inline void release(const Told* t) noexcept {
+  if (t->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete t;
+}
 
 // What few nodes need.
 struct Extra {
   Node** in = nullptr;   // inputs past the third, counted
   std::uint8_t in_pool = 0, pool = 0;
-  Ref<const Custom> custom;
-  std::shared_ptr<const Checkpointed> checkpointed;
+  Ref<const Told> told;
   Extra* next = nullptr;  // of those that rest: see Quiet
 };
 
@@ -180,6 +188,10 @@ struct Unfinished {
 };
 
 Extra& extra_of(Node* n);  // made where there is none
+template <class T>
+const T& told(const Node* n) {  // what it was told, of the type that its op has
+  return static_cast<const T&>(*n->extra->told);
+}
 void give_extra(Node* n) noexcept;
 void set_inputs(Node* n, Node* const* in, int count);  // each counted once more
 

@@ -16,14 +16,13 @@ enum class Op : std::uint8_t {
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) op##_vjp,  // of x or y, and g: for derivatives that are not differentiated
 #include "autodiff/elementwise.def"
-  where,
-  logical_and,
-  logical_or,
-  logical_not,
+#define OTHER(op) op,
+#include "autodiff/elementwise.def"
   cast,
 #define VIEW(op) op,
-#define REDUCTION(op, jvp) op,
-#define BARRIER(op, jvp) op,
+#define REDUCTION(op, ...) op,
+#define BARRIER(op, ...) op,
+#define AT_ONCE(op, ...) op,
 #include "autodiff/structural.def"
   count
 };
@@ -37,38 +36,74 @@ enum class Kind : std::uint8_t {
   barrier,      // between regions
 };
 
-constexpr Kind kind_of(Op op) {
-  if (op == Op::leaf) return Kind::leaf;
-  if (op <= Op::cast) return Kind::elementwise;
-  if (op <= Op::identity) return Kind::view;
-  if (op <= Op::least) return Kind::reduction;
-  return Kind::barrier;
+inline constexpr Kind kinds[] = {
+    Kind::leaf,
+#define UNARY(op, ...) Kind::elementwise,
+#define BINARY(op, ...) Kind::elementwise,
+#define COMPARE(op, ...) Kind::elementwise,
+#include "autodiff/elementwise.def"
+#define UNARY(op, ...) Kind::elementwise,
+#include "autodiff/elementwise.def"
+#define OTHER(op) Kind::elementwise,
+#include "autodiff/elementwise.def"
+    Kind::elementwise,
+#define VIEW(op) Kind::view,
+#define REDUCTION(op, ...) Kind::reduction,
+#define BARRIER(op, ...) Kind::barrier,
+#define AT_ONCE(op, ...) Kind::barrier,
+#include "autodiff/structural.def"
+};
+static_assert(sizeof kinds / sizeof *kinds == static_cast<std::size_t>(Op::count));
+constexpr Kind kind_of(Op op) { return kinds[static_cast<int>(op)]; }
+
+constexpr bool is_comparison(Op op) {
+#define COMPARE(name, ...) if (op == Op::name) return true;
+#include "autodiff/elementwise.def"
+  return false;
+}
+
+// The kernels of an elementwise op, for operands of a dtype: by which of them are one number (kernels.hpp).
+constexpr kernels::Elementwise lanes_of(Op op) { return static_cast<kernels::Elementwise>(static_cast<int>(op) - 1); }
+static_assert(lanes_of(Op::logical_not) == kernels::Elementwise::logical_not && lanes_of(Op::add) == kernels::Elementwise::add);
+inline const kernels::Kernel* kernels_of(const kernels::Table& t, Op op, DType dtype) {
+  return t.elementwise[static_cast<int>(lanes_of(op))][static_cast<int>(dtype)];
+}
+
+// A reduction as the kernels know it, and the op that combines two numbers as it does.
+constexpr kernels::Reduction reduction_of(Op op) {
+  switch (op) {
+#define REDUCTION(name, ...) case Op::name: return kernels::Reduction::name;
+#include "autodiff/structural.def"
+    default: return kernels::Reduction::count;
+  }
+}
+constexpr Op combining(kernels::Reduction r) {
+  switch (r) {
+#define REDUCTION(name, jvp, two) case kernels::Reduction::name: return Op::two;
+#include "autodiff/structural.def"
+    default: return Op::leaf;
+  }
 }
 
 // How a tangent goes through an op.
-enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, rerun, none };
+enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, own, none };
 
 struct Node;
 class Record;
 
-// What a rule of many inputs need not work out again for each of them.
-struct Memo {
-  const Node* of = nullptr;
-  Tensors parts;   // the cotangents of all inputs, where one call gives them
-  Size along = 0;  // extents of the first `passed` inputs
-  int passed = 0;
-  Record* sweep = nullptr;  // that asks: what it wants, and what it has so far
-};
-
-// One op on the reverse sweep: a rule reads x(i), y and the cotangent g, and gives the cotangent of one input.
-// Of x's shape or of any that x broadcasts to: the engine undoes broadcasting, and accumulates.
+// One op on the reverse sweep: a rule reads x(i), y and the cotangent g, and gives the cotangents of all inputs in one
+// call; empty, or not in the list: zero, or not wanted. Each is of its input's shape or of any that the input broadcasts
+// to: the engine undoes broadcasting, and accumulates.
 struct Step {
   Node* n;
   const Tensor& g;
-  Memo* memo = nullptr;
+  Record* sweep = nullptr;  // that asks; null: a call for one input
+  int only = -1;            // which; -1: all
   Tensor x(int i = 0) const;
   Tensor y() const;
   Size a(int i) const;
+  Source source() const;  // the op's line
+  bool wants(int i) const;
 };
 
 // A factor of a derivative: a number, where that is all it is, or a tensor.
@@ -85,8 +120,10 @@ struct Rule {
   Kind kind;
   Forward forward;
   Slope (*slope)(const Tensor& x, const Tensor& y, const Tensor& z, int i);  // elementwise: d(result)/d(input i)
-  Tensor (*vjp)(const Step& step, int i);                                    // the others
+  Tensors (*vjp)(const Step& step);                                          // the others
   void (*compute)(Node* n);                                                  // barriers; of views: binds to the input
+  Tensor (*jvp)(Node* n, const Tensors& tangents);                           // Forward::own: empty tangents are zero
+  bool at_once = false;                                                      // it can fail on values: never waits
   kernels::SlopeOf slope_of = kernels::SlopeOf::other;                       // what <op>_vjp takes, where there is one
 };
 

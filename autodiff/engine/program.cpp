@@ -101,7 +101,7 @@ struct Pass {
 
   void add_columns(const Instruction& op, char* sums, const char* x, Size start, Size n) const {
     const Size item = item_size(op.dtype), columns = op.length;
-    const kernels::Kernel add = t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(op.dtype)][0];
+    const kernels::Kernel add = kernels_of(*t.kernels, Op::add, op.dtype)[0];
     char* own = sums + start / unit * columns * item;
     if (start % unit == 0) std::memset(own, 0, static_cast<std::size_t>(columns * item));
     if (const Size first = start % columns) {

@@ -190,11 +190,13 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
   Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready);
   Tensor result = Tensor::adopt(n);
   for (int i = 0; i < 4; ++i) n->a[i] = args.a[i];
-  if (!ready && t.eager && n->pending()) {
+  if (args.told) extra_of(n).told = args.told;
+  const bool now = t.eager || rule(op).at_once;
+  if (!ready && now && n->pending()) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
     ready = true;
   }
-  if (ready && n->pending() && (t.eager || small(n) || kind_of(op) == Kind::view)) {
+  if (ready && n->pending() && (now || small(n) || kind_of(op) == Kind::view)) {
     compute(t, n);
     n->flags |= computed;
     ++t.evaluated;
@@ -263,8 +265,6 @@ void require_no_zero(Op op, Node* divisor, Source source) {
   if (std::find(at, at + divisor->count, 0) != at + divisor->count)
     fail(source, fmt::format("[{}] division of integers by zero; mask the zeros with where, or cast to floats", rule(op).name));
 }
-
-bool is_comparison(Op op) { return op >= Op::equal && op <= Op::greater_equal; }
 
 }  // namespace
 
@@ -361,6 +361,7 @@ Tensor select(const In& condition, const In& x, const In& y) {
 Tensor replay(Node* n, Node* const* in, int count) {
   Args args;
   for (int i = 0; i < 4; ++i) args.a[i] = n->a[i];
+  if (n->extra) args.told = n->extra->told;
   Tensor again = record(n->op, n->dtype, n->shape, in, count, args, {n->file, n->line});
   turn_like(again.node(), n);
   return again;

@@ -14,6 +14,7 @@ inline constexpr Size small_count = 1024;
 
 struct Args {
   Size a[4] = {0, 0, 0, 0};
+  Ref<const Told> told = {};  // more, if that is not enough
 };
 
 // The line that an op is at: the outermost Located's, or the operand's own.

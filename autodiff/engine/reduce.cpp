@@ -11,10 +11,8 @@ namespace xgrad::engine {
 
 Reduced reduced(Node* n) {
   const Shape& s = n->in[0]->shape;
-  Reduced r{1, 1, 1, kernels::Reduction::sum};
+  Reduced r{1, 1, 1, reduction_of(n->op)};
   for (int i = 0; i < s.rank(); ++i) (i < n->a[0] ? r.outer : i < n->a[1] ? r.length : r.inner) *= s[i];
-  if (n->op == Op::greatest) r.kind = kernels::Reduction::greatest;
-  if (n->op == Op::least) r.kind = kernels::Reduction::least;
   return r;
 }
 
@@ -40,7 +38,7 @@ void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item) {
 
 void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size columns) {
   if (is_float(dtype)) return kernels::add_rows(dtype, sums, x, rows, columns);
-  const kernels::Kernel add = t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(dtype)][0];
+  const kernels::Kernel add = kernels_of(*t.kernels, Op::add, dtype)[0];
   for (Size r = 0; r < rows; ++r) add(sums, sums, x + r * columns * item_size(dtype), nullptr, columns);
 }
 
@@ -126,8 +124,7 @@ void sum_columns(Thread& t, const Node* n, const Reduced& r, char* out, const El
 }
 
 void extreme_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
-  const Op op = r.kind == kernels::Reduction::greatest ? Op::maximum : Op::minimum;
-  const kernels::Kernel pick = t.kernels->elementwise[static_cast<int>(op) - 1][static_cast<int>(n->dtype)][0];
+  const kernels::Kernel pick = kernels_of(*t.kernels, combining(r.kind), n->dtype)[0];
   each_block(x, start, 1, r.inner, [&](Size, const char* at, Size column, Size width) {
     std::memcpy(out + column * item, at, static_cast<std::size_t>(width * item));
   });

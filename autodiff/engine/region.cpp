@@ -186,14 +186,14 @@ class Builder : Values {
     const kernels::Table& table = *t_.kernels;
     op.kernel = n->op == Op::cast
                     ? table.cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)]
-                    : table.elementwise[static_cast<int>(n->op) - 1][static_cast<int>(op.dtype)][mask];
+                    : kernels_of(table, n->op, op.dtype)[mask];
     // The result may take an operand's place where their elements are of one size.
     for (int k = 0; k < n->inputs; ++k)
       if (item_size(n->in[k]->dtype) == item_size(n->dtype)) let_go_of(n->in[k], i);
     op.out = result(i);
     if (v.slope >= 0) {
       op.what = Do::with_slope;
-      op.with_slope = table.with_slope[static_cast<int>(n->op) - 1][static_cast<int>(op.dtype)];
+      op.with_slope = table.with_slope[static_cast<int>(lanes_of(n->op))][static_cast<int>(op.dtype)];
       op.slope = result(v.slope);
     }
     for (int k = 0; k < n->inputs; ++k) let_go_of(n->in[k], i);

@@ -9,6 +9,12 @@ namespace xgrad::engine {
 Tensor Step::x(int i) const { return share(n->input(i)); }
 Tensor Step::y() const { return share(n); }
 Size Step::a(int i) const { return n->a[i]; }
+Source Step::source() const { return {n->file, n->line}; }
+bool Step::wants(int i) const {
+  if (!sweep) return only < 0 || only == i;
+  const Record::Entry* e = sweep->entry(n->input(i));
+  return e && e->useful;
+}
 
 namespace {
 
@@ -75,15 +81,6 @@ Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
   return binary(vjp, static_cast<const Tensor&>(v), g);
 }
 
-}  // namespace
-
-Tensor pull_one(const Step& s, int i) {
-  const Rule& r = rule(s.n->op);
-  return r.slope ? along_slope(current(), s.n, i, s.g) : r.vjp(s, i);
-}
-
-namespace {
-
 // x += y where nobody else can see it: x is small, evaluated, and has no handle but its entry's.
 bool add_in_place(const Thread& t, Node* x, const Node* y) {
   if (!x->data || !y->data || x->refs != 1 || x->count != y->count || ((x->flags | y->flags) & (needs_grad | strided)))
@@ -93,8 +90,7 @@ bool add_in_place(const Thread& t, Node* x, const Node* y) {
     return false;
   const bool numbers = is_number(x) && is_number(y);
   if (!numbers && (x->count > small_count || x->has(uniform) || y->has(uniform))) return false;
-  t.kernels->elementwise[static_cast<int>(Op::add) - 1][static_cast<int>(x->dtype)][0](x->data, x->data, y->data,
-                                                                                      nullptr, numbers ? 1 : x->count);
+  kernels_of(*t.kernels, Op::add, x->dtype)[0](x->data, x->data, y->data, nullptr, numbers ? 1 : x->count);
   return true;
 }
 
@@ -109,8 +105,6 @@ void Record::add(Entry& e, Tensor&& g, Source source) {
 void Record::pull(const Tensor& g, bool create_graph) {
   RuleScope scope(t_, create_graph);
   if (Entry* e = find(y_)) e->g = g;
-  Memo memo;
-  memo.sweep = this;
   for (Entry& e : nodes()) {
     if (!e.useful) continue;
     if (e.slices >= 0) gather_slices(e);
@@ -125,11 +119,15 @@ void Record::pull(const Tensor& g, bool create_graph) {
       }
       continue;
     }
-    const Step step{n, own, &memo};
+    const Rule& r = rule(n->op);
+    Tensors parts = r.slope ? Tensors() : r.vjp({n, own, this});
     for (int k = 0; k < n->inputs; ++k) {
       Entry* to = entry(n->input(k));
       if (!to || !to->useful) continue;
-      if (Tensor part = pull_one(step, k); part.defined()) add(*to, std::move(part), {n->file, n->line});
+      Tensor part;
+      if (r.slope) part = along_slope(t_, n, k, own);
+      else if (static_cast<std::size_t>(k) < parts.size()) part = std::move(parts[static_cast<std::size_t>(k)]);
+      if (part.defined()) add(*to, std::move(part), {n->file, n->line});
     }
   }
   if (storage_.slices.empty()) return;
@@ -147,7 +145,8 @@ void Record::gather_slices(Entry& e) {
   const Slice& first = slice(order[0]);
   const Source source = t_.at = {first.n->file, first.n->line};
   if (order.size() == 1) {
-    if (Tensor part = pull_one({first.n, first.g}, 0); part.defined()) add(e, std::move(part), source);
+    for (Tensor& part : rule(first.n->op).vjp({first.n, first.g}))
+      if (part.defined()) add(e, std::move(part), source);
     return;
   }
   storage_.places.clear();
@@ -170,7 +169,8 @@ Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
     RuleScope scope(t, true);
     scope.at(n);
     g = watch(zeros_like(share(n)));
-    v = rule(n->op).vjp(Step{n, g}, i);
+    const Tensors parts = rule(n->op).vjp({n, g, nullptr, i});
+    if (static_cast<std::size_t>(i) < parts.size()) v = parts[static_cast<std::size_t>(i)];
   }
   if (!v.defined()) return {};
   Record record(t, v.node(), "jvp", source, g.node()->order);
@@ -216,9 +216,9 @@ Tensor Record::push() {
         held.push_back(std::move(part));
       }
       plus(replay(n, in.data(), n->inputs));
-    } else if (forward == Forward::rerun) {
+    } else if (forward == Forward::own) {
       for (int k = 0; k < n->inputs; ++k) held.push_back(tangent(k));
-      plus(jvp_checkpoint(n, held));
+      plus(rule(n->op).jvp(n, held));
     } else {
       for (int k = 0; k < n->inputs; ++k) {
         const Tensor part = tangent(k);

@@ -106,7 +106,4 @@ class Record {
   const std::uint64_t oldest_;
 };
 
-// The cotangent of input i, from that of the result; empty: zero.
-Tensor pull_one(const Step& s, int i);
-
 }  // namespace xgrad::engine

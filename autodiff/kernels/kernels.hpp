@@ -20,8 +20,7 @@ constexpr SlopeOf slope_of(const char* formula) {
   return !more || x == y ? SlopeOf::other : x ? SlopeOf::x : SlopeOf::y;
 }
 
-// Every elementwise op, in the table's order; the unary ones' slope times a cotangent; then the ones that the table's
-// columns do not fit.
+// Every elementwise op, in the order of its table; the unary ones' slope times a cotangent before what fits no column.
 enum class Elementwise : std::uint8_t {
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
@@ -29,10 +28,8 @@ enum class Elementwise : std::uint8_t {
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) op##_vjp,  // dy/dx(a) b, a being x or y; null where the slope is made of neither, or both
 #include "autodiff/elementwise.def"
-  where,        // a ? b : c       a: boolean
-  logical_and,  // booleans
-  logical_or,
-  logical_not,
+#define OTHER(op) op,
+#include "autodiff/elementwise.def"
   count
 };
 
@@ -46,7 +43,11 @@ using WithSlope = void (*)(void* y, void* slope, const void* x, Size n);
 // y = *x reduced over n contiguous elements, in an order that depends on n alone (n <= 1024 as the engine calls it,
 // any n is right). Of no elements: the neutral element (0; -inf, +inf; for i64 the least, the greatest number).
 using Fold = void (*)(void* y, const void* x, Size n);
-enum class Reduction : std::uint8_t { sum, greatest, least, count };
+enum class Reduction : std::uint8_t {
+#define REDUCTION(op, ...) op,
+#include "autodiff/structural.def"
+  count
+};
 
 // A chain: light float ops one after another on a running value `a`, which stays in registers for some vectors at a
 // time. Each op is rounded. A step may begin with another value, and may write its result.

@@ -1,20 +1,12 @@
 #include "autodiff/kernels/matmul.hpp"
 
-#include <dlfcn.h>
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <iterator>
 #include <limits>
-#include <mutex>
 #include <new>
-#include <string>
-#include <thread>
 #include <vector>
 
+#include "autodiff/kernels/libraries.hpp"
 #include "autodiff/kernels/simd.hpp"
 #include "autodiff/kernels/threads.hpp"
 
@@ -22,109 +14,7 @@ namespace xgrad::kernels {
 
 namespace {
 
-using Sgemm = void (*)(int order, int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda,
-                       const float* b, int ldb, float beta, float* c, int ldc);
-using Dgemm = void (*)(int order, int ta, int tb, int m, int n, int k, double alpha, const double* a, int lda,
-                       const double* b, int ldb, double beta, double* c, int ldc);
-using DnnlSgemm = int (*)(char ta, char tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
-                          std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
-
-// The libraries are opened, not linked: OpenBLAS reads its core type as it is loaded, and takes newer Xeons for old ones.
-struct Libraries {
-  Sgemm sgemm = nullptr;
-  Dgemm dgemm = nullptr;
-  DnnlSgemm dnnl = nullptr;
-  int (*most_omp_threads)() = nullptr;  // oneDNN's OpenMP: of the calling thread
-  void (*set_omp_threads)(int) = nullptr;
-  std::string found;
-
-  Libraries() {
-    open_openblas();
-    open_dnnl();
-    if (found.empty()) found = "own loops: neither OpenBLAS nor oneDNN was found";
-  }
-
- private:
-  template <class F>
-  static F symbol(void* library, const char* name) {
-    return reinterpret_cast<F>(dlsym(library, name));
-  }
-
-  void open_openblas() {
-    constexpr const char* variable = "OPENBLAS_CORETYPE";
-    void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-    if (!library) {
-      const bool set = std::getenv(variable) != nullptr;
-      const char* core = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? "SkylakeX"
-                         : __builtin_cpu_supports("avx2")                                         ? "Haswell"
-                                                                                                  : nullptr;
-      if (!set && core) setenv(variable, core, 1);
-      library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-      if (!set && core) unsetenv(variable);
-    }
-    if (!library) return;
-    sgemm = symbol<Sgemm>(library, "cblas_sgemm");
-    dgemm = symbol<Dgemm>(library, "cblas_dgemm");
-    // Its own threads would change bits; the pool splits products instead.
-    if (auto set_threads = symbol<void (*)(int)>(library, "openblas_set_num_threads")) set_threads(1);
-    const auto config = symbol<const char* (*)()>(library, "openblas_get_config");
-    const auto core = symbol<const char* (*)()>(library, "openblas_get_corename");
-    std::string version = config ? config() : "OpenBLAS";
-    version = version.substr(0, version.find(' ', version.find(' ') + 1));
-    found = fmt::format("{} {}", version, core ? core() : "");
-  }
-
-  void open_dnnl() {
-    void* library = nullptr;
-    for (const char* name : {"libdnnl.so.2", "libdnnl.so.3"})
-      if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!library) return;
-    most_omp_threads = symbol<int (*)()>(library, "omp_get_max_threads");
-    set_omp_threads = symbol<void (*)(int)>(library, "omp_set_num_threads");
-    if (most_omp_threads && set_omp_threads) dnnl = symbol<DnnlSgemm>(library, "dnnl_sgemm");
-    if (dnnl) found += found.empty() ? "oneDNN" : ", oneDNN";
-  }
-};
-
-std::mutex opening;
-const Libraries& libraries() {
-  static std::atomic<const Libraries*> opened{nullptr};
-  if (const Libraries* l = opened.load(std::memory_order_acquire)) return *l;
-  const std::lock_guard lock(opening);
-  if (!opened.load(std::memory_order_relaxed)) opened.store(new Libraries, std::memory_order_release);
-  return *opened.load(std::memory_order_relaxed);
-}
-
-// Who is inside of a library is counted, each thread in a place that it shares with few others.
-std::atomic<bool> closed{false};
-struct alignas(64) Inside {
-  std::atomic<int> calls{0};
-};
-Inside inside[64];
-
-Inside& own_place() {
-  static std::atomic<unsigned> threads{0};
-  static thread_local Inside& own = inside[threads.fetch_add(1, std::memory_order_relaxed) % std::size(inside)];
-  return own;
-}
-
-class LibraryCall {
- public:
-  LibraryCall() : own_(own_place()) {
-    while (own_.calls.fetch_add(1), closed.load()) {
-      own_.calls.fetch_sub(1);
-      std::this_thread::yield();
-    }
-  }
-  ~LibraryCall() { own_.calls.fetch_sub(1, std::memory_order_release); }
-  LibraryCall(const LibraryCall&) = delete;
-
- private:
-  Inside& own_;
-};
-
 double work_of(Size m, Size n, Size k) { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
-
 
 // Is oneDNN's sgemm the faster one? A matter of the machine and of the shape alone, so that bits do not depend on timing.
 // Measured on Xeons with AVX-512, and on EPYC (Zen 3), where rows 4,096 bytes apart slow it down. It takes its scratch
@@ -227,17 +117,6 @@ void matmul_plus(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n
                  const void* b, Size ldb, const void* row, void* c, Size ldc) {
   if (m > 0 && n > 0)
     simd().matmul[dtype == DType::f64](transpose_a, transpose_b, m, n, k, a, lda, b, ldb, row, c, ldc);
-}
-
-void close_libraries() {
-  opening.lock();
-  closed = true;
-  for (Inside& place : inside)
-    while (place.calls.load() != 0) std::this_thread::yield();
-}
-void open_libraries() {
-  closed = false;
-  opening.unlock();
 }
 
 const char* matmul_libraries() { return libraries().found.c_str(); }

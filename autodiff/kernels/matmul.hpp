@@ -17,11 +17,6 @@ void matmul_plus(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n
 // Is it so small that it is our own kernel's, and not a library's?
 bool small_product(Size m, Size n, Size k);
 
-// Around a fork(): waits until no thread is inside of a library, whose locks a child would find locked; and lets them in
-// again.
-void close_libraries();
-void open_libraries();
-
 // Which libraries it found, for people: "OpenBLAS 0.3.21 SkylakeX, oneDNN 2.6".
 const char* matmul_libraries();
 

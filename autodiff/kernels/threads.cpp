@@ -18,7 +18,7 @@
 #include <immintrin.h>
 #endif
 
-#include "autodiff/kernels/matmul.hpp"
+#include "autodiff/kernels/libraries.hpp"
 #include "autodiff/kernels/processors.hpp"
 #include "autodiff/kernels/simd.hpp"
 #include <xgrad/autodiff/threads.hpp>

@@ -11,10 +11,12 @@
 namespace xgrad::engine {
 
 // What is run again: the node's first inputs are its arguments, the others what it led to besides.
-struct Checkpointed {
+struct Checkpointed : Told {
   FunctionOfMany f;
   std::size_t arguments;
   std::uint64_t seed, counter;  // the generator, as f found it
+  Checkpointed(FunctionOfMany function, std::size_t count, const Thread& t)
+      : f(std::move(function)), arguments(count), seed(t.seed), counter(t.counter) {}
 };
 
 namespace {
@@ -62,7 +64,7 @@ struct Rerun {
 
  private:
   static Tensor run(Thread& t, Node* n) {
-    const Checkpointed& c = *n->extra->checkpointed;
+    const Checkpointed& c = told<Checkpointed>(n);
     Tensors x;
     for (std::size_t i = 0; i < c.arguments; ++i) x.push_back(share(n->input(static_cast<int>(i))));
     const Generator generator(t, c);
@@ -87,18 +89,23 @@ void evaluate_all(Thread& t, const Tensors& list) {
 // Numbers that hold nothing of what was run again.
 Tensor alone(const Tensor& x) { return x.requires_grad() ? without_history(x.node(), cut_sweep) : x; }
 
-// The cotangents of all inputs that are asked for. Where they are not to be differentiated they are computed here,
-// after what has come so far, so that one checkpoint's record is gone before the next one's is made.
-Tensors cotangents(const Step& s) {
+}  // namespace
+
+void compute_checkpoint(Node*) {}  // it is recorded with its numbers
+
+// y = f(x):   gx = f's own, on its record made again
+// Where the cotangents are not to be differentiated they are computed here, after what has come so far, so that one
+// checkpoint's record is gone before the next one's is made.
+Tensors vjp_checkpoint(const Step& s) {
   Thread& t = current();
   Node* n = s.n;
   const bool create_graph = !t.no_grad;
   Nodes wanted;
   Tensors so_far{s.g};
   for (int i = 0; i < n->inputs; ++i)
-    if (const Record::Entry* e = s.memo->sweep->entry(n->input(i)); e && e->useful) {
-      wanted.push_back(e->n);
-      so_far.push_back(e->g);
+    if (s.wants(i)) {
+      wanted.push_back(n->input(i));
+      so_far.push_back(s.sweep->entry(n->input(i))->g);
     }
   std::sort(wanted.begin(), wanted.end());
   if (!create_graph) evaluate_all(t, so_far);
@@ -116,19 +123,7 @@ Tensors cotangents(const Step& s) {
   return parts;
 }
 
-}  // namespace
-
-void compute_checkpoint(Node*) {}  // it is recorded with its numbers
-
-// y = f(x):   gx = f's own, on its record made again
-Tensor vjp_checkpoint(const Step& s, int i) {
-  if (s.memo->of != s.n) {
-    s.memo->parts = cotangents(s);
-    s.memo->of = s.n;
-  }
-  return s.memo->parts[i];
-}
-
+// The tangent of f, up its record made again.
 Tensor jvp_checkpoint(Node* n, const Tensors& tangents) {
   Thread& t = current();
   Rerun again(t, n);
@@ -163,7 +158,7 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
     if (!v.defined()) fail(source, "[checkpoint] expected tensors, got an empty one; give it a value first");
   if (t.no_grad) return run(f, x, source, true);
   const std::uint64_t before = t.order;
-  auto again = std::make_shared<Checkpointed>(Checkpointed{std::move(f), x.size(), t.seed, t.counter});
+  const Ref<const Checkpointed> again(new Checkpointed(std::move(f), x.size(), t));
   const Tensor y = run(again->f, x, source, false);
   if (!y.requires_grad() || y.node()->home != &t || y.node()->order <= before) return y;  // there is nothing between
   Tensors in = x;
@@ -184,7 +179,8 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
   NodeList nodes(t);
   for (const Tensor& v : in) nodes.push_back(v.node());
   set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
-  extra_of(n).checkpointed = std::move(again);
+  retain(again.get());
+  extra_of(n).told = Ref<const Told>(again.get());
   bind_detached(n, y.node());
   n->flags |= needs_grad | computed | (y.node()->flags & cuts);
   ++t.recorded;

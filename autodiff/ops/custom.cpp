@@ -1,22 +1,18 @@
 // Ops whose values and derivative the user gives. They run as they are written, so that an error of theirs is thrown there.
 #include <fmt/format.h>
 
-#include <atomic>
-
 #include <xgrad/autodiff/differentiate.hpp>
 #include "autodiff/engine/history.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
 
-struct Custom {
+struct Custom : Told {
   CustomOpDefinition definition;
-  mutable std::atomic<int> refs{1};
+  explicit Custom(CustomOpDefinition d) : definition(std::move(d)) {}
 };
-void retain(const Custom* custom) noexcept { custom->refs.fetch_add(1, std::memory_order_relaxed); }
-void release(const Custom* custom) noexcept {
-  if (custom->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete custom;
-}
+void retain(const Custom* custom) noexcept { retain(static_cast<const Told*>(custom)); }
+void release(const Custom* custom) noexcept { release(static_cast<const Told*>(custom)); }
 
 namespace {
 // What a vjp is given. Where its result is not to be differentiated, values: it records as it likes, for itself alone.
@@ -35,36 +31,34 @@ Tensor from_read(const Tensor& part) {
 
 void compute_custom(Node*) {}  // record() is given the numbers
 
-Tensor vjp_custom(const Step& s, int i) {
-  const CustomOpDefinition& op = s.n->extra->custom->definition;
-  const Source source{s.n->file, s.n->line};
-  Memo none;
-  Memo& memo = s.memo ? *s.memo : none;
-  if (memo.of != s.n) {  // one call gives the cotangents of all inputs
-    Thread& t = current();
-    const bool create_graph = !t.no_grad;
-    const std::uint64_t reads = t.reads;
-    Tensors in;
-    for (int k = 0; k < s.n->inputs; ++k) in.push_back(given(share(s.n->input(k)), create_graph));
-    Tensors parts;
-    {
-      const UsersOwn scope(t);
-      parts = op.vjp(given(s.g, create_graph), in, given(s.y(), create_graph));
-    }
-    for (Tensor& part : parts)
-      if (part.defined()) part = given(t.reads == reads ? part : from_read(part), create_graph);
-    memo.parts = std::move(parts);
-    memo.of = s.n;
+Tensors vjp_custom(const Step& s) {
+  const CustomOpDefinition& op = told<Custom>(s.n).definition;
+  Thread& t = current();
+  const bool create_graph = !t.no_grad;
+  const std::uint64_t reads = t.reads;
+  Tensors in;
+  for (int k = 0; k < s.n->inputs; ++k) in.push_back(given(s.x(k), create_graph));
+  Tensors parts;
+  {
+    const UsersOwn scope(t);
+    parts = op.vjp(given(s.g, create_graph), in, given(s.y(), create_graph));
   }
-  const Tensors& parts = memo.parts;
   if (parts.size() != s.n->inputs)
-    fail(source, fmt::format("[{}] its vjp gave {} cotangents for {} inputs", op.name, parts.size(), s.n->inputs));
-  const Tensor& part = parts[static_cast<std::size_t>(i)];
-  Node* x = s.n->input(i);
-  if (part.defined() && (part.node()->dtype != x->dtype || !(part.node()->shape == x->shape)))
-    fail(source, fmt::format("[{}] its vjp gave {} {} for input {}, which is {} {}", op.name, name(part.node()->dtype),
-                             part.node()->shape, i, name(x->dtype), x->shape));
-  return part;
+    fail(s.source(), fmt::format("[{}] its vjp gave {} cotangents for {} inputs", op.name, parts.size(), s.n->inputs));
+  for (int i = 0; i < s.n->inputs; ++i) {
+    Tensor& part = parts[static_cast<std::size_t>(i)];
+    if (!part.defined()) continue;
+    if (!s.wants(i)) {
+      part = {};
+      continue;
+    }
+    part = given(t.reads == reads ? part : from_read(part), create_graph);
+    Node* x = s.n->input(i);
+    if (part.node()->dtype != x->dtype || !(part.node()->shape == x->shape))
+      fail(s.source(), fmt::format("[{}] its vjp gave {} {} for input {}, which is {} {}", op.name,
+                                   name(part.node()->dtype), part.node()->shape, i, name(x->dtype), x->shape));
+  }
+  return parts;
 }
 
 }  // namespace xgrad::engine
@@ -124,7 +118,8 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
-  engine::extra_of(n).custom = custom_;
+  retain(custom_.get());
+  engine::extra_of(n).told = engine::Ref<const engine::Told>(custom_.get());
   const Shape strides = engine::strides_of(y.node());
   engine::bind(n, y.node(), &strides, 0);
   engine::turn_like(n, y.node());

@@ -109,10 +109,12 @@ Tensor times(const Tensor& z, const Tensor& x) { return where(z == 0, 0, z * x);
 #include "autodiff/elementwise.def"
 
 // z = c ? x : y:   gx = c ? g : 0    gy = c ? 0 : g
-Tensor vjp_where(const Step& s, int i) { return i == 1 ? where(s.x(0), s.g, 0) : where(s.x(0), 0, s.g); }
+Tensors vjp_where(const Step& s) {
+  return {Tensor(), s.wants(1) ? where(s.x(0), s.g, 0) : Tensor(), s.wants(2) ? where(s.x(0), 0, s.g) : Tensor()};
+}
 
 // y = x in another dtype:   gx = g in x's
-Tensor vjp_cast(const Step& s, int) { return cast(s.g, s.n->in[0]->dtype); }
+Tensors vjp_cast(const Step& s) { return {cast(s.g, s.n->in[0]->dtype)}; }
 
 }  // namespace engine
 }  // namespace xgrad

@@ -24,14 +24,16 @@ void compute_concat(Node* n) {
   }
   n->data = out;
 }
-Tensor vjp_concat(const Step& s, int i) {
+Tensors vjp_concat(const Step& s) {
   const int axis = static_cast<int>(s.a(0));
-  Memo none;
-  Memo& memo = s.memo ? *s.memo : none;
-  if (memo.of != s.n || memo.passed > i) memo.of = s.n, memo.along = 0, memo.passed = 0;
-  for (; memo.passed < i; ++memo.passed) memo.along += s.n->input(memo.passed)->shape[axis];
-  const Size begin = memo.along;
-  return slice_at(s.g, axis, begin, 1, s.n->input(i)->shape[axis], {s.n->file, s.n->line});
+  Tensors gx;
+  Size begin = 0;
+  for (int i = 0; i < s.n->inputs; ++i) {
+    const Size length = s.n->input(i)->shape[axis];
+    gx.push_back(s.wants(i) ? slice_at(s.g, axis, begin, 1, length, s.source()) : Tensor());
+    begin += length;
+  }
+  return gx;
 }
 
 namespace {
@@ -61,8 +63,8 @@ Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, con
   return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, 0, 0, 0}}, source);
 }
 // Each rule is the op that goes the other way, to the shape that x had.
-Tensor pick_back(Op op, const Step& s) {
-  return record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, {s.n->file, s.n->line});
+Tensors pick_back(Op op, const Step& s) {
+  return {record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, s.source())};
 }
 
 struct Picked {
@@ -86,7 +88,7 @@ void compute_index_select(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_index_select(const Step& s, int) { return pick_back(Op::index_add, s); }
+Tensors vjp_index_select(const Step& s) { return pick_back(Op::index_add, s); }
 
 void compute_index_add(Node* n) {
   const Picked p = pick_from(n);
@@ -101,7 +103,7 @@ void compute_index_add(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_index_add(const Step& s, int) { return pick_back(Op::index_select, s); }
+Tensors vjp_index_add(const Step& s) { return pick_back(Op::index_select, s); }
 
 // y[..k..] = x[..index[..k..]..] along an axis, a = {axis}:   gx = g added into zeros at index
 void compute_gather(Node* n) {
@@ -114,7 +116,7 @@ void compute_gather(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_gather(const Step& s, int) { return pick_back(Op::scatter_add, s); }
+Tensors vjp_gather(const Step& s) { return pick_back(Op::scatter_add, s); }
 
 void compute_scatter_add(Node* n) {
   const Picked p = pick_from(n);
@@ -127,7 +129,7 @@ void compute_scatter_add(Node* n) {
   });
   n->data = p.memory;
 }
-Tensor vjp_scatter_add(const Step& s, int) { return pick_back(Op::gather, s); }
+Tensors vjp_scatter_add(const Step& s) { return pick_back(Op::gather, s); }
 
 }  // namespace xgrad::engine
 

@@ -120,12 +120,12 @@ void compute_matmul(Node* n) {
   }
   n->data = out;
 }
-Tensor vjp_matmul(const Step& s, int i) {
-  if (i == 2) return s.g;
+Tensors vjp_matmul(const Step& s) {
   const bool tx = s.a(0), ty = s.a(1);
-  const Source source{s.n->file, s.n->line};
-  if (i == 0) return tx ? product(s.x(1), ty, s.g, true, source) : product(s.g, false, s.x(1), !ty, source);
-  return ty ? product(s.g, true, s.x(0), tx, source) : product(s.x(0), !tx, s.g, false, source);
+  Tensor gx, gy;
+  if (s.wants(0)) gx = tx ? product(s.x(1), ty, s.g, true, s.source()) : product(s.g, false, s.x(1), !ty, s.source());
+  if (s.wants(1)) gy = ty ? product(s.g, true, s.x(0), tx, s.source()) : product(s.x(0), !tx, s.g, false, s.source());
+  return {gx, gy, s.g};
 }
 
 }  // namespace xgrad::engine

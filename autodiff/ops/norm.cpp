@@ -63,10 +63,9 @@ void compute_norm(Node* n) {
 }
 
 // gx = g x / y; 0 where y is 0, as x / infinity is, with all its derivatives
-Tensor vjp_norm(const Step& s, int i) {
-  if (i == 1) return {};
+Tensors vjp_norm(const Step& s) {
   const Tensor y = s.y();
-  return s.g * (s.x() / where(y == 0, std::numeric_limits<double>::infinity(), y));
+  return {s.g * (s.x() / where(y == 0, std::numeric_limits<double>::infinity(), y))};
 }
 
 Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source) {

@@ -23,15 +23,15 @@ Tensor kept(const Step& s, const Tensor& g) {
 }  // namespace
 
 // y = sum x:   gx = g, repeated
-Tensor vjp_sum(const Step& s, int) { return expand(kept(s, s.g), s.n->in[0]->shape); }
+Tensors vjp_sum(const Step& s) { return {expand(kept(s, s.g), s.n->in[0]->shape)}; }
 
 // y = max x:   gx = g / (how many are greatest) where x is greatest
-Tensor vjp_greatest(const Step& s, int) {
+Tensors vjp_greatest(const Step& s) {
   const Tensor here = cast(s.x() == kept(s, s.y()), s.n->dtype);
-  const Tensor many = sum_over(here, static_cast<int>(s.a(0)), static_cast<int>(s.a(1)), true, {s.n->file, s.n->line});
-  return here * (kept(s, s.g) / many);
+  const Tensor many = sum_over(here, static_cast<int>(s.a(0)), static_cast<int>(s.a(1)), true, s.source());
+  return {here * (kept(s, s.g) / many)};
 }
-Tensor vjp_least(const Step& s, int i) { return vjp_greatest(s, i); }
+Tensors vjp_least(const Step& s) { return vjp_greatest(s); }
 
 namespace {
 
@@ -393,8 +393,8 @@ void compute_cumsum(Node* n) {
   });
   n->data = out;
 }
-Tensor vjp_cumsum(const Step& s, int) {
-  return record(Op::cumsum, s.n->dtype, s.n->shape, {s.g.node()}, {{s.a(0), !s.a(1), 0, 0}}, {s.n->file, s.n->line});
+Tensors vjp_cumsum(const Step& s) {
+  return {record(Op::cumsum, s.n->dtype, s.n->shape, {s.g.node()}, {{s.a(0), !s.a(1), 0, 0}}, s.source())};
 }
 
 }  // namespace xgrad::engine

@@ -49,9 +49,6 @@ inline Tensor as_it_is(const Tensor& x) {
   return current().no_grad && x.requires_grad() ? without_history(x.node(), cut_no_grad) : x;
 }
 
-// The tangent of a checkpoint's result, from those of its inputs (empty: zero).
-Tensor jvp_checkpoint(Node* n, const Tensors& tangents);
-
 // g summed over the axes along which `shape` was broadcast.
 Tensor sum_to(const Tensor& g, const Shape& shape, Source source);
 

@@ -46,8 +46,8 @@ Tensor over_last(Op op, const In& x, Size axis) {
 
 // y = x - log sum exp x:   gx = g - exp(y) sum g
 void compute_log_softmax(Node* n) { compute_rows(n, kernels::log_softmax_rows); }
-Tensor vjp_log_softmax(const Step& s, int) {
-  return record(Op::log_softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), s.n}, {}, {s.n->file, s.n->line});
+Tensors vjp_log_softmax(const Step& s) {
+  return {record(Op::log_softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), s.n}, {}, s.source())};
 }
 
 // z = x - exp(y) sum x:   gx = g - sum g exp(y)    gy = - g exp(y) sum x
@@ -61,16 +61,16 @@ void compute_log_softmax_vjp(Node* n) {
   });
   n->data = out;
 }
-Tensor vjp_log_softmax_vjp(const Step& s, int i) {
+Tensors vjp_log_softmax_vjp(const Step& s) {
   const Tensor weighted = s.g * exp(s.x(1));
-  return i == 0 ? s.g - sum(weighted, -1, true) : -weighted * sum(s.x(0), -1, true);
+  return {s.wants(0) ? s.g - sum(weighted, -1, true) : Tensor(), s.wants(1) ? -weighted * sum(s.x(0), -1, true) : Tensor()};
 }
 
 // y = exp x / sum exp x:   gx = y (g - sum g y)
 void compute_softmax(Node* n) { compute_rows(n, kernels::softmax_rows); }
-Tensor vjp_softmax(const Step& s, int) {
+Tensors vjp_softmax(const Step& s) {
   const Tensor y = s.y();
-  return y * (s.g - sum(s.g * y, -1, true));
+  return {y * (s.g - sum(s.g * y, -1, true))};
 }
 
 }  // namespace xgrad::engine

@@ -18,7 +18,7 @@ void compute_reshape(Node* n) {
     bind(n, x, nullptr, 0);
   }
 }
-Tensor vjp_reshape(const Step& s, int) { return reshape(s.g, s.n->in[0]->shape); }
+Tensors vjp_reshape(const Step& s) { return {reshape(s.g, s.n->in[0]->shape)}; }
 Tensor reshape_to(const Tensor& x, const Shape& shape, Source source) {
   return record(Op::reshape, x.node()->dtype, shape, {x.node()}, {}, source);
 }
@@ -57,11 +57,11 @@ Tensor permuted(const Tensor& x, const Shape& shape, const Args& order, Source s
   return y;
 }
 }  // namespace
-Tensor vjp_permute(const Step& s, int) {
+Tensors vjp_permute(const Step& s) {
   const signed char* p = axes_in(s.n->a);
   Shape inverse = s.n->shape;
   for (int i = 0; i < inverse.rank(); ++i) inverse[p[i]] = i;
-  return permute(s.g, inverse);
+  return {permute(s.g, inverse)};
 }
 
 // y[k] = x[begin + k step] along an axis; a = {axis, begin, step}.   gx = g padded with zeros
@@ -72,9 +72,9 @@ void compute_slice(Node* n) {
   strides[axis] *= n->a[2];
   bind(n, n->in[0], &strides, offset);
 }
-Tensor vjp_slice(const Step& s, int) {
+Tensors vjp_slice(const Step& s) {
   const int axis = static_cast<int>(s.a(0));
-  return pad_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], {s.n->file, s.n->line});
+  return {pad_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], s.source())};
 }
 Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
   Shape shape = x.node()->shape;
@@ -97,9 +97,9 @@ void compute_pad(Node* n) {
                   static_cast<std::size_t>(row));
   n->data = out;
 }
-Tensor vjp_pad(const Step& s, int) {
+Tensors vjp_pad(const Step& s) {
   const int axis = static_cast<int>(s.a(0));
-  return slice_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], {s.n->file, s.n->line});
+  return {slice_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], s.source())};
 }
 Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
   Shape shape = x.node()->shape;
@@ -138,10 +138,14 @@ void compute_slice_add(Node* n) {
   }
   n->data = out;
 }
-Tensor vjp_slice_add(const Step& s, int i) {
-  const Place at = places_of(s.n)[i];
-  return slice_at(s.g, static_cast<int>(at.axis), at.begin, at.step, s.n->input(i)->shape[static_cast<int>(at.axis)],
-                  {s.n->file, s.n->line});
+Tensors vjp_slice_add(const Step& s) {
+  Tensors gx;
+  for (int i = 0; i < s.n->inputs - 1; ++i) {
+    const Place at = places_of(s.n)[i];
+    const int axis = static_cast<int>(at.axis);
+    gx.push_back(s.wants(i) ? slice_at(s.g, axis, at.begin, at.step, s.n->input(i)->shape[axis], s.source()) : Tensor());
+  }
+  return gx;
 }
 Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source) try {
   constexpr std::size_t most = most_inputs - 1;
@@ -173,7 +177,7 @@ void compute_expand(Node* n) {
     if (x->shape[i] != 1) strides[lead + i] = own[i];
   bind(n, x, &strides, 0);
 }
-Tensor vjp_expand(const Step& s, int) { return s.g; }
+Tensors vjp_expand(const Step& s) { return {s.g}; }
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source) {
   if (x.node()->shape == shape) return x;
   Tensor y = record(Op::expand, x.node()->dtype, shape, {x.node()}, {}, source);
@@ -187,7 +191,7 @@ void compute_identity(Node* n) {
   const Shape strides = strides_of(n->in[0]);
   bind(n, n->in[0], n->in[0]->has(strided) ? &strides : nullptr, 0);
 }
-Tensor vjp_identity(const Step& s, int) { return s.g; }
+Tensors vjp_identity(const Step& s) { return {s.g}; }
 
 }  // namespace xgrad::engine
 

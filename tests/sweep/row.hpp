@@ -46,6 +46,7 @@ std::vector<Row> shape_rows();
 std::vector<Row> index_rows();
 std::vector<Row> product_rows();
 std::vector<Row> custom_rows();
+std::vector<Row> linalg_rows();
 
 // Where an operand's numbers lie.
 enum class Layout {

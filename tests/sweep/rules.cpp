@@ -31,9 +31,10 @@ Slope watched_slope(const Tensor& x, const Tensor& y, const Tensor& z, int i) {
   watched.uses.insert({op, i});
   return watched.right[static_cast<std::size_t>(op)].slope(x, y, z, i);
 }
-Tensor watched_vjp(const Step& s, int i) {
-  const Tensor v = watched.right[static_cast<std::size_t>(s.n->op)].vjp(s, i);
-  if (v.defined()) watched.uses.insert({s.n->op, i});  // a CustomOp need not have one
+Tensors watched_vjp(const Step& s) {
+  const Tensors v = watched.right[static_cast<std::size_t>(s.n->op)].vjp(s);
+  for (int i = 0; i < s.n->inputs && i < static_cast<int>(v.size()); ++i)
+    if (v[static_cast<std::size_t>(i)].defined() && s.wants(i)) watched.uses.insert({s.n->op, i});
   return v;
 }
 
@@ -71,16 +72,11 @@ Tensor displaced(const Tensor& v, Fault fault) {
   return rank > 1 && v.size(-1) == v.size(-2) && v.size(-1) > 1 ? transpose(v) : Tensor();
 }
 
-Tensor broken_vjp(const Step& s, int i) {
-  if (i != broken.input) return broken.right.vjp(s, i);
+Tensor spoilt(const Tensor& v) {
   if (broken.fault == Fault::detached) {
     broken.changed = true;
-    const NoGrad no_grad;
-    const Tensor v = broken.right.vjp(s, i);
-    return v.defined() ? v.detach() : v;
+    return v.detach();
   }
-  const Tensor v = broken.right.vjp(s, i);
-  if (!v.defined()) return v;
   if (broken.fault == Fault::scaled || broken.fault == Fault::shifted || broken.fault == Fault::dropped) {
     broken.changed = true;
     return broken.fault == Fault::dropped ? Tensor() : broken.fault == Fault::scaled ? v * 1.01 : v + 0.01;
@@ -88,6 +84,12 @@ Tensor broken_vjp(const Step& s, int i) {
   const Tensor moved = displaced(v, broken.fault);
   if (moved.defined()) broken.changed = true;
   return moved.defined() ? moved : v;
+}
+Tensors broken_vjp(const Step& s) {
+  Tensors v = broken.right.vjp(s);
+  const auto i = static_cast<std::size_t>(broken.input);
+  if (i < v.size() && v[i].defined()) v[i] = spoilt(v[i]);
+  return v;
 }
 
 }  // namespace

@@ -189,6 +189,35 @@ BOOST_AUTO_TEST_CASE(of_rows_of_logits) {
     }
 }
 
+// A class that is sure: the loss, its slopes and their slopes are made of what is left for the others, to the last digits.
+BOOST_AUTO_TEST_CASE(of_a_sure_class) {
+  for (const Size classes : {2, 3, 16, 17, 100})
+    for (const double logit : {0.0, 1.0, 5.0, 20.0, 50.0, 80.0})
+      for (const DType dtype : {f32, f64}) {
+        const Size right = classes / 2;
+        std::vector<double> x(static_cast<std::size_t>(classes), 0.0), slope, curved;
+        x[static_cast<std::size_t>(right)] = logit;
+        const double each = std::exp(-logit), others = static_cast<double>(classes - 1) * each, q = others / (1 + others);
+        for (Size c = 0; c < classes; ++c) {
+          slope.push_back(c == right ? -q : each / (1 + others));
+          curved.push_back(c == right ? q / (1 + others) : -each / (1 + others) / (1 + others));
+        }
+        for (const Size rows : {1, 11}) {
+          const auto loss = [&](const Tensor& v) { return sum(nn::cross_entropy(v, full({rows}, right), {none})[rows - 1]); };
+          const Tensor of = watch(cast(tensor(x) + zeros({rows, classes}, f64), dtype));
+          const std::string what = fmt::format("{} rows of {} classes, logit {}", rows, classes, logit);
+          const Tensor y = loss(of), g = grad(y, {of}, {.create_graph = true})[0][rows - 1];
+          expect(what, y, {std::log1p(others)});
+          const Tensor h = grad(g[right], {of})[0][rows - 1];
+          expect("slope, " + what, g[right], {slope[static_cast<std::size_t>(right)]});
+          expect("second slope, " + what, h[right], {curved[static_cast<std::size_t>(right)]});
+          const double of_log = ulps + logit + std::log(static_cast<double>(classes));  // half an ulp of log p
+          helpers::expect("slopes, " + what, g, slope, of_log);
+          helpers::expect("second slopes, " + what, h, curved, of_log);
+        }
+      }
+}
+
 // A slope in the target is right, too, at targets of 0 and 1: - x for a binary one, - log p for one of many classes.
 BOOST_AUTO_TEST_CASE(slopes_in_targets) {
   for (const DType dtype : {f32, f64}) {

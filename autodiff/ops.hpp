@@ -64,6 +64,9 @@ Tensor erfc(const In& x);                       // 1 - erf(x), with all digits w
 Tensor ndtr(const In& x);                       // the normal distribution: erfc(-x / sqrt(2)) / 2
 Tensor sigmoid(const In& x);                    // 1 / (1 + e^-x)
 Tensor softplus(const In& x);                   // log(1 + e^x), without overflow
+Tensor silu(const In& x);                       // x sigmoid(x)
+Tensor gelu(const In& x);                       // x ndtr(x)
+Tensor gelu_tanh(const In& x);                  // x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): nearly gelu
 Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0
 Tensor step(const In& x);                       // 1 where x > 0, else 0; NaN of NaN; derivative 0
 

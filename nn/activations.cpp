@@ -13,14 +13,7 @@ namespace xgrad::nn {
 // 1 + erf and 1 + tanh would lose their digits where x is far below 0.
 Tensor gelu(In x, GeluForm form) {
   const Located at(x, "gelu");
-  constexpr double twice_sqrt_2_by_pi = 1.5957691216057307;
-  if (form == GeluForm::exact) return x * ndtr(x);
-  return x * sigmoid(twice_sqrt_2_by_pi * (x + 0.044715 * (x * x * x)));
-}
-
-Tensor silu(In x) {
-  const Located at(x, "silu");
-  return x * sigmoid(x);
+  return form == GeluForm::exact ? xgrad::gelu(x) : gelu_tanh(x);
 }
 
 Tensor leaky_relu(In x, double negative_slope) {

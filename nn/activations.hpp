@@ -8,8 +8,9 @@ namespace xgrad::nn {
 
 enum class GeluForm { exact, tanh };
 
-Tensor gelu(In x, GeluForm form = GeluForm::exact);     // x Phi(x)
-Tensor silu(In x);                                      // x sigmoid(x)
+using xgrad::gelu;                                      // x Phi(x)
+using xgrad::silu;                                      // x sigmoid(x)
+Tensor gelu(In x, GeluForm form);
 Tensor leaky_relu(In x, double negative_slope = 0.01);  // x > 0 ? x : slope x
 Tensor elu(In x, double alpha = 1);                     // x > 0 ? x : alpha (e^x - 1)
 Tensor softplus(In x, double beta);                     // log(1 + e^(beta x)) / beta

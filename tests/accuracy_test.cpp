@@ -125,6 +125,10 @@ const std::map<std::string, Unary> unary{
     {"erf", {[](Wide x) { return std::erf(x); }, 1.25, 1.5}},
     {"erfc", {[](Wide x) { return std::erfc(x); }, 6, 6}},
     {"ndtr", {ndtr, 6, 6}},
+    {"silu", {[](Wide x) { return x < -12000 ? -Wide(0) : x * sigmoid(x); }, 4.5, 4.5, false}},
+    {"gelu", {[](Wide x) { return x < -150 ? -Wide(0) : x * ndtr(x); }, 7, 7, false}},
+    {"gelu_tanh", {[](Wide x) { return x < -64 ? -Wide(0) : x * sigmoid(1.5957691216057307L * (x + 0.044715L * x * x * x)); },
+                   300, 2500}},  // it has the digits that the cube has
     {"one_minus_square", {[](Wide x) { return (1 - x) * (1 + x); }, 1.51, 1.51}},
     {"pow_half", {[](Wide x) { return x == 0 ? 0 : std::pow(x, 0.5L); }, 0.51, 0.51}},
     {"reciprocal_or_0", {[](Wide x) { return x == 0 ? 0 : 1 / x; }, 0.51, 0.51}},

@@ -228,6 +228,43 @@ BOOST_AUTO_TEST_CASE(slopes_in_targets) {
   }
 }
 
+// Activations far out: where a limit exists, that is what they and both of their slopes are.
+BOOST_AUTO_TEST_CASE(activations_far_out) {
+  struct Row {
+    const char* name;
+    std::function<Tensor(const Tensor&)> f;
+    double below, above, slope_below, slope_above;  // NaN: x itself
+  };
+  const Row rows[] = {
+      {"silu", [](const Tensor& x) { return nn::silu(x); }, 0, nan_, 0, 1},
+      {"gelu", [](const Tensor& x) { return nn::gelu(x); }, 0, nan_, 0, 1},
+      {"gelu, tanh", [](const Tensor& x) { return nn::gelu(x, nn::GeluForm::tanh); }, 0, nan_, 0, 1},
+      {"leaky_relu", [](const Tensor& x) { return nn::leaky_relu(x, 1); }, nan_, nan_, 1, 1},
+      {"elu", [](const Tensor& x) { return nn::elu(x); }, -1, nan_, 0, 1},
+      {"softplus", [](const Tensor& x) { return nn::softplus(x, 1); }, 0, nan_, 0, 1},
+      {"softplus of 2 x", [](const Tensor& x) { return nn::softplus(x, 2); }, 0, nan_, 0, 1},
+      {"softplus of -x", [](const Tensor& x) { return nn::softplus(x, -1); }, nan_, 0, 1, 0},
+      {"relu", [](const Tensor& x) { return relu(x); }, 0, nan_, 0, 1},
+      {"tanh", [](const Tensor& x) { return tanh(x); }, -1, 1, 0, 0},
+      {"sigmoid", [](const Tensor& x) { return sigmoid(x); }, 0, 1, 0, 0},
+      {"mish", [](const Tensor& x) { return at_least(x, -1e4) * tanh(softplus(x)); }, 0, nan_, 0, nan_},  // a user's own
+  };
+  for (const Row& row : rows)
+    for (const double far : {1e4, 1e13, 1e30, inf})
+      for (const DType dtype : {f32, f64})
+        for (const double at : {-far, far}) {
+          if (row.name == std::string("mish") && at > 0) continue;
+          const Tensor x = watch(cast(tensor({at, at, at}), dtype));
+          const double reached = x.detach()[0].item(), y = at < 0 ? row.below : row.above;
+          const double slope = at < 0 ? row.slope_below : row.slope_above, value = std::isnan(y) ? reached : y;
+          const std::string what = fmt::format("{} at {}", row.name, at);
+          const Tensor of = row.f(x), g = grad(sum(of), {x}, {.create_graph = true})[0];
+          expect(what, of, {value, value, value});
+          expect("slope of " + what, g, {slope, slope, slope});
+          expect("second slope of " + what, grad(sum(g), {x}, {.allow_unused = true})[0], {0, 0, 0});
+        }
+}
+
 BOOST_AUTO_TEST_CASE(second_derivatives_of_huber) {
   for (const double at : {0.0, 0.5, -0.5, 3.0, -1e30, inf}) {
     const double expected = std::abs(at) < 1 ? 1 : 0;

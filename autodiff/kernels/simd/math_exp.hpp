@@ -110,7 +110,7 @@ struct Decay {
 template <class T>
 XGRAD_INLINE Decay<T> decay(const Batch<T>& x) {
   constexpr int shift = Decay<T>::shift;
-  const Batch<T> lowest(sizeof(T) == 4 ? T(-105.3) : T(-746.5));  // exp is 0 there
+  const Batch<T> lowest(sizeof(T) == 4 ? T(-105.4) : T(-746.6));  // 4 exp is 0 there
   const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0 + 127 + shift) : T(6755399441055744.0 + 1023 + shift));
   const Batch<T> b = upper(lowest, x);
   const Batch<T> shifted = madd(b, Batch<T>(T(1.4426950408889634)), magic), k = shifted - magic;

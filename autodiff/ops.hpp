@@ -67,7 +67,13 @@ Tensor softplus(const In& x);                   // log(1 + e^x), without overflo
 Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0
 Tensor step(const In& x);                       // 1 where x > 0, else 0; NaN of NaN; derivative 0
 
-// ---- what slopes of the above are made of: f32, f64
+// ---- what slopes of the above, and the activations of nn, are made of: f32, f64
+Tensor times_sigmoid(const In& x);              // x sigmoid(x), 0 at -infinity: nn::silu
+Tensor times_ndtr(const In& x);                 // x ndtr(x), likewise: nn::gelu
+Tensor times_sigmoid_cubic(const In& x);        // x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)): its tanh form
+Tensor times_sigmoid_slope(const In& x);        // the slopes of these, with all digits where they are small
+Tensor times_ndtr_slope(const In& x);
+Tensor times_sigmoid_cubic_slope(const In& x);
 Tensor half_step(const In& x, const In& y);     // 1 where x > y, 0.5 where they are equal, else 0; NaN if either is
 Tensor one_minus_square(const In& x);           // 1 - x^2, exact near 1 and -1
 Tensor inversion(const In& x, const In& y);     // x / (x^2 + y^2), though the squares be out of range; NaN at (0, 0)

@@ -13,14 +13,13 @@ namespace xgrad::nn {
 // 1 + erf and 1 + tanh would lose their digits where x is far below 0.
 Tensor gelu(In x, GeluForm form) {
   const Located at(x, "gelu");
-  constexpr double twice_sqrt_2_by_pi = 1.5957691216057307;
-  if (form == GeluForm::exact) return x * ndtr(x);
-  return x * sigmoid(twice_sqrt_2_by_pi * (x + 0.044715 * (x * x * x)));
+  return form == GeluForm::exact ? times_ndtr(x) : times_sigmoid_cubic(x);
 }
 
+// x sigmoid(x)
 Tensor silu(In x) {
   const Located at(x, "silu");
-  return x * sigmoid(x);
+  return times_sigmoid(x);
 }
 
 Tensor leaky_relu(In x, double negative_slope) {

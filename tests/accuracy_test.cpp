@@ -27,6 +27,7 @@ struct Unary {
   Wide (*f)(Wide);
   double f32, f64;
   bool signed_zero = true;  // has the sign of 0 a meaning?
+  Wide (*size)(Wide) = nullptr;  // of the terms, where they cancel at some x that is no rounded number
 };
 struct Binary {
   Wide (*f)(Wide, Wide);
@@ -87,6 +88,21 @@ Wide ndtr(Wide x) {
 Wide sigmoid(Wide x) { return 1 / (1 + std::exp(-x)); }
 
 // Bounds: the worst that was met on any instruction set, and a little room.
+// s(x) + x s'(x) of the activations x s(x); sign -1: the size of the terms below 0
+Wide silu_terms(Wide x, Wide sign) {
+  if (std::abs(x) > 12000) return x > 0 ? 1 : x < 0 ? 0 : x;
+  return sigmoid(x) + (x < 0 ? sign : 1) * x * 0.25L / (std::cosh(x / 2) * std::cosh(x / 2));
+}
+Wide gelu_terms(Wide x, Wide sign) {
+  if (std::abs(x) > 150) return x > 0 ? 1 : x < 0 ? 0 : x;
+  return ndtr(x) + (x < 0 ? sign : 1) * x * 0.3989422804014326779L * std::exp(-x * x / 2);
+}
+Wide gelu_tanh_terms(Wide x, Wide sign) {
+  if (std::abs(x) > 64) return x > 0 ? 1 : x < 0 ? 0 : x;
+  const Wide u = 1.5957691216057307L * (x + 0.044715L * x * x * x), du = 1.5957691216057307L * (1 + 0.134145L * x * x);
+  return sigmoid(u) + (x < 0 ? sign : 1) * x * du * 0.25L / (std::cosh(u / 2) * std::cosh(u / 2));
+}
+
 const std::map<std::string, Unary> unary{
     {"neg", {[](Wide x) { return -x; }, 0, 0}},
     {"abs", {[](Wide x) { return std::abs(x); }, 0, 0}},
@@ -125,8 +141,16 @@ const std::map<std::string, Unary> unary{
     {"erf", {[](Wide x) { return std::erf(x); }, 1.25, 1.5}},
     {"erfc", {[](Wide x) { return std::erfc(x); }, 6, 6}},
     {"ndtr", {ndtr, 6, 6}},
+    {"times_sigmoid_slope", {[](Wide x) { return silu_terms(x, 1); }, 6, 6, false, [](Wide x) { return silu_terms(x, -1); }}},
+    {"times_ndtr_slope", {[](Wide x) { return gelu_terms(x, 1); }, 7, 7, false, [](Wide x) { return gelu_terms(x, -1); }}},
+    {"times_sigmoid_cubic_slope", {[](Wide x) { return gelu_tanh_terms(x, 1); }, 600, 5000, false,
+                         [](Wide x) { return gelu_tanh_terms(x, -1); }}},  // as above
     {"tanh_slope", {[](Wide x) { return 1 / (std::cosh(x) * std::cosh(x)); }, 5.25, 5.25}},
     {"sigmoid_slope", {[](Wide x) { return 0.25L / (std::cosh(x / 2) * std::cosh(x / 2)); }, 4.5, 4.5}},
+    {"times_sigmoid", {[](Wide x) { return x < -12000 ? -Wide(0) : x * sigmoid(x); }, 4.5, 4.5, false}},
+    {"times_ndtr", {[](Wide x) { return x < -150 ? -Wide(0) : x * ndtr(x); }, 7, 7, false}},
+    {"times_sigmoid_cubic", {[](Wide x) { return x < -64 ? -Wide(0) : x * sigmoid(1.5957691216057307L * (x + 0.044715L * x * x * x)); },
+                   300, 2500}},  // it has the digits that the cube has
     {"one_minus_square", {[](Wide x) { return (1 - x) * (1 + x); }, 1.51, 1.51}},
     {"pow_half", {[](Wide x) { return x == 0 ? 0 : std::pow(x, 0.5L); }, 0.51, 0.51}},
     {"reciprocal_or_0", {[](Wide x) { return x == 0 ? 0 : 1 / x; }, 0.51, 0.51}},
@@ -181,8 +205,8 @@ struct Worst {
   std::string where;
 };
 template <class T>
-void note(Worst& worst, T got, Wide exact, bool signed_zero, T x, const T* y = nullptr) {
-  const double off = distance(got, exact, signed_zero);
+void note(Worst& worst, T got, Wide exact, bool signed_zero, T x, const T* y = nullptr, Wide size = 0) {
+  const double off = distance(got, exact, signed_zero, size);
   if (!(off > worst.off)) return;
   worst.off = off;
   worst.where = y ? fmt::format("of {} and {}: {}, not {}", x, *y, got, static_cast<T>(exact))
@@ -207,7 +231,8 @@ void check_unary() {
     for (const kernels::Simd* simd : instruction_sets()) {
       const std::vector<T> got = apply(*simd, op, x, x);
       Worst worst;
-      for (std::size_t i = 0; i < x.size(); ++i) note(worst, got[i], exact[i], known->second.signed_zero, x[i]);
+      for (std::size_t i = 0; i < x.size(); ++i) note(worst, got[i], exact[i], known->second.signed_zero, x[i], static_cast<const T*>(nullptr),
+             known->second.size ? known->second.size(x[i]) : 0);
       judge(op_name, dtype<T>, *simd, worst, sizeof(T) == 4 ? known->second.f32 : known->second.f64);
     }
   }

@@ -95,6 +95,39 @@ BOOST_AUTO_TEST_CASE(what_gives_a_tensor_back_keeps_its_history) {
                  ones({3, 3}, f64)).tangent[0][1].item() == 2 * row[0].item());
 }
 
+// What NoGrad has cut stays cut, whatever the result is used for: also where an op looks through a view.
+BOOST_AUTO_TEST_CASE(what_is_cut_stays_cut) {
+  using Use = std::pair<const char*, Tensor (*)(const Tensor& y)>;
+  const std::vector<Use> uses = {
+      {"y * 2", [](const Tensor& y) { return y * 2; }},
+      {"sum", [](const Tensor& y) { return sum(y); }},
+      {"transpose", [](const Tensor& y) { return transpose(y); }},
+      {"matmul(y, c)", [](const Tensor& y) { return matmul(y, ones_like(y)); }},
+      {"matmul(c, y)", [](const Tensor& y) { return matmul(ones_like(y), y); }},
+      {"matmul(transpose(y), c)", [](const Tensor& y) { return matmul(transpose(y), ones_like(y)); }},
+      {"linear(c, y)", [](const Tensor& y) { return linear(ones_like(y), y); }},
+      {"linear(y, c)", [](const Tensor& y) { return linear(y, ones_like(y)); }},
+  };
+  std::size_t tried = 0;
+  for (const Size n : {Size{3}, Size{60}})
+    for (const auto& [layout, lay] : laid)
+      for (const Passing& p : passing) {
+        const Parameter w = parameter(reshape(linspace(0.5, 2, n * n, f64), {n, n}));
+        const Tensor x = lay(w);
+        Tensor y;
+        {
+          const NoGrad no_grad;
+          y = p.f(x);
+        }
+        if (y.requires_grad() || y.dim() != 2) continue;
+        for (const auto& [use, f] : uses) {
+          ++tried;
+          BOOST_TEST(!f(y).requires_grad(), p.name << ", " << layout << ", of " << n << ", in " << use);
+        }
+      }
+  BOOST_TEST(tried > 1000u);
+}
+
 // ---- an op's result keeps its history where the slope is 0, too
 
 namespace {

@@ -189,6 +189,35 @@ BOOST_AUTO_TEST_CASE(of_rows_of_logits) {
     }
 }
 
+// A class that is sure: the loss, its slopes and their slopes are made of what is left for the others, to the last digits.
+BOOST_AUTO_TEST_CASE(of_a_sure_class) {
+  for (const Size classes : {2, 3, 16, 17, 100})
+    for (const double logit : {0.0, 1.0, 5.0, 20.0, 50.0, 80.0})
+      for (const DType dtype : {f32, f64}) {
+        const Size right = classes / 2;
+        std::vector<double> x(static_cast<std::size_t>(classes), 0.0), slope, curved;
+        x[static_cast<std::size_t>(right)] = logit;
+        const double each = std::exp(-logit), others = static_cast<double>(classes - 1) * each, q = others / (1 + others);
+        for (Size c = 0; c < classes; ++c) {
+          slope.push_back(c == right ? -q : each / (1 + others));
+          curved.push_back(c == right ? q / (1 + others) : -each / (1 + others) / (1 + others));
+        }
+        for (const Size rows : {1, 11}) {
+          const auto loss = [&](const Tensor& v) { return sum(nn::cross_entropy(v, full({rows}, right), {none})[rows - 1]); };
+          const Tensor of = watch(cast(tensor(x) + zeros({rows, classes}, f64), dtype));
+          const std::string what = fmt::format("{} rows of {} classes, logit {}", rows, classes, logit);
+          const Tensor y = loss(of), g = grad(y, {of}, {.create_graph = true})[0][rows - 1];
+          expect(what, y, {std::log1p(others)});
+          const Tensor h = grad(g[right], {of})[0][rows - 1];
+          expect("slope, " + what, g[right], {slope[static_cast<std::size_t>(right)]});
+          expect("second slope, " + what, h[right], {curved[static_cast<std::size_t>(right)]});
+          const double of_log = ulps + logit + std::log(static_cast<double>(classes));  // half an ulp of log p
+          helpers::expect("slopes, " + what, g, slope, of_log);
+          helpers::expect("second slopes, " + what, h, curved, of_log);
+        }
+      }
+}
+
 // A slope in the target is right, too, at targets of 0 and 1: - x for a binary one, - log p for one of many classes.
 BOOST_AUTO_TEST_CASE(slopes_in_targets) {
   for (const DType dtype : {f32, f64}) {
@@ -197,6 +226,43 @@ BOOST_AUTO_TEST_CASE(slopes_in_targets) {
     const Tensor log_p = log_softmax(x, 0);
     expect("cross_entropy", grad(nn::cross_entropy(x, t, {total}), {t})[0], (-log_p).to_vector<double>());
   }
+}
+
+// Activations far out: where a limit exists, that is what they and both of their slopes are.
+BOOST_AUTO_TEST_CASE(activations_far_out) {
+  struct Row {
+    const char* name;
+    std::function<Tensor(const Tensor&)> f;
+    double below, above, slope_below, slope_above;  // NaN: x itself
+  };
+  const Row rows[] = {
+      {"silu", [](const Tensor& x) { return nn::silu(x); }, 0, nan_, 0, 1},
+      {"gelu", [](const Tensor& x) { return nn::gelu(x); }, 0, nan_, 0, 1},
+      {"gelu, tanh", [](const Tensor& x) { return nn::gelu(x, nn::GeluForm::tanh); }, 0, nan_, 0, 1},
+      {"leaky_relu", [](const Tensor& x) { return nn::leaky_relu(x, 1); }, nan_, nan_, 1, 1},
+      {"elu", [](const Tensor& x) { return nn::elu(x); }, -1, nan_, 0, 1},
+      {"softplus", [](const Tensor& x) { return nn::softplus(x, 1); }, 0, nan_, 0, 1},
+      {"softplus of 2 x", [](const Tensor& x) { return nn::softplus(x, 2); }, 0, nan_, 0, 1},
+      {"softplus of -x", [](const Tensor& x) { return nn::softplus(x, -1); }, nan_, 0, 1, 0},
+      {"relu", [](const Tensor& x) { return relu(x); }, 0, nan_, 0, 1},
+      {"tanh", [](const Tensor& x) { return tanh(x); }, -1, 1, 0, 0},
+      {"sigmoid", [](const Tensor& x) { return sigmoid(x); }, 0, 1, 0, 0},
+      {"mish", [](const Tensor& x) { return at_least(x, -1e4) * tanh(softplus(x)); }, 0, nan_, 0, nan_},  // a user's own
+  };
+  for (const Row& row : rows)
+    for (const double far : {1e4, 1e13, 1e30, inf})
+      for (const DType dtype : {f32, f64})
+        for (const double at : {-far, far}) {
+          if (row.name == std::string("mish") && at > 0) continue;
+          const Tensor x = watch(cast(tensor({at, at, at}), dtype));
+          const double reached = x.detach()[0].item(), y = at < 0 ? row.below : row.above;
+          const double slope = at < 0 ? row.slope_below : row.slope_above, value = std::isnan(y) ? reached : y;
+          const std::string what = fmt::format("{} at {}", row.name, at);
+          const Tensor of = row.f(x), g = grad(sum(of), {x}, {.create_graph = true})[0];
+          expect(what, of, {value, value, value});
+          expect("slope of " + what, g, {slope, slope, slope});
+          expect("second slope of " + what, grad(sum(g), {x}, {.allow_unused = true})[0], {0, 0, 0});
+        }
 }
 
 BOOST_AUTO_TEST_CASE(second_derivatives_of_huber) {

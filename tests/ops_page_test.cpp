@@ -75,6 +75,9 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("log1p: exact near 0", 1e20 * log1p(t({1e-20})), {1});
     says("erfc: all digits where that is small", 1e20 * erfc(t({6.5})), {3.84214832712065});
     says("ndtr: the normal distribution", ndtr(t({-1.0, 0.0, 8.0})), {0.15865525393145705, 0.5, 1});
+    says("times_sigmoid: x sigmoid(x)", times_sigmoid(t({1.0, -inf, inf})), {1 / (1 + std::exp(-1.)), 0, inf});
+    says("times_ndtr: x ndtr(x)", times_ndtr(t({1.0, -inf, inf})), {0.8413447460685429, 0, inf});
+    says("times_sigmoid_cubic: nearly times_ndtr", times_sigmoid_cubic(t({1.0, -inf, inf})), {0.8411919906082768, 0, inf});
     says("asin: -pi/2 ... pi/2", asin(t({-1.0, 1.0})), {-M_PI / 2, M_PI / 2});
     says("acos: 0 ... pi", acos(t({1.0, -1.0})), {0, M_PI});
     says("atan: -pi/2 ... pi/2", atan(t({-inf, inf})), {-M_PI / 2, M_PI / 2});

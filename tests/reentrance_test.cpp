@@ -8,6 +8,7 @@
 
 #include <xgrad/autodiff.hpp>
 #include "helpers.hpp"
+#include "squared.hpp"
 
 using namespace xgrad;
 using namespace helpers;
@@ -75,27 +76,16 @@ struct Place {
   bool in_sweep;  // only there; the others run as they are written, too
   std::function<Tensor(World&, const Tensor& x, const std::function<void()>& intrude)> apply;
 };
-CustomOp custom(const std::function<void()>& in_forward, const std::function<void()>& in_vjp) {
-  return CustomOp({.name = "mine",
-                   .forward = [=](const Tensors& in) {
-                     in_forward();
-                     return square(in[0]);
-                   },
-                   .vjp = [=](const Tensor& g, const Tensors& in, const Tensor&) -> Tensors {
-                     in_vjp();
-                     return {2 * g * in[0]};
-                   }});
-}
 void nothing() {}
 const std::vector<Place> places = {
-    {"a CustomOp's vjp", true, [](World&, auto& x, auto& intrude) { return custom(nothing, intrude)(x); }},
-    {"a CustomOp's forward", false, [](World&, auto& x, auto& intrude) { return custom(intrude, nothing)(x); }},
+    {"a CustomOp's vjp", true, [](World&, auto& x, auto& intrude) { return squared(nothing, intrude)(x); }},
+    {"a CustomOp's forward", false, [](World&, auto& x, auto& intrude) { return squared(intrude, nothing)(x); }},
     {"a CustomOp's vjp, twice", true, [](World&, auto& x, auto& intrude) {
-       const CustomOp op = custom(nothing, intrude);
+       const CustomOp op = squared(nothing, intrude);
        return op(op(x) + x);
      }},
     {"a CustomOp in a checkpoint", true, [](World& w, auto& x, auto& intrude) {
-       return checkpoint([&w, intrude](const Tensor& v) { return custom(nothing, intrude)(v * w.p) * v; }, x);
+       return checkpoint([&w, intrude](const Tensor& v) { return squared(nothing, intrude)(v * w.p) * v; }, x);
      }},
     {"a checkpoint's function", false, [](World& w, auto& x, auto& intrude) {
        return checkpoint([&w, intrude](const Tensor& v) {
@@ -196,12 +186,12 @@ BOOST_AUTO_TEST_CASE(backward_inside_of_backward_adds_up) {
     for (const bool keep : {false, true}) {
       World w(n);
       int calls = 0;
-      const CustomOp op = custom(nothing, [&] {
+      const CustomOp op = squared(nothing, [&] {
         ++calls;
         sum(w.h * w.h).backward({.keep_graph = keep});
       });
       World alone(n);
-      const Tensors outer = grad(sum(custom(nothing, nothing)(alone.h * alone.p) * alone.h), {alone.p, alone.q});
+      const Tensors outer = grad(sum(squared(nothing, nothing)(alone.h * alone.p) * alone.h), {alone.p, alone.q});
       const Tensors inner = grad(sum(alone.h * alone.h), {alone.p, alone.q});
       sum(op(w.h * w.p) * w.h).backward();
       BOOST_TEST(calls == 1);
@@ -215,7 +205,7 @@ BOOST_AUTO_TEST_CASE(backward_inside_of_backward_adds_up) {
 BOOST_AUTO_TEST_CASE(an_inner_backward_lets_go_of_its_own) {
   World w(1500);
   Tensor kept;
-  const CustomOp op = custom(nothing, [&] {
+  const CustomOp op = squared(nothing, [&] {
     const Tensor own = exp(w.h), y = sum(own * own);
     y.backward();
     BOOST_CHECK_EXCEPTION(sum(own).backward(), Error, says("keep_graph"));

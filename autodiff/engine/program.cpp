@@ -36,7 +36,7 @@ struct Pass {
   Thread& t;
   const Program& p;
   const Gathered* gathered;
-  Size unit;  // elements of a unit of columns; 0: none
+  Units units;  // of columns; 0: none
 
   Size row() const { return p.blocking.row; }
   // The end of the block that begins at `start`.
@@ -44,7 +44,7 @@ struct Pass {
     Size stop = start + chunk;
     if (row() > chunk) stop = std::min(stop, start - start % row() + row());
     else if (row() > 0) stop = start + chunk / row() * row();
-    if (unit) stop = std::min(stop, start - start % unit + unit);
+    if (const Size job = units.job) stop = std::min(stop, start - start % job + job);
     return std::min(stop, end);
   }
 
@@ -100,22 +100,9 @@ struct Pass {
   }
 
   void add_columns(const Instruction& op, char* sums, const char* x, Size start, Size n) const {
-    const Size item = item_size(op.dtype), columns = op.length;
-    const kernels::Kernel add = kernels_of(*t.kernels, Op::add, op.dtype)[0];
-    char* own = sums + start / unit * columns * item;
-    if (start % unit == 0) std::memset(own, 0, static_cast<std::size_t>(columns * item));
-    if (const Size first = start % columns) {
-      const Size part = std::min(columns - first, n);
-      char* to = own + first * item;
-      add(to, to, x, nullptr, part);
-      x += part * item;
-      n -= part;
-    }
-    if (n >= columns) {
-      engine::add_rows(t, op.dtype, own, x, n / columns, columns);
-      x += n / columns * columns * item;
-    }
-    if (n % columns) add(own, own, x, nullptr, n % columns);
+    const Size item = item_size(op.dtype), j = start / units.job, first = j * units.job;
+    char *total = sums + j * units.step * item, *running = total + units.jobs * units.step * item;
+    add_to_job(t, op.dtype, units, total, running, x, start - first, n, std::min(units.job, p.count - first));
   }
 
   // After the last block: what was gathered becomes the results.
@@ -123,28 +110,21 @@ struct Pass {
     const Size item = item_size(op.dtype);
     if (op.what == Do::fold_whole || op.what == Do::chain_sum)
       fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
-    if (op.what != Do::add_columns) return;
-    const Size units = (p.count + unit - 1) / unit;
-    if (units == 1) {
-      std::memcpy(op.out.base, gathered, static_cast<std::size_t>(op.length * item));
-      return;
-    }
-    std::memset(op.out.base, 0, static_cast<std::size_t>(op.length * item));
-    engine::add_rows(t, op.dtype, op.out.base, gathered, units, op.length);
+    if (op.what == Do::add_columns) add_totals(t, op.dtype, op.out.base, gathered, units);
   }
 };
 
-Size gathered_bytes(const Instruction& op, Size count, Size unit) {
+Size gathered_bytes(const Instruction& op, Size count, const Units& units) {
   const Size item = item_size(op.dtype);
   if (op.what == Do::fold_whole || op.what == Do::chain_sum) return partials_of(count) * item;
-  if (op.what == Do::add_columns) return (count + unit - 1) / unit * op.length * item;
+  if (op.what == Do::add_columns) return units.gathered() * item;
   return op.length <= chunk ? 1 : count / op.length * partials_of(op.length) * item;
 }
 
 // Elements of a job: what one thread does at a time; a multiple of all that blocks align to.
-Size job_size(const Program& p, Size unit) {
+Size job_size(const Program& p, const Units& units) {
   constexpr Size about = 16 * chunk;
-  if (unit) return unit;
+  if (units.job) return units.job;
   if (const Size row = p.blocking.row) {
     const Size aligned = row <= chunk ? chunk / row * row : row;
     return (about + aligned - 1) / aligned * aligned;
@@ -155,7 +135,8 @@ Size job_size(const Program& p, Size unit) {
 }  // namespace
 
 void run(Thread& t, Program& p) {
-  const Size unit = p.blocking.columns ? unit_rows(p.blocking.columns) * p.blocking.columns : 0;
+  const Size columns = p.blocking.columns;
+  const Units units = columns ? units_of(p.count / columns, columns) : Units{};
   const Workspace<std::vector<Gathered>, Kept::gathered> room(t);
   const Workspace<Memory, Kept::blocks> memory(t);
   std::vector<Gathered>& gathered = *room;
@@ -168,14 +149,14 @@ void run(Thread& t, Program& p) {
     for (const Instruction& op : p.code)
       if (op.what >= Do::fold_whole) {
         Gathered g;
-        g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, unit)), g.pool,
+        g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, units)), g.pool,
                              rule(op.sink->op).name, {op.sink->file, op.sink->line});
         gathered.push_back(g);
         if (op.what == Do::chain_sum) p.steps[static_cast<std::size_t>(op.step)].x = reinterpret_cast<std::intptr_t>(g.data);
       }
-    const Pass pass{t, p, gathered.data(), unit};
+    const Pass pass{t, p, gathered.data(), units};
     const Size bytes = p.scratch * p.scratch_bytes;
-    const Size size = job_size(p, unit), jobs = (p.count + size - 1) / size;
+    const Size size = job_size(p, units), jobs = (p.count + size - 1) / size;
     constexpr Size worth_sharing = 1 << 17;  // elements x instructions
     if (jobs == 1 || p.count * static_cast<Size>(p.code.size() + p.steps.size() / 2) < worth_sharing) {
       pass(0, p.count, scratch_memory(*memory, bytes));

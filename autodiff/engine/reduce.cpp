@@ -16,9 +16,15 @@ Reduced reduced(Node* n) {
   return r;
 }
 
-Size unit_rows(Size columns) {
-  const Size step = chunk / std::gcd(columns, chunk);
-  return std::max<Size>(1, (65536 / columns + step - 1) / step) * step;
+Units units_of(Size rows, Size columns) {
+  constexpr Size most = 128, narrow = 32, about = 65536;
+  const Size all = rows * columns;
+  if (rows <= most) return {columns, columns, all, all, 1};
+  Size step = columns, steps = most;
+  while (step < narrow) step *= 2;
+  while (steps > 4 && steps * step > about) steps /= 2;
+  const Size unit = steps * step, aligned = std::lcm(unit, chunk), job = std::max<Size>(1, about / aligned) * aligned;
+  return {columns, step, unit, job, (all + job - 1) / job};
 }
 
 Folding folding(const Thread& t, kernels::Reduction kind, DType dtype) {
@@ -36,10 +42,59 @@ void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item) {
   else fold(y, x, n);
 }
 
+namespace {
+
+// sums[c] += x[r][c], row by row.
 void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size columns) {
-  if (is_float(dtype)) return kernels::add_rows(dtype, sums, x, rows, columns);
+  if (is_float(dtype) && rows > 1) return kernels::add_rows(dtype, sums, x, rows, columns);
   const kernels::Kernel add = kernels_of(*t.kernels, Op::add, dtype)[0];
   for (Size r = 0; r < rows; ++r) add(sums, sums, x + r * columns * item_size(dtype), nullptr, columns);
+}
+
+}  // namespace
+
+void add_to_job(Thread& t, DType dtype, const Units& u, char* total, char* running, const char* x, Size at, Size n,
+                Size length) {
+  const Size item = item_size(dtype), step = u.step;
+  const auto bytes = static_cast<std::size_t>(step * item);
+  if (at == 0) std::memset(total, 0, bytes);
+  char* sums = u.alone() ? total : running;
+  for (Size in_unit = at % u.unit; n > 0; in_unit = 0) {
+    if (in_unit == 0 && !u.alone()) std::memset(running, 0, bytes);
+    Size left = std::min(n, u.unit - in_unit);
+    n -= left;
+    at += left;
+    const bool ends = in_unit + left == u.unit || at == length;
+    if (const Size column = in_unit ? in_unit % step : 0) {
+      const Size part = std::min(step - column, left);
+      add_rows(t, dtype, sums + column * item, x, 1, part);
+      x += part * item;
+      left -= part;
+    }
+    const Size steps = left / step, rest = left - steps * step;
+    if (steps) add_rows(t, dtype, sums, x, steps, step);
+    x += steps * step * item;
+    if (rest) add_rows(t, dtype, sums, x, 1, rest);
+    x += rest * item;
+    if (ends && !u.alone()) add_rows(t, dtype, total, running, 1, step);
+  }
+}
+
+void add_totals(Thread& t, DType dtype, char* y, char* gathered, const Units& units) {
+  const Size item = item_size(dtype);
+  char *room = gathered + units.jobs * units.step * item, *running = room + units.step * item;
+  Size rows = units.rows_left();
+  while (rows > 1) {
+    const Units u = units_of(rows, units.columns);
+    const Size all = rows * units.columns;
+    for (Size j = 0; j < u.jobs; ++j) {
+      const Size length = std::min(u.job, all - j * u.job);
+      add_to_job(t, dtype, u, room, running, gathered + j * u.job * item, 0, length, length);
+      std::memcpy(gathered + j * u.step * item, room, static_cast<std::size_t>(u.step * item));
+    }
+    rows = u.rows_left();
+  }
+  std::memcpy(y, gathered, static_cast<std::size_t>(units.columns * item));
 }
 
 namespace {
@@ -106,21 +161,23 @@ void each_block(const Elements& x, Size start, Size rows, Size columns, const F&
 }
 
 void sum_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
-  const Size unit = unit_rows(r.inner), units = (r.length + unit - 1) / unit;
-  const auto bytes = static_cast<std::size_t>(r.inner * item);
-  const auto add_to = [&](char* sums, Size first, Size rows) {
-    std::memset(sums, 0, bytes);
-    each_block(x, start + first * r.inner, rows, r.inner, [&](Size some, const char* at, Size column, Size width) {
-      add_rows(t, n->dtype, sums + column * item, at, some, width);
-    });
+  const Units u = units_of(r.length, r.inner);
+  const Size all = r.length * r.inner;
+  const auto add_job = [&](char* total, char* running, Size first) {
+    const Size length = std::min(u.job, all - first);
+    if (x.in_place()) return add_to_job(t, n->dtype, u, total, running, x.at(start + first, 0, nullptr), 0, length, length);
+    alignas(64) Elements::Scratch scratch;
+    for (Size at = 0; at < length; at += Elements::block) {
+      const Size some = std::min(Elements::block, length - at);
+      add_to_job(t, n->dtype, u, total, running, x.at(start + first + at, some, scratch), at, some, length);
+    }
   };
-  if (units == 1) return add_to(out, 0, r.length);
-  Buffer sums(units * r.inner * item, n);
-  kernels::parallel(units, [&](Size u) {
-    add_to(sums.data + u * r.inner * item, u * unit, std::min(unit, r.length - u * unit));
+  if (u.jobs == 1 && u.alone()) return add_job(out, nullptr, 0);
+  Buffer gathered(u.gathered() * item, n);
+  kernels::parallel(u.jobs, [&](Size j) {
+    add_job(gathered.data + j * u.step * item, gathered.data + (u.jobs + j) * u.step * item, j * u.job);
   });
-  std::memset(out, 0, bytes);
-  add_rows(t, n->dtype, out, sums.data, units, r.inner);
+  add_totals(t, n->dtype, out, gathered.data, u);
 }
 
 void extreme_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {

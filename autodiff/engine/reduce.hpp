@@ -1,7 +1,9 @@
 // Reductions, in the one order that every path keeps: it depends on the shape alone.
 //
 //   rows     of L numbers that lie side by side: chunks of 512 are folded, the results are folded again, and so on
-//   columns  R rows of C numbers: units of rows are added up in order, then the units are
+//   columns  R rows of C numbers: steps are added up in order, at most 128 make a unit; units of about 65,536 numbers make
+//            a job, and what the jobs come to is added likewise. A step is a row; where there are more than 128 and they
+//            are short, it is several rows side by side.
 #pragma once
 
 #include "autodiff/engine/thread.hpp"
@@ -20,8 +22,21 @@ struct Reduced {
 };
 Reduced reduced(Node* n);
 
-// Rows of a unit of columns: about 65,536 numbers, and a multiple of `chunk` of them.
-Size unit_rows(Size columns);
+// How rows are added up: each size in numbers, and a multiple of the one before. Of several jobs, each begins with a chunk.
+struct Units {
+  Size columns = 0, step = 0, unit = 0, job = 0;
+  Size jobs = 0;
+  bool alone() const { return unit == job; }
+  Size rows_left() const { return jobs * (step / columns); }            // that the totals of all jobs are
+  Size gathered() const { return (jobs * (alone() ? 1 : 2) + 2) * step; }  // totals, running totals, and room for add_totals
+};
+Units units_of(Size rows, Size columns);
+
+// The numbers x[at ... at + n - 1] of a job of `length` numbers, added to its total; called for all of them in order.
+void add_to_job(Thread& t, DType dtype, const Units& u, char* total, char* running, const char* x, Size at, Size n,
+                Size length);
+// y = the sum of the rows that the jobs' totals are; `gathered` is overwritten.
+void add_totals(Thread& t, DType dtype, char* y, char* gathered, const Units& u);
 
 // A reduction of numbers that lie side by side: the kernel, but a few are added one by one.
 struct Folding {
@@ -48,9 +63,6 @@ Folding folding(const Thread& t, kernels::Reduction kind, DType dtype);
 // y = the `n` numbers at x reduced; x is overwritten where n > chunk.
 void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item);
 inline Size partials_of(Size n) { return (n + chunk - 1) / chunk; }
-
-// sums[c] += x[r][c], row by row.
-void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size columns);
 
 void reduce(Thread& t, Node* n);
 

@@ -77,6 +77,7 @@ Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
   const SlopeOf of = rule(n->op).slope_of;
   if (of == SlopeOf::other || !t.no_grad || n->count > small_count) return scaled(slope_of(n, i), g);
   const Op vjp = static_cast<Op>(static_cast<int>(n->op) + static_cast<int>(Op::neg_vjp) - static_cast<int>(Op::neg));
+  if (!kernels_of(*t.kernels, vjp, n->dtype)[0]) return scaled(slope_of(n, i), g);
   const Borrowed v(of == SlopeOf::x ? n->in[0] : n);
   return binary(vjp, static_cast<const Tensor&>(v), g);
 }

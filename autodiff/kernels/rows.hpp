@@ -5,13 +5,13 @@
 
 namespace xgrad::kernels {
 
-// y = x - max x - log sum exp(x - max x), of each row. `out` may be x. A row's bits depend on that row alone.
+// y = x - max x - log sum exp(x - max x), of each row; with all digits where that is near 0. `out` may be x. A row's bits depend on that row alone.
 void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns);
 
 // y = exp(x - max x) / sum exp(x - max x), of each row. `out` may be x. A row's bits depend on that row alone.
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns);
 
-// z = x - exp(y) sum x, of each row; `out` is neither x nor y. A row's bits depend on that row alone.
+// z = x - exp(y) sum x, of each row; with all digits where x is 0 but in one place, and y is near 0 there. `out` is neither x nor y. A row's bits depend on that row alone.
 void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns);
 
 // sums[c] += x[r, c] for r = 0 ... rows - 1, in this order.

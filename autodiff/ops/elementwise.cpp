@@ -99,6 +99,27 @@ Tensor pow_slope_log(const Tensor& x, const Tensor& y) {
 Tensor times(const Tensor& z, const Tensor& x) { return where(z == 0, 0, z * x); }
 }  // namespace
 
+namespace {
+// Second slopes of activations. Where x is out of bounds they are 0, and x would make them 0 x infinity.
+Tensor inside(const Tensor& x, double bound) { return clamp(x, -bound, bound); }
+// y = x s(x):   y'' = s' (2 - x tanh(x / 2)),  s = sigmoid
+Tensor silu_bend(const Tensor& x) {
+  const Tensor c = inside(x, 1024);
+  return sigmoid_slope(c) * (2 - c * tanh(0.5 * c));
+}
+// y = x ndtr(x):   y'' = ndtr' (2 - x^2)
+Tensor gelu_bend(const Tensor& x) {
+  const Tensor c = inside(x, 1024);
+  return 0.3989422804014327 * gaussian(c, 0.5) * (2 - square(c));
+}
+// y = x s(u),  u = a x + b x^3:   y'' = s'(u) (2 u' + x (u'' - u'^2 tanh(u / 2)))
+Tensor gelu_tanh_bend(const Tensor& x) {
+  constexpr double a = 1.5957691216057307, b = 0.044715 * a;
+  const Tensor c = inside(x, 64), u = c * (a + b * square(c)), du = a + 3 * b * square(c);
+  return sigmoid_slope(u) * (2 * du + c * (6 * b * c - square(du) * tanh(0.5 * u)));
+}
+}  // namespace
+
 #define UNARY(op, lane, slope, ...) \
   Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, const Tensor&, int) { return slope; }
 #define BINARY(op, lane, slope_x, slope_y, ...)                                                                   \

@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "autodiff/ops/rules.hpp"
 
@@ -40,14 +44,14 @@ namespace {
 
 const Size* indices(const Tensor& dense_index) { return dense_index.node()->data.as<const Size>(); }
 
-// For rows[k] of x along an axis: f(row of the picked, row of the whole), in numbers from their starts.
+// For rows[k] of x along an axis: f(row of the picked, row of the whole).
 template <class F>
 void along(const Axis& picked, const Axis& whole, const Size* index, const F& f) {
   for (Size o = 0; o < picked.outer; ++o)
     for (Size k = 0; k < picked.length; ++k)
-      f((o * picked.length + k) * picked.inner, (o * whole.length + index[k]) * whole.inner);
+      f(o * picked.length + k, o * whole.length + index[k]);
 }
-// The same with an index for each number.
+// The same with an index for each number: f(number of the picked, number of the whole).
 template <class F>
 void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) {
   for (Size o = 0; o < picked.outer; ++o)
@@ -67,6 +71,36 @@ Tensors pick_back(Op op, const Step& s) {
   return {record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, s.source())};
 }
 
+// y[place] += x[row], into zeros, for what `walk` calls with (row, place), of which at most `most` go to one place. A running
+// total is of 128 rows at most, and then goes into one of f64.
+template <class T, class Inner, class Walk>
+void add_rows(T* y, Size places, const T* x, Inner inner, Size most, const Walk& walk) {
+  constexpr int together = 128;
+  std::memset(y, 0, static_cast<std::size_t>(places * inner) * sizeof(T));
+  const auto add = [=](Size row, Size place) {
+    for (Size i = 0; i < inner; ++i) y[place * inner + i] = static_cast<T>(y[place * inner + i] + x[row * inner + i]);
+  };
+  if (!std::is_floating_point_v<T> || most <= together) return walk(add);
+  std::vector<std::uint16_t> counts(static_cast<std::size_t>(places));  // of the running totals
+  std::unordered_map<Size, std::vector<double>> totals;
+  const auto put_away = [&](Size place) __attribute__((noinline)) {
+    std::vector<double>& total = totals[place];
+    total.resize(static_cast<std::size_t>(inner));
+    for (Size i = 0; i < inner; ++i)
+      total[static_cast<std::size_t>(i)] += static_cast<double>(std::exchange(y[place * inner + i], T(0)));
+    counts[static_cast<std::size_t>(place)] = 0;
+  };
+  walk([=, count = counts.data(), &put_away](Size row, Size place) {
+    add(row, place);
+    if (++count[place] == together) put_away(place);
+  });
+  for (const auto& [place, total] : totals)
+    for (Size i = 0; i < inner; ++i) {
+      T& to = y[place * inner + i];
+      to = static_cast<T>(total[static_cast<std::size_t>(i)] + static_cast<double>(to));
+    }
+}
+
 struct Picked {
   Tensor x, index;
   Axis in, out;
@@ -83,8 +117,9 @@ Picked pick_from(Node* n) {
 void compute_index_select(Node* n) {
   const Picked p = pick_from(n);
   const Size item = item_size(n->dtype);
+  const Size bytes = p.out.inner * item;
   along(p.out, p.in, indices(p.index), [&](Size to, Size from) {
-    std::memcpy(p.memory + to * item, p.x.node()->data + from * item, static_cast<std::size_t>(p.out.inner * item));
+    std::memcpy(p.memory + to * bytes, p.x.node()->data + from * bytes, static_cast<std::size_t>(bytes));
   });
   n->data = p.memory;
 }
@@ -92,14 +127,12 @@ Tensors vjp_index_select(const Step& s) { return pick_back(Op::index_add, s); }
 
 void compute_index_add(Node* n) {
   const Picked p = pick_from(n);
-  std::memset(p.memory, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  const Unfinished guard{n, p.memory};
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();
-    auto* y = reinterpret_cast<T*>(p.memory);
-    along(p.in, p.out, indices(p.index), [&](Size from, Size to) {
-      for (Size i = 0; i < p.in.inner; ++i) y[to + i] = static_cast<T>(y[to + i] + x[from + i]);
-    });
+    add_rows(reinterpret_cast<T*>(p.memory), p.out.outer * p.out.length, x, p.in.inner, p.in.length,
+             [&](const auto& add) { along(p.in, p.out, indices(p.index), add); });
   });
   n->data = p.memory;
 }
@@ -120,12 +153,12 @@ Tensors vjp_gather(const Step& s) { return pick_back(Op::scatter_add, s); }
 
 void compute_scatter_add(Node* n) {
   const Picked p = pick_from(n);
-  std::memset(p.memory, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  const Unfinished guard{n, p.memory};
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();
-    auto* y = reinterpret_cast<T*>(p.memory);
-    each(p.in, p.out, indices(p.index), [&](Size from, Size to) { y[to] = static_cast<T>(y[to] + x[from]); });
+    add_rows(reinterpret_cast<T*>(p.memory), n->count, x, std::integral_constant<Size, 1>(), p.in.length,
+             [&](const auto& add) { each(p.in, p.out, indices(p.index), add); });
   });
   n->data = p.memory;
 }

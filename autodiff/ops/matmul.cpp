@@ -67,7 +67,7 @@ Tensor untransposed(const Tensor& x, const In& in, bool& transposed) {
   if (n->op != Op::permute || n->inputs == 0 || !swaps_last_axes(n)) return x;
   constexpr unsigned ours = 2;  // handles: the temporary, and x
   const bool nobody_has_it = in.is_temporary() && n->refs <= ours && n->shared().load(std::memory_order_relaxed) == 0;
-  if (n->has(needs_grad) && !nobody_has_it) return x;
+  if (n->has(needs_grad) ? !nobody_has_it : n->in[0]->has(needs_grad)) return x;  // the latter: cut by NoGrad
   transposed = true;
   return share(n->in[0]);
 }

@@ -81,13 +81,24 @@ XGRAD_INLINE Batch<T> erfc(const Batch<T>& x) {
   return pick(x < Batch<T>(T(0)), Batch<T>(T(2)) - tail, tail);
 }
 
+// |x| where exp(-x^2 / 2) is not 0
+template <class T>
+XGRAD_INLINE Batch<T> normal_range(const Batch<T>& x) {
+  return lower(Batch<T>(sizeof(T) == 4 ? T(14.8) : T(39.5)), magnitude(x));
+}
+// exp(-x^2 / 2)
+template <class T>
+XGRAD_INLINE Batch<T> normal_decay(const Batch<T>& x) {
+  const Batch<T> b = normal_range(x), half(T(0.5));
+  const Two<T> square = product(b, b);
+  return exp_of_minus(Two<T>{square.high * half, square.low * half});
+}
+
 // The normal distribution: erfc(-x / sqrt 2) / 2, but exp(-x^2 / 2) of x itself
 template <class T>
 XGRAD_INLINE Batch<T> ndtr(const Batch<T>& x) {
-  const Batch<T> b = lower(Batch<T>(sizeof(T) == 4 ? T(14.8) : T(39.5)), magnitude(x)), half(T(0.5));
-  const Two<T> square = product(b, b);
-  const Batch<T> e = exp_of_minus(Two<T>{square.high * half, square.low * half});
-  const Batch<T> tail = e * (half * erfc_scaled(b * Batch<T>(T(0.70710678118654752))));
+  const Batch<T> b = normal_range(x), half(T(0.5));
+  const Batch<T> tail = normal_decay(x) * (half * erfc_scaled(b * Batch<T>(T(0.70710678118654752))));
   return pick(x > Batch<T>(T(0)), Batch<T>(T(1)) - tail, tail);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "autodiff/kernels/simd/math_erf.hpp"
+#include "autodiff/kernels/simd/math_activations.hpp"
 #include "autodiff/kernels/simd/math_exp.hpp"
 #include "autodiff/kernels/simd/math_log.hpp"
 #include "autodiff/kernels/simd/math_pow.hpp"

@@ -1,6 +1,7 @@
 // Softmax of rows, and sums over rows (rows.hpp).
 #include "autodiff/kernels/simd/map.hpp"
 #include "autodiff/kernels/simd/math_exp.hpp"
+#include "autodiff/kernels/simd/math_log.hpp"
 
 namespace xgrad::kernels {
 namespace {
@@ -17,6 +18,16 @@ struct Total {
   XGRAD_INLINE Batch<T> value() const { return pick(lost == lost, sum + lost, sum); }  // where it is infinite: that
 };
 
+// log sum e, where the greatest e is 1. Where that is one, and the others are little, log1p of the others keeps their digits.
+template <class T>
+XGRAD_INLINE Batch<T> log_of_sum(const Batch<T>& all, const Batch<T>& below_1) {
+  return log1p(pick(all < Batch<T>(T(1.5)), below_1, all - Batch<T>(T(1))));
+}
+template <class T>
+XGRAD_INLINE Batch<T> if_below_1(const Batch<T>& e) {
+  return pick(e == Batch<T>(T(1)), Batch<T>(T(0)), e);
+}
+
 constexpr Size few_columns = 16;  // up to which lanes are rows, not columns
 
 // column[c] holds column c of as many rows as a vector has lanes.
@@ -25,13 +36,14 @@ XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
   const auto at = [&](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
   Batch<T> most = at(0);
   for (Size c = 1; c < columns; ++c) most = upper(most, at(c));
-  Batch<T> sum(T(0));
+  Batch<T> sum(T(0)), below(T(0));
   for (Size c = 0; c < columns; ++c) {
     const Batch<T> x = at(c) - most, e = exp(x);
     (logarithm ? x : e).store_aligned(column[c]);
     sum = sum + e;
+    if constexpr (logarithm) below = below + if_below_1(e);
   }
-  if constexpr (logarithm) sum = log(sum);
+  if constexpr (logarithm) sum = log_of_sum(sum, below);
   for (Size c = 0; c < columns; ++c) (logarithm ? at(c) - sum : at(c) / sum).store_aligned(column[c]);
 }
 
@@ -50,6 +62,28 @@ void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
   }
 }
 
+// Where the first vector is that has the greatest number in it; -1 where there is none, of NaN.
+template <class T>
+Size vector_of(const T* x, Size columns, const Batch<T>& greatest) {
+  Size i = 0;
+  for (; i + width<T> <= columns; i += width<T>)
+    if (xsimd::any(load(x + i) == greatest)) return i;
+  for (Size j = i; j < columns; ++j)
+    if (x[j] == greatest.get(0)) return i;
+  return -1;
+}
+// Without 1 where the first 1 is, so that a sum that is 1 and little more keeps the digits of that; NaN stays.
+template <class T>
+Batch<T> less_one(const Batch<T>& e) {
+  alignas(64) T lanes[width<T>];
+  e.store_aligned(lanes);
+  T* last = lanes + width<T> - 1;
+  T* at = lanes;
+  while (at != last && *at != T(1)) ++at;
+  *at = *at - T(1);
+  return Batch<T>::load_aligned(lanes);
+}
+
 template <class T, bool logarithm>
 void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
   const auto great = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); };
@@ -61,6 +95,7 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
     T last = x[0];
     for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
     const Batch<T> most(reduce_lanes(upper(best, Batch<T>(last)), great));
+    const Size apart = logarithm ? vector_of(x, columns, most) : -1;
     Total<T> total;
     const Batch<T> none(-infinity<T>);  // exp of it adds nothing
     for (i = 0; i < columns;) {
@@ -69,15 +104,17 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
       for (; i < end; i += width<T>) {
         const Size k = columns - i;
         if (k >= width<T>) {
-          const Batch<T> e = exp(load(x + i) - most);
+          Batch<T> e = exp(load(x + i) - most);
           if constexpr (!logarithm) e.store_unaligned(out + i);
+          if (logarithm && i == apart) e = less_one(e);
           sums = sums + e;
         } else {
           alignas(64) T part[width<T>];
           none.store_aligned(part);
           for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
-          const Batch<T> e = exp(Batch<T>::load_aligned(part));
+          Batch<T> e = exp(Batch<T>::load_aligned(part));
           if constexpr (!logarithm) store_part(out + i, e, k);
+          if (logarithm && i == apart) e = less_one(e);
           sums = sums + e;
         }
       }
@@ -85,7 +122,7 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
     }
     const Batch<T> sum(reduce_lanes(total.value(), plus));
     if constexpr (logarithm) {
-      const Batch<T> rest = log(sum);
+      const Batch<T> rest = log1p(sum);
       map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
         return ((k >= width<T> ? load(x + j) : load_part(x + j, k)) - most) - rest;
       });
@@ -104,6 +141,18 @@ void softmax(void* out, const void* x, Size rows, Size columns) {
   else softmax_of_many<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
 }
 
+// x - exp(y) sum. Where exp y is near 1 that is (x - sum) - (exp(y) - 1) sum: of the class that is sure, whose x is all of
+// the sum, the last term is all there is.
+template <class T>
+XGRAD_INLINE Batch<T> less_part(const Batch<T>& x, const Batch<T>& y, const Batch<T>& sum) {
+  const Batch<T> inside = upper(Batch<T>(exp_lowest<T>), y);
+  Batch<T> k;
+  const Batch<T> p = expm1_reduced(reduce_exp(inside, k));
+  const Mask<T> near = k == Batch<T>(T(0));
+  const Batch<T> none(T(0));
+  return (x - pick(near, sum, none)) - scale(p + pick(near, none, Batch<T>(T(1))), k) * sum;
+}
+
 // Where rows are short, a vector takes numbers of several rows; their sums are laid out in the result's place before.
 template <class T>
 void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size rows, Size columns) {
@@ -119,7 +168,7 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
       for (Size c = 0; c < columns; ++c) z[r * columns + c] = sum;
     }
     return map(z, rows * columns, [&](Size i, Size k) XGRAD_LAMBDA {
-      return part(x + i, k) - exp(part(y + i, k)) * part(z + i, k);
+      return less_part(part(x + i, k), part(y + i, k), part(z + i, k));
     });
   }
   for (; rows > 0; --rows, x += columns, y += columns, z += columns) {
@@ -131,7 +180,7 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
       total.add(sums);
     }
     const Batch<T> sum(reduce_lanes(total.value(), plus));
-    map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return part(x + i, k) - exp(part(y + i, k)) * sum; });
+    map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return less_part(part(x + i, k), part(y + i, k), sum); });
   }
 }
 

@@ -28,8 +28,11 @@ struct Term {
   }
 #include "autodiff/elementwise.def"
 
+// of_lanes: is the formula made of what Terms have? One that has where in it, say, is left to tensor ops.
 #define UNARY(op, value, slope, ...)                                          \
   struct slope_##op {                                                         \
+    template <class N>                                                        \
+    static constexpr bool of_lanes = requires(N x, N y) { N(slope); };        \
     template <class T>                                                        \
     XGRAD_INLINE static Batch<T> lane(const Batch<T>& of, const Batch<T>& g) { \
       [[maybe_unused]] const Term<T> x(of), y(of);                            \
@@ -40,7 +43,7 @@ struct Term {
 
 template <class F, SlopeOf of>
 void set(Table& t, Elementwise op) {
-  if constexpr (of != SlopeOf::other) {
+  if constexpr (of != SlopeOf::other && F::template of_lanes<Term<float>>) {
     set_binary<F, float>(t, op, DType::f32);
     set_binary<F, double>(t, op, DType::f64);
   }

@@ -120,15 +120,20 @@ void Record::pull(const Tensor& g, bool create_graph) {
       }
       continue;
     }
-    const Rule& r = rule(n->op);
-    Tensors parts = r.slope ? Tensors() : r.vjp({n, own, this});
-    for (int k = 0; k < n->inputs; ++k) {
-      Entry* to = entry(n->input(k));
-      if (!to || !to->useful) continue;
-      Tensor part;
-      if (r.slope) part = along_slope(t_, n, k, own);
-      else if (static_cast<std::size_t>(k) < parts.size()) part = std::move(parts[static_cast<std::size_t>(k)]);
-      if (part.defined()) add(*to, std::move(part), {n->file, n->line});
+    if (const Rule& r = rule(n->op); r.slope) {
+      for (int k = 0; k < n->inputs; ++k) {
+        Entry* to = entry(n->in[k]);
+        if (!to || !to->useful) continue;
+        if (Tensor part = along_slope(t_, n, k, own); part.defined()) add(*to, std::move(part), {n->file, n->line});
+      }
+    } else {
+      Tensors parts = r.vjp({n, own, this});
+      const int count = std::min<int>(n->inputs, static_cast<int>(parts.size()));
+      for (int k = 0; k < count; ++k) {
+        Entry* to = entry(n->input(k));
+        if (Tensor& part = parts[static_cast<std::size_t>(k)]; to && to->useful && part.defined())
+          add(*to, std::move(part), {n->file, n->line});
+      }
     }
   }
   if (storage_.slices.empty()) return;

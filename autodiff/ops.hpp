@@ -128,6 +128,10 @@ Tensor argmax(const In& x);                     // i64: where, in row-major orde
 Tensor argmax(const In& x, At axis, bool keepdim = false);  // where along the axis
 Tensor argmin(const In& x);
 Tensor argmin(const In& x, At axis, bool keepdim = false);
+// Order along an axis: equal numbers as they lie, NaN as if greater than all. Values differentiate; places are i64.
+Tensor argsort(const In& x, At axis = -1, bool descending = false);
+Tensors sort(const In& x, At axis = -1, bool descending = false);        // auto [values, places] = sort(x)
+Tensors topk(const In& x, At k, At axis = -1, bool largest = true);      // the first k of that: auto [values, places]
 Tensor all(const In& x);                        // is every x != 0? boolean; of nothing: true
 Tensor any(const In& x);                        // is some x != 0? of nothing: false
 // log sum e^x of floats, without overflow: -inf where all are -inf, with a gradient of 0. NaN gradients where one is +inf.

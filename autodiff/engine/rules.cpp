@@ -14,10 +14,12 @@ namespace xgrad::engine {
 Tensors vjp_where(const Step&);
 Tensors vjp_cast(const Step&);
 
-Tensors vjp_argmax(const Step&) { return {}; }  // whole numbers have no derivative
-Tensors vjp_argmin(const Step&) { return {}; }
-
-// What an op has of its own: the function for `own`.
+// What an op has of its own, by how a tangent goes through it.
+#define VJP_linear(op) vjp_##op
+#define VJP_bilinear(op) vjp_##op
+#define VJP_transposed(op) vjp_##op
+#define VJP_own(op) vjp_##op
+#define VJP_none(op) nullptr
 #define JVP_linear(op) nullptr
 #define JVP_bilinear(op) nullptr
 #define JVP_transposed(op) nullptr
@@ -40,11 +42,16 @@ constinit Rule rules[] = {
     {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr, nullptr},
 #define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr},
 #define REDUCTION(op, jvp, two) {#op, Kind::reduction, Forward::jvp, nullptr, vjp_##op, nullptr, nullptr},
-#define BARRIER(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, vjp_##op, compute_##op, JVP_##jvp(op)},
-#define AT_ONCE(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, vjp_##op, compute_##op, JVP_##jvp(op), true},
+#define BARRIER(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op)},
+#define AT_ONCE(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), true},
 #include "autodiff/structural.def"
 };
 
+#undef VJP_linear
+#undef VJP_bilinear
+#undef VJP_transposed
+#undef VJP_own
+#undef VJP_none
 #undef JVP_linear
 #undef JVP_bilinear
 #undef JVP_transposed

@@ -74,6 +74,14 @@ std::vector<Row> index_rows() {
         {{{2, 4}}});
   p.add("scatter_add of a vector", [](const Tensor& x) { return square(scatter_add(x, 0, places(x.shape(), 2), 2)); },
         {{{3}}, {{1531}}});
+  const auto ordered = [&](const char* name, Tensor (*f)(const Tensors&)) {
+    p.rows.push_back({name, f, {{-2, 2, true}}, {{{3}}, {{1}}, {{0}}, {{3, 4}}, {{4, 4}}, {{0, 3}}, {{3, 0}}, {{2, 3, 2}}, {{40, 30}}},
+                      {}, "equal elements change places under a difference: sorting_test has ties"});
+  };
+  ordered("sort", [](const Tensors& in) { return sort(in[0])[0]; });
+  ordered("sort 0, descending", [](const Tensors& in) { return sort(in[0], 0, true)[0]; });
+  ordered("topk", [](const Tensors& in) { return topk(in[0], std::min<Size>(2, in[0].size(0)), 0)[0]; });
+  ordered("topk, smallest", [](const Tensors& in) { return topk(in[0], in[0].size(-1) / 2, -1, false)[0]; });
   return std::move(p.rows);
 }
 

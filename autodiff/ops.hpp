@@ -62,6 +62,9 @@ Tensor tanh(const In& x);
 Tensor erf(const In& x);                        // the error function
 Tensor erfc(const In& x);                       // 1 - erf(x), with all digits where that is small
 Tensor ndtr(const In& x);                       // the normal distribution: erfc(-x / sqrt(2)) / 2
+Tensor lgamma(const In& x);                     // log |gamma(x)|: infinite at 0, -1, -2, ..
+Tensor digamma(const In& x);                    // its derivative; NaN at -1, -2, ..
+Tensor polygamma(const In& n, const In& x);     // the n-th derivative of digamma; n is rounded to a whole number from 0 to 1,000
 Tensor sigmoid(const In& x);                    // 1 / (1 + e^-x)
 Tensor softplus(const In& x);                   // log(1 + e^x), without overflow
 Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0

@@ -4,6 +4,9 @@
 #define BOOST_TEST_MODULE slopes
 #include <fmt/format.h>
 
+#include <boost/math/special_functions/digamma.hpp>
+#include <boost/math/special_functions/polygamma.hpp>
+#include <boost/math/special_functions/trigamma.hpp>
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <set>
@@ -158,6 +161,10 @@ const std::map<std::string, Unary> unary{
                          [](Wide x) { return gelu_tanh_third(x, false); }, {12, 12}, {16, 16}, near_0,
                          [](Wide x) { return sigmoid_slope(cubic(x)) * gelu_tanh_terms(x, -1); },
                          [](Wide x) { return gelu_tanh_third(x, true); }}},
+    {"lgamma", {[](Wide x) { return boost::math::digamma(x); }, [](Wide x) { return boost::math::trigamma(x); }, {2, 2}, {4, 4},
+                positive}},
+    {"digamma", {[](Wide x) { return boost::math::trigamma(x); }, [](Wide x) { return boost::math::polygamma(2, x); }, {4, 4},
+                 {6, 6}, [](Wide x) { return x > 1e-6L && x < 1e9L; }}},
     {"one_minus_square", {[](Wide x) { return -2 * x; }, [](Wide) { return Wide(-2); }, exact_to_the_bit, exact_to_the_bit}},
     {"tanh_slope", {[](Wide x) { return -2 * std::tanh(x) * sech2(x); },
                     [](Wide x) { return (4 * square(std::tanh(x)) - 2 * sech2(x)) * sech2(x); }, {10, 10}, {14, 14},
@@ -233,6 +240,8 @@ const std::map<std::string, Binary> binary{
     {"inversion", {[](Wide x, Wide y) { return (y - x) * (y + x) / square(radius2(x, y)); },
                    [](Wide x, Wide y) { return -2 * x * y / square(radius2(x, y)); }, nullptr, nullptr, nullptr,
                    {8, 8}, {}, normal_radius, inverse_radius2}},
+    {"polygamma", {zero2, [](Wide n, Wide x) { return boost::math::polygamma(static_cast<int>(n) + 1, x); }, nullptr, nullptr, nullptr,
+                   {4, 4}, {}, [](Wide n, Wide x) { return (n == 1 || n == 2 || n == 3) && x > 1e-2L && x < 1e4L; }}},
     {"gaussian", {[](Wide x, Wide y) { return -2 * x * y * gaussian(x, y); },
                   [](Wide x, Wide y) { return -x * x * gaussian(x, y); }, nullptr, nullptr, nullptr,
                   {4, 4}, {}, [](Wide, Wide y) { return y == 0.5L || y == 1 || y == 2; }}},

@@ -182,6 +182,12 @@ std::vector<Kind> kinds() {
          manual_seed(2);
          return Tensors{index_select(x, 0, arange(3)), gather(x, 1, zeros({6, 2}, i64)), cumsum(x, 0), randperm(40)};
        })},
+      {"linear algebra", value([] {
+         const Tensor wide = eye(20, f64) * 3.0 + 0.1, batch = expand(wide, {3, 20, 20});
+         return Tensors{cholesky(square_x * 0.1 + 3.0 * eye(5, f64)), solve(batch, wide), inv(wide), det(wide), slogdet(wide)[1],
+                        eigh(wide)[0],  eigh(square_x)[0], solve_triangular(wide, wide)};
+       })},
+      {"order", value([] { return Tensors{sort(large)[0], argsort(x, 0), topk(x, 2)[1]}; })},
       {"backward", value([] {
          v.zero_grad();
          const Tensor loss = sum(tanh(v) * v);

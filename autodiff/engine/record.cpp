@@ -197,7 +197,11 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
     ready = true;
   }
   if (ready && n->pending() && (now || small(n) || kind_of(op) == Kind::view)) {
-    compute(t, n);
+    try {
+      compute(t, n);
+    } catch (const std::bad_alloc&) {  // for what it needs besides its result
+      fail_no_memory(source, rule(op).name);
+    }
     n->flags |= computed;
     ++t.evaluated;
   }

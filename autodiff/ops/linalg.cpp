@@ -43,8 +43,6 @@ Size matrices_in(const Node* x) { return order_of(x) == 0 ? 0 : x->count / (orde
   fail({n->file, n->line}, fmt::format("[{}] {}{} {}; {}", rule(n->op).name, x->shape.rank() > 2 ? "matrix " : "the matrix",
                                        x->shape.rank() > 2 ? fmt::format("{} of the batch", which) : "", what, remedy));
 }
-constexpr const char* singular = "is singular (a pivot of its LU factors is 0, or NaN)";
-constexpr const char* regular_again = "x + 1e-6 * eye(n) is regular where x is positive semi-definite";
 
 // A copy of x's numbers as n's, f(matrix) of each. Where one fails, an Error.
 template <class F>
@@ -56,6 +54,22 @@ void each_in_place(Node* n, const char* what, const char* remedy, const F& f) {
   std::memcpy(out, x.node()->data, static_cast<std::size_t>(n->count * item));
   const Size failed = each_matrix(matrices_in(n), order_of(n), [&](Size i) { return f(out + i * size); });
   if (failed >= 0) fail_matrix(n, failed, n, what, remedy);
+  n->data = out;
+}
+
+// The matrices of the first operand, and the columns of the second, which are n's shape: f(matrix, columns) solves in place.
+template <class F>
+void each_system(Node* n, const char* what, const char* remedy, const F& f) {
+  const Tensor a = dense(n->in[0]), b = dense(n->in[1]);
+  const Size order = order_of(n->in[0]), row = order * item_size(n->dtype);
+  char* out = allocate(n);
+  const Unfinished guard{n, out};
+  std::memcpy(out, b.node()->data, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  const Size count = n->count == 0 ? 0 : matrices_in(n->in[0]);
+  const Size failed = each_matrix(count, order, [&](Size i) {
+    return f(a.node()->data + i * order * row, out + i * n->shape.back() * row);
+  });
+  if (failed >= 0) fail_matrix(n, failed, n->in[0], what, remedy);
   n->data = out;
 }
 
@@ -95,20 +109,13 @@ Tensors vjp_cholesky(const Step& s) {
 
 // op(T) y = b, op(T) being T or T^T, a = {lower, transposed}:   gb = op(T)^-T g    gT = the triangle of -gb y^T, or its transpose
 void compute_solve_triangular(Node* n) {
-  const Tensor t = dense(n->in[0]), b = dense(n->in[1]);
-  const Size order = order_of(n->in[0]), columns = n->shape.back(), item = item_size(n->dtype);
-  char* out = allocate(n);
-  const Unfinished guard{n, out};
-  std::memcpy(out, b.node()->data, static_cast<std::size_t>(n->count * item));
-  const Size failed = each_matrix(n->count == 0 ? 0 : matrices_in(n->in[0]), order, [&](Size i) {
-    const char* matrix = t.node()->data + i * order * order * item;
+  const Size order = order_of(n->in[0]), item = item_size(n->dtype);
+  each_system(n, "has a 0 on its diagonal", "a triangular matrix with one is singular", [&](const char* t, char* b) {
     for (Size k = 0; k < order; ++k)
-      if (read_number(n->dtype, matrix + k * (order + 1) * item) == 0) return false;
-    kernels::triangular_solve(n->dtype, order, columns, matrix, n->a[0], n->a[1], out + i * order * columns * item);
+      if (read_number(n->dtype, t + k * (order + 1) * item) == 0) return false;
+    kernels::triangular_solve(n->dtype, order, n->shape.back(), t, n->a[0], n->a[1], b);
     return true;
   });
-  if (failed >= 0) fail_matrix(n, failed, n->in[0], "has a 0 on its diagonal", "a triangular matrix with one is singular");
-  n->data = out;
 }
 Tensors vjp_solve_triangular(const Step& s) {
   const bool lower = s.a(0), transposed = s.a(1);
@@ -120,21 +127,15 @@ Tensors vjp_solve_triangular(const Step& s) {
 
 // op(A) y = b, a = {transposed}:   gb = op(A)^-T g    gA = -gb y^T, or its transpose
 void compute_solve(Node* n) {
-  const Tensor a = dense(n->in[0]), b = dense(n->in[1]);
-  const Size order = order_of(n->in[0]), columns = n->shape.back(), item = item_size(n->dtype);
-  char* out = allocate(n);
-  const Unfinished guard{n, out};
-  std::memcpy(out, b.node()->data, static_cast<std::size_t>(n->count * item));
-  const Size failed = each_matrix(n->count == 0 ? 0 : matrices_in(n->in[0]), order, [&](Size i) {
-    const char* matrix = a.node()->data + i * order * order * item;
-    std::vector<char> lu(matrix, matrix + order * order * item);
-    std::vector<int> pivots(static_cast<std::size_t>(order));
-    if (!kernels::lu(n->dtype, order, lu.data(), pivots.data())) return false;
-    kernels::lu_solve(n->dtype, order, columns, lu.data(), pivots.data(), n->a[0], out + i * order * columns * item);
-    return true;
-  });
-  if (failed >= 0) fail_matrix(n, failed, n->in[0], singular, regular_again);
-  n->data = out;
+  const Size order = order_of(n->in[0]), size = order * order * item_size(n->dtype);
+  each_system(n, "is singular (a pivot of its LU factors is 0, or NaN)",
+              "x + 1e-6 * eye(n) is regular where x is positive semi-definite", [&](const char* a, char* b) {
+                std::vector<char> lu(a, a + size);
+                std::vector<int> pivots(static_cast<std::size_t>(order));
+                if (!kernels::lu(n->dtype, order, lu.data(), pivots.data())) return false;
+                kernels::lu_solve(n->dtype, order, n->shape.back(), lu.data(), pivots.data(), n->a[0], b);
+                return true;
+              });
 }
 Tensors vjp_solve(const Step& s) {
   const bool transposed = s.a(0);

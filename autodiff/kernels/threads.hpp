@@ -1,6 +1,8 @@
 // The one thread pool that all kernels share.
 #pragma once
 
+#include <algorithm>
+
 #include <type_traits>
 
 #include <xgrad/autodiff/dtype.hpp>
@@ -26,6 +28,14 @@ void parallel(Size jobs, const F& run) {
         else (*static_cast<const F*>(f))(job);
       },
       const_cast<F*>(&run));
+}
+
+// f(first, last) for runs of `together` of `count` things, shared among threads where there is more than one run.
+template <class F>
+void share(Size count, Size together, const F& f) {
+  const Size jobs = (count + together - 1) / together;
+  if (jobs < 2) return f(Size{0}, count);
+  parallel(jobs, [&](Size job) { f(job * together, std::min(count, (job + 1) * together)); });
 }
 
 }  // namespace xgrad::kernels

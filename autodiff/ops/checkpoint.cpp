@@ -179,8 +179,7 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
   NodeList nodes(t);
   for (const Tensor& v : in) nodes.push_back(v.node());
   set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
-  retain(again.get());
-  extra_of(n).told = Ref<const Told>(again.get());
+  tell(n, again.get());
   bind_detached(n, y.node());
   n->flags |= needs_grad | computed | (y.node()->flags & cuts);
   ++t.recorded;

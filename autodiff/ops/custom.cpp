@@ -118,8 +118,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
-  retain(custom_.get());
-  engine::extra_of(n).told = engine::Ref<const engine::Told>(custom_.get());
+  engine::tell(n, custom_.get());
   const Shape strides = engine::strides_of(y.node());
   engine::bind(n, y.node(), &strides, 0);
   engine::turn_like(n, y.node());

@@ -24,16 +24,13 @@ Size each_matrix(Size count, Size n, const F& f) {
   const double work = static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
   const Size together = std::max<Size>(1, static_cast<Size>(worth_a_job / std::max(1.0, work)));
   std::atomic<Size> failed{count};
-  const auto run = [&](Size job) {
-    for (Size i = job * together; i < std::min(count, (job + 1) * together); ++i) {
+  kernels::share(count, together, [&](Size first, Size last) {
+    for (Size i = first; i < last; ++i) {
       if (f(i)) continue;
       for (Size known = failed.load(); i < known && !failed.compare_exchange_weak(known, i);) {
       }
     }
-  };
-  const Size jobs = (count + together - 1) / together;
-  if (jobs < 2) run(0);
-  else kernels::parallel(jobs, run);
+  });
   return failed.load() < count ? failed.load() : -1;
 }
 
@@ -73,12 +70,6 @@ void each_system(Node* n, const char* what, const char* remedy, const F& f) {
   n->data = out;
 }
 
-// 1 below the diagonal, `on` on it, 0 above.
-Tensor lower_mask(Size n, DType dtype, double on) {
-  const Tensor i = unsqueeze(arange(n), 1), j = unsqueeze(arange(n), 0);
-  return cast(i > j, dtype) + on * cast(i == j, dtype);
-}
-
 Tensor solved_triangular(const Tensor& t, const Tensor& b, bool lower, bool transposed, Source source) {
   return record(Op::solve_triangular, b.node()->dtype, b.node()->shape, {t.node(), b.node()}, {{lower, transposed, 0, 0}}, source);
 }
@@ -102,7 +93,7 @@ void compute_cholesky(Node* n) {
                 [&](char* a) { return kernels::cholesky(n->dtype, order_of(n), a); });
 }
 Tensors vjp_cholesky(const Step& s) {
-  const Tensor y = s.y(), phi = matmul(transpose(y), s.g) * lower_mask(order_of(s.n), s.n->dtype, 0.5);
+  const Tensor y = s.y(), phi = tril(matmul(transpose(y), s.g)) * (1 - 0.5 * eye(order_of(s.n), s.n->dtype));
   const Tensor half = solved_triangular(y, phi, true, true, s.source());
   return {transpose(solved_triangular(y, transpose(half), true, true, s.source()))};
 }

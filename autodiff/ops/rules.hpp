@@ -21,6 +21,13 @@ inline Axis axis_of(const Shape& shape, int axis) {
   return a;
 }
 
+// Tells n's op more than four numbers.
+inline void tell(Node* n, const Told* told) {
+  Extra& extra = extra_of(n);  // first: there may be no memory for it
+  retain(told);
+  extra.told = Ref<const Told>(told);
+}
+
 // f(T{}) for the C++ type of a dtype.
 template <class F>
 void with_type(DType dtype, const F& f) {

@@ -13,11 +13,7 @@ namespace {
 template <class Some>
 void share_rows(Node* n, const Some& some) {
   const Size columns = n->shape.back(), rows = n->count / columns, together = std::max<Size>(1, 16384 / columns);
-  if (rows <= together) return some(0, n->count);
-  kernels::parallel((rows + together - 1) / together, [&](Size job) {
-    const Size first = job * together;
-    some(first * columns, std::min(together, rows - first) * columns);
-  });
+  kernels::share(rows, together, [&](Size first, Size last) { some(first * columns, (last - first) * columns); });
 }
 
 template <class Rows>

@@ -27,12 +27,9 @@ void compute_argsort(Node* n) {
       else std::stable_sort(to, to + length, [&](Size i, Size j) { return less(v[i], v[j]); });
     };
     constexpr Size numbers_of_a_job = 4096;
-    const Size together = std::max<Size>(1, numbers_of_a_job / std::max<Size>(1, length)), jobs = (rows + together - 1) / together;
-    const auto run = [&](Size job) {
-      for (Size row = job * together; row < std::min(rows, (job + 1) * together); ++row) sort_row(row);
-    };
-    if (jobs < 2) run(0);
-    else kernels::parallel(jobs, run);
+    kernels::share(rows, std::max<Size>(1, numbers_of_a_job / std::max<Size>(1, length)), [&](Size first, Size last) {
+      for (Size row = first; row < last; ++row) sort_row(row);
+    });
   });
   n->data = reinterpret_cast<char*>(out);
 }

@@ -11,3 +11,4 @@
 #include <xgrad/autodiff/shape.hpp>
 #include <xgrad/autodiff/tensor.hpp>
 #include <xgrad/autodiff/threads.hpp>
+#include <xgrad/autodiff/vmap.hpp>

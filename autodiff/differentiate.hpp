@@ -123,6 +123,11 @@ struct CustomOpDefinition {
   // Cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none. In a sweep
   // without create_graph it is given values without a history, too.
   Callable<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
+  // Inside of vmap, forward and vjp are run on one example, for all, if they are made of tensor ops. If they read numbers,
+  // say how it goes: the results for all examples, along axis 0, by ops or another CustomOp. Of each input in_axes has 0,
+  // the axis of the examples, or -1: it is the same for all.
+  Callable<Tensor(const Tensors& in, const Shape& in_axes)> batch = {};
+  Callable<Shape(const Tensors& in)> shape = {};  // of one example's result, for `batch`; none: that of the first input
 };
 namespace engine {
 struct Custom;

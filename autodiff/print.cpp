@@ -77,6 +77,7 @@ std::string to_string(const Tensor& t) { return to_string(t, 6); }
 
 std::string to_string(const Tensor& t, int precision, char style) try {
   if (!t.defined()) return "(empty)";
+  if (t.node()->has(engine::traced)) return fmt::format("(one example, {} {})", name(t.node()->dtype), t.node()->shape);
   engine::evaluate(t.node());
   const Tensor numbers = engine::dense(t.node());
   const Node* n = numbers.node();

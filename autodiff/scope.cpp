@@ -11,6 +11,7 @@ using engine::current;
 
 Tensor evaluate(const In& x) {
   const Tensor t = engine::operand(x, "evaluate");
+  if (t.node()->has(engine::traced)) return t;  // nothing to be done yet
   engine::evaluate(t.node(), "evaluate", engine::source_of(x));
   return t;
 }
@@ -21,7 +22,7 @@ void evaluate(const Tensors& list, Source source) try {
     if (!t.defined()) fail(source, "[evaluate] expected tensors, got an empty one");
     if (t.pending() && t.node()->home != &current())
       engine::fail_foreign(t.node(), "evaluate", source);
-    nodes.push_back(t.node());
+    if (!t.node()->has(engine::traced)) nodes.push_back(t.node());
   }
   engine::evaluate(current(), nodes.data(), nodes.size());
 } catch (const std::bad_alloc&) {

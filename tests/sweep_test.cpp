@@ -20,8 +20,10 @@ void sweep_rows(const std::vector<Row>& rows) {
           ++refused;
           break;
         }
-      const std::string wrong = check(c);
+      std::string wrong = check(c);
       BOOST_CHECK_MESSAGE(wrong.empty(), c.name() << ": " << wrong);
+      wrong = check_batched(c);
+      BOOST_CHECK_MESSAGE(wrong.empty(), c.name() << ", batched: " << wrong);
     }
   }
   std::printf("%zu rows, %zu cases, %zu of them refused with an Error\n", rows.size(), cases, refused);

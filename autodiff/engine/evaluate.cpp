@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "autodiff/engine/batch.hpp"
 #include "autodiff/engine/compute.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/region.hpp"
@@ -174,6 +175,7 @@ void fail_foreign(Node* n, const char* op, Source source) {
 
 void evaluate(Node* n, const char* op, Source source) {
   if (!n->pending()) return;
+  if (n->has(traced)) fail_traced(n, op, source);
   Thread& t = current();
   if (n->home != &t) fail_foreign(n, op, source);
   evaluate(t, &n, 1);
@@ -223,6 +225,7 @@ void evaluate(Thread& t, Node* const* targets, std::size_t count) try {
   walk(t, targets, count, [&](Node* n) {
     if (!n->pending()) return false;
     if (n->home != &t) fail_foreign(n, "evaluate", {n->file, n->line});
+    if (n->has(traced)) fail_traced(n, "evaluate", {n->file, n->line});
     return true;
   }, p.nodes);
   if (p.nodes.empty()) return;

@@ -47,6 +47,7 @@ enum Flag : std::uint16_t {
   cut_read = 2048,    // its numbers were read
   weak = 4096,        // made from a C++ number: takes the dtype of what it meets
   turned = 8192,      // recorded as a transpose, or a view of one: matrix products read it by columns, wherever it lies
+  traced = 16384,     // of one example, of a trace: it has a shape, and never gets numbers (batch.hpp)
 };
 
 // Written by the node's home alone, while other threads may look at those that are fixed when it is recorded.
@@ -131,7 +132,7 @@ struct alignas(64) Node : NodeHead {
   std::atomic_ref<Thread*> owner() const { return atomic(owner_thread); }
   bool has(Flag f) const { return flags & f; }
   bool pending() const { return data == nullptr; }
-  bool waiting() const { return data == nullptr && !(flags & computed); }
+  bool waiting() const { return data == nullptr && !(flags & (computed | traced)); }
   Node*& input(int i) { return i < inline_inputs ? in[i] : extra->in[i - inline_inputs]; }
   bool row_major() const { return !(flags & (strided | uniform)); }
 

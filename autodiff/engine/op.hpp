@@ -89,6 +89,7 @@ constexpr Op combining(kernels::Reduction r) {
 enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, own, none };
 
 struct Node;
+struct Replayed;
 class Record;
 
 // One op on the reverse sweep: a rule reads x(i), y and the cotangent g, and gives the cotangents of all inputs in one
@@ -123,6 +124,7 @@ struct Rule {
   Tensors (*vjp)(const Step& step);                                          // the others
   void (*compute)(Node* n);                                                  // barriers; of views: binds to the input
   Tensor (*jvp)(Node* n, const Tensors& tangents);                           // Forward::own: empty tangents are zero
+  Tensor (*batch)(const Replayed& r);                                        // for many examples: see batch.hpp
   bool at_once = false;                                                      // it can fail on values: never waits
   kernels::SlopeOf slope_of = kernels::SlopeOf::other;                       // what <op>_vjp takes, where there is one
 };

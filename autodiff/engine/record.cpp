@@ -104,6 +104,7 @@ inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size eleme
     set_inputs(n, in, count);
   }
   if (flags & (needs_grad | cuts) && is_float(dtype)) n->flags |= history(t, flags, in, count);
+  if (flags & traced && n->count > 0) [[unlikely]] n->flags |= traced;
   return n;
 }
 
@@ -118,7 +119,9 @@ Size bytes_of_waiting(Node* n) {
 
 // What has numbers by now keeps its inputs only where derivatives need them; what has not waits.
 inline void finish(Thread& t, Node* n) {
-  if (n->pending()) {
+  if (n->has(traced)) {
+    link(t, n);
+  } else if (n->pending()) {
     link(t, n);
     n->waits = static_cast<std::uint32_t>(std::min<Size>(bytes_of_waiting(n) / 64, UINT32_MAX));
     t.pending_bytes += waiting_bytes(n);
@@ -167,7 +170,7 @@ Tensor record_elementwise(Thread& t, Op op, DType dtype, const Shape& shape, Siz
   bool ready;
   Node* n = begin(t, op, dtype, shape, elements, in, count, source, ready);
   Tensor result = Tensor::adopt(n);
-  if (!ready && t.eager && n->pending()) {
+  if (!ready && t.eager && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
     ready = true;
   }
@@ -192,7 +195,7 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
   for (int i = 0; i < 4; ++i) n->a[i] = args.a[i];
   if (args.told) extra_of(n).told = args.told;
   const bool now = t.eager || rule(op).at_once;
-  if (!ready && now && n->pending()) {
+  if (!ready && now && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
     ready = true;
   }
@@ -263,6 +266,7 @@ namespace {
 
 // A division by one of these is an Error: integers have no infinity.
 void require_no_zero(Op op, Node* divisor, Source source) {
+  if (divisor->has(traced)) return;  // when it has numbers
   evaluate(divisor, rule(op).name, source);
   const Tensor d = dense(divisor);
   const Size* at = d.node()->data.as<const Size>();
@@ -271,6 +275,10 @@ void require_no_zero(Op op, Node* divisor, Source source) {
 }
 
 }  // namespace
+
+void require_divisor(Op op, DType dtype, Node* const* in, Source source) {
+  if (dtype == DType::i64 && (op == Op::floor_divide || op == Op::remainder)) require_no_zero(op, in[1], source);
+}
 
 Tensor unary(Op op, const In& x) {
   const Source source = source_of(x);
@@ -287,7 +295,7 @@ namespace {
 
 Tensor record_arrays(Thread& t, Op op, DType dtype, Node* const* in, bool like_a, Source source) {
   const Shape &a = in[0]->shape, &b = in[1]->shape;
-  if (dtype == DType::i64 && (op == Op::floor_divide || op == Op::remainder)) require_no_zero(op, in[1], source);
+  require_divisor(op, dtype, in, source);
   const DType result = is_comparison(op) ? DType::boolean : dtype;
   if (like_a) return record_elementwise(t, op, result, a, in[0]->count, in, 2, source);
   if (a.rank() == 0) return record_elementwise(t, op, result, b, in[1]->count, in, 2, source);

@@ -68,6 +68,9 @@ Tensor select(const In& condition, const In& x, const In& y);
 
 Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source);
 
+// An Error where an integer is divided by 0.
+void require_divisor(Op op, DType dtype, Node* const* in, Source source);
+
 // The op of n, recorded again on other inputs.
 Tensor replay(Node* n, Node* const* in, int count);
 

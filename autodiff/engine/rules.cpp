@@ -1,15 +1,17 @@
 // The table of all ops, from the two lists of them.
-#include "autodiff/engine/op.hpp"
+#include "autodiff/engine/batch.hpp"
 
 namespace xgrad::engine {
 
 #define UNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #define BINARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #include "autodiff/elementwise.def"
-#define VIEW(op) void compute_##op(Node*); Tensors vjp_##op(const Step&);
+#define VIEW(op) void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor batch_##op(const Replayed&);
 #define REDUCTION(op, ...) Tensors vjp_##op(const Step&);
-#define BARRIER(op, ...) void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&);
-#define AT_ONCE(op, ...) void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&);
+#define BARRIER(op, ...) \
+  void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&); Tensor batch_##op(const Replayed&);
+#define AT_ONCE(op, ...) \
+  void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&); Tensor batch_##op(const Replayed&);
 #include "autodiff/structural.def"
 Tensors vjp_where(const Step&);
 Tensors vjp_cast(const Step&);
@@ -25,25 +27,32 @@ Tensors vjp_cast(const Step&);
 #define JVP_transposed(op) nullptr
 #define JVP_none(op) nullptr
 #define JVP_own(op) jvp_##op
+#define BATCH_leading(op) batch_leading
+#define BATCH_axis(op) batch_axis
+#define BATCH_own(op) batch_##op
+#define BATCH_never(op) nullptr
 
 constinit Rule rules[] = {
-    {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr, nullptr},
-#define UNARY(op, lane, slope, ...) \
-    {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, false, kernels::slope_of(#slope)},
-#define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr},
-#define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},
+    {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr, nullptr, nullptr},
+#define UNARY(op, lane, slope, ...)                                                                          \
+    {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise, false, \
+     kernels::slope_of(#slope)},
+#define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
+#define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
 #include "autodiff/elementwise.def"
-#define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},
+#define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
 #include "autodiff/elementwise.def"
-    {"where", Kind::elementwise, Forward::linear, nullptr, vjp_where, nullptr, nullptr},
-    {"logical_and", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},
-    {"logical_or", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},
-    {"logical_not", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},
-    {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr, nullptr},
-#define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr},
-#define REDUCTION(op, jvp, two) {#op, Kind::reduction, Forward::jvp, nullptr, vjp_##op, nullptr, nullptr},
-#define BARRIER(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op)},
-#define AT_ONCE(op, jvp) {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), true},
+    {"where", Kind::elementwise, Forward::linear, nullptr, vjp_where, nullptr, nullptr, batch_elementwise},
+    {"logical_and", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
+    {"logical_or", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
+    {"logical_not", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
+    {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr, nullptr, batch_elementwise},
+#define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr, batch_##op},
+#define REDUCTION(op, jvp, two) {#op, Kind::reduction, Forward::jvp, nullptr, vjp_##op, nullptr, nullptr, batch_span},
+#define BARRIER(op, jvp, batch) \
+    {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op)},
+#define AT_ONCE(op, jvp, batch) \
+    {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op), true},
 #include "autodiff/structural.def"
 };
 
@@ -57,5 +66,9 @@ constinit Rule rules[] = {
 #undef JVP_transposed
 #undef JVP_none
 #undef JVP_own
+#undef BATCH_leading
+#undef BATCH_axis
+#undef BATCH_own
+#undef BATCH_never
 
 }  // namespace xgrad::engine

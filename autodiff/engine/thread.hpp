@@ -81,6 +81,7 @@ enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps
 
 class Record;
 class Watching;
+class Batch;
 
 struct Thread {
   FreeList nodes, spare_nodes;
@@ -98,6 +99,7 @@ struct Thread {
   Extra* resting = nullptr;  // what waits for its end
   Record* sweep = nullptr;   // the innermost that is going on
   Watching* watching = nullptr;  // likewise, of the transforms
+  Batch* batch = nullptr;        // the innermost whose examples are being recorded
   std::uint64_t reads = 0;       // of numbers that have a history
   Source at;  // what Located says
   const char* named = nullptr;  // the op that errors there go by

@@ -82,7 +82,7 @@ struct Rerun {
 void evaluate_all(Thread& t, const Tensors& list) {
   NodeList nodes(t);
   for (const Tensor& x : list)
-    if (x.defined()) nodes.push_back(x.node());
+    if (x.defined() && !x.node()->has(traced)) nodes.push_back(x.node());
   evaluate(t, nodes.data(), nodes.size());
 }
 
@@ -160,6 +160,7 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
   const std::uint64_t before = t.order;
   const Ref<const Checkpointed> again(new Checkpointed(std::move(f), x.size(), t));
   const Tensor y = run(again->f, x, source, false);
+  if (y.node()->has(traced)) return y;  // of a trace, which has no numbers that could be saved
   if (!y.requires_grad() || y.node()->home != &t || y.node()->order <= before) return y;  // there is nothing between
   Tensors in = x;
   {

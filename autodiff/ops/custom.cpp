@@ -1,7 +1,9 @@
 // Ops whose values and derivative the user gives. They run as they are written, so that an error of theirs is thrown there.
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/differentiate.hpp>
+#include <algorithm>
+
+#include <xgrad/autodiff/vmap.hpp>
 #include "autodiff/engine/history.hpp"
 #include "autodiff/ops/rules.hpp"
 
@@ -22,7 +24,7 @@ Tensor given(const Tensor& x, bool create_graph) {
 
 // A cotangent that was made from numbers, not by ops.
 Tensor from_read(const Tensor& part) {
-  if (part.requires_grad() || part.node()->flags & cuts) return part;
+  if (part.requires_grad() || part.node()->flags & (cuts | traced)) return part;
   const Tensor own = Tensor::adopt(detached(evaluate(part).node(), {part.node()->file, part.node()->line}));
   own.node()->flags |= cut_read;
   return own;
@@ -61,6 +63,100 @@ Tensors vjp_custom(const Step& s) {
   return parts;
 }
 
+namespace {
+
+// The cotangents of all inputs for all examples; of an input that is the same for all, their sum.
+Tensors vjp_of_all(const CustomOpDefinition& one, const Shape& axes, const Tensor& g, const Tensors& in, const Tensor& out) {
+  Tensors args{g, out};
+  VmapOptions options{.in_axes = {0, 0}};
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    args.push_back(in[i]);
+    options.in_axes.push_back(axes[static_cast<int>(i)]);
+  }
+  const FunctionToMany example = [&](const Tensors& given) {
+    Tensors x;
+    for (std::size_t i = 2; i < given.size(); ++i) x.push_back(given[i]);
+    Tensors parts = one.vjp(given[0], x, given[1]);
+    for (std::size_t i = 0; i < std::min(parts.size(), x.size()); ++i)
+      if (!parts[i].defined()) parts[i] = zeros_like(x[i]);
+    return parts;
+  };
+  Tensors parts = vmap(example, args, options);
+  for (std::size_t i = 0; i < std::min(parts.size(), in.size()); ++i)
+    if (axes[static_cast<int>(i)] < 0) parts[i] = sum(parts[i], 0);
+  return parts;
+}
+
+}  // namespace
+
+// The op for all examples: as its definition says, or forward and vjp in a vmap of their own.
+Tensor batch_custom(const Replayed& r) {
+  const CustomOpDefinition& one = told<Custom>(r.n).definition;
+  Tensors in;
+  Shape axes;
+  for (int i = 0; i < r.n->inputs; ++i) {
+    in.push_back(r.in[i]);
+    axes.push_back(r.each[i] ? 0 : -1);
+  }
+  if (!one.batch) {
+    CustomOpDefinition all;
+    all.name = one.name;
+    all.forward = [one, axes](const Tensors& x) { return vmap(one.forward, x, {.in_axes = axes}); };
+    if (one.vjp)
+      all.vjp = [one, axes](const Tensor& g, const Tensors& x, const Tensor& y) { return vjp_of_all(one, axes, g, x, y); };
+    return CustomOp(std::move(all), r.source())(in, r.source());
+  }
+  Tensor y;
+  {
+    const UsersOwn scope(current(), current().no_grad);
+    y = one.batch(in, axes);
+  }
+  if (!y.defined() || !(y.node()->shape == r.shape()) || y.node()->dtype != r.n->dtype)
+    fail(r.source(), fmt::format("[{}] its batch gave {}, expected {} {} for {} examples", one.name,
+                                 y.defined() ? fmt::format("{} {}", name(y.node()->dtype), y.node()->shape) : "an empty tensor",
+                                 name(r.n->dtype), r.shape(), r.count));
+  return y;
+}
+
+namespace {
+
+// On a trace: a node without numbers, for one example.
+Tensor trace_custom(const Custom* custom, const Tensors& in, Source source) {
+  const CustomOpDefinition& op = custom->definition;
+  Thread& t = current();
+  unsigned flags = 0;
+  NodeList nodes(t);
+  for (const Tensor& x : in) {
+    flags |= x.node()->flags;
+    nodes.push_back(x.node());
+  }
+  Shape shape;
+  DType dtype = in[0].node()->dtype;
+  if (const UsersOwn scope(t); op.batch) {
+    shape = op.shape ? op.shape(in) : in[0].node()->shape;
+  } else {
+    Tensors values;
+    for (const Tensor& x : in) values.push_back(without_history(x.node(), cut_sweep));
+    const Tensor y = op.forward(values);
+    if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", op.name));
+    shape = y.node()->shape;
+    dtype = y.node()->dtype;
+  }
+  Node* n = new_node(Op::custom, dtype, shape, source);
+  Tensor result = Tensor::adopt(n);
+  if (n->count == 0) return result;
+  n->flags |= traced | (is_float(dtype) ? history(t, flags, nodes.data(), static_cast<int>(nodes.size())) : 0u);
+  if (n->has(needs_grad) && !op.vjp && !op.batch)
+    fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", op.name));
+  set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
+  tell(n, custom);
+  ++t.recorded;
+  link(t, n);
+  return result;
+}
+
+}  // namespace
+
 }  // namespace xgrad::engine
 
 namespace xgrad {
@@ -88,10 +184,15 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
   const std::string& what = op.name;
   if (in.size() > engine::most_inputs)
     fail(source, fmt::format("[{}] expected at most {} inputs, got {}; concat some", what, engine::most_inputs, in.size()));
+  bool on_a_trace = false;
+  for (const Tensor& t : in) {
+    if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
+    on_a_trace |= t.node()->has(engine::traced);
+  }
+  if (on_a_trace) return engine::trace_custom(custom_.get(), in, source);
   Tensors values;
   unsigned flags = 0;
   for (const Tensor& t : in) {
-    if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
     engine::evaluate(t.node(), what.c_str(), source);
     values.push_back(t.requires_grad() ? Tensor::adopt(engine::detached(t.node(), source)) : t);
     flags |= t.node()->flags;

@@ -164,11 +164,81 @@ void compute_scatter_add(Node* n) {
 }
 Tensors vjp_scatter_add(const Step& s) { return pick_back(Op::gather, s); }
 
+
+namespace {
+
+// An Error where an index is out of range; those of an example are looked at when they have numbers.
+void require_index(const Tensor& index, Size extent, const char* op, Source source) {
+  if (index.node()->dtype != i64)
+    fail(source, fmt::format("[{}] expected i64 indices, got {}; cast them: cast(index, i64)", op,
+                             name(index.node()->dtype)));
+  if (index.node()->has(traced)) return;
+  evaluate(index.node(), op, source);
+  const Tensor d = dense(index.node());
+  const Size* at = d.node()->data.as<const Size>();
+  const Size n = index.node()->count;
+  bool outside = false;
+  for (Size i = 0; i < n; ++i) outside |= static_cast<std::uint64_t>(at[i]) >= static_cast<std::uint64_t>(extent);
+  if (outside && extent == 0)
+    fail(source, fmt::format("[{}] index {} of an axis of no elements; there is nothing to pick", op, at[0]));
+  for (Size i = 0; outside && i < n; ++i)
+    if (at[i] < 0 || at[i] >= extent)
+      fail(source, fmt::format("[{}] index {} at position {}; expected 0 ... {}", op, at[i], i, extent - 1));
+}
+
+// Indices of each example among the rows of all, which lie below each other: i + (example) extent.
+Tensor index_among_all(const Tensor& index, Size extent, Source source) {
+  const Size many = index.node()->shape[0];
+  return reshape_to(index + reshape_to(arange(many) * extent, {many, 1}, source), {index.node()->count}, source);
+}
+
+// Where each example has indices of its own: x's axis comes first, rows of all examples lie below each other, and the op
+// works on those. `to`: how many rows of an example the result has.
+Tensor pick_for_each(Op op, const Replayed& r, Size extent, Size to) {
+  const int axis = static_cast<int>(r.n->a[0]);
+  const Source source = r.source();
+  require_index(r.in[1], extent, rule(op).name, source);
+  const Tensor front = transpose(r.all(0), 1, axis + 1);
+  Shape rows = front.node()->shape;
+  rows.erase(0);
+  rows[0] *= r.count;
+  const Tensor x = reshape_to(front, rows, source);
+  rows[0] = r.count * to;
+  Shape apart = rows;
+  apart[0] = to;
+  apart.insert(0, r.count);
+  const Tensor y = record_picking(op, x, index_among_all(r.in[1], extent, source), 0, rows, source);
+  return transpose(reshape_to(y, apart, source), 1, axis + 1);
+}
+
+}  // namespace
+
+Tensor batch_index_select(const Replayed& r) {
+  if (!r.each[1]) return record_picking(Op::index_select, r.in[0], r.in[1], static_cast<int>(r.n->a[0]) + 1, r.shape(), r.source());
+  return pick_for_each(Op::index_select, r, r.n->in[0]->shape[static_cast<int>(r.n->a[0])], r.n->in[1]->count);
+}
+Tensor batch_index_add(const Replayed& r) {
+  if (!r.each[1]) return record_picking(Op::index_add, r.in[0], r.in[1], static_cast<int>(r.n->a[0]) + 1, r.shape(), r.source());
+  const Size extent = r.n->shape[static_cast<int>(r.n->a[0])];
+  return pick_for_each(Op::index_add, r, extent, extent);
+}
+Tensor batch_gather(const Replayed& r) {
+  const int axis = static_cast<int>(r.n->a[0]);
+  require_index(r.in[1], r.n->in[0]->shape[axis], "gather", r.source());
+  return batch_axis(r);
+}
+Tensor batch_scatter_add(const Replayed& r) {
+  const int axis = static_cast<int>(r.n->a[0]);
+  require_index(r.in[1], r.n->shape[axis], "scatter_add", r.source());
+  return batch_axis(r);
+}
+
 }  // namespace xgrad::engine
 
 namespace xgrad {
 
 using engine::operand;
+using engine::require_index;
 using engine::source_of;
 
 namespace {
@@ -193,23 +263,6 @@ Tensor join(const Tensors& parts, int axis, Source source, DType dtype) try {
   return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}}, source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "concat");
-}
-
-void require_index(const Tensor& index, Size extent, const char* op, Source source) {
-  if (index.node()->dtype != i64)
-    fail(source, fmt::format("[{}] expected i64 indices, got {}; cast them: cast(index, i64)", op,
-                             name(index.node()->dtype)));
-  engine::evaluate(index.node(), op, source);
-  const Tensor d = engine::dense(index.node());
-  const Size* at = d.node()->data.as<const Size>();
-  const Size n = index.node()->count;
-  bool outside = false;
-  for (Size i = 0; i < n; ++i) outside |= static_cast<std::uint64_t>(at[i]) >= static_cast<std::uint64_t>(extent);
-  if (outside && extent == 0)
-    fail(source, fmt::format("[{}] index {} of an axis of no elements; there is nothing to pick", op, at[0]));
-  for (Size i = 0; outside && i < n; ++i)
-    if (at[i] < 0 || at[i] >= extent)
-      fail(source, fmt::format("[{}] index {} at position {}; expected 0 ... {}", op, at[i], i, extent - 1));
 }
 
 }  // namespace

@@ -128,6 +128,23 @@ void compute_solve(Node* n) {
                 return true;
               });
 }
+
+namespace {
+// Systems of one matrix are one system, of the columns of all.
+Tensor batch_of_systems(const Replayed& r) {
+  if (r.each[0] || r.n->shape.rank() > 2) return batch_leading(r);
+  const Size n = r.n->shape[0], columns = r.n->shape[1];
+  const Tensor all = reshape_to(permute(r.in[1], {1, 0, 2}), {n, r.count * columns}, r.source());
+  Node* const in[] = {r.in[0].node(), all.node()};
+  Args args;
+  for (int i = 0; i < 4; ++i) args.a[i] = r.n->a[i];
+  const Tensor y = record(r.n->op, r.n->dtype, all.node()->shape, in, 2, args, r.source());
+  return permute(reshape_to(y, {n, r.count, columns}, r.source()), {1, 0, 2});
+}
+}  // namespace
+Tensor batch_solve(const Replayed& r) { return batch_of_systems(r); }
+Tensor batch_solve_triangular(const Replayed& r) { return batch_of_systems(r); }
+
 Tensors vjp_solve(const Step& s) {
   const bool transposed = s.a(0);
   const Tensor gb = solved(s.x(0), s.g, !transposed, s.source());

@@ -224,6 +224,7 @@ Tensor contiguous(const Tensor& t, Source source) {
   if (!t.defined()) fail(source_of(source), "[contiguous] expected a tensor, got an empty one");
   source = source_of(source);
   engine::Node* from = t.node();
+  if (from->has(engine::traced)) return engine::as_it_is(t);  // it lies nowhere yet
   engine::evaluate(from, "contiguous", source);
   Tensor numbers = engine::dense(from);
   if (numbers.node() == from || !(from->flags & (engine::needs_grad | engine::cuts))) return numbers;

@@ -128,6 +128,48 @@ Tensors vjp_matmul(const Step& s) {
   return {gx, gy, s.g};
 }
 
+namespace {
+
+// The rows of many matrices x[i], or of their transposes, below each other.
+Tensor rows_of(const Tensor& x, bool transposed, Source source) {
+  const Shape& shape = x.node()->shape;
+  const Size many = shape[0], rows = shape[transposed ? 2 : 1], inner = shape[transposed ? 1 : 2];
+  const bool alike = !transposed || rows == 1 || inner == 1;  // the transpose has the same numbers in the same order
+  return reshape_to(alike ? x : transpose(x), {many * rows, inner}, source);
+}
+
+// x with as many axes for batches as `rank` has, and one in front of them where `each` of many examples has its own.
+Tensor with_batch_axes(const Tensor& x, bool each, int rank, Source source) {
+  Shape shape = x.node()->shape;
+  if (!each) return x;
+  while (shape.rank() < rank + 1) shape.insert(1, 1);
+  return reshape_to(x, shape, source);
+}
+
+}  // namespace
+
+// Where one of the operands is the same for all, rows of all examples are one product.
+Tensor batch_matmul(const Replayed& r) {
+  const Source source = r.source();
+  const bool tx = r.n->a[0], ty = r.n->a[1];
+  const Tensor &x = r.in[0], &y = r.in[1];
+  const int rank = r.n->shape.rank();
+  const Size rows = r.n->shape[rank - 2], columns = r.n->shape[rank - 1];
+  Tensor z;
+  if (rank == 2 && r.each[0] && !r.each[1]) {
+    z = reshape_to(product(rows_of(x, tx, source), false, y, ty, source), r.shape(), source);
+  } else if (rank == 2 && r.each[1] && !r.each[0]) {
+    z = reshape_to(product(rows_of(y, !ty, source), false, x, !tx, source), {r.count, columns, rows}, source);
+    z = rows == 1 || columns == 1 ? reshape_to(z, r.shape(), source) : transpose(z);
+  } else if (!r.each[0] && !r.each[1]) {
+    z = expand_to(product(x, tx, y, ty, source), r.shape(), source);
+  } else {
+    z = product(with_batch_axes(x, r.each[0], rank, source), tx, with_batch_axes(y, r.each[1], rank, source), ty, source);
+  }
+  if (r.n->inputs < 3) return z;
+  return z + (r.each[2] ? unsqueeze(r.in[2], 1) : r.in[2]);
+}
+
 }  // namespace xgrad::engine
 
 namespace xgrad {

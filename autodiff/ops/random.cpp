@@ -1,9 +1,9 @@
 // Random tensors: each draw takes the next counters of the thread's generator, whatever is evaluated when.
-#include "autodiff/kernels/philox.hpp"
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/memory.hpp>
+
+#include "autodiff/kernels/philox.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad {
@@ -18,10 +18,12 @@ template <class Fill>
 Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, const Fill& fill) {
   source = source_of(source);
   if (!is_float(dtype)) fail(source, fmt::format("[{}] expected f32 or f64, got {}", op, name(dtype)));
-  const Size n = engine::checked_numel(shape, dtype, op, source);
-  // the counter last: where there is no memory, nothing was drawn
-  return filled(shape, dtype, [&](void* memory) { fill(dtype, memory, n, engine::current().seed, take_counter()); },
-                source, op);
+  return engine::for_examples(shape, op, source, [&](const Shape& all) {
+    const Size n = engine::checked_numel(all, dtype, op, source);
+    // the counter last: where there is no memory, nothing was drawn
+    return filled(
+        all, dtype, [&](void* memory) { fill(dtype, memory, n, engine::current().seed, take_counter()); }, source, op);
+  });
 }
 
 }  // namespace
@@ -42,15 +44,20 @@ Tensor randn(const Shape& shape, DType dtype, Source source) {
 Tensor randint(At low, At high, const Shape& shape, Source source) {
   source = source_of(source);
   if (low >= high) fail(source, fmt::format("[randint] expected low < high, got {} and {}", low, high));
-  const Size n = engine::checked_numel(shape, i64, "randint", source);
-  const std::uint64_t width = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-  return filled(shape, i64, [&](void* memory) {
-    auto* out = static_cast<std::uint64_t*>(memory);
-    kernels::bits(out, n, engine::current().seed, take_counter());
-    for (Size i = 0; i < n; ++i)
-      out[i] = static_cast<std::uint64_t>(low) +
-               static_cast<std::uint64_t>((static_cast<unsigned __int128>(out[i]) * width) >> 64);
-  }, source, "randint");
+  return engine::for_examples(shape, "randint", source, [&](const Shape& all) {
+    const Size n = engine::checked_numel(all, i64, "randint", source);
+    const std::uint64_t width = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+    return filled(
+        all, i64,
+        [&](void* memory) {
+          auto* out = static_cast<std::uint64_t*>(memory);
+          kernels::bits(out, n, engine::current().seed, take_counter());
+          for (Size i = 0; i < n; ++i)
+            out[i] = static_cast<std::uint64_t>(low) +
+                     static_cast<std::uint64_t>((static_cast<unsigned __int128>(out[i]) * width) >> 64);
+        },
+        source, "randint");
+  });
 }
 
 // Fisher and Yates; Durstenfeld 1964
@@ -58,18 +65,25 @@ Tensor randperm(At count, Source source) {
   const Size n = count;
   source = source_of(source);
   if (n < 0) fail(source, fmt::format("[randperm] expected a count of 0 or more, got {}", n));
-  const Uninitialised drawn = uninitialised(Shape{n}, i64, source, "randperm");
-  return filled(Shape{n}, i64, [&](void* memory) {
-    auto* bits = static_cast<std::uint64_t*>(drawn.memory);
-    kernels::bits(bits, n, engine::current().seed, take_counter());
-    Size* out = static_cast<Size*>(memory);
-    for (Size i = 0; i < n; ++i) out[i] = i;
-    for (Size i = n; i-- > 1;) {
-      const auto k = static_cast<Size>((static_cast<unsigned __int128>(bits[i]) *
-                                        static_cast<std::uint64_t>(i + 1)) >> 64);
-      std::swap(out[i], out[k]);
-    }
-  }, source, "randperm");
+  return engine::for_examples(Shape{n}, "randperm", source, [&](const Shape& all) {
+    const Size count = engine::checked_numel(all, i64, "randperm", source);
+    const Uninitialised drawn = uninitialised(all, i64, source, "randperm");
+    return filled(
+        all, i64,
+        [&](void* memory) {
+          auto* bits = static_cast<std::uint64_t*>(drawn.memory);
+          kernels::bits(bits, count, engine::current().seed, take_counter());
+          for (Size* out = static_cast<Size*>(memory); out < static_cast<Size*>(memory) + count; out += n, bits += n) {
+            for (Size i = 0; i < n; ++i) out[i] = i;
+            for (Size i = n; i-- > 1;) {
+              const auto k = static_cast<Size>(
+                  (static_cast<unsigned __int128>(bits[i]) * static_cast<std::uint64_t>(i + 1)) >> 64);
+              std::swap(out[i], out[k]);
+            }
+          }
+        },
+        source, "randperm");
+  });
 }
 
 }  // namespace xgrad

@@ -1,6 +1,7 @@
 // What the files of ops share: recording, and the letters of a rule.
 #pragma once
 
+#include "autodiff/engine/batch.hpp"
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/dtypes.hpp"
 #include "autodiff/engine/history.hpp"

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <vector>
 
 #include "autodiff/ops/rules.hpp"
 
@@ -19,6 +20,7 @@ void compute_reshape(Node* n) {
   }
 }
 Tensors vjp_reshape(const Step& s) { return {reshape(s.g, s.n->in[0]->shape)}; }
+Tensor batch_reshape(const Replayed& r) { return reshape_to(r.in[0], r.shape(), r.source()); }
 Tensor reshape_to(const Tensor& x, const Shape& shape, Source source) {
   return record(Op::reshape, x.node()->dtype, shape, {x.node()}, {}, source);
 }
@@ -63,6 +65,11 @@ Tensors vjp_permute(const Step& s) {
   for (int i = 0; i < inverse.rank(); ++i) inverse[p[i]] = i;
   return {permute(s.g, inverse)};
 }
+Tensor batch_permute(const Replayed& r) {
+  Shape axes{0};
+  for (int i = 0; i < r.n->shape.rank(); ++i) axes.push_back(axes_in(r.n->a)[i] + 1);
+  return permute(r.in[0], axes);
+}
 
 // y[k] = x[begin + k step] along an axis; a = {axis, begin, step}.   gx = g padded with zeros
 void compute_slice(Node* n) {
@@ -75,6 +82,10 @@ void compute_slice(Node* n) {
 Tensors vjp_slice(const Step& s) {
   const int axis = static_cast<int>(s.a(0));
   return {pad_at(s.g, axis, s.a(1), s.a(2), s.n->in[0]->shape[axis], s.source())};
+}
+Tensor batch_slice(const Replayed& r) {
+  const int axis = static_cast<int>(r.n->a[0]);
+  return slice_at(r.in[0], axis + 1, r.n->a[1], r.n->a[2], r.n->shape[axis], r.source());
 }
 Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
   Shape shape = x.node()->shape;
@@ -147,6 +158,16 @@ Tensors vjp_slice_add(const Step& s) {
   }
   return gx;
 }
+Tensor batch_slice_add(const Replayed& r) {
+  const int count = r.n->inputs - 1;
+  std::vector<Place> places(places_of(r.n), places_of(r.n) + count);
+  Tensors parts;
+  for (int i = 0; i < count; ++i) {
+    ++places[static_cast<std::size_t>(i)].axis;
+    parts.push_back(r.all(i));
+  }
+  return slice_add(parts, &places[0].axis, r.shape(), r.source());
+}
 Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source) try {
   constexpr std::size_t most = most_inputs - 1;
   Tensor total;
@@ -178,6 +199,11 @@ void compute_expand(Node* n) {
   bind(n, x, &strides, 0);
 }
 Tensors vjp_expand(const Step& s) { return {s.g}; }
+Tensor batch_expand(const Replayed& r) {
+  Shape from = r.in[0].node()->shape;
+  while (from.rank() <= r.n->shape.rank()) from.insert(1, 1);
+  return expand_to(reshape_to(r.in[0], from, r.source()), r.shape(), r.source());
+}
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source) {
   if (x.node()->shape == shape) return x;
   Tensor y = record(Op::expand, x.node()->dtype, shape, {x.node()}, {}, source);
@@ -192,6 +218,9 @@ void compute_identity(Node* n) {
   bind(n, n->in[0], n->in[0]->has(strided) ? &strides : nullptr, 0);
 }
 Tensors vjp_identity(const Step& s) { return {s.g}; }
+Tensor batch_identity(const Replayed& r) {
+  return r.n->has(needs_grad) || !r.in[0].requires_grad() ? r.in[0] : without_history(r.in[0].node(), r.n->flags & cuts);
+}
 
 }  // namespace xgrad::engine
 

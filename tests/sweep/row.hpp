@@ -72,6 +72,10 @@ std::vector<Case> cases_of(const Row& row);
 // central differences and against each other, and in f32 against f64.
 std::string check(const Case& c);
 
+// Likewise of many examples at once: what vmap gives, for every choice of operands that are the same for all, against a
+// loop over the examples. Results, gradients and tangents taken inside, second derivatives, and gradients through vmap.
+std::string check_batched(const Case& c);
+
 // Is a second derivative of the row other than 0, by differences, at this case?
 bool curved(const Case& c);
 

@@ -1,0 +1,13 @@
+// Gradients of what has been recorded, as grad() and the transforms ask for them.
+#pragma once
+
+#include <xgrad/autodiff/differentiate.hpp>
+
+namespace xgrad::engine {
+
+enum class Unused { fails, fails_if_lost, zeros };  // where y does not depend on an x
+
+// g^T dy/dx for each x; cotangent empty: y is one number.
+Tensors gradients(const In& y, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused);
+
+}  // namespace xgrad::engine

@@ -1,0 +1,33 @@
+// vmap: a function of one example, run on all of them at once.
+#pragma once
+
+#include <xgrad/autodiff/differentiate.hpp>
+
+namespace xgrad {
+
+// What random numbers a function draws for its examples.
+enum class Randomness : std::uint8_t {
+  error,      // none: to draw is an Error
+  same,       // the same for all
+  different,  // of its own for each
+};
+
+struct VmapOptions {
+  // Of each input the axis that counts the examples; -1: the input is the same for all. Empty: axis 0 of every input.
+  Shape in_axes = {};
+  Randomness randomness = Randomness::error;
+};
+
+// f of each example, side by side along axis 0: what a loop over axis 0 of x, and stack(), would give, in one run of f.
+//
+// f is called once, with tensors that have the shape of one example and no numbers; what it records is then replayed for
+// all. So it says with tensors what it does: `where` instead of `if`. Reading a number of an example (item(), printing it)
+// is an Error. grad, jvp, jacobian, hessian, checkpoint, CustomOps and vmap may be used inside; what f captures is the same
+// for all. Results are differentiable in x and in what f captured. Of no examples the result is empty.
+Tensor vmap(const Function& f, const In& x, const VmapOptions& options = {});
+Tensor vmap(const FunctionOfMany& f, const Tensors& x, const VmapOptions& options = {}, Source source = Source::here());
+// The same with several results.
+using FunctionToMany = Callable<Tensors(const Tensors&)>;
+Tensors vmap(const FunctionToMany& f, const Tensors& x, const VmapOptions& options = {}, Source source = Source::here());
+
+}  // namespace xgrad

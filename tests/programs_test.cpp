@@ -115,8 +115,9 @@ BOOST_AUTO_TEST_CASE(random_programs) {
   }
   set_threads(cores);
   BOOST_TEST_MESSAGE(fmt::format(
-      "{} programs; {} of {} outputs finite; {} smooth, {} decided; {} second order, {} decided", tally.programs,
-      tally.finite, tally.compared, tally.smooth, tally.decided, tally.second, tally.second_decided));
+      "{} programs; {} of {} outputs finite; {} smooth, {} decided; {} second order, {} decided; {} batched, {} that read numbers", tally.programs,
+      tally.finite, tally.compared, tally.smooth, tally.decided, tally.second, tally.second_decided,
+      tally.batched, tally.read));
   for (const auto& [op, n] : tally.ops) BOOST_TEST_MESSAGE(fmt::format("  {:5} {}", n, op));
   if (failures || count < 1000) return;
   for (const char* op : all_ops) BOOST_TEST(tally.ops[op] >= 20, op << " was met " << tally.ops[op] << " times");
@@ -124,4 +125,5 @@ BOOST_AUTO_TEST_CASE(random_programs) {
   BOOST_TEST(tally.smooth >= 0.2 * tally.programs);
   BOOST_TEST(tally.decided >= 0.9 * tally.smooth);
   BOOST_TEST(tally.second_decided >= 0.9 * tally.second);
+  BOOST_TEST(tally.batched >= 0.1 * tally.programs);
 }

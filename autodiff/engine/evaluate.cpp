@@ -160,6 +160,7 @@ void run_group(Thread& t, Plan& p, Size count) {
 }  // namespace
 
 void fail_foreign(Node* n, const char* op, Source source) {
+  if (n->has(traced)) fail_traced(n, op, source);
   bool ended;
   {
     const std::lock_guard lock(n->home->mutex);

@@ -56,6 +56,9 @@ std::string check(const Program& p, Tally& tally) {
     const Verdict first = check_gradient(p, eager);
     if (!first.wrong.empty()) return first.wrong;
     tally.decided += first.decided;
+    manner = "batched";
+    if (const std::string wrong = check_batched(p, tally); !wrong.empty()) return "batched: " + wrong;
+    manner = "second derivatives";
     if (p.seed % 2 == 0 || p.has(Step::Role::assign) || p.has(Step::Role::backward)) return {};
     ++tally.second;
     const Verdict second = check_second(p, eager);

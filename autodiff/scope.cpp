@@ -55,7 +55,8 @@ Located::~Located() {
 }
 
 Counters counters() {
-  const engine::Thread& t = current();
+  engine::Thread& t = current();
+  if (t.has_foreign.load(std::memory_order_acquire)) engine::collect_foreign(t);  // what others let go of is gone
   return {.recorded = t.recorded,
           .evaluated = t.evaluated,
           .regions = t.regions,

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 
+#include "autodiff/engine/batch.hpp"
 #include "autodiff/engine/node.hpp"
 #include "sweep/row.hpp"
 
@@ -186,4 +187,40 @@ BOOST_AUTO_TEST_CASE(plausible_mistakes_are_seen) {
     engine::rule(m.op).vjp = right;
     BOOST_CHECK_MESSAGE(seen, m.what << ": no row sees it");
   }
+}
+
+namespace {
+
+// A batch that comes out in another order, of examples or within them.
+Tensor (*right_batch)(const engine::Replayed&) = nullptr;
+bool batch_changed = false;
+template <int axis>
+Tensor rolled_batch(const engine::Replayed& r) {
+  const Tensor y = right_batch(r);
+  if (axis < 0 && y.dim() < 2) return y;
+  const Tensor rolled = concat({slice(y, axis, 1), slice(y, axis, 0, 1)}, axis);  // twice is not the identity, as a flip's is
+  if (y.numel() == 0 || all(rolled == y).item()) return y;
+  batch_changed = true;
+  return rolled;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_broken_batch_is_seen) {
+  std::size_t faults = 0;
+  for (const auto& [use, cases] : table().users) {
+    if (!engine::rule(use.first).batch) continue;
+    for (const auto broken : {rolled_batch<0>, rolled_batch<-1>}) {
+      right_batch = std::exchange(engine::rule(use.first).batch, broken);
+      batch_changed = false;
+      bool seen = false;
+      for (std::size_t i = 0; i < cases.size() && !seen; ++i) seen = !check_batched(*cases[i]).empty();
+      engine::rule(use.first).batch = right_batch;
+      if (!batch_changed) continue;  // its results are numbers, or alike
+      ++faults;
+      BOOST_CHECK_MESSAGE(seen, name(use) << (broken == rolled_batch<0> ? ", examples rolled" : ", last axis rolled")
+                                          << ": no row sees it");
+    }
+  }
+  std::printf("%zu faults of batches, each seen\n", faults);
 }

@@ -213,7 +213,7 @@ Tensor at_basis(const Node* x, Size width, const char* op, Source source, const 
 }
 
 // dy/dx: shape of y, then x's. Rows by cotangents, or columns by tangents, whichever are fewer.
-Tensor jacobian_of(const Tensor& y, const Tensor& x, bool keep, const char* op, Source source) {
+Tensor jacobian_of(const Tensor& y, const Tensor& x, bool keep, const char* op, Source source) try {
   const Size m = y.node()->count, n = x.node()->count;
   const Shape shape = joined(y.node()->shape, x.node()->shape);
   if (m == 0 || n == 0) return zeros(shape, x.node()->dtype);
@@ -225,6 +225,8 @@ Tensor jacobian_of(const Tensor& y, const Tensor& x, bool keep, const char* op, 
     return keep ? column : value_only(column);
   });
   return reshape(transpose(reshape(columns, {n, m})), shape);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, op);
 }
 
 }  // namespace

@@ -206,6 +206,11 @@ std::vector<Kind> kinds() {
       {"jacobian and hessian", value([f] {
          return Tensors{jacobian([](const Tensor& t) { return matmul(t, square_x); }, x), hessian(f, square_x)};
        })},
+      {"vmap", value([f] {
+         const Tensors both = vmap([&](const Tensors& in) { return Tensors{hessian(f, in[0]), grad(sum(matmul(in[0], w)), {w})[0]}; },
+                                   {stack({x, 2 * x})});
+         return Tensors{both[0], both[1], vmap([](const Tensor& t) { return matmul(cube(t), w); }, stack({x, x}))};
+       })},
       {"checkpoint", value([] {
          v.zero_grad();
          sum(checkpoint([](const Tensor& t) { return tanh(t) * v; }, v * 2)).backward();

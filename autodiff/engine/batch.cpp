@@ -11,6 +11,9 @@
 namespace xgrad::engine {
 
 void fail_traced(const Node* n, const char* op, Source source) try {
+  if (const char* what = current().traced_by)
+    fail(source, fmt::format("[{}] {} says that it is elementwise, so its formula is run once for all parameters, and has no numbers "
+                             "to read; say it with tensors (where instead of if), or leave out `elementwise`", op, what));
   fail(source, fmt::format("[{}] this {} {} is of one example, inside of vmap, and has no numbers yet: the function is run "
                            "once for all examples; say it with tensors (where instead of if), or read it outside",
                            op, name(n->dtype), n->shape));

@@ -33,7 +33,8 @@ struct Gathered {
 };
 
 struct Pass {
-  Thread& t;
+  const kernels::Table& kernels;
+  Thread* t;  // null: there are no sinks
   const Program& p;
   const Gathered* gathered;
   Units units;  // of columns; 0: none
@@ -74,7 +75,7 @@ struct Pass {
                           item_size(op.dtype), start, n);
           break;
         case Do::chain:
-          t.kernels->chain[op.dtype == DType::f64](&p.steps[static_cast<std::size_t>(op.step)], scratch, start, n);
+          kernels.chain[op.dtype == DType::f64](&p.steps[static_cast<std::size_t>(op.step)], scratch, start, n);
           break;
         case Do::chain_sum: ++sinks; break;
         case Do::fold_whole:
@@ -102,7 +103,7 @@ struct Pass {
   void add_columns(const Instruction& op, char* sums, const char* x, Size start, Size n) const {
     const Size item = item_size(op.dtype), j = start / units.job, first = j * units.job;
     char *total = sums + j * units.step * item, *running = total + units.jobs * units.step * item;
-    add_to_job(t, op.dtype, units, total, running, x, start - first, n, std::min(units.job, p.count - first));
+    add_to_job(*t, op.dtype, units, total, running, x, start - first, n, std::min(units.job, p.count - first));
   }
 
   // After the last block: what was gathered becomes the results.
@@ -110,7 +111,7 @@ struct Pass {
     const Size item = item_size(op.dtype);
     if (op.what == Do::fold_whole || op.what == Do::chain_sum)
       fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
-    if (op.what == Do::add_columns) add_totals(t, op.dtype, op.out.base, gathered, units);
+    if (op.what == Do::add_columns) add_totals(*t, op.dtype, op.out.base, gathered, units);
   }
 };
 
@@ -134,6 +135,10 @@ Size job_size(const Program& p, const Units& units) {
 
 }  // namespace
 
+void run_blocks(const Program& p, Size begin, Size end, char* scratch) {
+  Pass{kernels::table(), nullptr, p, nullptr, {}}(begin, end, scratch);
+}
+
 void run(Thread& t, Program& p) {
   const Size columns = p.blocking.columns;
   const Units units = columns ? units_of(p.count / columns, columns) : Units{};
@@ -154,7 +159,7 @@ void run(Thread& t, Program& p) {
         gathered.push_back(g);
         if (op.what == Do::chain_sum) p.steps[static_cast<std::size_t>(op.step)].x = reinterpret_cast<std::intptr_t>(g.data);
       }
-    const Pass pass{t, p, gathered.data(), units};
+    const Pass pass{*t.kernels, &t, p, gathered.data(), units};
     const Size bytes = p.scratch * p.scratch_bytes;
     const Size size = job_size(p, units), jobs = (p.count + size - 1) / size;
     constexpr Size worth_sharing = 1 << 17;  // elements x instructions

@@ -52,4 +52,11 @@ struct Program {
 // Runs it, on all threads where it is long enough.
 void run(Thread& t, Program& program);
 
+// Of a program without sinks: elements begin to end, on this thread, in scratch memory of the caller's.
+void run_blocks(const Program& program, Size begin, Size end, char* scratch);
+
+// The program of elementwise nodes of a trace, given in order of recording. What is flagged `wanted` is stored at
+// memory(node), all else nowhere.
+void write_program(Thread& t, Node* const* nodes, std::size_t count, Program& program, char* (*memory)(Node*));
+
 }  // namespace xgrad::engine

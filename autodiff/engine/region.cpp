@@ -49,10 +49,10 @@ class Builder : Values {
   Builder(Thread& t, Node* const* nodes, std::size_t count, Program& program, Scratch& scratch)
       : Values(t, nodes, count, scratch.values), program_(program), scratch_(scratch) {}
 
-  void build() {
+  void build(char* (*memory)(Node*) = nullptr) {
     look();
     begin();
-    allocate_stored();
+    allocate_stored(memory);
     for (std::size_t i = 0; i < count_; ++i) emit(static_cast<int>(i));
     close_chain();
   }
@@ -99,9 +99,9 @@ class Builder : Values {
     program_.scratch_bytes = chunk * item + gap;
   }
 
-  void allocate_stored() {
+  void allocate_stored(char* (*memory)(Node*)) {
     for (std::size_t i = 0; i < count_; ++i)
-      if (values_[i].stored && !values_[i].alias) values_[i].memory = allocate(nodes_[i]);
+      if (values_[i].stored && !values_[i].alias) values_[i].memory = memory ? memory(nodes_[i]) : allocate(nodes_[i]);
   }
 
   int take_scratch() {
@@ -393,6 +393,11 @@ class Builder : Values {
 };
 
 }  // namespace
+
+void write_program(Thread& t, Node* const* nodes, std::size_t count, Program& program, char* (*memory)(Node*)) {
+  const Workspace<Scratch, Kept::region> scratch(t);
+  Builder(t, nodes, count, program, *scratch).build(memory);
+}
 
 void run_region(Thread& t, Node* const* nodes, std::size_t count) {
   const Workspace<Program, Kept::program> program(t);

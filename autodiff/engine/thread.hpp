@@ -100,6 +100,7 @@ struct Thread {
   Record* sweep = nullptr;   // the innermost that is going on
   Watching* watching = nullptr;  // likewise, of the transforms
   Batch* batch = nullptr;        // the innermost whose examples are being recorded
+  const char* traced_by = nullptr;  // the rule that is being recorded, of no numbers; null: none, or vmap's
   std::uint64_t reads = 0;       // of numbers that have a history
   Source at;  // what Located says
   const char* named = nullptr;  // the op that errors there go by
@@ -172,6 +173,18 @@ class Workspace {
   }
   Thread::Keeping& idle_;
   Room* room_;
+};
+
+// While one lives, a rule of that name is recorded on placeholders.
+class TracedBy {
+ public:
+  TracedBy(Thread& t, const char* what) noexcept : t_(t), before_(std::exchange(t.traced_by, what)) {}
+  ~TracedBy() { t_.traced_by = before_; }
+  TracedBy(const TracedBy&) = delete;
+
+ private:
+  Thread& t_;
+  const char* before_;
 };
 
 // For a call's list of nodes, empty.

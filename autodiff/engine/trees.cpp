@@ -58,7 +58,7 @@ void Values::number() {
   for (std::size_t i = count_; i-- > 0;) {
     Node* n = nodes_[i];
     Value& v = values_[i];
-    v.stored |= held_beside(n, n->users) || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
+    v.stored |= (!n->has(traced) && held_beside(n, n->users)) || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
     if (v.alias && v.stored) values_[source(static_cast<int>(i))].stored = true;
   }
 }

@@ -66,7 +66,7 @@ Work adam_alone(const std::string& name, int count, std::size_t n) {
               w->back().set_grad(tensor(uniform(n, -1, 1, 1000 + i)));
               all.add(std::to_string(i), w->back());
             }
-            auto optimizer = std::make_shared<optim::Adam>(all, optim::AdamOptions{.lr = adam_rate});
+            auto optimizer = std::make_shared<optim::Adam>(all, optim::AdamRule{.lr = adam_rate});
             return Running{[=] { optimizer->step(); },
                            [=] { return sample(w->back().value().to_vector<float>().data(), n); }};
           }};

@@ -1,20 +1,11 @@
 // Adam, with AMSGrad; and what AdamW shares with it.
 #pragma once
 
-#include <xgrad/optim/optimizer.hpp>
+#include <xgrad/optim/descent.hpp>
 
 namespace xgrad::optim {
 
-struct AdamOptions {
-  double lr = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0;  // joins the gradient
-  bool amsgrad = false;
-  bool maximize = false;
-};
-
+// What the formula of both needs to know of a step.
 struct AdamStep {
   double beta1, beta2;
   double rate;          // lr / (1 - beta1^t)
@@ -31,15 +22,24 @@ struct AdamStep {
 // (Kingma & Ba 2015, algorithm 1). AMSGrad takes the greatest v so far, uncorrected, for v (Reddi et al. 2018), as
 // PyTorch has it.
 struct AdamRule {
-  using Options = AdamOptions;
-  using Step = AdamStep;
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;  // joins the gradient
+  bool amsgrad = false;
+  bool maximize = false;
+
   static constexpr const char* name = "Adam";
-  static void check(const Options& options, const Require& require);
-  static std::vector<const char*> slots(const Options& options);
-  static Step prepare(const Options& options, double lr, Size t);
-  static void update(const Work& w, const Step& step);
+  static constexpr bool elementwise = true;
+  std::vector<const char*> slot_names() const;
+  void check(const Require& require) const;
+  void update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const;
+
+  AdamStep prepare(const Step& step) const;  // for the compiled formula
+  static void run(const Work& w, const AdamStep& step);
 };
-using Adam = Elementwise<AdamRule>;
-extern template class Elementwise<AdamRule>;
+using Adam = Descent<AdamRule>;
+extern template class Descent<AdamRule>;
 
 }  // namespace xgrad::optim

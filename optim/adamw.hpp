@@ -5,7 +5,8 @@
 
 namespace xgrad::optim {
 
-struct AdamWOptions {
+// p <- p (1 - lr weight_decay), then Adam's step   (Loshchilov & Hutter 2019, algorithm 2; the rate as in PyTorch)
+struct AdamWRule {
   double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -13,19 +14,17 @@ struct AdamWOptions {
   double weight_decay = 1e-2;
   bool amsgrad = false;
   bool maximize = false;
-};
 
-// p <- p (1 - lr weight_decay), then Adam's step   (Loshchilov & Hutter 2019, algorithm 2; the rate as in PyTorch)
-struct AdamWRule {
-  using Options = AdamWOptions;
-  using Step = AdamStep;
   static constexpr const char* name = "AdamW";
-  static void check(const Options& options, const Require& require);
-  static std::vector<const char*> slots(const Options& options);
-  static Step prepare(const Options& options, double lr, Size t);
-  static void update(const Work& w, const Step& step);
+  static constexpr bool elementwise = true;
+  std::vector<const char*> slot_names() const;
+  void check(const Require& require) const;
+  void update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const;
+
+  AdamStep prepare(const Step& step) const;
+  static void run(const Work& w, const AdamStep& step);
 };
-using AdamW = Elementwise<AdamWRule>;
-extern template class Elementwise<AdamWRule>;
+using AdamW = Descent<AdamWRule>;
+extern template class Descent<AdamWRule>;
 
 }  // namespace xgrad::optim

@@ -10,11 +10,25 @@ namespace {
 
 using kernels::Batch;
 
-// One number in all lanes, rounded to the dtype.
+// Numbers of consecutive elements, with the words of tensors: a formula is written once for both, and has the same bits.
 template <class T>
-XGRAD_INLINE Batch<T> lanes(double x) {
-  return Batch<T>(static_cast<T>(x));
-}
+struct Lanes {
+  Batch<T> v;
+  Lanes(const Batch<T>& batch) : v(batch) {}
+  XGRAD_INLINE friend Lanes operator+(const Lanes& x, const Lanes& y) { return x.v + y.v; }
+  XGRAD_INLINE friend Lanes operator-(const Lanes& x, const Lanes& y) { return x.v - y.v; }
+  XGRAD_INLINE friend Lanes operator*(const Lanes& x, const Lanes& y) { return x.v * y.v; }
+  XGRAD_INLINE friend Lanes operator/(const Lanes& x, const Lanes& y) { return x.v / y.v; }
+  XGRAD_INLINE friend Lanes operator-(const Lanes& x) { return x.v ^ Batch<T>(static_cast<T>(-0.0)); }
+  XGRAD_INLINE friend Lanes operator+(const Lanes& x, double y) { return x.v + Batch<T>(static_cast<T>(y)); }
+  XGRAD_INLINE friend Lanes operator*(const Lanes& x, double y) { return x.v * Batch<T>(static_cast<T>(y)); }
+  XGRAD_INLINE friend Lanes operator*(double x, const Lanes& y) { return Batch<T>(static_cast<T>(x)) * y.v; }
+  XGRAD_INLINE friend Lanes sqrt(const Lanes& x) { return xsimd::sqrt(x.v); }
+  // the greater; NaN where one is NaN
+  XGRAD_INLINE friend Lanes maximum(const Lanes& x, const Lanes& y) {
+    return xsimd::select(x.v == x.v, xsimd::max(x.v, y.v), x.v);
+  }
+};
 
 // formula(p, g, slot...) on all elements: p and the slots are changed in place, g is a copy. The bits of an element
 // depend on its own numbers alone, so a parameter may be cut into pieces for threads.
@@ -34,31 +48,29 @@ XGRAD_INLINE void each_of(const Work& w, const Formula& formula, Slot*... slots)
       if (whole) [[likely]] x.store_unaligned(to + i);
       else kernels::store_part(to + i, x, k);
     };
-    const auto body = [&](Batch<T> x, Batch<T> gradient, auto... state) XGRAD_LAMBDA {
+    const auto body = [&](Lanes<T> x, const Lanes<T>& gradient, auto... state) XGRAD_LAMBDA {
       formula(x, gradient, state...);
-      (store(slots, state), ...);
-      store(p, x);
+      (store(slots, state.v), ...);
+      store(p, x.v);
     };
-    body(load(p), load(g), load(slots)...);
+    body(load(p), load(g), Lanes<T>(load(slots))...);
   }
 }
-template <class T, int slots, class Formula>
-XGRAD_INLINE void each(const Work& w, const Formula& formula) {
+template <class T, class Formula>
+XGRAD_INLINE void on_lanes_of(const Work& w, const Formula& formula) {
   const auto slot = [&](int k) { return static_cast<T*>(w.slot(k)); };
-  if constexpr (slots == 0) each_of<T>(w, formula);
-  if constexpr (slots == 1) each_of<T>(w, formula, slot(0));
-  if constexpr (slots == 2) each_of<T>(w, formula, slot(0), slot(1));
-  if constexpr (slots == 3) each_of<T>(w, formula, slot(0), slot(1), slot(2));
+  switch (w.slots) {
+    case 0: return each_of<T>(w, formula);
+    case 1: return each_of<T>(w, formula, slot(0));
+    case 2: return each_of<T>(w, formula, slot(0), slot(1));
+    default: return each_of<T>(w, formula, slot(0), slot(1), slot(2));
+  }
+}
+template <class Formula>
+XGRAD_INLINE void on_lanes(const Work& w, const Formula& formula) {
+  if (w.dtype == DType::f32) on_lanes_of<float>(w, formula);
+  else on_lanes_of<double>(w, formula);
 }
 
 }  // namespace
 }  // namespace xgrad::optim
-
-// The entry of this instruction set for a formula template <class T> void update(const Work&, const Step&).
-#define XGRAD_COMPILED(update, Step)                                        \
-  namespace XGRAD_ARCH {                                                    \
-  void update(const Work& w, const Step& s) {                               \
-    if (w.dtype == DType::f32) return xgrad::optim::update<float>(w, s);    \
-    xgrad::optim::update<double>(w, s);                                     \
-  }                                                                         \
-  }

@@ -3,6 +3,7 @@
 
 #include <xgrad/optim/adam.hpp>
 #include <xgrad/optim/adamw.hpp>
+#include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/optimizer.hpp>
 #include <xgrad/optim/schedules.hpp>
 #include <xgrad/optim/sgd.hpp>

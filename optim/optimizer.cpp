@@ -1,32 +1,27 @@
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <unordered_set>
 
-#include "autodiff/engine/variable.hpp"
-#include "autodiff/kernels/threads.hpp"
 #include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/representable.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include "autodiff/engine/variable.hpp"
 #include "optim/state.hpp"
 
 namespace xgrad::optim {
 namespace {
 
-constexpr Size alignment = 64;           // a slot begins on a cache line
-constexpr Size block = 1 << 12;          // elements of a job
-constexpr Size worth_sharing = 1 << 16;  // fewer stay on the calling thread
+constexpr Size alignment = 64;  // a parameter's part of a slot begins on a cache line
 
-Size slot_bytes(Size n, DType dtype) { return (n * item_size(dtype) + alignment - 1) / alignment * alignment; }
-
-char* zeroed(const char* name, std::size_t bytes, Source source) {
+char* zeroed(const char* name, Size bytes, Source source) {
   if (bytes == 0) return nullptr;
-  void* memory = std::aligned_alloc(alignment, bytes);
+  void* memory = std::aligned_alloc(alignment, static_cast<std::size_t>(bytes));
   if (!memory) fail(source, fmt::format("[{}] no memory for a state of {} bytes", name, bytes));
-  return static_cast<char*>(std::memset(memory, 0, bytes));
+  return static_cast<char*>(std::memset(memory, 0, static_cast<std::size_t>(bytes)));
 }
 
 }  // namespace
@@ -58,13 +53,21 @@ void Require::divisor(const char* option, double got) const {
     fail(source, fmt::format("[{}] expected the {} to be in the range of f32, got {}; parameters of f64 have a wider one", name, option, got));
 }
 
-void Optimizer::add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source) try {
+bool Optimizer::any_of_f32(const Parameters& parameters) {
+  for (const Parameters::Entry& entry : parameters)
+    if (entry.variable.get() && entry.value().defined() && entry.value().dtype() == f32) return true;
+  return false;
+}
+
+void Optimizer::add(const Parameters& parameters, double lr, Source source) try {
   State& state = state_or_fail(source);
   Require{name_, source}.not_negative("lr", lr);
+  if (state.evaluating) fail(source, fmt::format("[{}] add_group() while it is evaluated; call train() first", name_));
   if (parameters.empty())
     fail(source,
          fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
                      name_));
+  const int number = static_cast<int>(state.groups.size());
   std::unordered_set<const engine::Variable*> known;
   std::unordered_set<std::string> names;
   for (const Item& item : state.items) {
@@ -74,8 +77,12 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   bool renamed = false;  // {a} and then {b}: both are called "0"
   for (const Parameters::Entry& entry : parameters) renamed |= names.count(entry.name) != 0;
 
+  auto group = std::make_unique<State::Group>();
+  group->manner = manner(number);
+  const Manner& m = group->manner;
+  const bool in_memory = m.elementwise || m.compiled;
+  const NoGrad constant;
   std::vector<Item> items;
-  Size bytes = 0;
   for (const Parameters::Entry& entry : parameters) {
     if (!entry.variable.get())
       fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name_, entry.name));
@@ -85,26 +92,33 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
     if (!is_float(value.dtype(source)))
       fail(source, fmt::format("[{}] expected parameters of f32 or f64, got {} for {}", name_, name(value.dtype()),
                                entry.name));
-    Item item{entry,
-              value.numel(),
-              0,
-              nullptr,
-              slot_bytes(value.numel(), value.dtype()),
-              static_cast<int>(state.groups.size()),
-              static_cast<int>(slots.size()),
-              value.dtype()};
-    if (renamed) item.entry.name = fmt::format("group{}.{}", state.groups.size(), entry.name);
+    Store* store = in_memory ? &group->stores[value.dtype() == f64] : nullptr;
+    Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}};
+    if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
-    bytes += item.stride * static_cast<Size>(slots.size());
+    if (store) store->stride += (item.n * item_size(item.dtype) + alignment - 1) / alignment * alignment;
     items.push_back(std::move(item));
   }
-
-  State::Group group{std::unique_ptr<char, State::Free>(zeroed(name_, static_cast<std::size_t>(bytes), source)), slots};
-  char* at = group.state.get();
-  for (Item& item : items) {
-    item.state = at;
-    if (at) at += item.stride * static_cast<Size>(slots.size());
+  for (Store& store : group->stores)
+    store.memory.reset(zeroed(name_, store.stride * static_cast<Size>(m.slots.size()), source));
+  for (Item& item : items)
+    for (std::size_t k = 0; k < m.slots.size(); ++k) {
+      const Tensor p = item.entry.value().detach(source), start = first(number, k, p);
+      if (!item.store) {
+        item.slots.push_back(evaluate(start.defined() ? start : zeros_like(p)));
+      } else if (start.defined()) {
+        if (start.dtype() != item.dtype || start.shape() != p.shape())
+          fail(source, fmt::format("[{}] the first {} of {} is {} {}, but the rule says that it is elementwise: expected {} {}", name_,
+                                   m.slots[k], item.entry.name, name(start.dtype()), start.shape(), name(item.dtype), p.shape()));
+        if (item.n > 0)
+          std::memcpy(item.slot(k), readable(contiguous(start, source), source),
+                      static_cast<std::size_t>(item.n * item_size(item.dtype)));
+      }
+    }
+  for (std::size_t k = 0; k < m.shared.size(); ++k) {
+    const Tensor start = first_shared(number, k);
+    group->shared.push_back(evaluate(start.defined() ? start : zeros(Shape{}, f64)));
   }
   state.items.reserve(state.items.size() + items.size());
   state.groups.reserve(state.groups.size() + 1);
@@ -118,73 +132,6 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
 void Optimizer::zero_grad() noexcept {
   if (!state_) return;
   for (const Item& item : state_->items) item.entry.zero_grad();
-}
-
-void Optimizer::evaluate_gradients(Source source) const try {
-  Tensors pending;
-  for (const Item& item : state_->items)
-    if (const Tensor& g = item.entry.grad(); g.pending()) pending.push_back(g);
-  evaluate(pending, source);
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source, name_);
-}
-
-// The numbers of a gradient that is pending, or not row-major; held until the step is done.
-const char* Optimizer::dense_gradient(const Item& item, Source source) {
-  if (item.entry.grad().pending()) evaluate_gradients(source);
-  const Tensor& g = item.entry.grad();
-  if (g.numel() != item.n || g.dtype() != item.dtype)
-    fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
-                             item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape()));
-  state_->held.push_back(contiguous(g, source));
-  return static_cast<const char*>(readable(state_->held.back(), source));
-}
-
-// Everything that can fail comes before the first number changes.
-void Optimizer::step(Source source) try {
-  State& state = state_or_fail(source);
-  begin();
-  state.work.clear();
-  state.stepped.clear();
-  state.held.clear();
-  int group = -1, prepared = -1;
-  Size t = -1, total = 0;
-  for (Item& item : state.items) {
-    const engine::Variable* v = item.entry.variable.get();
-    if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
-    const engine::Node* g = v->grad.node();
-    if (!g) continue;
-    const bool ready = g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
-    const char* numbers = ready ? g->data : dense_gradient(item, source);
-    if (item.group != group || item.t != t) {
-      group = item.group;
-      t = item.t;
-      prepared = prepare(group, state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1);
-    }
-    state.work.push_back({static_cast<char*>(writable(item.entry)), numbers, item.state, item.stride, item.n,
-                          item.slots, prepared, item.dtype});
-    state.stepped.push_back(&item);
-    total += item.n;
-  }
-  if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
-
-  if (total < worth_sharing) {
-    update(state.work.data(), state.work.data() + state.work.size());
-  } else {
-    state.blocks.clear();
-    for (const Work& w : state.work)
-      for (Size from = 0; from < w.n; from += block) {
-        const Size bytes = from * item_size(w.dtype);
-        state.blocks.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
-                                std::min(block, w.n - from), w.slots, w.step, w.dtype});
-      }
-    kernels::parallel(static_cast<Size>(state.blocks.size()),
-                      [&](Size job) { update(state.blocks.data() + job, state.blocks.data() + job + 1); });
-  }
-  for (Item* item : state.stepped) ++item->t;
-  state.held.clear();
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source, name_);
 }
 
 void Optimizer::fail_alone(const Item& item, Source source) const {
@@ -225,6 +172,43 @@ double Optimizer::lr(Size group, Source source) const {
   const Rates& rates = *state_or_fail(source).rates;
   check_group(group, source);
   return rates.groups[static_cast<std::size_t>(group)].lr;
+}
+
+void Optimizer::eval(Source source) { switch_to(true, source); }
+void Optimizer::train(Source source) { switch_to(false, source); }
+
+// All values are there before the first is stored.
+void Optimizer::switch_to(bool evaluating, Source source) try {
+  State& state = state_or_fail(source);
+  if (state.evaluating == evaluating) return;
+  const NoGrad constant;
+  Parameters stored;
+  std::vector<Tensor> values;
+  for (Item& item : state.items) {
+    const auto& group = *state.groups[static_cast<std::size_t>(item.group)];
+    if (!group.manner.evaluates) continue;
+    stored.add(item.entry);
+    if (!evaluating) {
+      values.push_back(item.trained);
+      continue;
+    }
+    item.trained = item.entry.value().detach(source);
+    Tensors slots;
+    for (std::size_t k = 0; k < group.manner.slots.size(); ++k) slots.push_back(slot_of(item, k, source));
+    const Step step{state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t};
+    values.push_back(item.t == 0 ? item.trained : evaluated(item.group, item.trained, slots, step));
+  }
+  assign_all(stored, values, source);
+  state.evaluating = evaluating;
+  if (!evaluating)
+    for (Item& item : state.items) item.trained = Tensor();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
+}
+
+Tensor Optimizer::slot_of(const Item& item, std::size_t k, Source source) const {
+  if (!item.store) return item.slots[static_cast<Size>(k)];
+  return from_memory(item.slot(k), item.entry.value().shape(), item.dtype, source);
 }
 
 void Optimizer::set_lr(double lr, Source source) {

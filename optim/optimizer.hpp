@@ -1,5 +1,5 @@
-// The driver that all elementwise optimizers share. It owns the references to the parameters, their groups and state,
-// the step counts, save and load; a rule (sgd.hpp, adam.hpp, ...) adds the options and the formula.
+// The driver that all optimizers share. It owns the references to the parameters, their groups and state, the step counts,
+// save and load; a rule, yours or one of ours, is a struct of options with a formula: see descent.hpp.
 #pragma once
 
 #include <string>
@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/parameter.hpp>
 #include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/autodiff/safetensors.hpp>
+#include <xgrad/optim/step.hpp>
 #include <xgrad/optim/work.hpp>
 
 namespace xgrad::optim {
@@ -16,14 +17,10 @@ struct Rates;  // of learning
 void retain(Rates* rates) noexcept;
 void release(Rates* rates) noexcept;
 
-// Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".
-struct Require {
-  const char* name;
-  Source source;
-  bool of_f32 = false;  // is a parameter?
-  void operator()(bool right, const char* expected, double got) const;
-  void not_negative(const char* option, double got) const;  // and finite
-  void divisor(const char* option, double got) const;  // that too; and not lost to 0 in the parameters' dtype
+// One parameter, for a rule that looks at all of a group at once: p and the slots are changed, g is read.
+struct Member {
+  Tensor p, g;
+  Tensors slots;
 };
 
 // Moves, and does not copy: two optimizers with a state of their own would train the same variables.
@@ -41,14 +38,19 @@ class Optimizer {
   // which no parameter has a gradient is an Error, too: backward() was not called, or went to a copy of the model.
   void step(Source source = Source::here());
 
+  // Of a rule that trains other weights than it is to be judged by (averages of them): eval() puts those into the
+  // parameters, train() those that are trained. A step belongs to train(), where an optimizer begins. Other rules: nothing.
+  void eval(Source source = Source::here());
+  void train(Source source = Source::here());
+
   Parameters parameters(Source source = Source::here()) const;  // that it updates, of all groups
   Size groups() const;
   double lr(Size group = 0, Source source = Source::here()) const;
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
   void set_lr(double lr, Size group, Source source = Source::here());
 
-  // Step counts, learning rates and the rule's state, by parameter: "hidden.weight.exp_avg". Loading checks every name,
-  // shape and dtype first, and leaves the optimizer as it was on an Error.
+  // Step counts, learning rates and the rule's state, by parameter: "hidden.weight.exp_avg"; what a group shares, by its
+  // number: "group0.d". Loading checks every name, shape and dtype first, and leaves the optimizer as it was on an Error.
   NamedTensors state(Source source = Source::here()) const;
   void load_state(const NamedTensors& state, Source source = Source::here());
   void save(const std::string& path, Source source = Source::here()) const;
@@ -58,8 +60,19 @@ class Optimizer {
   explicit Optimizer(const char* name);
   Optimizer& operator=(Optimizer&&) noexcept;  // of one rule, so that options and state stay together
 
-  // `slots` name the rule's state, one buffer of the parameter's size each, zero at first.
-  void add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source);
+  // A group of parameters, whose rule the derived class has already.
+  void add(const Parameters& parameters, double lr, Source source);
+  static bool any_of_f32(const Parameters& parameters);
+
+  // How a group's rule goes.
+  struct Manner {
+    std::vector<const char*> slots = {};   // names of the state that each parameter has
+    std::vector<const char*> shared = {};  // of the state that the group has
+    bool elementwise = false;  // one pass over all parameters, in place
+    bool compiled = false;     // likewise, by run()
+    bool all_at_once = false;  // by update_all(), of all parameters together
+    bool evaluates = false;    // evaluated() gives other weights
+  };
 
  private:
   friend class Schedule;
@@ -67,50 +80,30 @@ class Optimizer {
   struct Item;
   struct State;
 
-  // What is the same for all parameters of a group with the same count is worked out once; the number of the step.
-  virtual int prepare(int group, double lr, Size t) = 0;
+  virtual Manner manner(int group) const = 0;
+  virtual Tensor first(int group, std::size_t slot, const Tensor& p) const = 0;  // of a slot; empty: zeros of p's shape
+  virtual Tensor first_shared(int group, std::size_t slot) const = 0;            // empty: a zero of f64
+  virtual void update(int group, Tensors& x, const Step& step) const = 0;        // x: p, g and the slots
+  virtual void update_all(int group, std::vector<Member>& all, Tensors& shared, const Step& step) const = 0;
+  virtual Tensor evaluated(int group, const Tensor& p, const Tensors& slots, const Step& step) const = 0;
+  // Compiled rules: what is the same for all parameters of a group with the same count is worked out once.
+  virtual int prepare(int group, const Step& step) = 0;
   virtual void begin() = 0;  // forgets the prepared steps
-  virtual void update(const Work* work, const Work* end) const = 0;
+  virtual void run(const Work* work, const Work* end) const = 0;
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
+  Tensors operands_of(const Item& item) const;
+  void run_compiled();
   [[noreturn]] void fail_alone(const Item& item, Source source) const;
   [[noreturn]] void fail_no_gradient(Source source) const;
   void check_group(Size group, Source source) const;
+  void switch_to(bool evaluating, Source source);
+  Tensor slot_of(const Item& item, std::size_t k, Source source) const;  // its value
 
   const char* name_;
   engine::Own<State> state_;  // null: moved from
-};
-
-// An optimizer is a rule:
-//   name                      for people and files
-//   Options                   with the reference's defaults; lr is one of them
-//   check(options, require)   refuses options that make no sense
-//   slots(options)            names of the state, one buffer of the parameter's size each
-//   Step                      what the formula needs to know, from prepare(options, lr, t), t from 1
-//   update(work, step)        the formula, on a run of elements
-// Its header and its file in rules/ are all that an optimizer is.
-template <class Rule>
-class Elementwise final : public Optimizer {
- public:
-  using Options = typename Rule::Options;
-
-  explicit Elementwise(const Parameters& parameters, Options options = {}, Source source = Source::here());
-  Elementwise(Elementwise&&) noexcept;
-  Elementwise& operator=(Elementwise&&) noexcept;
-  ~Elementwise() override;
-
-  // More parameters, with options of their own.
-  void add_group(const Parameters& parameters, Options options = {}, Source source = Source::here());
-
- private:
-  int prepare(int group, double lr, Size t) override;
-  void begin() override;
-  void update(const Work* work, const Work* end) const override;
-
-  struct Groups;
-  engine::Own<Groups> groups_;
 };
 
 }  // namespace xgrad::optim

@@ -18,6 +18,8 @@ constexpr const char *lr_name = "lr", *base_name = "base_lr", *step_name = "step
 
 constexpr Size most_steps = Size{1} << 53;  // no optimizer takes more, and a double holds each number up to there
 
+std::string shared_name(std::size_t group, const char* slot) { return fmt::format("group{}.{}", group, slot); }
+
 template <class F>
 Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
   std::vector<double> numbers;
@@ -29,17 +31,19 @@ Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number
 
 NamedTensors Optimizer::state(Source source) const try {
   const State& own = state_or_fail(source);
+  if (own.evaluating) fail(source, fmt::format("[{}] state() while the parameters are those to be evaluated; call train() first", name_));
   const std::vector<Rate>& rates = own.rates->groups;
   NamedTensors made;
   made.push_back({lr_name, of_groups(rates, source, [](const Rate& r) { return r.lr; })});
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
   for (const Item& item : own.items) {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
-    const auto& slots = own.groups[static_cast<std::size_t>(item.group)].slots;
-    for (std::size_t k = 0; k < slots.size(); ++k)
-      made.push_back({item.entry.name + "." + slots[k], from_memory(item.state + static_cast<Size>(k) * item.stride,
-                                                                    item.entry.value().shape(), item.dtype, source)});
+    const auto& slots = own.groups[static_cast<std::size_t>(item.group)]->manner.slots;
+    for (std::size_t k = 0; k < slots.size(); ++k) made.push_back({item.entry.name + "." + slots[k], slot_of(item, k, source)});
   }
+  for (std::size_t g = 0; g < own.groups.size(); ++g)
+    for (std::size_t k = 0; k < own.groups[g]->shared.size(); ++k)
+      made.push_back({shared_name(g, own.groups[g]->manner.shared[k]), own.groups[g]->shared[static_cast<Size>(k)]});
   return made;
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
@@ -47,6 +51,8 @@ NamedTensors Optimizer::state(Source source) const try {
 
 void Optimizer::load_state(const NamedTensors& state, Source source) try {
   State& own = state_or_fail(source);
+  if (own.evaluating)
+    fail(source, fmt::format("[{}] load_state() while the parameters are those to be evaluated; call train() first", name_));
   std::vector<Rate>& rates = own.rates->groups;
   const auto broken = [&](const std::string& what) {
     fail(source, fmt::format("[{}] cannot load this state: {}; build the optimizer as it was saved", name_, what));
@@ -81,9 +87,17 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     if (step < 0 || step > most_steps)
       broken(fmt::format("{} has taken {} steps, and 0 ... {} are possible", item.entry.name, step, most_steps));
     steps.push_back(step);
-    for (const char* slot : own.groups[static_cast<std::size_t>(item.group)].slots)
-      slots.push_back(take(item.entry.name + "." + slot, item.dtype, item.entry.value().shape()));
+    const Manner& manner = own.groups[static_cast<std::size_t>(item.group)]->manner;
+    for (std::size_t k = 0; k < manner.slots.size(); ++k)
+      slots.push_back(take(item.entry.name + "." + manner.slots[k], item.store ? item.dtype : item.slots[static_cast<Size>(k)].dtype(),
+                           item.store ? item.entry.value().shape() : item.slots[static_cast<Size>(k)].shape()));
   }
+  std::vector<Tensor> shared;  // of the groups
+  for (std::size_t g = 0; g < own.groups.size(); ++g)
+    for (std::size_t k = 0; k < own.groups[g]->shared.size(); ++k) {
+      const Tensor& held = own.groups[g]->shared[static_cast<Size>(k)];
+      shared.push_back(take(shared_name(g, own.groups[g]->manner.shared[k]), held.dtype(), held.shape()));
+    }
   if (!given.empty()) broken(given.begin()->first + " belongs to no parameter here");
 
   for (std::size_t g = 0; g < lr.size(); ++g) {
@@ -94,11 +108,15 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   for (std::size_t i = 0; i < own.items.size(); ++i) {
     Item& item = own.items[i];
     item.t = steps[i];
-    for (std::size_t k = 0; k < own.groups[static_cast<std::size_t>(item.group)].slots.size(); ++k, ++next)
-      if (item.n > 0)
-        std::memcpy(item.state + static_cast<Size>(k) * item.stride, readable(slots[next], source),
-                    static_cast<std::size_t>(item.n * item_size(item.dtype)));
+    for (std::size_t k = 0; k < own.groups[static_cast<std::size_t>(item.group)]->manner.slots.size(); ++k, ++next) {
+      if (!item.store) item.slots[static_cast<Size>(k)] = std::move(slots[next]);
+      else if (item.n > 0)
+        std::memcpy(item.slot(k), readable(slots[next], source), static_cast<std::size_t>(item.n * item_size(item.dtype)));
+    }
   }
+  next = 0;
+  for (auto& group : own.groups)
+    for (Tensor& value : group->shared) value = std::move(shared[next++]);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
 }

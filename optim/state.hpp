@@ -5,28 +5,40 @@
 #include <memory>
 #include <vector>
 
+#include <xgrad/autodiff/fused.hpp>
 #include <xgrad/optim/optimizer.hpp>
 #include "optim/rates.hpp"
 
 namespace xgrad::optim {
 
+// State of a group's parameters of one dtype, in memory: of each slot all parameters' numbers side by side, so that an
+// elementwise formula runs over them as over one.
+struct Store {
+  struct Free {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<char, Free> memory;
+  Size stride = 0;  // bytes of a slot
+};
+
 struct Optimizer::Item {
   Parameters::Entry entry;
   Size n;  // elements
   Size t;  // steps so far
-  char* state;
-  Size stride;  // bytes of a slot
-  int group, slots;
+  int group;
   DType dtype;
+  Size at;             // bytes, in each slot of its store
+  Store* store;        // null: its slots are tensors
+  Tensors slots;       // of a rule that is not elementwise
+  Tensor trained;      // while it is evaluated: the weights that are trained
+  char* slot(std::size_t k) const { return store->memory.get() + static_cast<Size>(k) * store->stride + at; }
 };
 
 struct Optimizer::State {
-  struct Free {
-    void operator()(char* memory) const { std::free(memory); }
-  };
   struct Group {
-    std::unique_ptr<char, Free> state;  // of all its parameters
-    std::vector<const char*> slots;
+    Manner manner;
+    Store stores[2];  // of f32, f64
+    Tensors shared;
   };
 
   State() = default;
@@ -35,8 +47,9 @@ struct Optimizer::State {
   ~State() { rates->gone = true; }
 
   std::vector<Item> items;
-  std::vector<Group> groups;
+  std::vector<std::unique_ptr<Group>> groups;
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
+  bool evaluating = false;
   // scratch of a step, kept so that a step allocates nothing
   std::vector<Work> work, blocks;
   std::vector<Item*> stepped;

@@ -146,7 +146,7 @@ std::vector<Kind> kinds() {
         nn::huber_loss((*net)(x), ones({16, 3})).item();
       });
 
-  add("batches of rows as they are", [t = std::make_shared<Training<optim::Adam>>(100, 4, 8, 2, optim::AdamOptions{}),
+  add("batches of rows as they are", [t = std::make_shared<Training<optim::Adam>>(100, 4, 8, 2, optim::AdamRule{}),
                                       rows = data::DataLoader({evaluate(randn({70, 4})), randint(0, 2, {70})})] {
     for (const auto& batch : rows) {
       t->optimizer.zero_grad();

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(sgd) {
             if (nesterov && (momentum == 0 || dampening != 0)) continue;
             check_row(file, fmt::format("SGD {} {} {} {:d} {:d}", momentum, dampening, decay, nesterov, maximize),
                       [&](const Parameters& p) {
-                        return std::make_unique<optim::SGD>(p, optim::SGDOptions{.lr = 0.05,
+                        return std::make_unique<optim::SGD>(p, optim::SGDRule{.lr = 0.05,
                                                                                  .momentum = momentum,
                                                                                  .dampening = dampening,
                                                                                  .weight_decay = decay,

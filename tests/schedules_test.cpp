@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_schedule_moves) {
 BOOST_AUTO_TEST_CASE(optimizers_that_move_or_go) {
   for (const Row& r : rows) {
     Parameter a = parameter(0.0);
-    auto first = std::make_unique<optim::SGD>(Parameters{a}, optim::SGDOptions{.lr = 0.8});
+    auto first = std::make_unique<optim::SGD>(Parameters{a}, optim::SGDRule{.lr = 0.8});
     auto schedule = r.make(*first);
     optim::SGD moved = std::move(*first);
     first.reset();

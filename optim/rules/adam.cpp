@@ -1,88 +1,84 @@
 #include <xgrad/optim/adam.hpp>
+#include <xgrad/optim/adamw.hpp>
 
-#ifdef XGRAD_ARCH  // the formula, compiled once an instruction set
-#include "optim/lanes.hpp"
+#include "optim/formula.hpp"
 
 namespace xgrad::optim {
 namespace {
 
-template <class T>
-void adam_update(const Work& w, const AdamStep& s) {
-  using B = Batch<T>;
-  const B beta1 = lanes<T>(s.beta1), rest1 = lanes<T>(1 - s.beta1);
-  const B beta2 = lanes<T>(s.beta2), rest2 = lanes<T>(1 - s.beta2);
-  const B rate = lanes<T>(s.rate), root = lanes<T>(s.root), eps = lanes<T>(s.eps);
-  const B shrink = lanes<T>(s.shrink), decay = lanes<T>(s.weight_decay), flip = lanes<T>(s.maximize ? -0.0 : 0.0);
-  const auto moments = [&](const B& g, B& m, B& v) XGRAD_LAMBDA {
-    m = beta1 * m + rest1 * g;
-    v = beta2 * v + (rest2 * g) * g;
-  };
-  const auto decayed = [&](B& p, const B& g) XGRAD_LAMBDA {
-    if (s.shrink != 1) p = p * shrink;
-    return s.weight_decay != 0 ? g + decay * p : g;
-  };
-  const auto move = [&](B& p, const B& m, const B& v) XGRAD_LAMBDA {
-    p = p - (rate * m) / (xsimd::sqrt(v) * root + eps);
-  };
-  if (w.slots == 3) {
-    each<T, 3>(w, [&](B& p, B g, B& m, B& v, B& most) XGRAD_LAMBDA {
-      moments(decayed(p, g ^ flip), m, v);
-      most = xsimd::select(most == most, xsimd::max(most, v), most);
-      move(p, m, most);
-    });
-  } else if (s.shrink != 1 || s.weight_decay != 0) {
-    each<T, 2>(w, [&](B& p, B g, B& m, B& v) XGRAD_LAMBDA {
-      moments(decayed(p, g ^ flip), m, v);
-      move(p, m, v);
-    });
-  } else {
-    each<T, 2>(w, [&](B& p, B g, B& m, B& v) XGRAD_LAMBDA {
-      moments(g ^ flip, m, v);
-      move(p, m, v);
-    });
-  }
+// X: tensors, or lanes
+template <class X, class... Most>
+XGRAD_FORMULA void adam(X& p, X g, const AdamStep& s, X& m, X& v, Most&... most) {
+  if (s.maximize) g = -g;
+  if (s.shrink != 1) p = p * s.shrink;
+  if (s.weight_decay != 0) g = g + s.weight_decay * p;
+  m = s.beta1 * m + (1 - s.beta1) * g;
+  v = s.beta2 * v + ((1 - s.beta2) * g) * g;
+  (void(most = maximum(most, v)), ...);
+  const auto& greatest = last(v, most...);
+  p = p - (s.rate * m) / (sqrt(greatest) * s.root + s.eps);
 }
 
 }  // namespace
-XGRAD_COMPILED(adam_update, AdamStep)
-}  // namespace xgrad::optim
 
-#else
-#include <cmath>
-
-#include "optim/elementwise.hpp"
-
-namespace xgrad::optim {
-
-XGRAD_FORMULA(adam_update, AdamStep)
-
-void AdamRule::check(const Options& o, const Require& require) {
-  require(o.beta1 >= 0 && o.beta1 < 1, "beta1 in [0, 1)", o.beta1);
-  require(o.beta2 >= 0 && o.beta2 < 1, "beta2 in [0, 1)", o.beta2);
-  require.divisor("eps", o.eps);
-  require.not_negative("weight_decay", o.weight_decay);
+#ifdef XGRAD_ARCH
+namespace XGRAD_ARCH {
+void adam_run(const Work& w, const AdamStep& s) {
+  on_lanes(w, [&](auto& p, auto g, auto&... state) XGRAD_LAMBDA {
+    if constexpr (sizeof...(state) >= 2) adam(p, g, s, state...);
+  });
 }
+}  // namespace XGRAD_ARCH
+}  // namespace xgrad::optim
+#else
+XGRAD_RUNS(adam_run, AdamStep)
+void AdamRule::run(const Work& w, const AdamStep& s) { adam_run(w, s); }
+void AdamWRule::run(const Work& w, const AdamStep& s) { adam_run(w, s); }
 
-std::vector<const char*> AdamRule::slots(const Options& o) {
+namespace {
+
+void update_by_tensors(Tensor& p, const Tensor& g, Tensors& slots, const AdamStep& s) {
+  if (slots.size() == 3) adam(p, g, s, slots[0], slots[1], slots[2]);
+  else adam(p, g, s, slots[0], slots[1]);
+}
+template <class Rule>
+std::vector<const char*> names_of(const Rule& rule) {
   std::vector<const char*> names{"exp_avg", "exp_avg_sq"};
-  if (o.amsgrad) names.push_back("max_exp_avg_sq");
+  if (rule.amsgrad) names.push_back("max_exp_avg_sq");
   return names;
 }
-
-AdamStep AdamRule::prepare(const Options& o, double lr, Size t) {
-  return {.beta1 = o.beta1,
-          .beta2 = o.beta2,
-          .rate = lr / (1 - std::pow(o.beta1, static_cast<double>(t))),
-          .root = 1 / std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))),
-          .eps = o.eps,
-          .weight_decay = o.weight_decay,
-          .shrink = 1,
-          .maximize = o.maximize};
+template <class Rule>
+void check_options(const Rule& r, const Require& require) {
+  require(r.beta1 >= 0 && r.beta1 < 1, "beta1 in [0, 1)", r.beta1);
+  require(r.beta2 >= 0 && r.beta2 < 1, "beta2 in [0, 1)", r.beta2);
+  require.divisor("eps", r.eps);
+  require.not_negative("weight_decay", r.weight_decay);
+}
+template <class Rule>
+AdamStep corrected(const Rule& r, const Step& step, double weight_decay, double shrink) {
+  const auto t = static_cast<double>(step.t);
+  return {r.beta1, r.beta2, step.lr / (1 - std::pow(r.beta1, t)), 1 / std::sqrt(1 - std::pow(r.beta2, t)), r.eps, weight_decay,
+          shrink, r.maximize};
 }
 
-void AdamRule::update(const Work& w, const Step& step) { adam_update(w, step); }
+}  // namespace
 
-template class Elementwise<AdamRule>;
+void AdamRule::update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
+  update_by_tensors(p, g, slots, prepare(step));
+}
+std::vector<const char*> AdamRule::slot_names() const { return names_of(*this); }
+void AdamRule::check(const Require& require) const { check_options(*this, require); }
+AdamStep AdamRule::prepare(const Step& step) const { return corrected(*this, step, weight_decay, 1); }
+
+void AdamWRule::update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
+  update_by_tensors(p, g, slots, prepare(step));
+}
+std::vector<const char*> AdamWRule::slot_names() const { return names_of(*this); }
+void AdamWRule::check(const Require& require) const { check_options(*this, require); }
+AdamStep AdamWRule::prepare(const Step& step) const { return corrected(*this, step, 0, 1 - step.lr * weight_decay); }
+
+template class Descent<AdamRule>;
+template class Descent<AdamWRule>;
 
 }  // namespace xgrad::optim
 #endif

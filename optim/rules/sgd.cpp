@@ -1,68 +1,58 @@
 #include <xgrad/optim/sgd.hpp>
 
-#ifdef XGRAD_ARCH  // the formula, compiled once an instruction set
-#include "optim/lanes.hpp"
+#include "optim/formula.hpp"
 
 namespace xgrad::optim {
 namespace {
 
-template <class T>
-void sgd_update(const Work& w, const SGDStep& s) {
-  using B = Batch<T>;
-  const B lr = lanes<T>(s.lr), rho = lanes<T>(s.momentum), undampened = lanes<T>(1 - s.dampening);
-  const B decay = lanes<T>(s.weight_decay), flip = lanes<T>(s.maximize ? -0.0 : 0.0);
-  const auto gradient = [&](const B& p, const B& g) XGRAD_LAMBDA {
-    return s.weight_decay != 0 ? (g ^ flip) + decay * p : g ^ flip;
-  };
-  if (w.slots == 0) {
-    each<T, 0>(w, [&](B& p, B g) XGRAD_LAMBDA { p = p - lr * gradient(p, g); });
+// X: tensors, or lanes
+template <class X, class... Buffer>
+XGRAD_FORMULA void sgd(X& p, X g, const SGDRule::Prepared& s, Buffer&... b) {
+  if (s.maximize) g = -g;
+  if (s.weight_decay != 0) g = g + s.weight_decay * p;
+  if constexpr (sizeof...(b) == 0) {
+    p = p - s.lr * g;
   } else {
-    each<T, 1>(w, [&](B& p, B g, B& b) XGRAD_LAMBDA {
-      g = gradient(p, g);
-      b = s.first ? g : rho * b + undampened * g;
-      p = p - lr * (s.nesterov ? g + rho * b : b);
-    });
+    (void(b = s.first ? g : s.momentum * b + s.undampened * g), ...);
+    (void(p = p - s.lr * (s.nesterov ? g + s.momentum * b : b)), ...);
   }
 }
 
 }  // namespace
-XGRAD_COMPILED(sgd_update, SGDStep)
+
+#ifdef XGRAD_ARCH
+namespace XGRAD_ARCH {
+void sgd_run(const Work& w, const SGDRule::Prepared& s) {
+  on_lanes(w, [&](auto& p, auto g, auto&... b) XGRAD_LAMBDA { sgd(p, g, s, b...); });
+}
+}  // namespace XGRAD_ARCH
 }  // namespace xgrad::optim
-
 #else
-#include <cmath>
+XGRAD_RUNS(sgd_run, SGDRule::Prepared)
+void SGDRule::run(const Work& w, const Prepared& s) { sgd_run(w, s); }
 
-#include "optim/elementwise.hpp"
-
-namespace xgrad::optim {
-
-XGRAD_FORMULA(sgd_update, SGDStep)
-
-void SGDRule::check(const Options& o, const Require& require) {
-  require.not_negative("momentum", o.momentum);
-  require(std::isfinite(o.dampening), "a finite dampening", o.dampening);
-  require.not_negative("weight_decay", o.weight_decay);
-  require(!o.nesterov || o.momentum > 0, "momentum above 0 for nesterov", o.momentum);
-  require(!o.nesterov || o.dampening == 0, "no dampening for nesterov", o.dampening);
+void SGDRule::update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
+  if (momentum > 0) sgd(p, g, prepare(step), slots[0]);
+  else sgd(p, g, prepare(step));
 }
 
-std::vector<const char*> SGDRule::slots(const Options& o) {
-  return o.momentum > 0 ? std::vector<const char*>{"momentum_buffer"} : std::vector<const char*>{};
+void SGDRule::check(const Require& require) const {
+  require.not_negative("momentum", momentum);
+  require(std::isfinite(dampening), "a finite dampening", dampening);
+  require.not_negative("weight_decay", weight_decay);
+  require(!nesterov || momentum > 0, "momentum above 0 for nesterov", momentum);
+  require(!nesterov || dampening == 0, "no dampening for nesterov", dampening);
 }
 
-SGDStep SGDRule::prepare(const Options& o, double lr, Size t) {
-  return {.lr = lr,
-          .momentum = o.momentum,
-          .dampening = o.dampening,
-          .weight_decay = o.weight_decay,
-          .nesterov = o.nesterov,
-          .first = t == 1,
-          .maximize = o.maximize};
+std::vector<const char*> SGDRule::slot_names() const {
+  return momentum > 0 ? std::vector<const char*>{"momentum_buffer"} : std::vector<const char*>{};
 }
 
-void SGDRule::update(const Work& w, const Step& step) { sgd_update(w, step); }
+SGDRule::Prepared SGDRule::prepare(const Step& step) const {
+  return {step.lr, momentum, 1 - dampening, weight_decay, nesterov, step.t == 1, maximize};
+}
 
-template class Elementwise<SGDRule>;
+template class Descent<SGDRule>;
 
 }  // namespace xgrad::optim
 #endif

@@ -1,0 +1,151 @@
+// Descent: an optimizer made of a rule, which is a struct whose fields are its options and whose formula is tensor ops.
+//
+//   struct Momentum {
+//     double lr = 1e-2, beta = 0.9;
+//     static constexpr const char* slots[] = {"velocity"};  // state of the parameter's shape, zero at first
+//     static constexpr bool elementwise = true;             // each number by itself: one fused pass over all parameters
+//     void update(Tensor& p, const Tensor& g, Tensor& v, const optim::Step& step) const {
+//       v = beta * v + g;
+//       p = p - step.lr * v;
+//     }
+//   };
+//   optim::Descent<Momentum> optimizer(nn::parameters(net), {.lr = 0.1});
+//
+// Besides `lr` and `update` a rule may have:
+//   name                                  for people and files; else "Descent"
+//   check(const Require&) const           refuses options that make no sense
+//   slot_names() const                    names that depend on the options; then the slots come as Tensors& in update
+//   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's)
+//   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
+//   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
+//   evaluated(p, slots, step) const       the weights to be judged by, for eval()
+// A rule that says `elementwise` may use elementwise ops of p, g, the slots and numbers, and nothing else; that it is not is
+// an Error at the first step.
+#pragma once
+
+#include <new>
+#include <utility>
+
+#include <xgrad/optim/optimizer.hpp>
+
+namespace xgrad::optim {
+
+template <class Rule>
+class Descent final : public Optimizer {
+ public:
+  using Options = Rule;
+
+  explicit Descent(const Parameters& parameters, Rule rule = {}, Source source = Source::here()) : Optimizer(name()) {
+    add_group(parameters, std::move(rule), source);
+  }
+  Descent(Descent&&) noexcept = default;
+  Descent& operator=(Descent&& other) noexcept {
+    if (this == &other) return *this;
+    Optimizer::operator=(std::move(other));
+    rules_ = std::move(other.rules_);
+    return *this;
+  }
+
+  // More parameters, with options of their own.
+  void add_group(const Parameters& parameters, Rule rule = {}, Source source = Source::here()) try {
+    if constexpr (requires(const Require& r) { rule.check(r); }) rule.check(Require{name(), source, any_of_f32(parameters)});
+    const double lr = rule.lr;
+    rules_.push_back(std::move(rule));
+    struct Undo {
+      std::vector<Rule>* rules;
+      ~Undo() {
+        if (rules) rules->pop_back();
+      }
+    } undo{&rules_};
+    add(parameters, lr, source);
+    undo.rules = nullptr;
+  } catch (const std::bad_alloc&) {
+    fail_no_memory(source, name());
+  }
+
+  // The options of a group, which may be changed at any time; but for lr, which set_lr() changes.
+  Rule& rule(Size group = 0) { return rules_[static_cast<std::size_t>(group)]; }
+
+ private:
+  static constexpr const char* name() {
+    if constexpr (requires { Rule::name; }) return Rule::name;
+    else return "Descent";
+  }
+  static constexpr std::size_t slot_count() {
+    if constexpr (requires { Rule::slots[0]; }) return sizeof(Rule::slots) / sizeof(*Rule::slots);
+    else return 0;
+  }
+  static constexpr bool has_names = requires(const Rule& r) { r.slot_names(); };
+  static constexpr bool of_all = requires(const Rule& r, std::vector<Member>& all, Tensors& t, const Step& s) {
+    r.update_all(all, t, s);
+  };
+  static constexpr bool is_compiled = requires(const Rule& r, const Step& s, const Work& w) { Rule::run(w, r.prepare(s)); };
+
+  const Rule& of(int group) const { return rules_[static_cast<std::size_t>(group)]; }
+
+  Manner manner(int group) const override {
+    Manner m;
+    if constexpr (has_names) m.slots = of(group).slot_names();
+    else if constexpr (slot_count() > 0) m.slots.assign(Rule::slots, Rule::slots + slot_count());
+    if constexpr (requires { Rule::shared[0]; })
+      m.shared.assign(Rule::shared, Rule::shared + sizeof(Rule::shared) / sizeof(*Rule::shared));
+    if constexpr (requires { Rule::elementwise; }) m.elementwise = Rule::elementwise;
+    m.compiled = is_compiled;
+    m.all_at_once = of_all;
+    m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
+    return m;
+  }
+  Tensor first(int group, std::size_t slot, const Tensor& p) const override {
+    if constexpr (requires(const Rule& r) { r.first(slot, p); }) return of(group).first(slot, p);
+    else return {};
+  }
+  Tensor first_shared(int group, std::size_t slot) const override {
+    if constexpr (requires(const Rule& r) { r.first_shared(slot); }) return of(group).first_shared(slot);
+    else return {};
+  }
+  template <std::size_t... slot>
+  void update(const Rule& rule, Tensors& x, const Step& step, std::index_sequence<slot...>) const {
+    rule.update(x.begin()[0], x.begin()[1], x.begin()[2 + slot]..., step);
+  }
+  void update(int group, Tensors& x, const Step& step) const override {
+    if constexpr (of_all) {
+    } else if constexpr (has_names) {
+      Tensors slots;
+      for (std::size_t k = 2; k < x.size(); ++k) slots.push_back(std::move(x.begin()[k]));
+      of(group).update(x.begin()[0], x.begin()[1], slots, step);
+      for (std::size_t k = 2; k < x.size(); ++k) x.begin()[k] = std::move(slots.begin()[k - 2]);
+    } else {
+      update(of(group), x, step, std::make_index_sequence<slot_count()>());
+    }
+  }
+  void update_all(int group, std::vector<Member>& all, Tensors& shared, const Step& step) const override {
+    if constexpr (of_all) of(group).update_all(all, shared, step);
+  }
+  Tensor evaluated(int group, const Tensor& p, const Tensors& slots, const Step& step) const override {
+    if constexpr (requires(const Rule& r) { r.evaluated(p, slots, step); }) return of(group).evaluated(p, slots, step);
+    else return p;
+  }
+
+  struct None {};
+  template <class R>
+  static auto prepared_of(const R& r, const Step& s) {
+    if constexpr (is_compiled) return r.prepare(s);
+    else return None{};
+  }
+  using Prepared = decltype(prepared_of(std::declval<const Rule&>(), std::declval<const Step&>()));
+
+  int prepare(int group, const Step& step) override {
+    prepared_.push_back(prepared_of(of(group), step));
+    return static_cast<int>(prepared_.size()) - 1;
+  }
+  void begin() override { prepared_.clear(); }
+  void run(const Work* work, const Work* end) const override {
+    if constexpr (is_compiled)
+      for (; work != end; ++work) Rule::run(*work, prepared_[static_cast<std::size_t>(work->step)]);
+  }
+
+  std::vector<Rule> rules_;       // by group
+  std::vector<Prepared> prepared_;  // of this step
+};
+
+}  // namespace xgrad::optim

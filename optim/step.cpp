@@ -1,0 +1,206 @@
+// A step: gradients, formulas on tensors, and passes over memory. Everything that can fail comes before the first number
+// changes.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include "autodiff/engine/variable.hpp"
+#include "autodiff/kernels/threads.hpp"
+#include "optim/pass.hpp"
+
+namespace xgrad::optim {
+
+void Optimizer::evaluate_gradients(Source source) const try {
+  Tensors pending;
+  for (const Item& item : state_->items)
+    if (const Tensor& g = item.entry.grad(); g.pending()) pending.push_back(g);
+  evaluate(pending, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
+}
+
+// The numbers of a gradient that is pending, or not row-major; held until the step is done.
+const char* Optimizer::dense_gradient(const Item& item, Source source) {
+  if (item.entry.grad().pending()) evaluate_gradients(source);
+  const Tensor& g = item.entry.grad();
+  if (g.numel() != item.n || g.dtype() != item.dtype)
+    fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
+                             item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape()));
+  state_->held.push_back(contiguous(g, source));
+  return static_cast<const char*>(readable(state_->held.back(), source));
+}
+
+namespace {
+
+// New values of what tensors' formulas change, stored when all are there.
+struct Whole {
+  Parameters entries;
+  std::vector<Tensor> values;
+  std::vector<std::pair<Tensor*, Tensor>> slots;
+
+  void keep(Tensor& slot, Tensor value) {
+    if (value.node() != slot.node()) slots.emplace_back(&slot, std::move(value));
+  }
+  void evaluate_all(Source source) {
+    Tensors all;
+    for (Tensor& v : values) all.push_back(v = v.detach(source));
+    for (auto& [slot, value] : slots) all.push_back(value = value.detach(source));
+    evaluate(all, source);
+  }
+  void store(Source source) {
+    assign_all(entries, values, source);
+    for (auto& [slot, value] : slots) *slot = std::move(value);
+  }
+};
+
+void require_like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
+  if (!got.defined() || got.dtype() != expected.dtype() || got.shape() != expected.shape())
+    fail(source, fmt::format("[{}] its update gave {} for {} of {}, which is {} {}", name,
+                             got.defined() ? fmt::format("{} {}", xgrad::name(got.dtype()), got.shape()) : "an empty tensor", what, of,
+                             xgrad::name(expected.dtype()), expected.shape()));
+}
+
+}  // namespace
+
+// A parameter's whole tensors.
+Tensors Optimizer::operands_of(const Item& item) const {
+  Tensors x{item.entry.value().detach(), item.entry.grad().detach()};
+  for (const Tensor& slot : item.slots) x.push_back(slot);
+  return x;
+}
+
+void Optimizer::step(Source source) try {
+  State& state = state_or_fail(source);
+  if (state.evaluating)
+    fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
+  begin();
+  state.work.clear();
+  state.stepped.clear();
+  state.held.clear();
+  Whole whole;
+  std::vector<Formula> formulas;                 // of elementwise rules on placeholders, by group, count and dtype
+  int group = -1, prepared = -1;
+  Size t = -1;
+  DType dtype = DType::f32;
+  for (Item& item : state.items) {
+    const engine::Variable* v = item.entry.variable.get();
+    if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
+    const engine::Node* g = v->grad.node();
+    if (!g) continue;
+    state.stepped.push_back(&item);
+    const State::Group& own = *state.groups[static_cast<std::size_t>(item.group)];
+    const Manner& manner = own.manner;
+    if (!item.store) {
+      (void)dense_gradient(item, source);  // looks at its shape
+      continue;
+    }
+    const bool ready = g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
+    const char* numbers = ready ? g->data : dense_gradient(item, source);
+    if (item.group != group || item.t != t || (!manner.compiled && item.dtype != dtype)) {
+      group = item.group;
+      t = item.t;
+      dtype = item.dtype;
+      const Step step{state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1};
+      if (manner.compiled) {
+        prepared = prepare(group, step);
+      } else {
+        prepared = static_cast<int>(formulas.size());
+        formulas.push_back({Fused([&](Tensors& x) { update(group, x, step); }, static_cast<int>(2 + manner.slots.size()), dtype,
+                                  name_, source),
+                            own.stores[dtype == f64].memory.get(), own.stores[dtype == f64].stride,
+                            static_cast<int>(manner.slots.size()), dtype, {}});
+      }
+    }
+    char* const p = static_cast<char*>(writable(item.entry));
+    if (manner.compiled) {
+      const Store& store = *item.store;
+      state.work.push_back({p, numbers, store.memory ? item.slot(0) : nullptr, store.stride, item.n,
+                            static_cast<int>(manner.slots.size()), prepared, item.dtype});
+    } else {
+      formulas[static_cast<std::size_t>(prepared)].runs.push_back({p, numbers, item.at / item_size(item.dtype), item.n});
+    }
+  }
+  if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
+
+  std::vector<std::pair<Tensors*, Tensors>> shared;
+  const NoGrad constant;
+  for (std::size_t i = 0; i < state.stepped.size(); ++i) {
+    Item& item = *state.stepped[i];
+    if (item.store) continue;
+    State::Group& own = *state.groups[static_cast<std::size_t>(item.group)];
+    const Step step{state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1};
+    if (!own.manner.all_at_once) {
+      const Tensors before = operands_of(item);
+      Tensors x = before;
+      update(item.group, x, step);
+      require_like(name_, "the parameter", item.entry.name, x[0], before[0], source);
+      whole.entries.add(item.entry);
+      whole.values.push_back(x[0]);
+      for (std::size_t k = 0; k < item.slots.size(); ++k) {
+        require_like(name_, own.manner.slots[k], item.entry.name, x.begin()[k + 2], item.slots.begin()[k], source);
+        whole.keep(item.slots.begin()[k], x.begin()[k + 2]);
+      }
+      continue;
+    }
+    std::vector<Member> all;
+    std::size_t end = i;
+    for (; end < state.stepped.size() && state.stepped[end]->group == item.group; ++end) {
+      Item& each = *state.stepped[end];
+      all.push_back({each.entry.value().detach(), each.entry.grad().detach(), each.slots});
+    }
+    Tensors now = own.shared;
+    update_all(item.group, all, now, step);
+    for (std::size_t k = i; k < end; ++k) {
+      Item& each = *state.stepped[k];
+      const Member& m = all[k - i];
+      require_like(name_, "the parameter", each.entry.name, m.p, each.entry.value(), source);
+      whole.entries.add(each.entry);
+      whole.values.push_back(m.p);
+      for (std::size_t s = 0; s < each.slots.size(); ++s) {
+        require_like(name_, own.manner.slots[s], each.entry.name, m.slots.begin()[s], each.slots.begin()[s], source);
+        whole.keep(each.slots.begin()[s], m.slots.begin()[s]);
+      }
+    }
+    for (std::size_t s = 0; s < own.shared.size(); ++s) {
+      require_like(name_, own.manner.shared[s], "the group", now.begin()[s], own.shared.begin()[s], source);
+      whole.keep(own.shared.begin()[s], now.begin()[s]);
+    }
+    i = end - 1;
+  }
+  whole.evaluate_all(source);
+  run_formulas(formulas);  // takes its memory before it begins
+
+  whole.store(source);
+  run_compiled();
+  for (Item* item : state.stepped) ++item->t;
+  state.held.clear();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
+}
+
+namespace {
+constexpr Size block = 1 << 12;          // elements of a job
+constexpr Size worth_sharing = 1 << 16;  // fewer stay on the calling thread
+}  // namespace
+
+void Optimizer::run_compiled() {
+  State& state = *state_;
+  Size total = 0;
+  for (const Work& w : state.work) total += w.n;
+  if (total < worth_sharing) return run(state.work.data(), state.work.data() + state.work.size());
+  state.blocks.clear();
+  for (const Work& w : state.work)
+    for (Size from = 0; from < w.n; from += block) {
+      const Size bytes = from * item_size(w.dtype);
+      state.blocks.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
+                              std::min(block, w.n - from), w.slots, w.step, w.dtype});
+    }
+  kernels::parallel(static_cast<Size>(state.blocks.size()),
+                    [&](Size job) { run(state.blocks.data() + job, state.blocks.data() + job + 1); });
+}
+
+}  // namespace xgrad::optim

@@ -83,50 +83,52 @@ void Optimizer::step(Source source) try {
   state.held.clear();
   Whole whole;
   std::vector<Formula> formulas;                 // of elementwise rules on placeholders, by group, count and dtype
-  int group = -1, prepared = -1;
+  // of the item before
+  int group = -1, prepared = -1, slots = 0;
   Size t = -1;
   DType dtype = DType::f32;
+  const Store* store = nullptr;
+  bool compiled = false;
   for (Item& item : state.items) {
     const engine::Variable* v = item.entry.variable.get();
     if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
     const engine::Node* g = v->grad.node();
     if (!g) continue;
     state.stepped.push_back(&item);
-    const State::Group& own = *state.groups[static_cast<std::size_t>(item.group)];
-    const Manner& manner = own.manner;
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
       continue;
     }
     const bool ready = g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
     const char* numbers = ready ? g->data : dense_gradient(item, source);
-    if (item.group != group || item.t != t || (!manner.compiled && item.dtype != dtype)) {
+    if (item.group != group || item.t != t || item.dtype != dtype) [[unlikely]] {
       group = item.group;
       t = item.t;
       dtype = item.dtype;
+      const State::Group& own = *state.groups[static_cast<std::size_t>(group)];
+      const Manner& manner = own.manner;
+      compiled = manner.compiled;
+      slots = static_cast<int>(manner.slots.size());
+      store = item.store;
       const Step step{state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1};
-      if (manner.compiled) {
+      if (compiled) {
         prepared = prepare(group, step);
       } else {
         prepared = static_cast<int>(formulas.size());
-        formulas.push_back({Fused([&](Tensors& x) { update(group, x, step); }, static_cast<int>(2 + manner.slots.size()), dtype,
+        formulas.push_back({Fused([&](Tensors& x) { update(group, x, step); }, 2 + slots, dtype,
                                   name_, source),
-                            own.stores[dtype == f64].memory.get(), own.stores[dtype == f64].stride,
-                            static_cast<int>(manner.slots.size()), dtype, {}});
+                            store->memory.get(), store->stride, slots, dtype, {}});
       }
     }
     char* const p = static_cast<char*>(writable(item.entry));
-    if (manner.compiled) {
-      const Store& store = *item.store;
-      state.work.push_back({p, numbers, store.memory ? item.slot(0) : nullptr, store.stride, item.n,
-                            static_cast<int>(manner.slots.size()), prepared, item.dtype});
+    if (compiled) {
+      state.work.push_back({p, numbers, slots ? store->memory.get() + item.at : nullptr, store->stride, item.n, slots, prepared, dtype});
     } else {
       formulas[static_cast<std::size_t>(prepared)].runs.push_back({p, numbers, item.at / item_size(item.dtype), item.n});
     }
   }
   if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
 
-  std::vector<std::pair<Tensors*, Tensors>> shared;
   const NoGrad constant;
   for (std::size_t i = 0; i < state.stepped.size(); ++i) {
     Item& item = *state.stepped[i];

@@ -23,7 +23,8 @@ XGRAD_FORMULA void adam(X& p, X g, const AdamStep& s, X& m, X& v, Most&... most)
 
 #ifdef XGRAD_ARCH
 namespace XGRAD_ARCH {
-void adam_run(const Work& w, const AdamStep& s) {
+void adam_run(const Work& w, const AdamStep& step) {
+  const AdamStep s = step;  // in registers: stores to the state might change one in memory
   on_lanes(w, [&](auto& p, auto g, auto&... state) XGRAD_LAMBDA {
     if constexpr (sizeof...(state) >= 2) adam(p, g, s, state...);
   });

@@ -22,7 +22,8 @@ XGRAD_FORMULA void sgd(X& p, X g, const SGDRule::Prepared& s, Buffer&... b) {
 
 #ifdef XGRAD_ARCH
 namespace XGRAD_ARCH {
-void sgd_run(const Work& w, const SGDRule::Prepared& s) {
+void sgd_run(const Work& w, const SGDRule::Prepared& step) {
+  const SGDRule::Prepared s = step;  // in registers: stores to the state might change one in memory
   on_lanes(w, [&](auto& p, auto g, auto&... b) XGRAD_LAMBDA { sgd(p, g, s, b...); });
 }
 }  // namespace XGRAD_ARCH

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/embedding.hpp>
 #include <xgrad/nn/fields.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/linear.hpp>

@@ -19,6 +19,8 @@
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
+//   by_rows() const                       true: a step leaves rows alone whose gradient is zero, and their state. Of an embedding
+//                                         only the rows are worked on that were picked (elementwise rules)
 // A rule that says `elementwise` may use elementwise ops of p, g, the slots and numbers, and nothing else; that it is not is
 // an Error at the first step.
 #pragma once
@@ -91,6 +93,7 @@ class Descent final : public Optimizer {
       m.shared.assign(Rule::shared, Rule::shared + sizeof(Rule::shared) / sizeof(*Rule::shared));
     if constexpr (requires { Rule::elementwise; }) m.elementwise = Rule::elementwise;
     m.compiled = is_compiled;
+    if constexpr (requires(const Rule& r) { r.by_rows(); }) m.by_rows = of(group).by_rows();
     m.all_at_once = of_all;
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
     return m;

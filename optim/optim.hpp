@@ -7,3 +7,4 @@
 #include <xgrad/optim/optimizer.hpp>
 #include <xgrad/optim/schedules.hpp>
 #include <xgrad/optim/sgd.hpp>
+#include <xgrad/optim/sparse_adam.hpp>

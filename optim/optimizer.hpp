@@ -72,6 +72,7 @@ class Optimizer {
     bool compiled = false;     // likewise, by run()
     bool all_at_once = false;  // by update_all(), of all parameters together
     bool evaluates = false;    // evaluated() gives other weights
+    bool by_rows = false;      // a row whose gradient is zero stays as it is, and so does its state
   };
 
  private:

@@ -107,6 +107,13 @@ struct Step {
   bool wants(int i) const;
 };
 
+// The cotangent of one use of a tensor by an op that has a PARTS row.
+struct Part {
+  Node* n;  // the use
+  Tensor g;
+  std::int32_t before;  // of the same tensor; -1: none
+};
+
 // A factor of a derivative: a number, where that is all it is, or a tensor.
 struct Slope {
   Slope(int v) : number(v) {}
@@ -126,6 +133,7 @@ struct Rule {
   Tensor (*jvp)(Node* n, const Tensors& tangents);                           // Forward::own: empty tangents are zero
   Tensor (*batch)(const Replayed& r);                                        // for many examples: see batch.hpp
   bool at_once = false;                                                      // it can fail on values: never waits
+  Tensor (*gather)(const Part* const* parts, std::size_t count) = nullptr;   // the cotangent of a tensor, of its uses in order
   kernels::SlopeOf slope_of = kernels::SlopeOf::other;                       // what <op>_vjp takes, where there is one
 };
 

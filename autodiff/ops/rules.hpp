@@ -50,6 +50,8 @@ Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
 Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source);  // sqrt(sum x^2), of floats
+// gather by indices that an op made, which name one place `most` times in a line at most.
+Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source);
 
 // The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
 inline Tensor as_it_is(const Tensor& x) {

@@ -75,6 +75,7 @@ BOOST_AUTO_TEST_CASE(every_op_has_rows) {
   std::vector<Use> expected = {{Op::where, 1}, {Op::where, 2}, {Op::cast, 0}};
 #define UNARY(op, ...) expected.push_back({Op::op, 0});
 #define BINARY(op, ...) expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1});
+#define TERNARY(op, ...) expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1}), expected.push_back({Op::op, 2});
 #define VIEW(op) expected.push_back({Op::op, 0});
 #define REDUCTION(op, ...) expected.push_back({Op::op, 0});
 #define BARRIER(op, jvp) \

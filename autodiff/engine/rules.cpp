@@ -5,6 +5,7 @@ namespace xgrad::engine {
 
 #define UNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #define BINARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
+#define TERNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #include "autodiff/elementwise.def"
 #define VIEW(op) void compute_##op(Node*); Tensors vjp_##op(const Step&);
 #define REDUCTION(op, ...) Tensors vjp_##op(const Step&);
@@ -31,6 +32,7 @@ constinit Rule rules[] = {
 #define UNARY(op, lane, slope, ...) \
     {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, false, kernels::slope_of(#slope)},
 #define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr},
+#define TERNARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr},

@@ -5,6 +5,7 @@ namespace xgrad::engine {
 
 #define UNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #define BINARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
+#define TERNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #include "autodiff/elementwise.def"
 #define VIEW(op) void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor batch_##op(const Replayed&);
 #define REDUCTION(op, ...) Tensors vjp_##op(const Step&);
@@ -51,6 +52,7 @@ constinit Rule rules[] = {
     {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise, false, \
      nullptr, kernels::slope_of(#slope)},
 #define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
+#define TERNARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},

@@ -65,13 +65,14 @@ void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) 
       }
 }
 
-// The four ops, recorded: indices and shapes have been checked by who calls it.
-Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source) {
-  return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, 0, 0, 0}}, source);
+// The four ops, recorded: indices and shapes have been checked by who calls it. `most`: how many indices of a line name
+// one place, at most; 0: any number.
+Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source, Size most = 0) {
+  return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, most, 0, 0}}, source);
 }
 // Each rule is the op that goes the other way, to the shape that x had.
 Tensors pick_back(Op op, const Step& s) {
-  return {record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, s.source())};
+  return {record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, s.source(), s.a(1))};
 }
 
 // y[place] += x[row], into zeros, for what `walk` calls with (row, place), of which at most `most` go to one place. A running
@@ -228,13 +229,12 @@ void compute_scatter_add(Node* n) {
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();
-    add_rows(reinterpret_cast<T*>(p.memory), n->count, x, std::integral_constant<Size, 1>(), p.in.length,
-             [&](const auto& add) { each(p.in, p.out, indices(p.index), add); });
+    add_rows(reinterpret_cast<T*>(p.memory), n->count, x, std::integral_constant<Size, 1>(),
+             n->a[1] > 0 ? n->a[1] : p.in.length, [&](const auto& add) { each(p.in, p.out, indices(p.index), add); });
   });
   n->data = p.memory;
 }
 Tensors vjp_scatter_add(const Step& s) { return pick_back(Op::gather, s); }
-
 
 namespace {
 
@@ -302,6 +302,10 @@ Tensor batch_scatter_add(const Replayed& r) {
   const int axis = static_cast<int>(r.n->a[0]);
   require_index(r.in[1], r.n->shape[axis], "scatter_add", r.source());
   return batch_axis(r);
+}
+
+Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source) {
+  return record_picking(Op::gather, x, index, axis, index.node()->shape, source, most);
 }
 
 }  // namespace xgrad::engine

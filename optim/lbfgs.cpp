@@ -37,14 +37,9 @@ Advance LBFGSRule::advance(Objective& f, State& state) const {
     const Tensor d = direction(g, state.pairs);
     const double slope = dot(g, d).item();
     const double first = state.pairs.empty() ? std::min(1.0, 1 / norm(d).item()) : 1.0;
-    const bool in_noise = -0.5 * slope <= f.noise();  // what the model promises
-    const double before = f.gradient_norm();
-    const Objective::Point start = f.here();
+    const double promised = -0.5 * slope, noise = f.noise();  // by the model, at its minimum
+    if (!state.pairs.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, d, first, wolfe);
-    if (a > 0 && in_noise && f.gradient_norm() >= before) {
-      f.move_to(start);
-      return Advance::exact;
-    }
     if (a > 0) {
       const Tensor s = f.x() - x, y = f.gradient() - g;
       const double sy = dot(s, y).item();
@@ -54,7 +49,8 @@ Advance LBFGSRule::advance(Objective& f, State& state) const {
       }
       return Advance::moved;
     }
-    if (state.pairs.empty()) return in_noise ? Advance::exact : Advance::stuck;
+    if (promised <= noise) return Advance::exact;
+    if (state.pairs.empty()) return Advance::stuck;
     state.pairs.clear();
   }
 }

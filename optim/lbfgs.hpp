@@ -23,6 +23,7 @@ struct LBFGSRule {
       double rho;  // 1 / s^T y
     };
     std::vector<Pair> pairs;  // oldest first
+    Rounding rounding;
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;

@@ -17,14 +17,6 @@ double squared_length(const std::vector<double>& x) {
   return sum;
 }
 
-// max |g_i| / D_i: the gradient in units of the scale
-double scaled_norm(const Tensor& gradient, const std::vector<double>& scale) {
-  const std::vector<double> g = gradient.to_vector<double>();
-  double most = 0;
-  for (std::size_t i = 0; i < g.size(); ++i) most = std::max(most, std::abs(g[i]) / scale[i]);
-  return most;
-}
-
 // d: R d = -Q^T r and sqrt(u) D d = 0 in the least squares
 std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u, const std::vector<double>& scale) {
   const Size n = r.columns;
@@ -49,6 +41,18 @@ double promised(const Matrix& r, const std::vector<double>& d, double u, const s
   return gain;
 }
 
+// The rounding of f = 1/2 sum r^2: its own, and what that of x does to r.
+double rounding_of_value(Objective& f, const Matrix& jacobian, const std::vector<double>& residuals) {
+  const std::vector<double> x = f.x().to_vector<double>();
+  double sum = 0;
+  for (Size i = 0; i < jacobian.rows; ++i) {
+    double moved = 0;
+    for (Size j = 0; j < jacobian.columns; ++j) moved += std::abs(jacobian[i][j] * x[at(j)]);
+    sum += std::abs(residuals[at(i)]) * moved;
+  }
+  return std::max(f.noise(), f.rounding() * sum);
+}
+
 }  // namespace
 
 void LevenbergMarquardtRule::check(const Require& require) const {
@@ -67,37 +71,33 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
   for (Size j = 0; j < r.columns; ++j) {
     double squares = 0;
     for (Size i = 0; i < r.rows; ++i) squares += r[i][j] * r[i][j];
-    state.scale[at(j)] = std::max(state.scale[at(j)], std::sqrt(squares));
+    state.scale[at(j)] = std::max(state.scale[at(j)] / 2, std::sqrt(squares));
   }
   std::vector<double> scale = state.scale;
   for (double& s : scale)
     if (s == 0) s = 1;  // no residual has depended on it yet
+  const double noise = rounding_of_value(f, r, qtr);
   triangularise(r, qtr);
 
   const Objective::Point start = f.here();
-  const double noise = f.noise(), before = scaled_norm(f.gradient(), scale);
   double u = state.damping > 0 ? state.damping : damping, growth = 2;
   for (Size trial = 0; trial < max_trials; ++trial, u *= growth, growth *= 2) {
     const std::vector<double> d = damped_step(r, qtr, u, scale);
     if (!std::isfinite(squared_length(d))) continue;
     const double gain = promised(r, d, u, scale);
+    if (trial == 0 && state.rounding.reached(gain, noise)) return Advance::exact;
     f.move_to(x + tensor(d));
     if (!f.finite()) continue;
     // f - f(x + d) = 1/2 sum (r - r') (r + r'), without the rounding of the sums themselves
     const double ratio = 0.5 * dot(residuals - f.residuals(), residuals + f.residuals()).item() / gain;
-    if (gain <= noise) {  // the ratio says nothing: is the gradient smaller there?
-      if (scaled_norm(f.gradient(), scale) < before) return Advance::moved;
-      f.move_to(start);
-      return Advance::exact;
-    }
-    if (ratio > 1e-3) {
+    if (gain <= noise || ratio > 1e-3) {
       const double t = 2 * ratio - 1;
-      state.damping = std::max(1e-30, u * std::max(1.0 / 3, 1 - t * t * t));
+      state.damping = std::max(1e-30, u * (gain <= noise ? 0.1 : std::max(1.0 / 3, 1 - t * t * t)));
       return Advance::moved;
     }
   }
   f.move_to(start);
-  return Advance::stuck;
+  return state.rounding.stalled > 0 ? Advance::exact : Advance::stuck;
 }
 
 }  // namespace xgrad::optim

@@ -1,6 +1,8 @@
 // A method of minimisation: what takes an Objective from one point to a better one. See docs/adding_a_method.md.
 #pragma once
 
+#include <limits>
+
 #include <xgrad/optim/objective.hpp>
 #include <xgrad/optim/optimizer.hpp>
 
@@ -11,6 +13,23 @@ enum class Advance {
   moved,  // the objective is at a new point
   stuck,  // no better point was found; the objective is where it was
   exact,  // nothing is left to gain but what is lost in the rounding of the value; the objective is where it was
+};
+
+// Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the rounding of
+// the value (Objective::noise), and three times it was not half of the least that was promised before. Until then steps are
+// taken on trust, because the model is good there and gradients go on shrinking where values cannot.
+struct Rounding {
+  double least = std::numeric_limits<double>::infinity();
+  int stalled = 0;
+  bool reached(double promised, double noise) {
+    if (promised > noise) {
+      *this = {};
+      return false;
+    }
+    if (promised > 0.5 * least) return ++stalled == 3;
+    least = promised;
+    return false;
+  }
 };
 
 class Method {

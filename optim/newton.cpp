@@ -26,19 +26,14 @@ void NewtonRule::check(const Require& require) const {
   require(max_trials > 0, "1 trial or more", static_cast<double>(max_trials));
 }
 
-Advance NewtonRule::advance(Objective& f, State&) const {
+Advance NewtonRule::advance(Objective& f, State& state) const {
   const Tensor h = f.hessian(), g = f.gradient();
   if (!all(isfinite(h)).item()) return Advance::stuck;
   const Tensor d = -solve_descending(h, g, least);
-  const bool in_noise = -0.5 * dot(g, d).item() <= f.noise();  // what the model promises
-  const double before = f.gradient_norm();
-  const Objective::Point start = f.here();
+  const double promised = -0.5 * dot(g, d).item(), noise = f.noise();  // by the model, at its minimum
+  if (state.rounding.reached(promised, noise)) return Advance::exact;
   const double a = armijo_search(f, d, 1, {.armijo = armijo, .max_trials = max_trials});
-  if (in_noise && (a == 0 || f.gradient_norm() >= before)) {
-    f.move_to(start);
-    return Advance::exact;
-  }
-  return a > 0 ? Advance::moved : Advance::stuck;
+  return a > 0 ? Advance::moved : promised <= noise ? Advance::exact : Advance::stuck;
 }
 
 }  // namespace xgrad::optim

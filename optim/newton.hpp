@@ -15,7 +15,9 @@ struct NewtonRule {
   double least = 1e-8;  // eigenvalue of B to the greatest, where H is not positive definite
   Size max_trials = 50;
 
-  struct State {};
+  struct State {
+    Rounding rounding;
+  };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;
 };

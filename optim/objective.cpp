@@ -198,7 +198,10 @@ double Objective::gradient_norm() {
 
 bool Objective::finite() { return std::isfinite(gradient_norm()) && std::isfinite(value()); }
 
-double Objective::noise() { return 4 * rounding_ * std::abs(value()); }
+double Objective::noise() {
+  const NoGrad constant;
+  return rounding_ * std::max(4 * std::abs(value()), dot(abs(gradient()), abs(x())).item());
+}
 
 // ---- second derivatives, and the Jacobian
 

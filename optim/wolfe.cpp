@@ -132,18 +132,17 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
       least = std::min(interval.best.a, interval.other.a);
       most = std::max(interval.best.a, interval.other.a);
       if (a <= least || a >= most || most - least <= options.interval * most) {
-        // As good as it gets: the best step, where it is low enough.
-        break;
+        break;  // as good as it gets
       }
     } else {
-      least = t.a + 1.1 * (t.a - interval.best.a);
-      most = t.a + 4 * (t.a - interval.best.a);
+      least = a + 1.1 * (a - interval.best.a);
+      most = a + 4 * (a - interval.best.a);
     }
     a = std::clamp(a, 0.0, longest);
   }
-  if (best_point.x.defined() || !best_point.values.empty()) {
+  if (interval.best.a > 0 && interval.best.f < start.f && interval.best.f <= start.f + interval.best.a * line) {
     f.move_to(best_point);
-    if (f.value() <= start.f + interval.best.a * line && interval.best.a > 0) return interval.best.a;
+    return interval.best.a;
   }
   f.move_to(origin);
   return 0;

@@ -1,13 +1,17 @@
-// Problems of unconstrained minimisation with known minima: Moré, Garbow & Hillstrom, "Testing unconstrained optimization
+// Minimisation: the methods, and problems with known minima: Moré, Garbow & Hillstrom, "Testing unconstrained optimization
 // software", ACM TOMS 7 (1981), as sums of squares f = sum r^2, by their numbers there.
 #pragma once
 
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <numbers>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <xgrad/autodiff.hpp>
+#include <xgrad/optim.hpp>
 
 namespace problems {
 
@@ -114,5 +118,36 @@ inline const std::vector<Problem>& all() {
   };
   return list;
 }
+
+// The greatest difference, to the greater of 1e-3 and the number.
+inline double off(const Tensor& x, const std::vector<double>& from) {
+  const std::vector<double> got = x.to_vector<double>();
+  double most = 0;
+  for (std::size_t i = 0; i < from.size(); ++i)
+    most = std::max(most, std::abs(got[i] - from[i]) / std::max(1e-3, std::abs(from[i])));
+  return most;
+}
+
+// ---- the methods
+
+using Make = std::function<std::unique_ptr<optim::Method>(Parameter& x)>;
+template <class Method, class Options = typename std::decay_t<decltype(std::declval<Method>().options())>>
+Make method(Options options = {}) {
+  return [=](Parameter& x) { return std::make_unique<Method>(Parameters{x}, options); };
+}
+
+struct Row {  // a method
+  const char* name;
+  Make make;
+  bool of_residuals;
+  Size most_iterations;
+  std::set<std::string> too_hard = {};  // problems that the method is known to be slow at
+};
+inline const Row rows[] = {
+    {"LBFGS", method<optim::LBFGS>(), false, 200},
+    {"Newton", method<optim::Newton>(), false, 120},
+    // Residuals that stay large: the second derivatives that the method leaves out are what counts.
+    {"LevenbergMarquardt", method<optim::LevenbergMarquardt>(), true, 120, {"Brown-Dennis (16)", "Freudenstein-Roth (2)"}},
+};
 
 }  // namespace problems

@@ -41,18 +41,6 @@ double promised(const Matrix& r, const std::vector<double>& d, double u, const s
   return gain;
 }
 
-// The rounding of f = 1/2 sum r^2: its own, and what that of x does to r.
-double rounding_of_value(Objective& f, const Matrix& jacobian, const std::vector<double>& residuals) {
-  const std::vector<double> x = f.x().to_vector<double>();
-  double sum = 0;
-  for (Size i = 0; i < jacobian.rows; ++i) {
-    double moved = 0;
-    for (Size j = 0; j < jacobian.columns; ++j) moved += std::abs(jacobian[i][j] * x[at(j)]);
-    sum += std::abs(residuals[at(i)]) * moved;
-  }
-  return std::max(f.noise(), f.rounding() * sum);
-}
-
 }  // namespace
 
 void LevenbergMarquardtRule::check(const Require& require) const {
@@ -76,10 +64,10 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
   std::vector<double> scale = state.scale;
   for (double& s : scale)
     if (s == 0) s = 1;  // no residual has depended on it yet
-  const double noise = rounding_of_value(f, r, qtr);
   triangularise(r, qtr);
 
   const Objective::Point start = f.here();
+  const double noise = f.noise();
   double u = state.damping > 0 ? state.damping : damping, growth = 2;
   for (Size trial = 0; trial < max_trials; ++trial, u *= growth, growth *= 2) {
     const std::vector<double> d = damped_step(r, qtr, u, scale);

@@ -52,7 +52,6 @@ class Objective {
   const Tensor& residuals();           // f64 [m]; an Error where there is a loss only
   const Tensor& jacobian();            // dr/dx: f64 [m, size]
 
-  double rounding() const { return rounding_; }  // the relative one of the least exact dtype
   double noise();  // differences of values below this are the rounding of the value, and of x
   bool finite();    // value and gradient
   bool met_nonfinite() const { return met_nonfinite_; }  // at a point it has been at since the last forget_nonfinite()

@@ -90,6 +90,28 @@ BOOST_AUTO_TEST_CASE(every_reason) {
   check(ends({.loss_tolerance = 1e-3}, [&](const Parameter& x) { return sum(square(x - tensor(start))); }), Reason::gradient);
 }
 
+// A method that goes where it is told.
+struct Scripted {
+  static constexpr const char* name = "Scripted";
+  std::vector<double> path;
+  struct State {
+    std::size_t at = 0;
+  };
+  void check(const optim::Require&) const {}
+  optim::Advance advance(optim::Objective& f, State& state) const {
+    if (state.at == path.size()) return optim::Advance::stuck;
+    f.move_to(tensor({path[state.at++]}));
+    return optim::Advance::moved;
+  }
+};
+
+BOOST_AUTO_TEST_CASE(patience_is_for_changes_in_a_row) {
+  Parameter x = parameter(10.0);
+  optim::Minimiser<Scripted> method({x}, {.path = {10, 5, 5, 3, 3, 3, 1}});
+  const optim::Result fit = optim::minimize(method, [&] { return x + 0.0; }, {.loss_tolerance = 1e-3, .patience = 2});
+  BOOST_TEST((fit.reason == Reason::loss && fit.iterations == 6));
+}
+
 BOOST_AUTO_TEST_CASE(limits_and_failures_leave_the_best_point) {
   Parameter x = parameter(tensor({3.0}));
   optim::SGD wild({x}, {.lr = 1.1});  // goes up and up

@@ -136,6 +136,31 @@ BOOST_AUTO_TEST_CASE(newton_steps) {
   BOOST_TEST(fit.iterations == 1);
 }
 
+// Where the Hessian is not positive definite, the absolute values of its eigenvalues count: at (1, 0.1) H is diag(1, 3 y^2 - 2)
+// and the step (-1, g_y / (2 - 3 y^2)), away from the saddle at 0.
+BOOST_AUTO_TEST_CASE(newton_leaves_saddles) {
+  Parameter x = parameter(1.0), y = parameter(0.1);
+  optim::Newton newton({x, y});
+  const auto loss = [&] { return 0.5 * square(x) - square(y) + 0.25 * square(square(y)); };
+  optim::minimize(newton, loss, {.max_iterations = 1});
+  BOOST_TEST(std::abs(x.item()) < 1e-14);
+  BOOST_TEST(y.item() == 0.1 + (0.2 - 0.001) / (2 - 0.03), boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(optim::minimize(newton, loss).converged);
+  BOOST_TEST(y.item() == std::sqrt(2.0), boost::test_tools::tolerance(1e-6));
+}
+
+// Where the value is rounded to 1e-10, steps are judged by slopes, and gradients still become as small as they can.
+BOOST_AUTO_TEST_CASE(gradients_shrink_where_values_are_rounded) {
+  const Tensor f = tensor({{1.0, 1.0, 1.0}, {1.0, 1.0, 0.0}, {1.0, 0.0, 1.0}, {1.0, 0.0, 0.0}}), k = tensor({1.0, 0.3, 0.5});
+  for (const Row& row : rows) {
+    if (row.of_residuals) continue;
+    Parameter x = parameter(zeros({3}, f64));
+    const auto made = row.make(x);
+    const optim::Result fit = optim::minimize(*made, [&] { return 1e6 + logsumexp(matmul(f, x), 0) - dot(k, x); }, {.gradient_tolerance = 1e-13});
+    BOOST_TEST((fit.reason == Reason::gradient), row.name << " " << to_string(fit.reason) << " " << fit.gradient_norm);
+  }
+}
+
 // Maximum entropy (Berger, Della Pietra & Della Pietra 1996), SciPy's own test of its minimisers.
 BOOST_AUTO_TEST_CASE(maximum_entropy) {
   const Tensor f = tensor({{1.0, 1.0, 1.0}, {1.0, 1.0, 0.0}, {1.0, 0.0, 1.0}, {1.0, 0.0, 0.0}, {1.0, 0.0, 0.0}}),
@@ -160,6 +185,10 @@ BOOST_AUTO_TEST_CASE(walls_and_plateaus) {
     const optim::Result fit = optim::minimize(*made, [&] { return where(x > 0.0, x + 1.0 / x, infinity); });
     BOOST_TEST(fit.converged, row.name << " " << to_string(fit.reason));
     BOOST_TEST(x.item() == 1, boost::test_tools::tolerance(1e-6));
+    x = 10.0;
+    made = row.make(x);
+    BOOST_TEST(optim::minimize(*made, [&] { return x - 3.0 * log(x); }).converged, row.name);  // NaN behind 0
+    BOOST_TEST(x.item() == 3, boost::test_tools::tolerance(1e-6));
     // the same wall as a constant, which does not lead to x: what a loss says that has caught an Error
     x = 10.0;
     made = row.make(x);

@@ -53,6 +53,15 @@ BOOST_AUTO_TEST_CASE(an_objective_answers_once_and_rightly) {
   BOOST_TEST(allclose(line.hvp(ones({3}, f64)), zeros({3}, f64), 0, 0));
 }
 
+// A point is where the parameters are, which f32 may not quite hold.
+BOOST_AUTO_TEST_CASE(points_are_what_parameters_hold) {
+  Parameter a = parameter(1.0f), b = parameter(1.0);
+  optim::Objective f("test", {a, b}, [&] { return square(a) + square(b); }, optim::Objective::Kind::loss);
+  f.move_to(tensor({0.1, 0.1}));
+  BOOST_TEST(f.x()[0].item() == static_cast<double>(0.1f));
+  BOOST_TEST(f.x()[1].item() == 0.1);
+}
+
 BOOST_AUTO_TEST_CASE(jacobians_tall_and_wide) {
   manual_seed(4);
   for (const Size m : {1, 2, 3, 7}) {

@@ -57,8 +57,10 @@ void Elementwise<Rule>::add_group(const Parameters& parameters, Options options,
 }
 
 template <class Rule>
-int Elementwise<Rule>::prepare(int group, double lr, Size t) {
-  groups_->steps.push_back(Rule::prepare(groups_->options[static_cast<std::size_t>(group)], lr, t));
+int Elementwise<Rule>::prepare(int group, double lr, Size t, Source source) {
+  Options options = groups_->options[static_cast<std::size_t>(group)];
+  if (drive(&options, source)) Rule::check(options, Require{Rule::name, source});
+  groups_->steps.push_back(Rule::prepare(options, lr, t));
   return static_cast<int>(groups_->steps.size()) - 1;
 }
 template <class Rule>

@@ -10,6 +10,7 @@
 #include <xgrad/optim/newton.hpp>
 #include <xgrad/optim/objective.hpp>
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/optim/schedule.hpp>
 #include <xgrad/optim/schedules.hpp>
 #include <xgrad/optim/searches.hpp>
 #include <xgrad/optim/sgd.hpp>

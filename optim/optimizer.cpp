@@ -115,6 +115,8 @@ void Optimizer::add(const Parameters& parameters, double lr, const std::vector<c
   fail_no_memory(source, name_);
 }
 
+bool Optimizer::drive(void* options, Source source) const { return state_->rates->drive(options, source); }
+
 void Optimizer::zero_grad() noexcept {
   if (!state_) return;
   for (const Item& item : state_->items) item.entry.zero_grad();
@@ -159,7 +161,7 @@ void Optimizer::step(Source source) try {
     if (item.group != group || item.t != t) {
       group = item.group;
       t = item.t;
-      prepared = prepare(group, state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1);
+      prepared = prepare(group, state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1, source);
     }
     state.work.push_back({static_cast<char*>(writable(item.entry)), numbers, item.state, item.stride, item.n,
                           item.slots, prepared, item.dtype});

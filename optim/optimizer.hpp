@@ -47,7 +47,7 @@ class Optimizer {
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
   void set_lr(double lr, Size group, Source source = Source::here());
 
-  // Step counts, learning rates and the rule's state, by parameter: "hidden.weight.exp_avg". Loading checks every name,
+  // Step counts, learning rates, schedules and the rule's state, by parameter: "hidden.weight.exp_avg". Loading checks every name,
   // shape and dtype first, and leaves the optimizer as it was on an Error.
   NamedTensors state(Source source = Source::here()) const;
   void load_state(const NamedTensors& state, Source source = Source::here());
@@ -58,17 +58,19 @@ class Optimizer {
   explicit Optimizer(const char* name);
   Optimizer& operator=(Optimizer&&) noexcept;  // of one rule, so that options and state stay together
 
+  bool drive(void* options, Source source) const;  // multiplies what schedules drive, and says whether they do
+
   // `slots` name the rule's state, one buffer of the parameter's size each, zero at first.
   void add(const Parameters& parameters, double lr, const std::vector<const char*>& slots, Source source);
 
  private:
-  friend class Schedule;
+  friend class Scheduler;
 
   struct Item;
   struct State;
 
   // What is the same for all parameters of a group with the same count is worked out once; the number of the step.
-  virtual int prepare(int group, double lr, Size t) = 0;
+  virtual int prepare(int group, double lr, Size t, Source source) = 0;
   virtual void begin() = 0;  // forgets the prepared steps
   virtual void update(const Work* work, const Work* end) const = 0;
 
@@ -105,7 +107,7 @@ class Elementwise final : public Optimizer {
   void add_group(const Parameters& parameters, Options options = {}, Source source = Source::here());
 
  private:
-  int prepare(int group, double lr, Size t) override;
+  int prepare(int group, double lr, Size t, Source source) override;
   void begin() override;
   void update(const Work* work, const Work* end) const override;
 

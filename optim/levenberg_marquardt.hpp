@@ -14,6 +14,7 @@ namespace xgrad::optim {
 // else u *= 2, 4, 8, .. until one is (Nielsen 1999). An iteration is a step that was taken.
 struct LevenbergMarquardtRule {
   static constexpr const char* name = "LevenbergMarquardt";
+  static constexpr bool keeps_record = true;
 
   double damping = 0.1;  // u of the first step: smaller is nearer to Gauss-Newton
   Size max_trials = 100;  // of an iteration

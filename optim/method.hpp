@@ -41,6 +41,7 @@ class Method {
   const char* name() const { return name_; }
   const Parameters& parameters() const { return parameters_; }
 
+  virtual bool keeps_record() const = 0;           // does it ask for more than gradients?
   virtual void begin() = 0;                        // forgets what it knows of another problem
   virtual Advance advance(Objective& f) = 0;       // one iteration
 
@@ -57,6 +58,7 @@ class Method {
 // A method made of a rule, which is a plain struct:
 //   name                          for people
 //   its fields                    the options, with their defaults
+//   keeps_record                  true where it asks for Hessian, hvp or Jacobian (Objective::keep_record); may be left out
 //   State                         what it knows from the iterations before; made anew for each minimize
 //   check(require)                refuses options that make no sense
 //   advance(f, state)             one iteration
@@ -69,6 +71,10 @@ class Minimiser final : public Method {
   }
   const Rule& options() const { return rule_; }
 
+  bool keeps_record() const override {
+    if constexpr (requires { Rule::keeps_record; }) return Rule::keeps_record;
+    else return false;
+  }
   void begin() override { state_ = typename Rule::State(); }
   Advance advance(Objective& f) override { return rule_.advance(f, state_); }
 

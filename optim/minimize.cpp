@@ -49,7 +49,7 @@ class BestPoint {
  private:
   static Objective::Point without_history(Objective::Point point) {
     point.slopes = Tensor();
-    if (point.evaluated) point.result = point.result.detach();
+    point.result = Tensor();
     return point;
   }
   Objective& f_;
@@ -144,6 +144,7 @@ class FirstOrder final : public Method {
  public:
   FirstOrder(Optimizer& optimizer, Source source)
       : Method("minimize", optimizer.parameters(source), source), optimizer_(optimizer), source_(source) {}
+  bool keeps_record() const override { return false; }
   void begin() override {}
   Advance advance(Objective& f) override {
     const Tensors& g = f.gradients();
@@ -162,6 +163,7 @@ class FirstOrder final : public Method {
 Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind kind, const Stop& stop, Source source) {
   check(stop, method.name(), source);
   Objective f(method.name(), method.parameters(), function, kind, source);
+  f.keep_record(method.keeps_record());
   Result result = Run(method, f, stop)();
   result.of_residuals = kind == Objective::Kind::residuals;
   return result;

@@ -10,6 +10,7 @@ namespace xgrad::optim {
 // For some hundreds of parameters at most: a Hessian is a sweep for each.
 struct NewtonRule {
   static constexpr const char* name = "Newton";
+  static constexpr bool keeps_record = true;
 
   double armijo = 1e-4;
   double least = 1e-8;  // eigenvalue of B to the greatest, where H is not positive definite

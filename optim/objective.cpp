@@ -132,8 +132,8 @@ void Objective::check_first() {
 }
 
 double Objective::value() {
-  run();
   if (!point_.evaluated) {
+    run();
     const NoGrad constant;
     point_.value = kind_ == Kind::loss ? point_.result.item() : 0.5 * sum(square(residuals())).item();
     point_.evaluated = true;
@@ -144,8 +144,8 @@ double Objective::value() {
 
 const Tensor& Objective::residuals() {
   require_residuals();
-  run();
   if (!point_.residuals.defined()) {
+    run();
     const NoGrad constant;
     point_.residuals = evaluate(cast(point_.result.detach(), f64));
   }
@@ -176,6 +176,10 @@ const Tensors& Objective::gradients() {
     Tensors together = point_.gradients;
     together.push_back(point_.result);
     evaluate(together, source_);
+    if (!keep_record_) {
+      value();
+      point_.result = Tensor();
+    }
   }
   return point_.gradients;
 }

@@ -29,7 +29,7 @@ class Objective {
   struct Point {
     std::vector<Tensor> values;  // of the parameters
     Tensor x;
-    Tensor result;  // what the function gave, with its history; empty where it was not called yet
+    Tensor result;  // what the function gave, with its history; empty where it was not called, or is not kept
     bool evaluated = false;
     double value = 0;
     Tensors gradients;  // by parameter
@@ -40,6 +40,10 @@ class Objective {
   void move_to(const Tensor& x);
   void move_to(const Point& point);
   void moved();  // somebody else has stored new values in the parameters
+
+  // Keep the record of the function once the gradient is known? Second derivatives and the Jacobian need it, or call the
+  // function again. A method that asks for neither gives its memory back.
+  void keep_record(bool keep) { keep_record_ = keep; }
 
   Size size() const { return size_; }  // of x
   const Tensor& x();                   // f64 [size]; numbers that f32 parameters hold, exactly
@@ -79,7 +83,7 @@ class Objective {
   Size size_ = 0, residual_count_ = -1;
   bool f32_ = false;           // does a parameter hold them?
   bool second_order_ = false;  // have second derivatives been asked for?
-  bool checked_ = false, met_nonfinite_ = false;
+  bool keep_record_ = true, checked_ = false, met_nonfinite_ = false;
   double rounding_ = 0x1p-52;
   Point point_;
   Evaluations evaluations_;

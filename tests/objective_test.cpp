@@ -87,6 +87,24 @@ BOOST_AUTO_TEST_CASE(jacobians_tall_and_wide) {
   }
 }
 
+// A record that is not kept is gone with the gradient; what needs it calls the function again.
+BOOST_AUTO_TEST_CASE(records_are_kept_where_they_are_needed) {
+  Parameter a = parameter(tensor({1.0, 2.0}));
+  for (const bool keep : {false, true})
+    for (const auto kind : {optim::Objective::Kind::loss, optim::Objective::Kind::residuals}) {
+      const bool loss = kind == optim::Objective::Kind::loss;
+      optim::Objective f("test", {a}, [&] { return loss ? sum(square(square(a))) : square(a); }, kind);
+      f.keep_record(keep);
+      const Counters grown = during([&] { (void)f.gradient(); });
+      BOOST_TEST((grown.taped == 0) == !keep);
+      BOOST_TEST(f.value() == (loss ? 17 : 8.5));
+      BOOST_TEST(f.evaluations().value == 1);
+      if (loss) BOOST_TEST(allclose(f.hessian(), tensor({{12.0, 0.0}, {0.0, 48.0}}), 1e-15));
+      else BOOST_TEST(allclose(f.jacobian(), tensor({{2.0, 0.0}, {0.0, 4.0}}), 1e-15));
+      BOOST_TEST(f.evaluations().value == (keep ? 1 : 2));
+    }
+}
+
 // Each point is evaluated once: calls of the loss are what is counted, and no two are at the same place.
 BOOST_AUTO_TEST_CASE(no_point_is_evaluated_twice) {
   for (const Row& row : rows)

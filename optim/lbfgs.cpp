@@ -1,8 +1,7 @@
-#include <xgrad/optim/lbfgs.hpp>
-
 #include <algorithm>
 
 #include <xgrad/autodiff/ops.hpp>
+#include <xgrad/optim/lbfgs.hpp>
 #include <xgrad/optim/searches.hpp>
 
 namespace xgrad::optim {

@@ -1,9 +1,9 @@
-#include <xgrad/optim/levenberg_marquardt.hpp>
-
 #include <algorithm>
 #include <cmath>
 
 #include <xgrad/autodiff/ops.hpp>
+#include <xgrad/optim/levenberg_marquardt.hpp>
+
 #include "optim/triangular.hpp"
 
 namespace xgrad::optim {
@@ -18,7 +18,8 @@ double squared_length(const std::vector<double>& x) {
 }
 
 // d: R d = -Q^T r and sqrt(u) D d = 0 in the least squares
-std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u, const std::vector<double>& scale) {
+std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
+                                const std::vector<double>& scale) {
   const Size n = r.columns;
   Matrix a(r.rows + n, n);
   std::vector<double> b(at(r.rows + n));

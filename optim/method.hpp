@@ -15,9 +15,10 @@ enum class Advance {
   exact,  // nothing is left to gain but what is lost in the rounding of the value; the objective is where it was
 };
 
-// Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the rounding of
-// the value (Objective::noise), and three times it was not half of the least that was promised before. Until then steps are
-// taken on trust, because the model is good there and gradients go on shrinking where values cannot.
+// Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the
+// rounding of the value (Objective::noise), and three times it was not half of the least that was promised before.
+// Until then steps are taken on trust, because the model is good there and gradients go on shrinking where values
+// cannot.
 struct Rounding {
   double least = std::numeric_limits<double>::infinity();
   int stalled = 0;
@@ -41,9 +42,9 @@ class Method {
   const char* name() const { return name_; }
   const Parameters& parameters() const { return parameters_; }
 
-  virtual bool keeps_record() const = 0;           // does it ask for more than gradients?
-  virtual void begin() = 0;                        // forgets what it knows of another problem
-  virtual Advance advance(Objective& f) = 0;       // one iteration
+  virtual bool keeps_record() const = 0;      // does it ask for more than gradients?
+  virtual void begin() = 0;                   // forgets what it knows of another problem
+  virtual Advance advance(Objective& f) = 0;  // one iteration
 
  protected:
   Method(const char* name, const Parameters& parameters, Source source) : name_(name), parameters_(parameters) {
@@ -58,8 +59,8 @@ class Method {
 // A method made of a rule, which is a plain struct:
 //   name                          for people
 //   its fields                    the options, with their defaults
-//   keeps_record                  true where it asks for Hessian, hvp or Jacobian (Objective::keep_record); may be left out
-//   State                         what it knows from the iterations before; made anew for each minimize
+//   keeps_record                  true where it asks for Hessian, hvp or Jacobian (Objective::keep_record); may be left
+//   out State                         what it knows from the iterations before; made anew for each minimize
 //   check(require)                refuses options that make no sense
 //   advance(f, state)             one iteration
 template <class Rule>
@@ -72,8 +73,10 @@ class Minimiser final : public Method {
   const Rule& options() const { return rule_; }
 
   bool keeps_record() const override {
-    if constexpr (requires { Rule::keeps_record; }) return Rule::keeps_record;
-    else return false;
+    if constexpr (requires { Rule::keeps_record; })
+      return Rule::keeps_record;
+    else
+      return false;
   }
   void begin() override { state_ = typename Rule::State(); }
   Advance advance(Objective& f) override { return rule_.advance(f, state_); }

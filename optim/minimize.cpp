@@ -1,5 +1,3 @@
-#include <xgrad/optim/minimize.hpp>
-
 #include <fmt/format.h>
 
 #include <chrono>
@@ -8,15 +6,14 @@
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/optim/minimize.hpp>
 
 namespace xgrad::optim {
 namespace {
 
 void check(const Stop& stop, const char* name, Source source) {
   const Require require{name, source};
-  const auto not_negative = [&](const char* option, double got) {
-    require.not_negative(option, got);
-  };
+  const auto not_negative = [&](const char* option, double got) { require.not_negative(option, got); };
   not_negative("max_iterations", static_cast<double>(stop.max_iterations));
   not_negative("gradient_tolerance", stop.gradient_tolerance);
   not_negative("loss_tolerance", stop.loss_tolerance);
@@ -110,7 +107,8 @@ class Run {
     const double value = f_.value(), gradient_norm = f_.gradient_norm();
     if (stop_.trace) result_.trace.push_back({value, gradient_norm});
     const Size done = result_.iterations;
-    if (stop_.when && done > 0 && stop_.when({done, value, gradient_norm, step_, f_.evaluations()})) return Reason::asked;
+    if (stop_.when && done > 0 && stop_.when({done, value, gradient_norm, step_, f_.evaluations()}))
+      return Reason::asked;
     if (gradient_norm <= gradient_tolerance_) return Reason::gradient;
     if (value <= stop_.target) return Reason::target;
     if (done > 0) {
@@ -126,9 +124,7 @@ class Run {
     return {};
   }
 
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
   Method& method_;
   Objective& f_;
@@ -186,23 +182,35 @@ Result least_squares(Method& method, const Callable<Tensor()>& residuals, const 
 
 const char* to_string(Reason reason) {
   switch (reason) {
-    case Reason::gradient: return "converged: the gradient is within gradient_tolerance";
-    case Reason::loss: return "converged: the loss changed by no more than loss_tolerance";
-    case Reason::step: return "converged: the step is within step_tolerance";
-    case Reason::target: return "converged: the loss has reached the target";
-    case Reason::exact: return "converged: what is left to gain is lost in rounding";
-    case Reason::asked: return "stopped by Stop::when";
-    case Reason::iterations: return "not converged: max_iterations are done";
-    case Reason::evaluations: return "not converged: max_evaluations are done";
-    case Reason::seconds: return "not converged: max_seconds are over";
-    case Reason::stuck: return "not converged: no better point was found along the last direction";
-    case Reason::not_finite: return "not converged: the loss or its gradient is not finite";
+    case Reason::gradient:
+      return "converged: the gradient is within gradient_tolerance";
+    case Reason::loss:
+      return "converged: the loss changed by no more than loss_tolerance";
+    case Reason::step:
+      return "converged: the step is within step_tolerance";
+    case Reason::target:
+      return "converged: the loss has reached the target";
+    case Reason::exact:
+      return "converged: what is left to gain is lost in rounding";
+    case Reason::asked:
+      return "stopped by Stop::when";
+    case Reason::iterations:
+      return "not converged: max_iterations are done";
+    case Reason::evaluations:
+      return "not converged: max_evaluations are done";
+    case Reason::seconds:
+      return "not converged: max_seconds are over";
+    case Reason::stuck:
+      return "not converged: no better point was found along the last direction";
+    case Reason::not_finite:
+      return "not converged: the loss or its gradient is not finite";
   }
   return "unknown";
 }
 
 }  // namespace xgrad::optim
 
-fmt::appender fmt::formatter<xgrad::optim::Reason>::format(xgrad::optim::Reason reason, fmt::format_context& context) const {
+fmt::appender fmt::formatter<xgrad::optim::Reason>::format(xgrad::optim::Reason reason,
+                                                           fmt::format_context& context) const {
   return formatter<string_view>::format(to_string(reason), context);
 }

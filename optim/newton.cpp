@@ -1,6 +1,5 @@
-#include <xgrad/optim/newton.hpp>
-
 #include <xgrad/autodiff/ops.hpp>
+#include <xgrad/optim/newton.hpp>
 #include <xgrad/optim/searches.hpp>
 
 namespace xgrad::optim {

@@ -5,9 +5,9 @@
 namespace xgrad::optim {
 
 // Newton's method with a line search (Nocedal & Wright 2006, 3.4):  d = -B^-1 g,  x <- x + a d, a = 1 first, Armijo
-// B is the Hessian H where that is positive definite (Cholesky). Where it is not, B has H's eigenvectors, and the absolute
-// values of its eigenvalues, raised to `least` of the greatest: down along negative curvature, so that it leaves saddles.
-// For some hundreds of parameters at most: a Hessian is a sweep for each.
+// B is the Hessian H where that is positive definite (Cholesky). Where it is not, B has H's eigenvectors, and the
+// absolute values of its eigenvalues, raised to `least` of the greatest: down along negative curvature, so that it
+// leaves saddles. For some hundreds of parameters at most: a Hessian is a sweep for each.
 struct NewtonRule {
   static constexpr const char* name = "Newton";
   static constexpr bool keeps_record = true;

@@ -1,5 +1,3 @@
-#include <xgrad/optim/objective.hpp>
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,12 +6,15 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/optim/objective.hpp>
 
 namespace xgrad::optim {
 
 void check_parameters(const char* name, const Parameters& parameters, Source source) {
   if (parameters.empty())
-    fail(source, fmt::format("[{}] expected at least one parameter, got none; give {{a, b}}, or name them in XGRAD_FIELDS", name));
+    fail(source,
+         fmt::format("[{}] expected at least one parameter, got none; give {{a, b}}, or name them in XGRAD_FIELDS",
+                     name));
   std::vector<const engine::Variable*> known;
   for (const Parameters::Entry& entry : parameters) {
     if (!entry.variable.get() || !entry.value().defined())
@@ -27,7 +28,8 @@ void check_parameters(const char* name, const Parameters& parameters, Source sou
         fail(source, fmt::format("[{}] the parameter {} is there twice; name each once", name, entry.name));
 }
 
-Objective::Objective(const char* name, const Parameters& parameters, Callable<Tensor()> function, Kind kind, Source source)
+Objective::Objective(const char* name, const Parameters& parameters, Callable<Tensor()> function, Kind kind,
+                     Source source)
     : name_(name), parameters_(parameters), function_(std::move(function)), kind_(kind), source_(source) {
   check_parameters(name, parameters, source);
   if (!function_) fail(source, fmt::format("[{}] expected a function that gives a Tensor, got an empty one", name));
@@ -102,14 +104,19 @@ void Objective::run() {
   const char* what = kind_ == Kind::loss ? "loss" : "residuals";
   if (!result.defined()) fail(source_, fmt::format("[{}] expected a {}, got an empty Tensor", name_, what));
   if (!is_float(result.dtype()))
-    fail(source_, fmt::format("[{}] expected a {} of f32 or f64, got {}; cast it", name_, what, xgrad::name(result.dtype())));
+    fail(source_,
+         fmt::format("[{}] expected a {} of f32 or f64, got {}; cast it", name_, what, xgrad::name(result.dtype())));
   if (kind_ == Kind::loss && result.numel() != 1)
-    fail(source_, fmt::format("[{}] expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
-                              "to least_squares", name_, result.shape()));
+    fail(source_,
+         fmt::format("[{}] expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
+                     "to least_squares",
+                     name_, result.shape()));
   if (kind_ == Kind::residuals) {
-    if (result.numel() == 0) fail(source_, fmt::format("[{}] expected residuals, got none: shape {}", name_, result.shape()));
+    if (result.numel() == 0)
+      fail(source_, fmt::format("[{}] expected residuals, got none: shape {}", name_, result.shape()));
     if (residual_count_ >= 0 && result.numel() != residual_count_)
-      fail(source_, fmt::format("[{}] expected {} residuals, as at the first point, got {}", name_, residual_count_, result.numel()));
+      fail(source_, fmt::format("[{}] expected {} residuals, as at the first point, got {}", name_, residual_count_,
+                                result.numel()));
     result = reshape(result, {-1});
   }
   point_.result = std::move(result);
@@ -120,11 +127,13 @@ void Objective::run() {
 void Objective::check_first() {
   const Parameters found = variables_of(point_.result);
   for (const Parameters::Entry& entry : parameters_)
-    if (std::none_of(found.begin(), found.end(), [&](const auto& e) { return e.variable.get() == entry.variable.get(); })) {
+    if (std::none_of(found.begin(), found.end(),
+                     [&](const auto& e) { return e.variable.get() == entry.variable.get(); })) {
       point_.result = Tensor();
-      fail(source_, fmt::format("[{}] the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
-                                "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
-                                name_, kind_ == Kind::loss ? "loss does" : "residuals do", entry.name));
+      fail(source_,
+           fmt::format("[{}] the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
+                       "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
+                       name_, kind_ == Kind::loss ? "loss does" : "residuals do", entry.name));
     }
   residual_count_ = point_.result.numel();
   rounding_ = f32_ || point_.result.dtype() == f32 ? 0x1p-23 : 0x1p-52;
@@ -154,8 +163,10 @@ const Tensor& Objective::residuals() {
 
 void Objective::require_residuals() const {
   if (kind_ == Kind::loss)
-    fail(source_, fmt::format("[{}] this method works on residuals, and minimize gives it a loss alone; call least_squares "
-                              "with a function that gives the residuals", name_));
+    fail(source_,
+         fmt::format("[{}] this method works on residuals, and minimize gives it a loss alone; call least_squares "
+                     "with a function that gives the residuals",
+                     name_));
 }
 
 // ---- first derivatives
@@ -265,8 +276,8 @@ const Tensor& Objective::hessian() {
   return point_.hessian;
 }
 
-// Where there are more residuals than parameters, the columns are cheaper: J^T g is linear in g, and its derivative by g is
-// J^T, with a row for each parameter.
+// Where there are more residuals than parameters, the columns are cheaper: J^T g is linear in g, and its derivative by
+// g is J^T, with a row for each parameter.
 const Tensor& Objective::jacobian() {
   if (!point_.jacobian.defined()) {
     require_residuals();

@@ -14,9 +14,9 @@ struct Evaluations {
   Size gradient = 0, hvp = 0, hessian = 0, jacobian = 0;
 };
 
-// A function of parameters of any shapes and float dtypes, seen as one of a vector x of f64 that holds all their numbers,
-// one parameter after the other, each row by row. It is a loss f(x) of one element, or residuals r(x), whose loss is
-// f(x) = 1/2 sum r^2. The point x is where the parameters are: moving stores new values in them.
+// A function of parameters of any shapes and float dtypes, seen as one of a vector x of f64 that holds all their
+// numbers, one parameter after the other, each row by row. It is a loss f(x) of one element, or residuals r(x), whose
+// loss is f(x) = 1/2 sum r^2. The point x is where the parameters are: moving stores new values in them.
 class Objective {
  public:
   enum class Kind { loss, residuals };
@@ -41,23 +41,23 @@ class Objective {
   void move_to(const Point& point);
   void moved();  // somebody else has stored new values in the parameters
 
-  // Keep the record of the function once the gradient is known? Second derivatives and the Jacobian need it, or call the
-  // function again. A method that asks for neither gives its memory back.
+  // Keep the record of the function once the gradient is known? Second derivatives and the Jacobian need it, or call
+  // the function again. A method that asks for neither gives its memory back.
   void keep_record(bool keep) { keep_record_ = keep; }
 
   Size size() const { return size_; }  // of x
   const Tensor& x();                   // f64 [size]; numbers that f32 parameters hold, exactly
   double value();
-  const Tensor& gradient();            // df/dx
-  const Tensors& gradients();          // the same, in the parameters' shapes and dtypes
-  double gradient_norm();              // the greatest |df/dx_i|
-  Tensor hvp(const Tensor& v);         // (d2f/dx2) v
-  const Tensor& hessian();             // f64 [size, size], symmetric
-  const Tensor& residuals();           // f64 [m]; an Error where there is a loss only
-  const Tensor& jacobian();            // dr/dx: f64 [m, size]
+  const Tensor& gradient();     // df/dx
+  const Tensors& gradients();   // the same, in the parameters' shapes and dtypes
+  double gradient_norm();       // the greatest |df/dx_i|
+  Tensor hvp(const Tensor& v);  // (d2f/dx2) v
+  const Tensor& hessian();      // f64 [size, size], symmetric
+  const Tensor& residuals();    // f64 [m]; an Error where there is a loss only
+  const Tensor& jacobian();     // dr/dx: f64 [m, size]
 
   double noise();  // differences of values below this are the rounding of the value, and of x
-  bool finite();    // value and gradient
+  bool finite();   // value and gradient
   bool met_nonfinite() const { return met_nonfinite_; }  // at a point it has been at since the last forget_nonfinite()
   void forget_nonfinite() { met_nonfinite_ = false; }
 
@@ -67,10 +67,10 @@ class Objective {
   const Evaluations& evaluations() const { return evaluations_; }
 
  private:
-  void run();               // calls the function, if it was not called here yet
-  void check_first();       // what it gave, and that it depends on each parameter
+  void run();          // calls the function, if it was not called here yet
+  void check_first();  // what it gave, and that it depends on each parameter
   void require_residuals() const;
-  const Tensor& slopes();   // the gradient, with a history
+  const Tensor& slopes();                              // the gradient, with a history
   Tensor rows(const Tensor& y, const Wrt& wrt) const;  // dy/dwrt, a row for each number of y
   Tensor pack(const Tensors& parts) const;
   std::vector<Tensor> unpack(const Tensor& x) const;

@@ -37,7 +37,8 @@ struct Rate {
     factors.push_back({schedule, value});
   }
   void forget(std::size_t schedule) {
-    if (std::erase_if(factors, [&](const Factor& factor) { return factor.schedule == schedule; })) lr = base * product();
+    if (std::erase_if(factors, [&](const Factor& factor) { return factor.schedule == schedule; }))
+      lr = base * product();
   }
 };
 

@@ -1,5 +1,3 @@
-#include <xgrad/optim/schedule.hpp>
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,6 +5,8 @@
 #include <numbers>
 
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/optim/schedule.hpp>
+
 #include "optim/rates.hpp"
 
 namespace xgrad::optim {

@@ -1,5 +1,5 @@
-// Schedules: what an option of an optimizer is multiplied by, as a function of the step. They are values: they compose, and
-// are attached by a Scheduler (scheduler.hpp). Formulas as torch.optim.lr_scheduler has them.
+// Schedules: what an option of an optimizer is multiplied by, as a function of the step. They are values: they compose,
+// and are attached by a Scheduler (scheduler.hpp). Formulas as torch.optim.lr_scheduler has them.
 #pragma once
 
 #include <type_traits>
@@ -12,13 +12,14 @@
 
 namespace xgrad::optim {
 
-// A factor for each step t = 0, 1, ..: a function of your own of t, or one of those below. One that goes to a value that is
-// not a multiple of the option's own (min_lr) is told that, as `base`.
+// A factor for each step t = 0, 1, ..: a function of your own of t, or one of those below. One that goes to a value
+// that is not a multiple of the option's own (min_lr) is told that, as `base`.
 class Schedule {
  public:
   using Function = Callable<double(Size t, double base, Source source)>;
 
-  template <class F, class = std::enable_if_t<!std::is_same_v<F, Schedule> && std::is_invocable_r_v<double, const F&, Size>>>
+  template <class F,
+            class = std::enable_if_t<!std::is_same_v<F, Schedule> && std::is_invocable_r_v<double, const F&, Size>>>
   Schedule(F factor) : function_([factor = std::move(factor)](Size t, double, Source) { return double(factor(t)); }) {}
   Schedule(const char* name, Function factor) : name_(name), function_(std::move(factor)) {}
 
@@ -38,8 +39,8 @@ struct StepOptions {
 };
 Schedule step_decay(StepOptions options, Source source = Source::here());
 
-// least + (1 - least) (1 + cos(pi t / steps)) / 2, least = min_lr / base (Loshchilov & Hutter 2017, without restarts; rises
-// again after). A base of 0 stays 0, so next to a min_lr above it is an Error.
+// least + (1 - least) (1 + cos(pi t / steps)) / 2, least = min_lr / base (Loshchilov & Hutter 2017, without restarts;
+// rises again after). A base of 0 stays 0, so next to a min_lr above it is an Error.
 struct CosineOptions {
   Size steps = 0;  // to the lowest rate; to be given
   double min_lr = 0;
@@ -53,8 +54,8 @@ struct WarmupOptions {
 };
 Schedule warmup(WarmupOptions options = {}, Source source = Source::here());
 
-// One after the other, each from its own t = 0: sequence({{warmup({.steps = 5}), 5}, {cosine({.steps = 20}), 20}}). The last
-// goes on after its steps, which need not be given.
+// One after the other, each from its own t = 0: sequence({{warmup({.steps = 5}), 5}, {cosine({.steps = 20}), 20}}). The
+// last goes on after its steps, which need not be given.
 struct Part {
   Schedule schedule;
   Size steps = 0;

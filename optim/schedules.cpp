@@ -1,9 +1,9 @@
-#include <xgrad/optim/schedules.hpp>
-
 #include <fmt/core.h>
 
 #include <cmath>
 #include <limits>
+
+#include <xgrad/optim/schedules.hpp>
 
 #include "optim/state.hpp"
 
@@ -14,21 +14,23 @@ Scheduler::Scheduler(const Optimizer& optimizer, Schedule schedule, Source sourc
 
 Scheduler::Scheduler(const Optimizer& optimizer, std::ptrdiff_t option, Schedule schedule, Source source) {
   const char* name = schedule.name();
-  attach(optimizer, name, option, {0},
-         [schedule = std::move(schedule)](const Memory& memory, double base, Source at) {
-           return schedule(static_cast<Size>(memory[0]), base, at);
-         },
-         source);
+  attach(
+      optimizer, name, option, {0},
+      [schedule = std::move(schedule)](const Memory& memory, double base, Source at) {
+        return schedule(static_cast<Size>(memory[0]), base, at);
+      },
+      source);
 }
 
 Scheduler::Scheduler(const Optimizer& optimizer, const char* name, Memory memory, Factor factor, Source source) {
   attach(optimizer, name, Attached::lr, std::move(memory), std::move(factor), source);
 }
 
-void Scheduler::attach(const Optimizer& optimizer, const char* name, std::ptrdiff_t option, Memory memory, Factor factor,
-                       Source source) try {
+void Scheduler::attach(const Optimizer& optimizer, const char* name, std::ptrdiff_t option, Memory memory,
+                       Factor factor, Source source) try {
   name_ = name;
-  if (!optimizer.state_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name));
+  if (!optimizer.state_)
+    fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name));
   rates_ = optimizer.state_->rates;
   number_ = rates_->schedules++;
   rates_->attached.push_back({number_, name, option, memory, std::move(factor)});
@@ -113,13 +115,14 @@ double worst(const PlateauOptions& o) {
 }  // namespace
 
 ReduceOnPlateau::ReduceOnPlateau(const Optimizer& optimizer, PlateauOptions o, Source source)
-    : Scheduler(optimizer, "ReduceOnPlateau", {0, 0, worst(o), 0, 0},
-                [o](const Memory& memory, double base, Source) {  // lr <- max(lr factor, min_lr), so often
-                  const double factor = std::pow(o.factor, memory[reductions_]);
-                  const double least = base > 0 && memory[reductions_] > 0 ? std::min(1.0, o.min_lr / base) : 0;
-                  return std::max(factor, least);
-                },
-                source),
+    : Scheduler(
+          optimizer, "ReduceOnPlateau", {0, 0, worst(o), 0, 0},
+          [o](const Memory& memory, double base, Source) {  // lr <- max(lr factor, min_lr), so often
+            const double factor = std::pow(o.factor, memory[reductions_]);
+            const double least = base > 0 && memory[reductions_] > 0 ? std::min(1.0, o.min_lr / base) : 0;
+            return std::max(factor, least);
+          },
+          source),
       options_(o) {
   const Require require{"ReduceOnPlateau", source};
   require(o.factor >= 0 && o.factor < 1, "a factor in [0, 1)", o.factor);
@@ -133,7 +136,8 @@ ReduceOnPlateau::ReduceOnPlateau(const Optimizer& optimizer, PlateauOptions o, S
 void ReduceOnPlateau::step(double value, Source source) {
   Memory m = memory(source);
   const double sign = options_.maximize ? -1 : 1;
-  const double bound = options_.absolute ? m[best_] - sign * options_.threshold : m[best_] * (1 - sign * options_.threshold);
+  const double bound =
+      options_.absolute ? m[best_] - sign * options_.threshold : m[best_] * (1 - sign * options_.threshold);
   const bool better = sign * value < sign * bound;
   if (better) m[best_] = value;
   m[bad_] = better ? 0 : m[bad_] + 1;

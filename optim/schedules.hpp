@@ -6,16 +6,16 @@
 
 namespace xgrad::optim {
 
-// Multiplies the lr of each group, or another option of each, by a schedule of the count of its step() calls; several multiply
-// together. It leaves when it is destroyed: the option is then what the others make of it. It follows the optimizer when that
-// moves, and says so when it is gone (destroyed, or assigned another). Its count is saved and loaded with the optimizer's
-// state, so make the schedulers first, in the same order, and then load; a file without schedules leaves the counts as they
-// are. Moves, and does not copy.
+// Multiplies the lr of each group, or another option of each, by a schedule of the count of its step() calls; several
+// multiply together. It leaves when it is destroyed: the option is then what the others make of it. It follows the
+// optimizer when that moves, and says so when it is gone (destroyed, or assigned another). Its count is saved and
+// loaded with the optimizer's state, so make the schedulers first, in the same order, and then load; a file without
+// schedules leaves the counts as they are. Moves, and does not copy.
 class Scheduler {
  public:
   Scheduler(const Optimizer& optimizer, Schedule schedule, Source source = Source::here());
-  // Any option of f64: Scheduler(adam, &AdamOptions::beta1, schedule). What comes out must be a value that the optimizer takes;
-  // else its next step is an Error.
+  // Any option of f64: Scheduler(adam, &AdamOptions::beta1, schedule). What comes out must be a value that the
+  // optimizer takes; else its next step is an Error.
   template <class Rule>
   Scheduler(const Elementwise<Rule>& optimizer, double Rule::Options::*option, Schedule schedule,
             Source source = Source::here())
@@ -44,7 +44,8 @@ class Scheduler {
     const std::ptrdiff_t at = reinterpret_cast<const char*>(&(some.*option)) - reinterpret_cast<const char*>(&some);
     return option == &Options::lr ? -1 : at;
   }
-  void attach(const Optimizer& optimizer, const char* name, std::ptrdiff_t option, Memory memory, Factor factor, Source source);
+  void attach(const Optimizer& optimizer, const char* name, std::ptrdiff_t option, Memory memory, Factor factor,
+              Source source);
   void detach() noexcept;
   void check_attached(Source source) const;
 
@@ -67,15 +68,15 @@ class LinearWarmup final : public Scheduler {
   LinearWarmup(const Optimizer& optimizer, WarmupOptions options = {}, Source source = Source::here());
 };
 
-// One that looks at a value, the loss of an epoch, and not at the count alone: lr *= factor once the value has not become
-// better for more than `patience` steps in a row. Better is a value below best (1 - threshold); NaN never is.
+// One that looks at a value, the loss of an epoch, and not at the count alone: lr *= factor once the value has not
+// become better for more than `patience` steps in a row. Better is a value below best (1 - threshold); NaN never is.
 struct PlateauOptions {
   double factor = 0.1;
   Size patience = 10;
   double threshold = 1e-4;
-  bool maximize = false;   // greater is better: above best (1 + threshold)
-  bool absolute = false;   // best - threshold, and best + threshold: for values that may be negative
-  Size cooldown = 0;       // steps after a reduction that do not count
+  bool maximize = false;  // greater is better: above best (1 + threshold)
+  bool absolute = false;  // best - threshold, and best + threshold: for values that may be negative
+  Size cooldown = 0;      // steps after a reduction that do not count
   double min_lr = 0;
 };
 class ReduceOnPlateau final : public Scheduler {

@@ -98,7 +98,8 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
 
   Interval interval{start, start};
   double a = first, least = 0, most = a + 4 * a, width = longest, width_before = 2 * longest;
-  bool below = false;  // a step was seen with psi <= 0 and a slope that is not steep: phi itself is searched from then on
+  bool below =
+      false;  // a step was seen with psi <= 0 and a slope that is not steep: phi itself is searched from then on
   Objective::Point best_point;
   for (Size trial = 0; trial < options.max_trials; ++trial) {
     f.move_to(x + a * d);

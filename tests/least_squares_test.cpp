@@ -1,10 +1,12 @@
-// Least squares against NIST's certified fits: parameters, sums of squares and standard deviations; what uncertainty refuses.
+// Least squares against NIST's certified fits: parameters, sums of squares and standard deviations; what uncertainty
+// refuses.
 #define BOOST_TEST_MODULE least_squares
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/optim.hpp>
+
 #include "helpers.hpp"
 #include "nist_strd/nist_strd.hpp"
 
@@ -22,16 +24,19 @@ double digits(const std::vector<double>& got, const std::vector<double>& certifi
 }
 
 // What is wrong with a fit; nothing: it is as certified.
-std::string complaint(const nist::Problem& p, const Tensor& b, const optim::Result& fit, const optim::Uncertainty& error) {
+std::string complaint(const nist::Problem& p, const Tensor& b, const optim::Result& fit,
+                      const optim::Uncertainty& error) {
   const bool exact = p.name == "Lanczos1";  // its residuals are the rounding of its data, and so are their sums
   if (!fit.converged) return fmt::format("{} ends: {}", p.name, fit.reason);
-  if (const double d = digits(b.to_vector<double>(), p.certified); !(d >= 10)) return fmt::format("{}: {:.1f} digits", p.name, d);
+  if (const double d = digits(b.to_vector<double>(), p.certified); !(d >= 10))
+    return fmt::format("{}: {:.1f} digits", p.name, d);
   const double squares = digits({2 * fit.value}, {p.sum_of_squares}),
                deviations = digits(error.standard_errors[0].to_vector<double>(), p.deviations),
                residual = digits({std::sqrt(error.variance)}, {p.residual_deviation});
   if (!(squares >= (exact ? 2 : 9.5))) return fmt::format("{}: {:.1f} digits of the sum of squares", p.name, squares);
   if (!(deviations >= (exact ? 2 : 9.5))) return fmt::format("{}: {:.1f} digits of the deviations", p.name, deviations);
-  if (!(residual >= (exact ? 2 : 9.5))) return fmt::format("{}: {:.1f} digits of the residual deviation", p.name, residual);
+  if (!(residual >= (exact ? 2 : 9.5)))
+    return fmt::format("{}: {:.1f} digits of the residual deviation", p.name, residual);
   return {};
 }
 
@@ -42,7 +47,8 @@ std::string fit_and_compare(const nist::Model& model, int start, Size iterations
   const auto residuals = [&] { return model.residuals(b, p); };
   Method method({b}, options);
   try {
-    const optim::Result fit = optim::least_squares(method, residuals, {.max_iterations = iterations, .gradient_tolerance = 1e-300});
+    const optim::Result fit =
+        optim::least_squares(method, residuals, {.max_iterations = iterations, .gradient_tolerance = 1e-300});
     return complaint(p, b, fit, optim::uncertainty(fit, residuals, {b}));
   } catch (const Error& e) {
     return e.what();
@@ -128,12 +134,14 @@ BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
   const Tensor x = tensor({0.0, 1.0, 2.0}), y = tensor({1.0, 2.0, 5.0});
   optim::Result fit;
   fit.of_residuals = true;
-  const auto refused = [&](const Callable<Tensor()>& f, const Parameters& p, const std::string& part, double variance = 0) {
+  const auto refused = [&](const Callable<Tensor()>& f, const Parameters& p, const std::string& part,
+                           double variance = 0) {
     fit.value = 0.5 * sum(square(f())).item();
     if (!fit.of_residuals) fit.value = f().item();
     BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, f, p, {.variance = variance}), Error, says(part));
   };
-  refused([&] { return a + b * x + c * square(x) - y; }, {a, b, c}, "expected more residuals than parameters, got 3 and 3");
+  refused([&] { return a + b * x + c * square(x) - y; }, {a, b, c},
+          "expected more residuals than parameters, got 3 and 3");
   refused([&] { return (a + b) * x - y; }, {a, b}, "do not determine the parameter 1");
   refused([&] { return a * x + b * 0.0 - y; }, {a, b}, "do not change with the parameter 1");
   refused([&] { return a * x - y; }, {a}, "variance of 0 or more", -1);
@@ -154,7 +162,8 @@ BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
 BOOST_AUTO_TEST_CASE(fewer_residuals_than_parameters) {
   Parameter p = parameter(tensor({1.0, 1.0, 1.0}));
   optim::LevenbergMarquardt method({p});
-  const optim::Result fit = optim::least_squares(method, [&] { return stack({p[0] + 2.0 * p[1] - 5.0}); }, {.gradient_tolerance = 1e-12});
+  const optim::Result fit =
+      optim::least_squares(method, [&] { return stack({p[0] + 2.0 * p[1] - 5.0}); }, {.gradient_tolerance = 1e-12});
   BOOST_TEST(fit.converged);
   BOOST_TEST((p[0] + 2.0 * p[1]).item() == 5, boost::test_tools::tolerance(1e-10));
   BOOST_TEST(p[2].item() == 1);

@@ -1,5 +1,5 @@
-// Minimisation: the methods, and problems with known minima: Moré, Garbow & Hillstrom, "Testing unconstrained optimization
-// software", ACM TOMS 7 (1981), as sums of squares f = sum r^2, by their numbers there.
+// Minimisation: the methods, and problems with known minima: Moré, Garbow & Hillstrom, "Testing unconstrained
+// optimization software", ACM TOMS 7 (1981), as sums of squares f = sum r^2, by their numbers there.
 #pragma once
 
 #include <cmath>
@@ -21,26 +21,34 @@ struct Problem {
   const char* name;
   std::vector<double> start;
   std::function<Tensor(const Tensor& x)> residuals;
-  double least;                              // f at the minimum
-  std::vector<std::vector<double>> minima;   // any of these; none: not unique
-  bool singular = false;                     // the Hessian at the minimum: convergence is linear, and x is loose
+  double least;                             // f at the minimum
+  std::vector<std::vector<double>> minima;  // any of these; none: not unique
+  bool singular = false;                    // the Hessian at the minimum: convergence is linear, and x is loose
 };
 
 inline const std::vector<Problem>& all() {
   const double s10 = std::sqrt(10.0), s90 = std::sqrt(90.0), s5 = std::sqrt(5.0);
   static const std::vector<Problem> list{
-      {"Rosenbrock (1)", {-1.2, 1}, [](const Tensor& x) { return stack({10.0 * (x[1] - square(x[0])), 1.0 - x[0]}); }, 0, {{1, 1}}},
+      {"Rosenbrock (1)",
+       {-1.2, 1},
+       [](const Tensor& x) {
+         return stack({10.0 * (x[1] - square(x[0])), 1.0 - x[0]});
+       },
+       0,
+       {{1, 1}}},
       {"Freudenstein-Roth (2)",
        {0.5, -2},
        [](const Tensor& x) {
-         return stack({-13.0 + x[0] + ((5.0 - x[1]) * x[1] - 2.0) * x[1], -29.0 + x[0] + ((x[1] + 1.0) * x[1] - 14.0) * x[1]});
+         return stack(
+             {-13.0 + x[0] + ((5.0 - x[1]) * x[1] - 2.0) * x[1], -29.0 + x[0] + ((x[1] + 1.0) * x[1] - 14.0) * x[1]});
        },
        48.9842536792,
        {{11.4127790, -0.8968053}}},
       {"Beale (5)",
        {1, 1},
        [](const Tensor& x) {
-         return stack({1.5 - x[0] * (1.0 - x[1]), 2.25 - x[0] * (1.0 - pow(x[1], 2.0)), 2.625 - x[0] * (1.0 - pow(x[1], 3.0))});
+         return stack(
+             {1.5 - x[0] * (1.0 - x[1]), 2.25 - x[0] * (1.0 - pow(x[1], 2.0)), 2.625 - x[0] * (1.0 - pow(x[1], 3.0))});
        },
        0,
        {{3, 0.5}}},
@@ -94,12 +102,16 @@ inline const std::vector<Problem>& all() {
        {}},
       {"Brown badly scaled (4)",
        {1, 1},
-       [](const Tensor& x) { return stack({x[0] - 1e6, x[1] - 2e-6, x[0] * x[1] - 2.0}); },
+       [](const Tensor& x) {
+         return stack({x[0] - 1e6, x[1] - 2e-6, x[0] * x[1] - 2.0});
+       },
        0,
        {{1e6, 2e-6}}},
       {"Powell badly scaled (3)",
        {0, 1},
-       [](const Tensor& x) { return stack({1e4 * x[0] * x[1] - 1.0, exp(-x[0]) + exp(-x[1]) - 1.0001}); },
+       [](const Tensor& x) {
+         return stack({1e4 * x[0] * x[1] - 1.0, exp(-x[0]) + exp(-x[1]) - 1.0001});
+       },
        0,
        {{1.0981593e-5, 9.1061467}}},
       {"extended Rosenbrock (21), n 40",
@@ -147,7 +159,11 @@ inline const Row rows[] = {
     {"LBFGS", method<optim::LBFGS>(), false, 200},
     {"Newton", method<optim::Newton>(), false, 120},
     // Residuals that stay large: the second derivatives that the method leaves out are what counts.
-    {"LevenbergMarquardt", method<optim::LevenbergMarquardt>(), true, 120, {"Brown-Dennis (16)", "Freudenstein-Roth (2)"}},
+    {"LevenbergMarquardt",
+     method<optim::LevenbergMarquardt>(),
+     true,
+     120,
+     {"Brown-Dennis (16)", "Freudenstein-Roth (2)"}},
 };
 
 }  // namespace problems

@@ -6,18 +6,20 @@
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/optim.hpp>
+
 #include "helpers.hpp"
 #include "minimize_problems.hpp"
 
 using namespace xgrad;
 using namespace helpers;
+using optim::Reason;
 using problems::off;
 using problems::Row;
 using problems::rows;
-using optim::Reason;
 
 namespace {
-constexpr double infinity = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity(),
+                 not_a_number = std::numeric_limits<double>::quiet_NaN();
 }
 
 BOOST_AUTO_TEST_CASE(every_reason) {
@@ -25,7 +27,8 @@ BOOST_AUTO_TEST_CASE(every_reason) {
   const auto ends = [&](const optim::Stop& stop, const Callable<Tensor(const Parameter&)>& f = nullptr) {
     Parameter x = parameter(tensor(rosenbrock.start));
     optim::LBFGS lbfgs({x});
-    const optim::Result fit = optim::minimize(lbfgs, [&] { return f ? f(x) : sum(square(rosenbrock.residuals(x))) + 1.0; }, stop);
+    const optim::Result fit = optim::minimize(
+        lbfgs, [&] { return f ? f(x) : sum(square(rosenbrock.residuals(x))) + 1.0; }, stop);
     BOOST_TEST(fit.converged == (fit.reason <= Reason::exact));
     BOOST_TEST(fmt::format("{}", fit.reason) == to_string(fit.reason));
     return fit;
@@ -47,14 +50,17 @@ BOOST_AUTO_TEST_CASE(every_reason) {
   BOOST_TEST(patient.iterations > fit.iterations);
   for (std::size_t back = 1; back <= 3; ++back) {
     const auto n = patient.trace.size();
-    BOOST_TEST(std::abs(patient.trace[n - back].value - patient.trace[n - back - 1].value) <= 1e-4 * patient.trace[n - back - 1].value);
+    BOOST_TEST(std::abs(patient.trace[n - back].value - patient.trace[n - back - 1].value) <=
+               1e-4 * patient.trace[n - back - 1].value);
   }
   check(ends({.step_tolerance = 1e-2}), Reason::step);
   fit = ends({.target = 2.0});
   check(fit, Reason::target);
   BOOST_TEST((fit.value <= 2 && fit.value > 1));
   const problems::Problem& jennrich = problems::all()[7];  // whose gradient is not quite 0 anywhere near
-  check(ends({.gradient_tolerance = 1e-300}, [&](const Parameter& x) { return sum(square(jennrich.residuals(0.2 * x))); }), Reason::exact);
+  check(ends({.gradient_tolerance = 1e-300},
+             [&](const Parameter& x) { return sum(square(jennrich.residuals(0.2 * x))); }),
+        Reason::exact);
   Size last = 0;
   fit = ends({.when = [&](const optim::Progress& p) {
     BOOST_TEST(p.iteration == ++last);
@@ -75,19 +81,22 @@ BOOST_AUTO_TEST_CASE(every_reason) {
   check(ends({.max_seconds = 1e-9}), Reason::seconds);
 
   // a derivative that points the wrong way
-  const CustomOp wrong({.name = "wrong",
-                        .forward = [](const Tensors& in) { return sum(square(in[0])); },
-                        .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) { return Tensors{-2.0 * g * in[0]}; }});
+  const CustomOp wrong(
+      {.name = "wrong",
+       .forward = [](const Tensors& in) { return sum(square(in[0])); },
+       .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) { return Tensors{-2.0 * g * in[0]}; }});
   check(ends({}, [&](const Parameter& x) { return wrong(x); }), Reason::stuck);
   // NaN at the start; and behind every step
   check(ends({}, [&](const Parameter& x) { return sum(log(x)); }), Reason::not_finite);
   const std::vector<double> start = rosenbrock.start;
-  check(ends({}, [&](const Parameter& x) { return sum(where(x == tensor(start), x * x, not_a_number)); }), Reason::not_finite);
+  check(ends({}, [&](const Parameter& x) { return sum(where(x == tensor(start), x * x, not_a_number)); }),
+        Reason::not_finite);
   // down without an end
   fit = ends({.max_iterations = 50}, [&](const Parameter& x) { return sum(x); });
   BOOST_TEST(!fit.converged);
   // a gradient of 0 at once
-  check(ends({.loss_tolerance = 1e-3}, [&](const Parameter& x) { return sum(square(x - tensor(start))); }), Reason::gradient);
+  check(ends({.loss_tolerance = 1e-3}, [&](const Parameter& x) { return sum(square(x - tensor(start))); }),
+        Reason::gradient);
 }
 
 // A method that goes where it is told.
@@ -144,15 +153,18 @@ BOOST_AUTO_TEST_CASE(exceptions_pass) {
         return false;
       }};
       BOOST_CHECK_THROW(row.of_residuals ? optim::least_squares(*made, residuals, stop)
-                                         : optim::minimize(*made, [&] { return sum(square(residuals())); }, stop),
+                                         : optim::minimize(
+                                               *made, [&] { return sum(square(residuals())); }, stop),
                         std::runtime_error);
       BOOST_TEST(value() == std::min(best, 24.2), boost::test_tools::tolerance(1e-12));
       const optim::Stop fails{.when = [](const optim::Progress& progress) -> bool {
         if (progress.iteration == 3) throw std::runtime_error("enough");
         return false;
       }};
-      BOOST_CHECK_THROW(row.of_residuals ? optim::least_squares(*made, [&] { return p.residuals(x); }, fails)
-                                         : optim::minimize(*made, [&] { return sum(square(p.residuals(x))); }, fails),
+      BOOST_CHECK_THROW(row.of_residuals ? optim::least_squares(
+                                               *made, [&] { return p.residuals(x); }, fails)
+                                         : optim::minimize(
+                                               *made, [&] { return sum(square(p.residuals(x))); }, fails),
                         std::runtime_error);
       // and it goes on from there
       const optim::Result fit = row.of_residuals ? optim::least_squares(*made, [&] { return p.residuals(x); })
@@ -189,11 +201,24 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refused([&] { optim::minimize(lbfgs, [&] { return cast(sum(x), i64); }); }, "expected a loss of f32 or f64, got i64");
   refused([&] { optim::minimize(lbfgs, nullptr); }, "expected a function that gives a Tensor, got an empty one");
   refused([&] { optim::minimize(lbfgs, [&] { return square(y); }); }, "the loss does not depend on the parameter 0");
-  refused([&] { optim::minimize(lbfgs, [&] { const NoGrad none; return sum(square(x)); }); }, "does not depend on the parameter 0");
+  refused(
+      [&] {
+        optim::minimize(lbfgs, [&] {
+          const NoGrad none;
+          return sum(square(x));
+        });
+      },
+      "does not depend on the parameter 0");
   refused([&] { optim::minimize(lbfgs, [&, x] { return sum(square(x)); }); }, "does not depend on the parameter 0");
-  refused([&] { optim::LBFGS both({x, y}); optim::minimize(both, loss); }, "does not depend on the parameter 1");
+  refused(
+      [&] {
+        optim::LBFGS both({x, y});
+        optim::minimize(both, loss);
+      },
+      "does not depend on the parameter 1");
   refused([&] { optim::minimize(lbfgs, loss, {.max_iterations = -1}); }, "max_iterations of 0 or more, got -1");
-  refused([&] { optim::minimize(lbfgs, loss, {.gradient_tolerance = not_a_number}); }, "gradient_tolerance of 0 or more, got nan");
+  refused([&] { optim::minimize(lbfgs, loss, {.gradient_tolerance = not_a_number}); },
+          "gradient_tolerance of 0 or more, got nan");
   refused([&] { optim::minimize(lbfgs, loss, {.loss_tolerance = -1e-3}); }, "loss_tolerance");
   refused([&] { optim::minimize(lbfgs, loss, {.patience = 0}); }, "a patience of 1 or more, got 0");
   refused([&] { optim::minimize(lbfgs, loss, {.step_tolerance = infinity}); }, "step_tolerance");
@@ -202,9 +227,13 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refused([&] { optim::minimize(lbfgs, loss, {.max_seconds = not_a_number}); }, "max_seconds");
   optim::LevenbergMarquardt marquardt({x});
   refused([&] { optim::minimize(marquardt, loss); }, "[LevenbergMarquardt] this method works on residuals");
-  refused([&] { optim::least_squares(marquardt, [&] { return reshape(x, {2, 1})[0][0] * zeros({0}, f64); }); }, "expected residuals, got none");
+  refused([&] { optim::least_squares(marquardt, [&] {
+                  return reshape(x, {2, 1})[0][0] * zeros({0}, f64);
+                }); },
+          "expected residuals, got none");
   int calls = 0;
-  refused([&] { optim::least_squares(marquardt, [&] { return slice(x, 0, calls++ ? 1 : 0); }); }, "expected 2 residuals, as at the first point, got 1");
+  refused([&] { optim::least_squares(marquardt, [&] { return slice(x, 0, calls++ ? 1 : 0); }); },
+          "expected 2 residuals, as at the first point, got 1");
   BOOST_TEST(allclose(x, tensor({1.0, 2.0}), 0, 0));
   BOOST_TEST(line_of_error([&] { optim::minimize(lbfgs, [&] { return square(x); }); }) == __LINE__);
 }

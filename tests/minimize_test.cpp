@@ -9,15 +9,16 @@
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/optim.hpp>
+
 #include "helpers.hpp"
 #include "minimize_problems.hpp"
 
 using namespace xgrad;
 using namespace helpers;
+using optim::Reason;
 using problems::off;
 using problems::Row;
 using problems::rows;
-using optim::Reason;
 
 namespace {
 
@@ -31,11 +32,14 @@ std::string complaint(const Row& row, const problems::Problem& p) {
   const optim::Stop stop{.max_iterations = row.most_iterations, .gradient_tolerance = 1e-8};
   try {
     const auto made = row.make(x);
-    const optim::Result fit = row.of_residuals ? optim::least_squares(*made, residuals, stop) : optim::minimize(*made, loss, stop);
+    const optim::Result fit =
+        row.of_residuals ? optim::least_squares(*made, residuals, stop) : optim::minimize(*made, loss, stop);
     const double value = loss().item();
     if (!fit.converged) return fmt::format("ends: {}", fit.reason);
-    if (std::abs((row.of_residuals ? 2 : 1) * fit.value - value) > 1e-14 * std::abs(value)) return "the value is not that of its point";
-    if (!(std::abs(value - p.least) <= 1e-9 * std::abs(p.least) + 1e-11)) return fmt::format("ends at {}, not {}", value, p.least);
+    if (std::abs((row.of_residuals ? 2 : 1) * fit.value - value) > 1e-14 * std::abs(value))
+      return "the value is not that of its point";
+    if (!(std::abs(value - p.least) <= 1e-9 * std::abs(p.least) + 1e-11))
+      return fmt::format("ends at {}, not {}", value, p.least);
     double nearest = p.minima.empty() ? 0 : infinity;
     for (const auto& minimum : p.minima) nearest = std::min(nearest, off(x, minimum));
     if (!p.singular && !(nearest <= 2e-6)) return fmt::format("ends at {}", x);
@@ -93,8 +97,8 @@ BOOST_AUTO_TEST_CASE(wrong_methods_are_seen) {
   }
 }
 
-// SciPy 1.10.1's L-BFGS-B (default options) on the same problems: points after 1 and 5 iterations. Without bounds it is this
-// method, with the same search and first step.
+// SciPy 1.10.1's L-BFGS-B (default options) on the same problems: points after 1 and 5 iterations. Without bounds it is
+// this method, with the same search and first step.
 BOOST_AUTO_TEST_CASE(lbfgs_goes_where_scipy_goes) {
   struct Path {
     const char* problem;
@@ -103,10 +107,16 @@ BOOST_AUTO_TEST_CASE(lbfgs_goes_where_scipy_goes) {
   const Path paths[] = {
       {"Rosenbrock (1)", {-1.0174097957, 1.074526614}, {-1.02138516, 1.0392943881}},
       {"Beale (5)", {1, 0}, {2.2175255351, 0.39267523178}},
-      {"Powell singular (13)", {2.3330087514, -0.68612176537, 0.0043594199254, 1.6757100884}, {1.8936778253, -0.12169376153, 0.64073158925, 1.3946850022}},
+      {"Powell singular (13)",
+       {2.3330087514, -0.68612176537, 0.0043594199254, 1.6757100884},
+       {1.8936778253, -0.12169376153, 0.64073158925, 1.3946850022}},
       {"helical valley (7)", {-1, 0.84673301596, 0.5320180445}, {0.065109185315, 1.3073375802, 2.5378288028}},
-      {"Wood (14)", {-2.267676525, -0.87314849867, -2.3408600835, -0.88534575842}, {-0.65364676358, 0.0095494561055, -0.65987552758, -0.030187405456}},
-      {"Brown-Dennis (16)", {24.463056368, 4.1687458874, -4.8810648471, -0.91899033643}, {15.091897193, 2.7536511571, -1.3585025826, 0.95670891349}},
+      {"Wood (14)",
+       {-2.267676525, -0.87314849867, -2.3408600835, -0.88534575842},
+       {-0.65364676358, 0.0095494561055, -0.65987552758, -0.030187405456}},
+      {"Brown-Dennis (16)",
+       {24.463056368, 4.1687458874, -4.8810648471, -0.91899033643},
+       {15.091897193, 2.7536511571, -1.3585025826, 0.95670891349}},
   };
   for (const Path& path : paths)
     for (const problems::Problem& p : problems::all()) {
@@ -122,7 +132,8 @@ BOOST_AUTO_TEST_CASE(lbfgs_goes_where_scipy_goes) {
     }
 }
 
-// The full Newton step from Rosenbrock's start, which SciPy's dogleg and trust-exact take, too; and quadratic convergence.
+// The full Newton step from Rosenbrock's start, which SciPy's dogleg and trust-exact take, too; and quadratic
+// convergence.
 BOOST_AUTO_TEST_CASE(newton_steps) {
   const problems::Problem& p = problems::all()[0];
   Parameter x = parameter(tensor(p.start));
@@ -132,12 +143,13 @@ BOOST_AUTO_TEST_CASE(newton_steps) {
   BOOST_TEST(off(x, {-1.1752808989, 1.3806741573}) <= 1e-10);
   Parameter y = parameter(tensor({2.0, -1.0}));
   optim::Newton quadratic({y});
-  const optim::Result fit = optim::minimize(quadratic, [&] { return 3.0 * square(y[0]) + y[0] * y[1] + square(y[1] - 1.0); });
+  const optim::Result fit =
+      optim::minimize(quadratic, [&] { return 3.0 * square(y[0]) + y[0] * y[1] + square(y[1] - 1.0); });
   BOOST_TEST(fit.iterations == 1);
 }
 
-// Where the Hessian is not positive definite, the absolute values of its eigenvalues count: at (1, 0.1) H is diag(1, 3 y^2 - 2)
-// and the step (-1, g_y / (2 - 3 y^2)), away from the saddle at 0.
+// Where the Hessian is not positive definite, the absolute values of its eigenvalues count: at (1, 0.1) H is diag(1, 3
+// y^2 - 2) and the step (-1, g_y / (2 - 3 y^2)), away from the saddle at 0.
 BOOST_AUTO_TEST_CASE(newton_leaves_saddles) {
   Parameter x = parameter(1.0), y = parameter(0.1);
   optim::Newton newton({x, y});
@@ -151,12 +163,14 @@ BOOST_AUTO_TEST_CASE(newton_leaves_saddles) {
 
 // Where the value is rounded to 1e-10, steps are judged by slopes, and gradients still become as small as they can.
 BOOST_AUTO_TEST_CASE(gradients_shrink_where_values_are_rounded) {
-  const Tensor f = tensor({{1.0, 1.0, 1.0}, {1.0, 1.0, 0.0}, {1.0, 0.0, 1.0}, {1.0, 0.0, 0.0}}), k = tensor({1.0, 0.3, 0.5});
+  const Tensor f = tensor({{1.0, 1.0, 1.0}, {1.0, 1.0, 0.0}, {1.0, 0.0, 1.0}, {1.0, 0.0, 0.0}}),
+               k = tensor({1.0, 0.3, 0.5});
   for (const Row& row : rows) {
     if (row.of_residuals) continue;
     Parameter x = parameter(zeros({3}, f64));
     const auto made = row.make(x);
-    const optim::Result fit = optim::minimize(*made, [&] { return 1e6 + logsumexp(matmul(f, x), 0) - dot(k, x); }, {.gradient_tolerance = 1e-13});
+    const optim::Result fit = optim::minimize(*made, [&] { return 1e6 + logsumexp(matmul(f, x), 0) - dot(k, x); },
+                                              {.gradient_tolerance = 1e-13});
     BOOST_TEST((fit.reason == Reason::gradient), row.name << " " << to_string(fit.reason) << " " << fit.gradient_norm);
   }
 }
@@ -176,7 +190,8 @@ BOOST_AUTO_TEST_CASE(maximum_entropy) {
   }
 }
 
-// Walls and plateaus: a step that gives infinity is too far; one that lands on the plateau of a Morse potential is not taken.
+// Walls and plateaus: a step that gives infinity is too far; one that lands on the plateau of a Morse potential is not
+// taken.
 BOOST_AUTO_TEST_CASE(walls_and_plateaus) {
   for (const Row& row : rows) {
     if (row.of_residuals) continue;
@@ -198,7 +213,8 @@ BOOST_AUTO_TEST_CASE(walls_and_plateaus) {
       Parameter r = parameter(-0.75 + 3.75 * i / 70);
       made = row.make(r);
       const optim::Result morse = optim::minimize(*made, [&] { return 2.5 * square(1.0 - exp(-1.5 * (r - 0.5))); });
-      BOOST_TEST(std::abs(r.item() - 0.5) < 1e-5, row.name << " from " << -0.75 + 3.75 * i / 70 << ": " << r.item() << ", " << to_string(morse.reason));
+      BOOST_TEST(std::abs(r.item() - 0.5) < 1e-5,
+                 row.name << " from " << -0.75 + 3.75 * i / 70 << ": " << r.item() << ", " << to_string(morse.reason));
     }
   }
 }
@@ -214,10 +230,16 @@ BOOST_AUTO_TEST_CASE(optimizers_are_methods) {
     std::vector<double> after_2, after_10;
   };
   const Path paths[] = {
-      {"SGD", [](Parameter& x) { return std::make_unique<optim::SGD>(Parameters{x}, optim::SGDOptions{.lr = 1e-3}); },
-       {-1.0272715665664, 1.064208672}, {-1.02141133426975, 1.05126226737604}},
-      {"AdamW", [](Parameter& x) { return std::make_unique<optim::AdamW>(Parameters{x}, optim::AdamWOptions{.lr = 0.01, .weight_decay = 0.1}); },
-       {-1.17764580056701, 1.01795998488613}, {-1.09388699157673, 1.08454481944002}},
+      {"SGD",
+       [](Parameter& x) { return std::make_unique<optim::SGD>(Parameters{x}, optim::SGDOptions{.lr = 1e-3}); },
+       {-1.0272715665664, 1.064208672},
+       {-1.02141133426975, 1.05126226737604}},
+      {"AdamW",
+       [](Parameter& x) {
+         return std::make_unique<optim::AdamW>(Parameters{x}, optim::AdamWOptions{.lr = 0.01, .weight_decay = 0.1});
+       },
+       {-1.17764580056701, 1.01795998488613},
+       {-1.09388699157673, 1.08454481944002}},
   };
   for (const Path& path : paths)
     for (const auto& [steps, wanted] : {std::pair{2, path.after_2}, std::pair{10, path.after_10}}) {
@@ -225,11 +247,13 @@ BOOST_AUTO_TEST_CASE(optimizers_are_methods) {
       const auto optimizer = path.make(x);
       Tensor last;
       const optim::Result fit = optim::minimize(*optimizer, [&] { return sum(square(p.residuals(x))); },
-                                                {.max_iterations = steps, .gradient_tolerance = 1e-300,
-                                                 .when = [&](const optim::Progress&) {
-                                                   last = x.value();
-                                                   return false;
-                                                 },
+                                                {.max_iterations = steps,
+                                                 .gradient_tolerance = 1e-300,
+                                                 .when =
+                                                     [&](const optim::Progress&) {
+                                                       last = x.value();
+                                                       return false;
+                                                     },
                                                  .trace = true});
       BOOST_TEST(off(last, wanted) <= 1e-12, path.name << " after " << steps << ": " << to_string(last, 16));
       BOOST_TEST(fit.iterations == steps);
@@ -255,17 +279,25 @@ BOOST_AUTO_TEST_CASE(shapes_and_dtypes) {
   manual_seed(3);
   const Tensor x = randn({40, 3}, f64), y = randn({40, 2}, f64);
   const auto solution = [&](DType first, DType second, const Row& row) {
-    Parameter w = parameter(zeros({3, 2}, first)), b = parameter(zeros({}, second)), s = parameter(ones({2, 1, 1}, second));
+    Parameter w = parameter(zeros({3, 2}, first)), b = parameter(zeros({}, second)),
+              s = parameter(ones({2, 1, 1}, second));
     const auto residuals = [&] { return reshape(matmul(x, cast(w, f64)) + b - y, {-1}) * 0.5; };
     const auto loss = [&] { return sum(square(residuals())) + sum(square(s - 3.0)); };
     std::unique_ptr<optim::Method> made;
-    if (std::string(row.name) == "LBFGS") made = std::make_unique<optim::LBFGS>(Parameters{w, b, s});
-    else if (std::string(row.name) == "Newton") made = std::make_unique<optim::Newton>(Parameters{w, b, s});
-    else made = std::make_unique<optim::LevenbergMarquardt>(Parameters{w, b, s});
+    if (std::string(row.name) == "LBFGS")
+      made = std::make_unique<optim::LBFGS>(Parameters{w, b, s});
+    else if (std::string(row.name) == "Newton")
+      made = std::make_unique<optim::Newton>(Parameters{w, b, s});
+    else
+      made = std::make_unique<optim::LevenbergMarquardt>(Parameters{w, b, s});
     const optim::Stop stop{.gradient_tolerance = first == f64 && second == f64 ? 1e-12 : 1e-5};
-    const optim::Result fit = row.of_residuals
-                                  ? optim::least_squares(*made, [&] { return concat({residuals(), reshape(cast(s, f64) - 3.0, {-1})}); }, stop)
-                                  : optim::minimize(*made, loss, stop);
+    const optim::Result fit = row.of_residuals ? optim::least_squares(
+                                                     *made,
+                                                     [&] {
+                                                       return concat({residuals(), reshape(cast(s, f64) - 3.0, {-1})});
+                                                     },
+                                                     stop)
+                                               : optim::minimize(*made, loss, stop);
     BOOST_TEST(fit.converged, row.name << " " << to_string(fit.reason));
     BOOST_TEST((w.dtype() == first && s.dtype() == second));
     BOOST_TEST((w.shape() == Shape{3, 2} && b.shape() == Shape{} && s.shape() == Shape{2, 1, 1}));
@@ -287,7 +319,8 @@ BOOST_AUTO_TEST_CASE(f32_ends_at_its_rounding) {
     const auto loss = [&] { return sum(square(residuals())); };
     const auto made = row.make(x);
     const optim::Stop stop{.max_iterations = 300, .gradient_tolerance = 1e-30};
-    const optim::Result fit = row.of_residuals ? optim::least_squares(*made, residuals, stop) : optim::minimize(*made, loss, stop);
+    const optim::Result fit =
+        row.of_residuals ? optim::least_squares(*made, residuals, stop) : optim::minimize(*made, loss, stop);
     BOOST_TEST((fit.reason == Reason::exact), row.name << " " << to_string(fit.reason));
     BOOST_TEST(fit.gradient_norm < 0.01, row.name << " " << fit.gradient_norm);
   }
@@ -345,7 +378,8 @@ BOOST_AUTO_TEST_CASE(runs_leave_nothing_behind) {
 BOOST_AUTO_TEST_CASE(a_loss_with_branches) {
   Parameter x = parameter(3.0), y = parameter(5.0);
   optim::LBFGS lbfgs({x, y});
-  const optim::Result fit = optim::minimize(lbfgs, [&] { return y.item() > 4 ? square(x) + square(y) : square(x) + 0.5; });
+  const optim::Result fit =
+      optim::minimize(lbfgs, [&] { return y.item() > 4 ? square(x) + square(y) : square(x) + 0.5; });
   BOOST_TEST(fit.converged);
   BOOST_TEST(std::abs(x.item()) < 1e-6);
 }

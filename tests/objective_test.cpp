@@ -5,6 +5,7 @@
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/optim.hpp>
+
 #include "helpers.hpp"
 #include "minimize_problems.hpp"
 
@@ -18,10 +19,13 @@ BOOST_AUTO_TEST_CASE(an_objective_answers_once_and_rightly) {
   Parameter a = parameter(tensor({1.0, 2.0})), b = parameter(3.0);
   int calls = 0;
   // f = a0^2 b + a1 b^2: gradient (2 a0 b, b^2, a0^2 + 2 a1 b)
-  optim::Objective f("test", {a, b}, [&] {
-    ++calls;
-    return square(a[0]) * b + a[1] * square(b);
-  }, optim::Objective::Kind::loss);
+  optim::Objective f(
+      "test", {a, b},
+      [&] {
+        ++calls;
+        return square(a[0]) * b + a[1] * square(b);
+      },
+      optim::Objective::Kind::loss);
   BOOST_TEST(f.size() == 3);
   BOOST_TEST(allclose(f.x(), tensor({1.0, 2.0, 3.0}), 0, 0));
   BOOST_TEST(calls == 0);
@@ -48,7 +52,8 @@ BOOST_AUTO_TEST_CASE(an_objective_answers_once_and_rightly) {
   BOOST_CHECK_EXCEPTION(f.move_to(tensor({1.0})), Error, says("expected a point of shape (3,), got (1,)"));
 
   // a loss that is linear has a Hessian of zeros
-  optim::Objective line("test", {a, b}, [&] { return sum(2.0 * a) + b; }, optim::Objective::Kind::loss);
+  optim::Objective line(
+      "test", {a, b}, [&] { return sum(2.0 * a) + b; }, optim::Objective::Kind::loss);
   BOOST_TEST(allclose(line.hessian(), zeros({3, 3}, f64), 0, 0));
   BOOST_TEST(allclose(line.hvp(ones({3}, f64)), zeros({3}, f64), 0, 0));
 }
@@ -56,7 +61,8 @@ BOOST_AUTO_TEST_CASE(an_objective_answers_once_and_rightly) {
 // A point is where the parameters are, which f32 may not quite hold.
 BOOST_AUTO_TEST_CASE(points_are_what_parameters_hold) {
   Parameter a = parameter(1.0f), b = parameter(1.0);
-  optim::Objective f("test", {a, b}, [&] { return square(a) + square(b); }, optim::Objective::Kind::loss);
+  optim::Objective f(
+      "test", {a, b}, [&] { return square(a) + square(b); }, optim::Objective::Kind::loss);
   f.move_to(tensor({0.1, 0.1}));
   BOOST_TEST(f.x()[0].item() == static_cast<double>(0.1f));
   BOOST_TEST(f.x()[1].item() == 0.1);
@@ -67,7 +73,8 @@ BOOST_AUTO_TEST_CASE(jacobians_tall_and_wide) {
   for (const Size m : {1, 2, 3, 7}) {
     Parameter a = parameter(randn({2}, f64)), b = parameter(0.7);
     const Tensor c = randn({m}, f64);
-    optim::Objective f("test", {a, b}, [&] { return a[0] * exp(b * c) + square(a[1]) + 0.0 * c; }, optim::Objective::Kind::residuals);
+    optim::Objective f(
+        "test", {a, b}, [&] { return a[0] * exp(b * c) + square(a[1]) + 0.0 * c; }, optim::Objective::Kind::residuals);
     const Tensor grown = exp(b.value() * c);
     const Tensor expected = stack({grown, 2.0 * a[1].detach() * ones({m}, f64), a[0].detach() * c * grown}, 1);
     BOOST_TEST(allclose(f.jacobian(), expected, 1e-14), m);
@@ -93,14 +100,17 @@ BOOST_AUTO_TEST_CASE(records_are_kept_where_they_are_needed) {
   for (const bool keep : {false, true})
     for (const auto kind : {optim::Objective::Kind::loss, optim::Objective::Kind::residuals}) {
       const bool loss = kind == optim::Objective::Kind::loss;
-      optim::Objective f("test", {a}, [&] { return loss ? sum(square(square(a))) : square(a); }, kind);
+      optim::Objective f(
+          "test", {a}, [&] { return loss ? sum(square(square(a))) : square(a); }, kind);
       f.keep_record(keep);
       const Counters grown = during([&] { (void)f.gradient(); });
       BOOST_TEST((grown.taped == 0) == !keep);
       BOOST_TEST(f.value() == (loss ? 17 : 8.5));
       BOOST_TEST(f.evaluations().value == 1);
-      if (loss) BOOST_TEST(allclose(f.hessian(), tensor({{12.0, 0.0}, {0.0, 48.0}}), 1e-15));
-      else BOOST_TEST(allclose(f.jacobian(), tensor({{2.0, 0.0}, {0.0, 4.0}}), 1e-15));
+      if (loss)
+        BOOST_TEST(allclose(f.hessian(), tensor({{12.0, 0.0}, {0.0, 48.0}}), 1e-15));
+      else
+        BOOST_TEST(allclose(f.jacobian(), tensor({{2.0, 0.0}, {0.0, 4.0}}), 1e-15));
       BOOST_TEST(f.evaluations().value == (keep ? 1 : 2));
     }
 }
@@ -121,9 +131,11 @@ BOOST_AUTO_TEST_CASE(no_point_is_evaluated_twice) {
       const auto made = row.make(x);
       const optim::Stop stop{.max_iterations = row.most_iterations, .gradient_tolerance = 1e-8};
       const optim::Result fit = row.of_residuals ? optim::least_squares(*made, residuals, stop)
-                                                 : optim::minimize(*made, [&] { return sum(square(residuals())); }, stop);
+                                                 : optim::minimize(
+                                                       *made, [&] { return sum(square(residuals())); }, stop);
       BOOST_TEST(fit.evaluations.value == calls);
-      BOOST_TEST(static_cast<Size>(seen.size()) == calls, row.name << seen.size() << " of " << calls << " on " << p.name);
+      BOOST_TEST(static_cast<Size>(seen.size()) == calls,
+                 row.name << seen.size() << " of " << calls << " on " << p.name);
       BOOST_TEST(fit.evaluations.gradient <= calls);
       BOOST_TEST(fit.evaluations.hessian <= fit.iterations + 1);
     }

@@ -9,6 +9,7 @@
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/optim.hpp>
+
 #include "helpers.hpp"
 
 using namespace xgrad;
@@ -30,15 +31,22 @@ constexpr Size at[] = {0, 1, 2, 5, 9, 10, 11, 19, 25};
 // PyTorch 1.13.1's.
 std::vector<Row> rows() {
   return {
-      {"step", optim::step_decay({.every = 5, .gamma = 0.5}), {0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.003125}},
+      {"step",
+       optim::step_decay({.every = 5, .gamma = 0.5}),
+       {0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.003125}},
       {"linear", optim::warmup({.steps = 5}), {0.03333333333, 0.04666666667, 0.06, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}},
-      {"cosine", optim::cosine({.steps = 20, .min_lr = 0.001}),
-       {0.1, 0.09939057286, 0.09757729756, 0.08550178567, 0.05824350602, 0.0505, 0.04275649398, 0.001609427141, 0.01549821433}},
-      {"one after the other", optim::sequence({{optim::warmup({.steps = 5, .start = 0.1}), 5}, {optim::cosine({.steps = 20})}}),
+      {"cosine",
+       optim::cosine({.steps = 20, .min_lr = 0.001}),
+       {0.1, 0.09939057286, 0.09757729756, 0.08550178567, 0.05824350602, 0.0505, 0.04275649398, 0.001609427141,
+        0.01549821433}},
+      {"one after the other",
+       optim::sequence({{optim::warmup({.steps = 5, .start = 0.1}), 5}, {optim::cosine({.steps = 20})}}),
        {0.01, 0.028, 0.046, 0.1, 0.09045084972, 0.08535533906, 0.07938926261, 0.02061073739, 0}},
-      {"chained", optim::product({optim::warmup({.steps = 5, .start = 0.1}), [](Size t) { return std::pow(0.9, t); }}),
+      {"chained",
+       optim::product({optim::warmup({.steps = 5, .start = 0.1}), [](Size t) { return std::pow(0.9, t); }}),
        {0.01, 0.0252, 0.03726, 0.059049, 0.0387420489, 0.03486784401, 0.03138105961, 0.01350851718, 0.007178979877}},
-      {"exponential, of one's own", [](Size t) { return std::pow(0.9, t); },
+      {"exponential, of one's own",
+       [](Size t) { return std::pow(0.9, t); },
        {0.1, 0.09, 0.081, 0.059049, 0.0387420489, 0.03486784401, 0.03138105961, 0.01350851718, 0.007178979877}},
   };
 }
@@ -53,7 +61,8 @@ std::string complaint(const Row& row) {
     if (t == at[next]) {
       const double wanted = row.rates[next++], value = 0.1 * row.schedule(t, 0.1);
       if (std::abs(value - wanted) > 6e-12) return fmt::format("{} at {}: {}, not {}", row.name, t, value, wanted);
-      if (!close(optimizer.lr(), value)) return fmt::format("{} at {}: lr {}, not {}", row.name, t, optimizer.lr(), value);
+      if (!close(optimizer.lr(), value))
+        return fmt::format("{} at {}: lr {}, not {}", row.name, t, optimizer.lr(), value);
     }
     scheduler.step();
   }
@@ -77,8 +86,11 @@ BOOST_AUTO_TEST_CASE(any_option_is_driven) {
     const char* name;
     double optim::AdamOptions::*member;
   };
-  for (const Option& option : {Option{"lr", &optim::AdamOptions::lr}, {"beta1", &optim::AdamOptions::beta1}, {"beta2", &optim::AdamOptions::beta2},
-                               {"eps", &optim::AdamOptions::eps}, {"weight_decay", &optim::AdamOptions::weight_decay}}) {
+  for (const Option& option : {Option{"lr", &optim::AdamOptions::lr},
+                               {"beta1", &optim::AdamOptions::beta1},
+                               {"beta2", &optim::AdamOptions::beta2},
+                               {"eps", &optim::AdamOptions::eps},
+                               {"weight_decay", &optim::AdamOptions::weight_decay}}) {
     const optim::AdamOptions options{.lr = 0.1, .beta1 = 0.5, .beta2 = 0.6, .eps = 0.01, .weight_decay = 0.3};
     Parameter a = parameter(tensor({1.0, -2.0})), b = parameter(tensor({1.0, -2.0}));
     optim::Adam driven({a}, options);
@@ -158,7 +170,8 @@ BOOST_AUTO_TEST_CASE(saved_and_loaded) {
     std::optional<optim::ReduceOnPlateau> plateau;
     Run() {
       adam.add_group({b}, {.lr = 0.05});
-      warm.emplace(adam, optim::sequence({{optim::warmup({.steps = 4}), 4}, {optim::cosine({.steps = 20, .min_lr = 0.001})}}));
+      warm.emplace(
+          adam, optim::sequence({{optim::warmup({.steps = 4}), 4}, {optim::cosine({.steps = 20, .min_lr = 0.001})}}));
       beta.emplace(adam, &optim::AdamOptions::beta1, [](Size t) { return 1.0 - 0.01 * static_cast<double>(t); });
       plateau.emplace(adam, optim::PlateauOptions{.factor = 0.5, .patience = 1, .cooldown = 1});
     }
@@ -231,9 +244,12 @@ BOOST_AUTO_TEST_CASE(plateau) {
   BOOST_TEST(rates({.factor = 0.5, .patience = 2, .cooldown = 1}, falls) == wanted);
   // the same upwards, for differences, for values below 0
   for (double& v : falls) v = -v;
-  BOOST_TEST(rates({.factor = 0.5, .patience = 2, .threshold = 1e-4, .maximize = true, .absolute = true, .cooldown = 1}, falls) == wanted);
-  BOOST_TEST(rates({.factor = 0.1, .patience = 0, .min_lr = 0.02}, {1, 1, 1}) == (std::vector<double>{0.1, 0.02, 0.02}));
-  BOOST_TEST(rates({.factor = 0.5, .patience = 0}, {1, std::nan(""), 0.5, 0.49999}) == (std::vector<double>{0.1, 0.05, 0.05, 0.025}));
+  BOOST_TEST(rates({.factor = 0.5, .patience = 2, .threshold = 1e-4, .maximize = true, .absolute = true, .cooldown = 1},
+                   falls) == wanted);
+  BOOST_TEST(rates({.factor = 0.1, .patience = 0, .min_lr = 0.02}, {1, 1, 1}) ==
+             (std::vector<double>{0.1, 0.02, 0.02}));
+  BOOST_TEST(rates({.factor = 0.5, .patience = 0}, {1, std::nan(""), 0.5, 0.49999}) ==
+             (std::vector<double>{0.1, 0.05, 0.05, 0.025}));
 }
 
 BOOST_AUTO_TEST_CASE(bad_input) {
@@ -243,7 +259,8 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_CHECK_EXCEPTION(optim::cosine({.steps = 3, .min_lr = -1}), Error, says("[cosine] expected a finite min_lr"));
   BOOST_CHECK_EXCEPTION(optim::warmup({.steps = 3, .end = infinity}), Error, says("[warmup] expected a finite end"));
   BOOST_CHECK_EXCEPTION(optim::sequence({}), Error, says("[sequence] expected 1 part or more"));
-  BOOST_CHECK_EXCEPTION(optim::sequence({{optim::warmup()}, {optim::warmup()}}), Error, says("the steps of all parts but the last"));
+  BOOST_CHECK_EXCEPTION(optim::sequence({{optim::warmup()}, {optim::warmup()}}), Error,
+                        says("the steps of all parts but the last"));
   BOOST_CHECK_EXCEPTION(optim::product({}), Error, says("[product] expected 1 schedule or more"));
   BOOST_CHECK_EXCEPTION(optim::warmup()(-1), Error, says("[warmup] expected a step of 0 or more, got -1"));
   BOOST_CHECK_EXCEPTION(optim::ReduceOnPlateau(sgd, {.factor = 1}), Error, says("a factor in [0, 1)"));
@@ -252,7 +269,8 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_CHECK_EXCEPTION(optim::ReduceOnPlateau(sgd, {.cooldown = -1}), Error, says("cooldown"));
   optim::Scheduler scheduler(sgd, [](Size t) { return t < 2 ? 0.5 : std::nan(""); });
   scheduler.step();
-  BOOST_CHECK_EXCEPTION(scheduler.step(), Error, says("[Schedule] expected a finite factor of 0 or more at step 2, got nan"));
+  BOOST_CHECK_EXCEPTION(scheduler.step(), Error,
+                        says("[Schedule] expected a finite factor of 0 or more at step 2, got nan"));
   BOOST_TEST(scheduler.steps() == 1);
   BOOST_TEST(sgd.lr() == 0.05);
   BOOST_CHECK_THROW(optim::Scheduler(sgd, [](Size) { return -1.0; }), Error);

@@ -32,7 +32,12 @@ BOOST_AUTO_TEST_CASE(wolfe_search_as_published) {
   };
   const Table tables[] = {
       {"I", [](const Tensor& a) { return -a / (square(a) + 2.0); }, 1e-3, 0.1, {6, 3, 1, 4}, {1.4, 1.4, 10, 37}},
-      {"II", [](const Tensor& a) { return pow(a + 0.004, 5.0) - 2.0 * pow(a + 0.004, 4.0); }, 0.1, 0.1, {12, 8, 8, 11}, {1.6, 1.6, 1.6, 1.6}},
+      {"II",
+       [](const Tensor& a) { return pow(a + 0.004, 5.0) - 2.0 * pow(a + 0.004, 4.0); },
+       0.1,
+       0.1,
+       {12, 8, 8, 11},
+       {1.6, 1.6, 1.6, 1.6}},
       {"III", oscillating, 0.1, 0.1, {12, 12, 10, 13}, {1.0, 1.0, 1.0, 1.0}},
       {"IV", yanai(0.001, 0.001), 1e-3, 1e-3, {4, 1, 3, 4}, {0.08, 0.10, 0.35, 0.83}},
       {"V", yanai(0.01, 0.001), 1e-3, 1e-3, {6, 3, 7, 8}, {0.075, 0.078, 0.073, 0.076}},
@@ -41,35 +46,44 @@ BOOST_AUTO_TEST_CASE(wolfe_search_as_published) {
   for (const Table& table : tables)
     for (int i = 0; i < 4; ++i) {
       Parameter a = parameter(0.0);
-      optim::Objective f("test", {a}, [&] { return table.phi(a); }, optim::Objective::Kind::loss);
+      optim::Objective f(
+          "test", {a}, [&] { return table.phi(a); }, optim::Objective::Kind::loss);
       const double first[] = {1e-3, 0.1, 10, 1000};
-      const double step = optim::wolfe_search(f, ones({1}, f64), first[i], {.armijo = table.armijo, .curvature = table.curvature, .interval = 1e-15});
+      const double step = optim::wolfe_search(
+          f, ones({1}, f64), first[i], {.armijo = table.armijo, .curvature = table.curvature, .interval = 1e-15});
       BOOST_TEST(step == a.item());
       BOOST_TEST(std::abs(step / table.ends[i] - 1) < 0.065, table.name << " from " << first[i] << ": " << step);
-      BOOST_TEST(f.evaluations().value - 1 == table.looks[i], table.name << " from " << first[i] << ": " << f.evaluations().value - 1);
+      BOOST_TEST(f.evaluations().value - 1 == table.looks[i],
+                 table.name << " from " << first[i] << ": " << f.evaluations().value - 1);
     }
 }
 
-// A step that goes down, but by less than it should, is too long: it is the distance to the line of sufficient decrease that
-// has its minimum before it, while the function itself goes on falling.
+// A step that goes down, but by less than it should, is too long: it is the distance to the line of sufficient decrease
+// that has its minimum before it, while the function itself goes on falling.
 BOOST_AUTO_TEST_CASE(falling_too_little_is_too_far) {
   Parameter a = parameter(0.0);
-  optim::Objective f("test", {a}, [&] { return -0.05 * (1.0 - exp(-20.0 * a)) - 0.001 * a; }, optim::Objective::Kind::loss);
+  optim::Objective f(
+      "test", {a}, [&] { return -0.05 * (1.0 - exp(-20.0 * a)) - 0.001 * a; }, optim::Objective::Kind::loss);
   const double step = optim::wolfe_search(f, ones({1}, f64), 1, {.armijo = 0.1, .curvature = 0.9});
   BOOST_TEST((step > 0 && step < 0.5 && f.evaluations().value <= 4));
 }
 
 // A value that rises by less than its rounding, where the slope falls: no reason to go shorter.
 BOOST_AUTO_TEST_CASE(noise_is_no_rise) {
-  for (const auto& search : {std::function([](optim::Objective& f) { return optim::armijo_search(f, ones({1}, f64), 1); }),
-                             std::function([](optim::Objective& f) { return optim::wolfe_search(f, ones({1}, f64), 1); })}) {
+  for (const auto& search :
+       {std::function([](optim::Objective& f) { return optim::armijo_search(f, ones({1}, f64), 1); }),
+        std::function([](optim::Objective& f) { return optim::wolfe_search(f, ones({1}, f64), 1); })}) {
     Parameter a = parameter(0.0);
-    optim::Objective f("test", {a}, [&] { return 1e6 + 1e-14 * square(a - 1.0) + where(a > 0.5, 1.2e-10, 0.0); }, optim::Objective::Kind::loss);
+    optim::Objective f(
+        "test", {a}, [&] { return 1e6 + 1e-14 * square(a - 1.0) + where(a > 0.5, 1.2e-10, 0.0); },
+        optim::Objective::Kind::loss);
     BOOST_TEST(search(f) == 1);
     BOOST_TEST(f.value() > 1e6);
     f.move_to(zeros({1}, f64));
     Parameter b = parameter(0.0);  // more than that is a rise
-    optim::Objective rising("test", {b}, [&] { return 1e6 + 1e-14 * square(b - 1.0) + where(b > 0.5, 1e-8, 0.0); }, optim::Objective::Kind::loss);
+    optim::Objective rising(
+        "test", {b}, [&] { return 1e6 + 1e-14 * square(b - 1.0) + where(b > 0.5, 1e-8, 0.0); },
+        optim::Objective::Kind::loss);
     BOOST_TEST(search(rising) < 0.6);
   }
 }

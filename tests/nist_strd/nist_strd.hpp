@@ -28,7 +28,8 @@ inline Problem read(const std::string& name) {
   std::ifstream file(std::string(XGRAD_SOURCE_DIR "/tests/nist_strd/") + name + ".dat");
   const std::string number = R"(([-+]?[0-9]*\.?[0-9]+(?:[Ee][-+]?[0-9]+)?))";
   const std::regex parameter("^ *b[0-9]+ = +" + number + " +" + number + " +" + number + " +" + number + " *$"),
-      squares("^Residual Sum of Squares: +" + number + ".*"), deviation("^Residual Standard Deviation: +" + number + ".*");
+      squares("^Residual Sum of Squares: +" + number + ".*"),
+      deviation("^Residual Standard Deviation: +" + number + ".*");
   std::vector<double> columns[3];
   int data = 0;  // headings of that word; the second one's are the numbers
   for (std::string line; std::getline(file, line);) {
@@ -70,7 +71,8 @@ inline const std::vector<Model>& models() {
     return b[0] * exp(-b[1] * p.x) + b[2] * exp(-b[3] * p.x) + b[4] * exp(-b[5] * p.x) - p.y;
   };
   const auto gauss = [](const Tensor& b, const Problem& p) {
-    return b[0] * exp(-b[1] * p.x) + b[2] * exp(-square((p.x - b[3]) / b[4])) + b[5] * exp(-square((p.x - b[6]) / b[7])) - p.y;
+    return b[0] * exp(-b[1] * p.x) + b[2] * exp(-square((p.x - b[3]) / b[4])) +
+           b[5] * exp(-square((p.x - b[6]) / b[7])) - p.y;
   };
   const auto chwirut = [](const Tensor& b, const Problem& p) { return exp(-b[0] * p.x) / (b[1] + b[2] * p.x) - p.y; };
   const auto cubics = [](const Tensor& b, const Problem& p) {
@@ -109,18 +111,21 @@ inline const std::vector<Model>& models() {
          return b[0] * (x2 + x * b[1]) / (x2 + x * b[2] + b[3]) - p.y;
        }},
       {"MGH10", [](const Tensor& b, const Problem& p) { return b[0] * exp(b[1] / (p.x + b[2])) - p.y; }},
-      {"MGH17",
-       [](const Tensor& b, const Problem& p) { return b[0] + b[1] * exp(-p.x * b[3]) + b[2] * exp(-p.x * b[4]) - p.y; }},
+      {"MGH17", [](const Tensor& b,
+                   const Problem& p) { return b[0] + b[1] * exp(-p.x * b[3]) + b[2] * exp(-p.x * b[4]) - p.y; }},
       {"Misra1a", [](const Tensor& b, const Problem& p) { return b[0] * (1.0 - exp(-b[1] * p.x)) - p.y; }},
-      {"Misra1b", [](const Tensor& b, const Problem& p) { return b[0] * (1.0 - pow(1.0 + b[1] * p.x / 2.0, -2.0)) - p.y; }},
-      {"Misra1c", [](const Tensor& b, const Problem& p) { return b[0] * (1.0 - pow(1.0 + 2.0 * b[1] * p.x, -0.5)) - p.y; }},
+      {"Misra1b",
+       [](const Tensor& b, const Problem& p) { return b[0] * (1.0 - pow(1.0 + b[1] * p.x / 2.0, -2.0)) - p.y; }},
+      {"Misra1c",
+       [](const Tensor& b, const Problem& p) { return b[0] * (1.0 - pow(1.0 + 2.0 * b[1] * p.x, -0.5)) - p.y; }},
       {"Misra1d", [](const Tensor& b, const Problem& p) { return b[0] * b[1] * p.x / (1.0 + b[1] * p.x) - p.y; }},
       {"Nelson", [](const Tensor& b, const Problem& p) { return b[0] - b[1] * p.x * exp(-b[2] * p.x2) - log(p.y); }},
       {"Rat42", [](const Tensor& b, const Problem& p) { return b[0] / (1.0 + exp(b[1] - b[2] * p.x)) - p.y; }},
       {"Rat43",
        [](const Tensor& b, const Problem& p) { return b[0] / pow(1.0 + exp(b[1] - b[2] * p.x), 1.0 / b[3]) - p.y; }},
       // the certified parameters are on the branch of atan2
-      {"Roszman1", [](const Tensor& b, const Problem& p) { return b[0] - b[1] * p.x - atan2(b[2], p.x - b[3]) / pi - p.y; }},
+      {"Roszman1",
+       [](const Tensor& b, const Problem& p) { return b[0] - b[1] * p.x - atan2(b[2], p.x - b[3]) / pi - p.y; }},
       {"Thurber", cubics},
   };
   return all;

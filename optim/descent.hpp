@@ -52,6 +52,7 @@ class Descent final : public Optimizer {
   void add_group(const Parameters& parameters, Rule rule = {}, Source source = Source::here()) try {
     if constexpr (requires(const Require& r) { rule.check(r); }) rule.check(Require{name(), source, any_of_f32(parameters)});
     const double lr = rule.lr;
+    driven_.clear();
     rules_.push_back(std::move(rule));
     struct Undo {
       std::vector<Rule>* rules;
@@ -83,7 +84,8 @@ class Descent final : public Optimizer {
   };
   static constexpr bool is_compiled = requires(const Rule& r, const Step& s, const Work& w) { Rule::run(w, r.prepare(s)); };
 
-  const Rule& of(int group) const { return rules_[static_cast<std::size_t>(group)]; }
+  // As schedules drive it, where they do.
+  const Rule& of(int group) const { return (driven_.empty() ? rules_ : driven_)[static_cast<std::size_t>(group)]; }
 
   Manner manner(int group) const override {
     Manner m;
@@ -141,13 +143,23 @@ class Descent final : public Optimizer {
     prepared_.push_back(prepared_of(of(group), step));
     return static_cast<int>(prepared_.size()) - 1;
   }
-  void begin() override { prepared_.clear(); }
+  void begin(Source source) override {
+    prepared_.clear();
+    driven_.clear();
+    if (!drives()) return;
+    std::vector<Rule> all = rules_;
+    for (Rule& rule : all) {
+      drive(&rule, source);
+      if constexpr (requires(const Require& r) { rule.check(r); }) rule.check(Require{name(), source});
+    }
+    driven_ = std::move(all);
+  }
   void run(const Work* work, const Work* end) const override {
     if constexpr (is_compiled)
       for (; work != end; ++work) Rule::run(*work, prepared_[static_cast<std::size_t>(work->step)]);
   }
 
-  std::vector<Rule> rules_;       // by group
+  std::vector<Rule> rules_, driven_;  // by group; empty: nothing is driven
   std::vector<Prepared> prepared_;  // of this step
 };
 

@@ -129,6 +129,13 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
   fail_no_memory(source, name_);
 }
 
+bool Optimizer::drives() const {
+  for (const Attached& a : state_->rates->attached)
+    if (a.option != Attached::lr) return true;
+  return false;
+}
+void Optimizer::drive(void* options, Source source) const { state_->rates->drive(options, source); }
+
 void Optimizer::zero_grad() noexcept {
   if (!state_) return;
   for (const Item& item : state_->items) item.entry.zero_grad();

@@ -77,7 +77,7 @@ void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
-  begin();
+  begin(source);
   state.work.clear();
   state.stepped.clear();
   state.held.clear();

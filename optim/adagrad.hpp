@@ -1,7 +1,6 @@
 // Adagrad: each number's gradient over the root of the sum of its squares so far.
 #pragma once
 
-#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/descent.hpp>
 
 namespace xgrad::optim {
@@ -21,20 +20,9 @@ struct AdagradRule {
   static constexpr const char* slots[] = {"sum"};
   static constexpr bool elementwise = true;
 
-  Tensor first(std::size_t, const Tensor& p) const { return full_like(p, initial_accumulator_value); }
-  void check(const Require& require) const {
-    require.not_negative("lr_decay", lr_decay);
-    require.not_negative("weight_decay", weight_decay);
-    require.not_negative("initial_accumulator_value", initial_accumulator_value);
-    require.divisor("eps", eps);
-  }
-  void update(Tensor& p, Tensor g, Tensor& s, const Step& step) const {
-    if (maximize) g = -g;
-    if (weight_decay != 0) g = g + weight_decay * p;
-    const double rate = step.lr / (1 + static_cast<double>(step.t - 1) * lr_decay);
-    s = s + square(g);
-    p = p - rate * g / (sqrt(s) + eps);
-  }
+  Tensor first(std::size_t, const Tensor& p) const;
+  void check(const Require& require) const;
+  void update(Tensor& p, Tensor g, Tensor& s, const Step& step) const;
 };
 using Adagrad = Descent<AdagradRule>;
 

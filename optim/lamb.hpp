@@ -1,7 +1,6 @@
 // LAMB: Adam whose step is as long as the parameter's own length says.
 #pragma once
 
-#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/descent.hpp>
 
 namespace xgrad::optim {
@@ -21,20 +20,8 @@ struct LAMBRule {
   static constexpr const char* name = "LAMB";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};
 
-  void check(const Require& require) const {
-    require(beta1 >= 0 && beta1 < 1, "beta1 in [0, 1)", beta1);
-    require(beta2 >= 0 && beta2 < 1, "beta2 in [0, 1)", beta2);
-    require.divisor("eps", eps);
-    require.not_negative("weight_decay", weight_decay);
-  }
-  void update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Step& step) const {
-    m = beta1 * m + (1 - beta1) * g;
-    v = beta2 * v + (1 - beta2) * square(g);
-    const Tensor r = m / (1 - pow(beta1, step.t)) / (sqrt(v / (1 - pow(beta2, step.t))) + eps) + weight_decay * p;
-    const Tensor of_p = norm(p), of_r = norm(r);
-    const Tensor ratio = where(logical_and(of_p > 0, of_r > 0), of_p / of_r, 1.0);
-    p = p - step.lr * ratio * r;
-  }
+  void check(const Require& require) const;
+  void update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Step& step) const;
 };
 using LAMB = Descent<LAMBRule>;
 

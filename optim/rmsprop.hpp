@@ -1,7 +1,6 @@
 // RMSprop: each number's gradient over the root of its own mean square.
 #pragma once
 
-#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/descent.hpp>
 
 namespace xgrad::optim {
@@ -24,36 +23,9 @@ struct RMSpropRule {
   static constexpr const char* name = "RMSprop";
   static constexpr bool elementwise = true;
 
-  std::vector<const char*> slot_names() const {
-    std::vector<const char*> names{"square_avg"};
-    if (centered) names.push_back("grad_avg");
-    if (momentum > 0) names.push_back("momentum_buffer");
-    return names;
-  }
-  void check(const Require& require) const {
-    require(alpha >= 0 && alpha < 1, "alpha in [0, 1)", alpha);
-    require.divisor("eps", eps);
-    require.not_negative("weight_decay", weight_decay);
-    require.not_negative("momentum", momentum);
-  }
-  void update(Tensor& p, Tensor g, Tensors& slots, const Step& step) const {
-    if (maximize) g = -g;
-    if (weight_decay != 0) g = g + weight_decay * p;
-    Tensor& v = slots[0];
-    v = alpha * v + (1 - alpha) * square(g);
-    Tensor spread = v;
-    if (centered) {
-      Tensor& a = slots[1];
-      a = alpha * a + (1 - alpha) * g;
-      spread = maximum(v - square(a), 0.0);
-    }
-    Tensor direction = g / (sqrt(spread) + eps);
-    if (momentum > 0) {
-      Tensor& b = slots[centered ? 2 : 1];
-      direction = b = momentum * b + direction;
-    }
-    p = p - step.lr * direction;
-  }
+  std::vector<const char*> slot_names() const;
+  void check(const Require& require) const;
+  void update(Tensor& p, Tensor g, Tensors& slots, const Step& step) const;
 };
 using RMSprop = Descent<RMSpropRule>;
 

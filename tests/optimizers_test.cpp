@@ -25,6 +25,7 @@ struct Row {
   std::string name;
   bool of_matrices, of_t;  // of matrices only; its formula depends on t
   std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)> make;
+  std::function<void(optim::Optimizer&, const Parameters&)> add;                            // another group
   std::function<Tensors(const Tensor& p)> first;                                            // values of the slots
   std::function<void(Tensors& x, const optim::Step&)> update;                               // the rule itself: p, g and the slots
   std::function<void(formulas::Variable&, const Numbers&, double lr, Size t, DType)> loops;  // the same, independently
@@ -56,6 +57,7 @@ template <class Rule>
 Row row(const std::string& options, bool of_t, const Rule& rule) {
   return {std::string(Rule::name) + " " + options, std::is_same_v<Rule, optim::MuonRule>, of_t,
           [=](const Parameters& p) { return std::make_unique<optim::Descent<Rule>>(p, rule); },
+          [=](optim::Optimizer& to, const Parameters& p) { dynamic_cast<optim::Descent<Rule>&>(to).add_group(p, rule); },
           [=](const Tensor& p) {
             Tensors slots;
             for (std::size_t k = 0; k < slots_of(rule); ++k)
@@ -254,6 +256,71 @@ BOOST_AUTO_TEST_CASE(mutants_are_caught) {
                    x[k] = before;
                  }), r.name << ": slot " << k - 2);
   }
+}
+
+namespace {
+
+std::size_t below(std::size_t n) { return static_cast<std::size_t>(randint(0, n, {}).item()); }
+double between(double low, double high) { return low + (high - low) * rand({}, f64).item(); }
+
+// A few groups with options of their own, of random parameters, against the rules on tensors.
+template <class Rule>
+void random_groups(const std::function<Rule()>& draw) {
+  for (int round = 0; round < 8; ++round) {
+    const std::size_t groups = 1 + below(4);
+    std::vector<Trial> trials;
+    std::vector<Row> rules;        // by group
+    std::vector<std::size_t> own;  // group of each
+    for (std::size_t g = 0; g < groups; ++g) {
+      rules.push_back(row("", false, draw()));
+      for (std::size_t n = 1 + below(6); n > 0; --n) {
+        const std::vector<Shape>& shapes = rules[g].of_matrices ? matrix_shapes : any_shapes;
+        trials.emplace_back(rules[g], shapes[below(shapes.size())], below(2) ? f64 : f32);
+        own.push_back(g);
+      }
+    }
+    const auto make = [&] {
+      std::vector<Parameters> lists(groups);
+      for (std::size_t i = 0; i < trials.size(); ++i) lists[own[i]].add(std::to_string(i), trials[i].trained);
+      return lists;
+    };
+    const std::vector<Parameters> lists = make();
+    auto optimizer = rules[0].make(lists[0]);
+    for (std::size_t g = 1; g < groups; ++g) rules[g].add(*optimizer, lists[g]);
+    for (Size step = 1; step <= 12; ++step) {
+      bool any = false;
+      std::vector<bool> has(trials.size());
+      for (std::size_t i = 0; i < trials.size(); ++i) any |= has[i] = trials[i].set_gradient(step, below(4));
+      if (!any) continue;
+      optimizer->set_lr(between(0.001, 0.1), static_cast<Size>(below(groups)));
+      optimizer->step();
+      for (std::size_t i = 0; i < trials.size(); ++i) {
+        if (has[i]) trials[i].step_tensors(rules[own[i]], optimizer->lr(static_cast<Size>(own[i])));
+        BOOST_TEST_REQUIRE(same_bits(trials[i].trained, trials[i].tensors[0]), rules[own[i]].name << " parameter " << i << " in step " << step);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(groups_of_all_kinds) {
+  manual_seed(10);
+  random_groups<optim::SGDRule>([] {
+    const bool nesterov = below(2);
+    return optim::SGDRule{.lr = between(0, 0.1), .momentum = nesterov || below(2) ? between(0.1, 0.9) : 0,
+                          .dampening = nesterov ? 0 : between(0, 0.5), .weight_decay = between(0, 0.1), .nesterov = nesterov};
+  });
+  random_groups<optim::AdamRule>([] { return optim::AdamRule{.lr = between(0, 0.1), .weight_decay = between(0, 0.1), .amsgrad = below(2) == 1}; });
+  random_groups<optim::AdamWRule>([] { return optim::AdamWRule{.lr = between(0, 0.1), .amsgrad = below(2) == 1, .maximize = below(2) == 1}; });
+  random_groups<optim::RMSpropRule>([] {
+    return optim::RMSpropRule{.lr = between(0, 0.1), .alpha = between(0.5, 0.99), .momentum = below(2) ? between(0, 0.9) : 0, .centered = below(2) == 1};
+  });
+  random_groups<optim::AdagradRule>([] { return optim::AdagradRule{.lr = between(0, 0.1), .initial_accumulator_value = between(0, 1)}; });
+  random_groups<optim::AdanRule>([] { return optim::AdanRule{.lr = between(0, 0.1), .weight_decay = between(0, 0.1), .no_prox = below(2) == 1}; });
+  random_groups<optim::LAMBRule>([] { return optim::LAMBRule{.lr = between(0, 0.1), .weight_decay = between(0, 0.1)}; });
+  random_groups<optim::MuonRule>([] { return optim::MuonRule{.lr = between(0, 0.1), .nesterov = below(2) == 1}; });
+  random_groups<optim::AdafactorRule>([] { return optim::AdafactorRule{.lr = between(0, 0.1), .d = between(1, 2)}; });
 }
 
 BOOST_AUTO_TEST_CASE(on_any_number_of_threads) {

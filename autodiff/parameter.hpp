@@ -132,6 +132,19 @@ class Parameters {
   void add(std::string name, Parameter& parameter, Source source = Source::here());
   void add(Entry entry) { entries_.push_back(std::move(entry)); }
   void append(const std::string& prefix, const Parameters& others);  // names become prefix + name
+  // Those for which f is true, which is asked of a name (a const std::string&) or of an Entry:
+  //   parameters(net).where([](const std::string& name) { return name.ends_with("bias"); })
+  template <class F>
+  Parameters where(const F& f) const {
+    Parameters some;
+    for (const Entry& entry : entries_) {
+      bool chosen;
+      if constexpr (std::is_invocable_v<const F&, const std::string&>) chosen = f(entry.name);
+      else chosen = f(entry);
+      if (chosen) some.add(entry);
+    }
+    return some;
+  }
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }

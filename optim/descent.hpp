@@ -14,6 +14,7 @@
 // Besides `lr` and `update` a rule may have:
 //   name                                  for people and files; else "Descent"
 //   check(const Require&) const           refuses options that make no sense
+//   check_parameter(const Require&, const Parameters::Entry&) const    refuses parameters that it cannot update
 //   slot_names() const                    names that depend on the options; then the slots come as Tensors& in update
 //   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's)
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
@@ -21,6 +22,7 @@
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
 //   by_rows() const                       true: a step leaves rows alone whose gradient is zero, and their state. Of an embedding
 //                                         only the rows are worked on that were picked (elementwise rules)
+// Parameters without elements are not shown to it, but for elementwise rules.
 // A rule that says `elementwise` may use elementwise ops of p, g, the slots and numbers, and nothing else; that it is not is
 // an Error at the first step.
 #pragma once
@@ -78,6 +80,10 @@ class Descent final : public Optimizer {
     if constexpr (requires { Rule::slots[0]; }) return sizeof(Rule::slots) / sizeof(*Rule::slots);
     else return 0;
   }
+  static constexpr bool is_elementwise() {
+    if constexpr (requires { Rule::elementwise; }) return Rule::elementwise;
+    else return false;
+  }
   static constexpr bool has_names = requires(const Rule& r) { r.slot_names(); };
   static constexpr bool of_all = requires(const Rule& r, std::vector<Member>& all, Tensors& t, const Step& s) {
     r.update_all(all, t, s);
@@ -89,16 +95,22 @@ class Descent final : public Optimizer {
 
   Manner manner(int group) const override {
     Manner m;
+    static_assert(of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
     if constexpr (has_names) m.slots = of(group).slot_names();
     else if constexpr (slot_count() > 0) m.slots.assign(Rule::slots, Rule::slots + slot_count());
     if constexpr (requires { Rule::shared[0]; })
       m.shared.assign(Rule::shared, Rule::shared + sizeof(Rule::shared) / sizeof(*Rule::shared));
-    if constexpr (requires { Rule::elementwise; }) m.elementwise = Rule::elementwise;
+    static_assert(!of_all || !is_elementwise(), "update_all works on whole tensors: leave out `elementwise`");
+    m.elementwise = is_elementwise();
     m.compiled = is_compiled;
     if constexpr (requires(const Rule& r) { r.by_rows(); }) m.by_rows = of(group).by_rows();
     m.all_at_once = of_all;
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
     return m;
+  }
+  void check_parameter(int group, const Parameters::Entry& p, Source source) const override {
+    if constexpr (requires(const Rule& r, const Require& require) { r.check_parameter(require, p); })
+      of(group).check_parameter(Require{name(), source, p.value().dtype() == DType::f32}, p);
   }
   Tensor first(int group, std::size_t slot, const Tensor& p) const override {
     if constexpr (requires(const Rule& r) { r.first(slot, p); }) return of(group).first(slot, p);
@@ -118,7 +130,9 @@ class Descent final : public Optimizer {
       Tensors slots;
       for (std::size_t k = 2; k < x.size(); ++k) slots.push_back(std::move(x.begin()[k]));
       of(group).update(x.begin()[0], x.begin()[1], slots, step);
-      for (std::size_t k = 2; k < x.size(); ++k) x.begin()[k] = std::move(slots.begin()[k - 2]);
+      Tensors after{std::move(x.begin()[0]), std::move(x.begin()[1])};
+      for (Tensor& slot : slots) after.push_back(std::move(slot));
+      x = std::move(after);
     } else {
       update(of(group), x, step, std::make_index_sequence<slot_count()>());
     }

@@ -92,6 +92,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
     if (!is_float(value.dtype(source)))
       fail(source, fmt::format("[{}] expected parameters of f32 or f64, got {} for {}", name_, name(value.dtype()),
                                entry.name));
+    check_parameter(number, entry, source);
     Store* store = in_memory ? &group->stores[value.dtype() == f64] : nullptr;
     Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}};
     if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
@@ -187,7 +188,9 @@ void Optimizer::train(Source source) { switch_to(false, source); }
 // All values are there before the first is stored.
 void Optimizer::switch_to(bool evaluating, Source source) try {
   State& state = state_or_fail(source);
-  if (state.evaluating == evaluating) return;
+  bool any = false;
+  for (const auto& group : state.groups) any |= group->manner.evaluates;
+  if (!any || state.evaluating == evaluating) return;
   const NoGrad constant;
   Parameters stored;
   std::vector<Tensor> values;

@@ -21,6 +21,7 @@ void release(Rates* rates) noexcept;
 struct Member {
   Tensor p, g;
   Tensors slots;
+  Size t = 1;  // which step of this parameter
 };
 
 // Moves, and does not copy: two optimizers with a state of their own would train the same variables.
@@ -83,8 +84,10 @@ class Optimizer {
 
   struct Item;
   struct State;
+  struct Whole;
 
   virtual Manner manner(int group) const = 0;
+  virtual void check_parameter(int group, const Parameters::Entry& p, Source source) const = 0;
   virtual Tensor first(int group, std::size_t slot, const Tensor& p) const = 0;  // of a slot; empty: zeros of p's shape
   virtual Tensor first_shared(int group, std::size_t slot) const = 0;            // empty: a zero of f64
   virtual void update(int group, Tensors& x, const Step& step) const = 0;        // x: p, g and the slots
@@ -98,7 +101,8 @@ class Optimizer {
   State& state_or_fail(Source source) const;  // an Error where this was moved from
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
-  Tensors operands_of(const Item& item) const;
+  void update_whole(Item& item, Whole& whole, Source source) const;
+  void update_group(int group, Whole& whole, Source source) const;
   void run_compiled();
   [[noreturn]] void fail_alone(const Item& item, Source source) const;
   [[noreturn]] void fail_no_gradient(Source source) const;

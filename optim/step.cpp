@@ -34,10 +34,8 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
   return static_cast<const char*>(readable(state_->held.back(), source));
 }
 
-namespace {
-
 // New values of what tensors' formulas change, stored when all are there.
-struct Whole {
+struct Optimizer::Whole {
   Parameters entries;
   std::vector<Tensor> values;
   std::vector<std::pair<Tensor*, Tensor>> slots;
@@ -57,20 +55,71 @@ struct Whole {
   }
 };
 
-void require_like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
+namespace {
+
+// What a formula gave, in the dtype that is held: a 0-d tensor of f64, as a group's state may be, makes f64 of another of f32.
+Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
+  if (got.defined() && got.dtype() == f64 && expected.dtype() == f32 && got.shape() == expected.shape()) return cast(got, f32);
   if (!got.defined() || got.dtype() != expected.dtype() || got.shape() != expected.shape())
     fail(source, fmt::format("[{}] its update gave {} for {} of {}, which is {} {}", name,
                              got.defined() ? fmt::format("{} {}", xgrad::name(got.dtype()), got.shape()) : "an empty tensor", what, of,
                              xgrad::name(expected.dtype()), expected.shape()));
+  return got;
+}
+void require_count(const char* name, const char* of_what, std::size_t got, std::size_t expected, Source source) {
+  if (got != expected) fail(source, fmt::format("[{}] its update left {} {} where {} came", name, got, of_what, expected));
 }
 
 }  // namespace
 
-// A parameter's whole tensors.
-Tensors Optimizer::operands_of(const Item& item) const {
-  Tensors x{item.entry.value().detach(), item.entry.grad().detach()};
+void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
+  const std::vector<const char*>& names = state_->groups[static_cast<std::size_t>(item.group)]->manner.slots;
+  const Tensor p = item.entry.value().detach();
+  Tensors x{p, item.entry.grad().detach()};
   for (const Tensor& slot : item.slots) x.push_back(slot);
-  return x;
+  update(item.group, x, {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1});
+  require_count(name_, "slots", x.size() - 2, item.slots.size(), source);
+  whole.values.push_back(like(name_, "the parameter", item.entry.name, x[0], p, source));
+  whole.entries.add(item.entry);
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    Tensor& slot = item.slots.begin()[k];
+    whole.keep(slot, like(name_, names[k], item.entry.name, x.begin()[k + 2], slot, source));
+  }
+}
+
+// All of a group's parameters that have a gradient.
+void Optimizer::update_group(int group, Whole& whole, Source source) const {
+  State::Group& own = *state_->groups[static_cast<std::size_t>(group)];
+  Size most = 0;
+  for (const Item& item : state_->items)
+    if (item.group == group) most = std::max(most, item.t);
+  std::vector<Item*> items;
+  std::vector<Member> all;
+  for (Item* item : state_->stepped) {
+    if (item->group != group || item->n == 0) continue;
+    items.push_back(item);
+    all.push_back({item->entry.value().detach(), item->entry.grad().detach(), item->slots, item->t + 1});
+  }
+  if (items.empty()) return;
+  Tensors shared = own.shared;
+  update_all(group, all, shared, {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1});
+  require_count(name_, "parameters", all.size(), items.size(), source);
+  require_count(name_, "tensors of the group's state", shared.size(), own.shared.size(), source);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Item& item = *items[i];
+    Member& m = all[i];
+    require_count(name_, "slots", m.slots.size(), item.slots.size(), source);
+    whole.values.push_back(like(name_, "the parameter", item.entry.name, m.p, item.entry.value(), source));
+    whole.entries.add(item.entry);
+    for (std::size_t k = 0; k < item.slots.size(); ++k) {
+      Tensor& slot = item.slots.begin()[k];
+      whole.keep(slot, like(name_, own.manner.slots[k], item.entry.name, m.slots.begin()[k], slot, source));
+    }
+  }
+  for (std::size_t k = 0; k < own.shared.size(); ++k) {
+    Tensor& value = own.shared.begin()[k];
+    whole.keep(value, like(name_, own.manner.shared[k], "the group", shared.begin()[k], value, source));
+  }
 }
 
 void Optimizer::step(Source source) try {
@@ -146,49 +195,11 @@ void Optimizer::step(Source source) try {
   if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
 
   const NoGrad constant;
-  for (std::size_t i = 0; i < state.stepped.size(); ++i) {
-    Item& item = *state.stepped[i];
-    if (item.store) continue;
-    State::Group& own = *state.groups[static_cast<std::size_t>(item.group)];
-    const Step step{state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1};
-    if (!own.manner.all_at_once) {
-      const Tensors before = operands_of(item);
-      Tensors x = before;
-      update(item.group, x, step);
-      require_like(name_, "the parameter", item.entry.name, x[0], before[0], source);
-      whole.entries.add(item.entry);
-      whole.values.push_back(x[0]);
-      for (std::size_t k = 0; k < item.slots.size(); ++k) {
-        require_like(name_, own.manner.slots[k], item.entry.name, x.begin()[k + 2], item.slots.begin()[k], source);
-        whole.keep(item.slots.begin()[k], x.begin()[k + 2]);
-      }
-      continue;
-    }
-    std::vector<Member> all;
-    std::size_t end = i;
-    for (; end < state.stepped.size() && state.stepped[end]->group == item.group; ++end) {
-      Item& each = *state.stepped[end];
-      all.push_back({each.entry.value().detach(), each.entry.grad().detach(), each.slots});
-    }
-    Tensors now = own.shared;
-    update_all(item.group, all, now, step);
-    for (std::size_t k = i; k < end; ++k) {
-      Item& each = *state.stepped[k];
-      const Member& m = all[k - i];
-      require_like(name_, "the parameter", each.entry.name, m.p, each.entry.value(), source);
-      whole.entries.add(each.entry);
-      whole.values.push_back(m.p);
-      for (std::size_t s = 0; s < each.slots.size(); ++s) {
-        require_like(name_, own.manner.slots[s], each.entry.name, m.slots.begin()[s], each.slots.begin()[s], source);
-        whole.keep(each.slots.begin()[s], m.slots.begin()[s]);
-      }
-    }
-    for (std::size_t s = 0; s < own.shared.size(); ++s) {
-      require_like(name_, own.manner.shared[s], "the group", now.begin()[s], own.shared.begin()[s], source);
-      whole.keep(own.shared.begin()[s], now.begin()[s]);
-    }
-    i = end - 1;
-  }
+  for (Item* item : state.stepped)
+    if (!item->store && item->n > 0 && !state.groups[static_cast<std::size_t>(item->group)]->manner.all_at_once)
+      update_whole(*item, whole, source);
+  for (std::size_t k = 0; k < state.groups.size(); ++k)
+    if (state.groups[k]->manner.all_at_once) update_group(static_cast<int>(k), whole, source);
   whole.evaluate_all(source);
   run_formulas(formulas);  // takes its memory before it begins
 

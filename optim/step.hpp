@@ -8,7 +8,7 @@ namespace xgrad::optim {
 
 struct Step {
   double lr = 0;  // of the group, as schedules have made it
-  Size t = 1;     // which step of this parameter, from 1
+  Size t = 1;     // which step of this parameter, from 1; for update_all, the most that one of the group has
 };
 
 // Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".

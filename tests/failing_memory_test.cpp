@@ -100,6 +100,46 @@ std::function<std::unique_ptr<Trial>()> step(Size rows, Size in, Size wide) {
   };
 }
 
+// The common length of all gradients, averaged, is divided away.
+struct Together {
+  double lr = 0.1;
+  static constexpr const char* slots[] = {"velocity"};
+  static constexpr const char* shared[] = {"length"};
+  void update_all(std::vector<optim::Member>& all, Tensors& group, const optim::Step& s) const {
+    Tensor total = 0.0;
+    for (const optim::Member& x : all) total = total + sum(square(x.g));
+    group[0] = 0.9 * group[0] + 0.1 * sqrt(total);
+    for (optim::Member& x : all) {
+      x.slots[0] = 0.9 * x.slots[0] + x.g / group[0];
+      x.p = x.p - s.lr * x.slots[0];
+    }
+  }
+};
+struct Averaged {
+  double lr = 0.1;
+  static constexpr const char* slots[] = {"average"};
+  static constexpr bool elementwise = true;
+  Tensor first(std::size_t, const Tensor& p) const { return p; }
+  void update(Tensor& p, const Tensor& g, Tensor& average, const optim::Step& s) const {
+    p = p - s.lr * g;
+    average = 0.9 * average + 0.1 * p;
+  }
+  Tensor evaluated(const Tensor&, const Tensors& slots, const optim::Step&) const { return slots[0]; }
+};
+struct Evaluate : Step<optim::Descent<Averaged>> {
+  bool back;
+  explicit Evaluate(bool and_back) : Step(8, 5, 7), back(and_back) {
+    Step::act();
+    if (back) rule.eval();
+  }
+  void act() override { back ? rule.train() : rule.eval(); }
+  Tensors look() override {
+    Tensors all;
+    for (const auto& p : nn::parameters(net)) all.push_back(p.value());
+    return all;
+  }
+};
+
 std::string file(const char* name) {
   return (std::filesystem::current_path() / fmt::format("{}.safetensors", name)).string();
 }
@@ -160,6 +200,19 @@ std::vector<Kind> kinds() {
       {"Adam, regions", step<optim::Adam>(300, 20, 40)},
       {"SGD", step<optim::SGD>(8, 5, 7)},
       {"AdamW, large products", step<optim::AdamW>(160, 130, 140)},
+      {"RMSprop", step<optim::RMSprop>(8, 5, 7)},
+      {"Adan, regions", step<optim::Adan>(300, 20, 40)},
+      {"LAMB", step<optim::LAMB>(8, 5, 7)},
+      {"Adafactor", step<optim::Adafactor>(8, 5, 7)},
+      {"a rule of all parameters", step<optim::Descent<Together>>(8, 5, 7)},
+      {"weights to be judged by", [] {
+         manual_seed(5);
+         return std::make_unique<Evaluate>(false);
+       }},
+      {"weights to be trained", [] {
+         manual_seed(5);
+         return std::make_unique<Evaluate>(true);
+       }},
       {"a region", value([] { return Tensors{tanh(large) * 2 + large, sum(large * 3), mean(exp(large))}; })},
       {"many results", value([] {
          Tensors all;

@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(optimizers_are_methods) {
   };
   const Path paths[] = {
       {"SGD",
-       [](Parameter& x) { return std::make_unique<optim::SGD>(Parameters{x}, optim::SGDOptions{.lr = 1e-3}); },
+       [](Parameter& x) { return std::make_unique<optim::SGD>(Parameters{x}, optim::SGDRule{.lr = 1e-3}); },
        {-1.0272715665664, 1.064208672},
        {-1.02141133426975, 1.05126226737604}},
       {"AdamW",

@@ -114,6 +114,39 @@ void check_adam(const char* name) {
 BOOST_AUTO_TEST_CASE(adam) { check_adam<optim::Adam>("Adam"); }
 BOOST_AUTO_TEST_CASE(adamw) { check_adam<optim::AdamW>("AdamW"); }
 
+BOOST_AUTO_TEST_CASE(rmsprop) {
+  references::File file("optimizers");
+  for (const double momentum : {0.0, 0.9})
+    for (const bool centered : {false, true})
+      for (const double decay : {0.0, 0.1})
+        for (const bool maximize : {false, true})
+          check_row(file, fmt::format("RMSprop {} {:d} {} {:d}", momentum, centered, decay, maximize), [&](const Parameters& p) {
+            return std::make_unique<optim::RMSprop>(p, optim::RMSpropRule{.lr = 0.05,
+                                                                             .alpha = 0.9,
+                                                                             .eps = 1e-6,
+                                                                             .weight_decay = decay,
+                                                                             .momentum = momentum,
+                                                                             .centered = centered,
+                                                                             .maximize = maximize});
+          });
+  check_row(file, "RMSprop defaults", [](const Parameters& p) { return std::make_unique<optim::RMSprop>(p); });
+}
+BOOST_AUTO_TEST_CASE(adagrad) {
+  references::File file("optimizers");
+  for (const double slowing : {0.0, 0.1})
+    for (const double decay : {0.0, 0.1})
+      for (const double start : {0.0, 0.5})
+        for (const bool maximize : {false, true})
+          check_row(file, fmt::format("Adagrad {} {} {} {:d}", slowing, decay, start, maximize), [&](const Parameters& p) {
+            return std::make_unique<optim::Adagrad>(p, optim::AdagradRule{.lr = 0.05,
+                                                                             .lr_decay = slowing,
+                                                                             .weight_decay = decay,
+                                                                             .initial_accumulator_value = start,
+                                                                             .maximize = maximize});
+          });
+  check_row(file, "Adagrad defaults", [](const Parameters& p) { return std::make_unique<optim::Adagrad>(p); });
+}
+
 BOOST_AUTO_TEST_CASE(schedules) {
   const references::File file("schedules");
   using Schedules = std::vector<std::shared_ptr<optim::Scheduler>>;

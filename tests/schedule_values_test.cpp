@@ -84,20 +84,20 @@ BOOST_AUTO_TEST_CASE(any_option_is_driven) {
   const optim::Schedule falling = [](Size t) { return 1.0 / (1.0 + static_cast<double>(t)); };
   struct Option {
     const char* name;
-    double optim::AdamOptions::*member;
+    double optim::AdamRule::*member;
   };
-  for (const Option& option : {Option{"lr", &optim::AdamOptions::lr},
-                               {"beta1", &optim::AdamOptions::beta1},
-                               {"beta2", &optim::AdamOptions::beta2},
-                               {"eps", &optim::AdamOptions::eps},
-                               {"weight_decay", &optim::AdamOptions::weight_decay}}) {
-    const optim::AdamOptions options{.lr = 0.1, .beta1 = 0.5, .beta2 = 0.6, .eps = 0.01, .weight_decay = 0.3};
+  for (const Option& option : {Option{"lr", &optim::AdamRule::lr},
+                               {"beta1", &optim::AdamRule::beta1},
+                               {"beta2", &optim::AdamRule::beta2},
+                               {"eps", &optim::AdamRule::eps},
+                               {"weight_decay", &optim::AdamRule::weight_decay}}) {
+    const optim::AdamRule options{.lr = 0.1, .beta1 = 0.5, .beta2 = 0.6, .eps = 0.01, .weight_decay = 0.3};
     Parameter a = parameter(tensor({1.0, -2.0})), b = parameter(tensor({1.0, -2.0}));
     optim::Adam driven({a}, options);
     optim::Scheduler scheduler(driven, option.member, falling);
     NamedTensors state = optim::Adam({b}, options).state();
     for (int t = 0; t < 5; ++t) {
-      optim::AdamOptions now = options;
+      optim::AdamRule now = options;
       now.*option.member *= falling(t);
       optim::Adam by_hand({b}, now);  // anew for each step, with the state of the one before
       for (NamedTensor& entry : state)
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(any_option_is_driven) {
 BOOST_AUTO_TEST_CASE(options_that_leave_their_range) {
   Parameter a = parameter(1.0);
   optim::SGD sgd({a}, {.lr = 0.1, .momentum = 0.5, .nesterov = true});
-  optim::Scheduler scheduler(sgd, &optim::SGDOptions::momentum, [](Size t) { return t < 1 ? 1.0 : 0.0; });
+  optim::Scheduler scheduler(sgd, &optim::SGDRule::momentum, [](Size t) { return t < 1 ? 1.0 : 0.0; });
   a.set_grad(tensor(1.0));
   sgd.step();
   scheduler.step();
@@ -146,8 +146,8 @@ BOOST_AUTO_TEST_CASE(options_that_leave_their_range) {
 BOOST_AUTO_TEST_CASE(schedulers_of_options_outlive_optimizers) {
   Parameter a = parameter(1.0);
   std::optional<optim::SGD> sgd;
-  sgd.emplace(Parameters{a}, optim::SGDOptions{.lr = 0.1, .momentum = 0.5});
-  optim::Scheduler momentum(*sgd, &optim::SGDOptions::momentum, optim::warmup()), lr(*sgd, optim::warmup());
+  sgd.emplace(Parameters{a}, optim::SGDRule{.lr = 0.1, .momentum = 0.5});
+  optim::Scheduler momentum(*sgd, &optim::SGDRule::momentum, optim::warmup()), lr(*sgd, optim::warmup());
   optim::SGD moved = std::move(*sgd);
   sgd.reset();
   momentum.step();
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(saved_and_loaded) {
       adam.add_group({b}, {.lr = 0.05});
       warm.emplace(
           adam, optim::sequence({{optim::warmup({.steps = 4}), 4}, {optim::cosine({.steps = 20, .min_lr = 0.001})}}));
-      beta.emplace(adam, &optim::AdamOptions::beta1, [](Size t) { return 1.0 - 0.01 * static_cast<double>(t); });
+      beta.emplace(adam, &optim::AdamRule::beta1, [](Size t) { return 1.0 - 0.01 * static_cast<double>(t); });
       plateau.emplace(adam, optim::PlateauOptions{.factor = 0.5, .patience = 1, .cooldown = 1});
     }
     void steps(int n) {

@@ -169,6 +169,16 @@ def optimizers():
             rows[f"{name} {decay} {amsgrad} {maximize}"] = lambda p, m=make, o=(decay, amsgrad, maximize): \
                 m(p, lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=o[0], amsgrad=bool(o[1]), maximize=bool(o[2]))
         rows[name + " defaults"] = lambda p, m=make: m(p)
+    for mu, centered, decay, maximize in itertools.product((0, 0.9), (0, 1), (0, 0.1), (0, 1)):
+        rows[f"RMSprop {mu} {centered} {decay} {maximize}"] = lambda p, o=(mu, centered, decay, maximize): \
+            torch.optim.RMSprop(p, lr=0.05, alpha=0.9, eps=1e-6, momentum=o[0], centered=bool(o[1]), weight_decay=o[2],
+                                maximize=bool(o[3]))
+    rows["RMSprop defaults"] = lambda p: torch.optim.RMSprop(p)
+    for slowing, decay, start, maximize in itertools.product((0, 0.1), (0, 0.1), (0, 0.5), (0, 1)):
+        rows[f"Adagrad {slowing} {decay} {start} {maximize}"] = lambda p, o=(slowing, decay, start, maximize): \
+            torch.optim.Adagrad(p, lr=0.05, lr_decay=o[0], weight_decay=o[1], initial_accumulator_value=o[2],
+                                maximize=bool(o[3]))
+    rows["Adagrad defaults"] = lambda p: torch.optim.Adagrad(p)
     for kind, dtype in DTYPES.items():
         start = {n: draw(20 + i, *s).to(dtype) for i, (n, s) in enumerate(SHAPES.items())}
         noise = {n: draw(30 + i, STEPS, *s).to(dtype) for i, (n, s) in enumerate(SHAPES.items())}

@@ -1,0 +1,37 @@
+#include <xgrad/optim/muon.hpp>
+
+#include <fmt/core.h>
+
+#include <xgrad/autodiff/ops.hpp>
+
+namespace xgrad::optim {
+
+void MuonRule::check(const Require& require) const {
+  require(momentum >= 0 && momentum < 1, "momentum in [0, 1)", momentum);
+  require(steps >= 0, "steps of 0 or more", steps);
+  require.divisor("eps", eps);
+  require.not_negative("weight_decay", weight_decay);
+}
+
+void MuonRule::check_parameter(const Require& require, const Parameters::Entry& p) const {
+  if (const Shape& shape = p.value().shape(); shape.size() != 2)
+    fail(require.source, fmt::format("[Muon] expected matrices, got {} for {}; give what is no matrix to another optimizer, as AdamW: "
+                                     "Parameters::where chooses", shape, p.name));
+}
+
+void MuonRule::update(Tensor& p, const Tensor& g, Tensor& buffer, const Step& step) const {
+  buffer = momentum * buffer + (1 - momentum) * g;
+  const Tensor u = nesterov ? momentum * buffer + (1 - momentum) * g : buffer;
+  const auto rows = static_cast<double>(p.size(0)), columns = static_cast<double>(p.size(1));
+  const bool tall = rows > columns;  // the same result by the smaller product
+  Tensor x = (tall ? transpose(u) : u) / maximum(norm(u), eps);
+  for (int i = 0; i < steps; ++i) {
+    const Tensor y = matmul(x, transpose(x));
+    x = a * x + matmul(b * y + c * matmul(y, y), x);
+  }
+  if (tall) x = transpose(x);
+  const double scale = match_rms_adamw ? 0.2 * sqrt(tall ? rows : columns) : sqrt(tall ? rows / columns : 1);
+  p = (1 - step.lr * weight_decay) * p - step.lr * scale * x;
+}
+
+}  // namespace xgrad::optim

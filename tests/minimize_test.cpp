@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(optimizers_are_methods) {
        {-1.02141133426975, 1.05126226737604}},
       {"AdamW",
        [](Parameter& x) {
-         return std::make_unique<optim::AdamW>(Parameters{x}, optim::AdamWOptions{.lr = 0.01, .weight_decay = 0.1});
+         return std::make_unique<optim::AdamW>(Parameters{x}, optim::AdamWRule{.lr = 0.01, .weight_decay = 0.1});
        },
        {-1.17764580056701, 1.01795998488613},
        {-1.09388699157673, 1.08454481944002}},

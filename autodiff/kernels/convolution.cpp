@@ -110,15 +110,15 @@ void lay_out_x(const Lines& l, const Planes& p, const T* x, Size channels, T* to
       const Size from = l[2].offset(f2), step = l[2].stride;
       for (Size z = 0; z < p.extent[0]; ++z)
         for (Size y = 0; y < p.extent[1]; ++y, to += p.extent[2]) {
-          if (!l[0].inside(f0, z) || !l[1].inside(f1, y)) {
+          if (first == end || !l[0].inside(f0, z) || !l[1].inside(f1, y)) {
             zeros(to, p.extent[2]);
             continue;
           }
-          const T* line = x + ((z * l[0].stride + l[0].offset(f0)) * rows + y * l[1].stride + l[1].offset(f1)) * row + from;
+          const T* line = x + ((z * l[0].stride + l[0].offset(f0)) * rows + y * l[1].stride + l[1].offset(f1)) * row + from + first * step;
           zeros(to, first);
-          if (step == 1) std::memcpy(to + first, line + first, static_cast<std::size_t>(end - first) * sizeof(T));
+          if (step == 1) std::memcpy(to + first, line, static_cast<std::size_t>(end - first) * sizeof(T));
           else
-            for (Size i = first; i < end; ++i) to[i] = line[i * step];
+            for (Size i = first; i < end; ++i) to[i] = line[(i - first) * step];
           zeros(to + end, p.extent[2] - end);
         }
     });
@@ -326,6 +326,7 @@ void to_x(const Convolution& c, const T* y, const T* w, const T* bias, T* x, Mem
     if (covered < image)
       for (Size r = 0; r < rows; ++r) std::fill_n(out + r * image, image, bias ? bias[channel + r] : T(0));
     each_part(l, [&](const Part& part) {
+      if (product(part.extent) == 0) return;
       const Size depth = c.out * product(part.taps);
       const auto& [z, y, x] = part.begin;
       Box<T> box{turned + c.groups * c.in * c.out * part.before + channel * depth, rows, depth, offset + c.out * part.before,

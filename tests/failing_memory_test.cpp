@@ -241,6 +241,16 @@ std::vector<Kind> kinds() {
                         eigh(wide)[0],  eigh(square_x)[0], solve_triangular(wide, wide)};
        })},
       {"order", value([] { return Tensors{sort(large)[0], argsort(x, 0), topk(x, 2)[1]}; })},
+      {"convolutions and pools", value([] {
+         const Tensor image = watch(reshape(arange(0.0, 2 * 3 * 9 * 8), {2, 3, 9, 8}) * 0.01), kernel = watch(full({4, 3, 3, 2}, 0.5));
+         const Tensor y = max_pool2d(conv2d(image, kernel, full({4}, 0.1), {.stride = 2, .padding = 1}), 2, {.ceil_mode = true});
+         const Tensors g = grad(sum(square(avg_pool2d(y, 2, {.ceil_mode = true}))), {image, kernel});
+         return Tensors{y, g[0], g[1], conv_transpose2d(y, kernel, {.dilation = 2})};
+       })},
+      {"running products, axes and norms", value([] {
+         const Tensor x = watch(reshape(arange(1.0, 121.0), {4, 5, 6}) * 0.01);
+         return Tensors{grad(sum(cumprod(x, 1)), {x})[0], var(x, {0, 2}), norm(x, 3, {0, 2}), argmax(x, {0, 2}), prod(x, {0, 2}), lerp(x, 2 * x, 0.25)};
+       })},
       {"backward", value([] {
          v.zero_grad();
          const Tensor loss = sum(tanh(v) * v);

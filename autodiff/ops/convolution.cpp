@@ -210,6 +210,22 @@ Window* window_of(int axes, const Options& options, Size channels, const char* o
   return w;
 }
 
+// Does each number of the image meet one tap of the kernel, at one position? Then it is a product of matrices.
+bool meets_once(const Window& window, const Shape& image, const Shape& kernel) {
+  bool once = window.groups == 1;
+  for (int axis = 0; axis < window.axes; ++axis) {
+    const int i = window.place(axis);
+    once &= image[axis + 2] == kernel[axis + 2] && window.padding[i] == 0 && (window.dilation[i] == 1 || kernel[axis + 2] == 1);
+  }
+  return once;
+}
+Tensor as_matrix(const Tensor& x, Source source) {
+  const Shape& shape = x.node()->shape;
+  Size columns = 1;
+  for (int i = 1; i < shape.rank(); ++i) columns *= shape[i];
+  return engine::reshape_to(x, {shape[0], columns}, source);
+}
+
 Tensor convolution(int axes, const char* op, const In& x, const In& weight, const In* bias, const ConvolutionOptions& options) {
   const Source source = source_of(x);
   const Located at(source, op);
@@ -224,6 +240,12 @@ Tensor convolution(int axes, const char* op, const In& x, const In& weight, cons
   for (int axis = 0; axis < axes; ++axis) {
     if (w[axis + 2] == 0) fail(source, fmt::format("[{}] the kernel has no numbers: {}", op, w));
     shape.push_back(engine::windows_along(*window, axis, image[axis + 2], w[axis + 2], false, op, source));
+  }
+  if (meets_once(*window, image, w)) {
+    engine::checked_numel(shape, in.w.node()->dtype, op, source);
+    if (in.bias.defined()) bias_of(in.bias, w[0], axes, op, source);
+    const Tensor y = linear(as_matrix(in.images.x, source), as_matrix(in.w, source), in.bias);
+    return in.images.result(engine::reshape_to(y, shape, source));
   }
   return in.images.result(
       engine::convolved(Op::convolution, in.images.x, in.w, bias_of(in.bias, w[0], axes, op, source), shape, told, op, source));
@@ -257,6 +279,14 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
                                "kernel {}, dilation {}", op, extent < 1 ? "less than 1" : "too many", axis, image[axis + 2],
                                window->stride[i], window->padding[i], kernel, window->dilation[i]));
     shape.push_back(static_cast<Size>(extent));
+  }
+  bool one_place = meets_once(*window, shape, w);
+  for (int axis = 0; axis < axes; ++axis) one_place &= image[axis + 2] == 1;
+  if (one_place) {
+    engine::checked_numel(shape, in.w.node()->dtype, op, source);
+    const Tensor bias = bias_of(in.bias, shape[1], axes, op, source);
+    const Tensor y = engine::reshape_to(matmul(as_matrix(in.images.x, source), as_matrix(in.w, source)), shape, source);
+    return in.images.result(bias.defined() ? y + bias : y);
   }
   return in.images.result(engine::convolved(Op::convolution_transposed, in.images.x, in.w,
                                             bias_of(in.bias, shape[1], axes, op, source), shape, told, op, source));

@@ -37,6 +37,10 @@ void add_convolutions(Convolutions& c) {
   c.of("conv_transpose2d with a bias",
        [](const Tensors& in) { return conv_transpose2d(in[0], in[1], in[2], {.stride = {2, 3}, .padding = 1, .groups = 2, .dilation = {1, 2}}); },
        {{{2, 2, 3, 3}, {2, 2, 3, 2}, {4}}, {{4, 3, 2}, {4, 1, 2, 3}, {2}}, {{2, 4, 9, 8}, {4, 2, 3, 3}, {4}}});
+  c.of("conv2d of the whole image", [](const Tensors& in) { return conv2d(in[0], in[1], in[2], {.stride = 2}); },
+       {{{3, 2, 2, 3}, {4, 2, 2, 3}, {4}}, {{2, 2, 2}, {1, 2, 2, 2}, {1}}, {{0, 2, 2, 2}, {1, 2, 2, 2}, {1}}});
+  c.of("conv_transpose2d of one place", [](const Tensors& in) { return conv_transpose2d(in[0], in[1], in[2], {.stride = 3}); },
+       {{{3, 2, 1, 1}, {2, 4, 2, 3}, {4}}, {{2, 1, 1}, {2, 1, 2, 2}, {1}}});
   c.of("conv_transpose3d", [](const Tensors& in) { return conv_transpose3d(in[0], in[1], {.padding = {0, 1, 0}}); },
        {{{1, 2, 2, 3, 2}, {2, 2, 2, 2, 2}}, {{2, 3, 4, 3}, {2, 1, 1, 3, 2}}});
   c.of("a weight's gradient", [](const Tensors& in) {  // linear in x and in y

@@ -5,21 +5,18 @@
 namespace xgrad::kernels {
 namespace {
 
-#define LIGHT(lane) \
-  template <>       \
-  inline constexpr bool is_light<lane> = true;
-LIGHT(lane_neg)
-LIGHT(lane_abs)
-LIGHT(lane_square)
-LIGHT(lane_relu)
-LIGHT(lane_add)
-LIGHT(lane_sub)
-LIGHT(lane_mul)
-LIGHT(lane_maximum)
-LIGHT(lane_minimum)
-LIGHT(lane_at_least)
-LIGHT(lane_at_most)
-#undef LIGHT
+// Light is what chain.def lists, and what has the same lane value as one of these.
+constexpr bool is_light_text(std::string_view text) {
+#define ONE(op) \
+  if (text == lane_##op::text) return true;
+#define COMMUTES(op) ONE(op)
+#define ORDERED(op) ONE(op)
+#include "autodiff/kernels/chain.def"
+  return false;
+}
+template <class F>
+  requires requires { F::text; }
+inline constexpr bool is_light<F> = is_light_text(F::text);
 
 template <class F, class T>
 void set_unary(Table& t, Elementwise op, DType dtype) {

@@ -14,17 +14,19 @@
 namespace xgrad::kernels {
 namespace {
 
-// The unary minus of a batch is 0 - x, which loses the sign of 0.
-#define UNARY(op, value, ...)                                               \
-  struct lane_##op {                                                        \
-    template <class T>                                                      \
-    XGRAD_INLINE static Batch<T> lane(Batch<T> x) {                         \
-      if constexpr (std::string_view(#op) == "neg") return negate(x);       \
-      else return value;                                                    \
-    }                                                                       \
+// The unary minus of a batch is 0 - x, which loses the sign of 0. text: the lane value as the table has it.
+#define UNARY(op, value, ...)                                         \
+  struct lane_##op {                                                  \
+    static constexpr std::string_view text = #value;                  \
+    template <class T>                                                \
+    XGRAD_INLINE static Batch<T> lane(Batch<T> x) {                   \
+      if constexpr (std::string_view(#op) == "neg") return negate(x); \
+      else return value;                                              \
+    }                                                                 \
   };
 #define BINARY(op, value, ...)                                  \
   struct lane_##op {                                            \
+    static constexpr std::string_view text = #value;            \
     template <class T>                                          \
     XGRAD_INLINE static Batch<T> lane(Batch<T> x, Batch<T> y) { \
       return value;                                             \
@@ -32,6 +34,7 @@ namespace {
   };
 #define TERNARY(op, value, ...)                                             \
   struct lane_##op {                                                        \
+    static constexpr std::string_view text = #value;                        \
     template <class T>                                                      \
     XGRAD_INLINE static Batch<T> lane(Batch<T> x, Batch<T> y, Batch<T> z) { \
       return value;                                                         \

@@ -1,5 +1,6 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -167,6 +168,27 @@ Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->group
 void Optimizer::check_group(Size group, Source source) const {
   if (group < 0 || group >= groups())
     fail(source, fmt::format("[{}] expected a group's number, 0 ... {}, got {}", name_, groups() - 1, group));
+}
+
+void Optimizer::options_may_have_changed(Size group, Source source) {
+  State& state = state_or_fail(source);
+  check_group(group, source);
+  state.options_may_have_changed = true;
+}
+
+void Optimizer::check_changed_options(Source source) {
+  State& state = *state_;
+  for (std::size_t g = 0; g < state.groups.size(); ++g) {
+    const int group = static_cast<int>(g);
+    bool any_of_f32 = false;
+    for (const Item& item : state.items) any_of_f32 |= item.group == group && item.dtype == f32;
+    check_options(group, any_of_f32, source);
+    const std::vector<const char*> before = state.groups[g]->manner.slots, now = manner(group).slots;
+    if (!std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const char* x, const char* y) { return !std::strcmp(x, y); }))
+      fail(source, fmt::format("[{}] the options of group {} were changed to some that need other state ({}) than it has ({}); build the "
+                               "optimizer with them", name_, g, fmt::join(now, ", "), fmt::join(before, ", ")));
+  }
+  state.options_may_have_changed = false;
 }
 
 double Optimizer::lr(Size group, Source source) const {

@@ -50,6 +50,7 @@ struct Optimizer::State {
   std::vector<std::unique_ptr<Group>> groups;
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
   bool evaluating = false;
+  bool options_may_have_changed = false;
   // scratch of a step, kept so that a step allocates nothing
   std::vector<Work> work, blocks;
   std::vector<Item*> stepped;

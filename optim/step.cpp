@@ -126,6 +126,7 @@ void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
+  if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
   begin();
   state.work.clear();
   state.stepped.clear();

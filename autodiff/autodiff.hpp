@@ -1,6 +1,7 @@
 // xgrad's automatic differentiation: tensors, parameters, ops, derivatives.
 #pragma once
 
+#include <xgrad/autodiff/convolution.hpp>
 #include <xgrad/autodiff/differentiate.hpp>
 #include <xgrad/autodiff/dtype.hpp>
 #include <xgrad/autodiff/error.hpp>

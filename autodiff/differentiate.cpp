@@ -175,8 +175,9 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   engine::Thread& t = engine::current();
   Record record(t, y, "backward", source);
   if (!options.create_graph) engine::note_sweep(t, record);
+  if (!options.create_graph) record.keep_rows();
   record.pull(start, options.create_graph);
-  engine::accumulate(t, y, record.leaves(), options.create_graph, source);
+  engine::accumulate(t, y, record, options.create_graph, source);
   if (!options.keep_graph && !options.create_graph) record.release();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source_of(source), "backward");

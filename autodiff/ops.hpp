@@ -31,6 +31,7 @@ Tensor minimum(const In& x, const In& y);       // the less, likewise
 Tensor at_least(const In& x, const In& low);    // maximum, but at a tie x gets the whole gradient
 Tensor at_most(const In& x, const In& high);    // minimum, likewise
 Tensor clamp(const In& x, const In& low, const In& high);  // slope 1 in x on the bounds too; high where low > high
+Tensor lerp(const In& x, const In& y, const In& t);  // x + t (y - x), of floats: exactly x at t = 0, and y at t = 1
 
 // ---- functions of floats: integers and booleans become floats of the default dtype. Outside of its domain a function is
 // NaN. A C++ number gives a C++ number: sqrt(2.0) is a double
@@ -68,6 +69,7 @@ Tensor polygamma(const In& n, const In& x);     // the n-th derivative of digamm
 Tensor sigmoid(const In& x);                    // 1 / (1 + e^-x)
 Tensor softplus(const In& x);                   // log(1 + e^x), without overflow
 Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0
+Tensor leaky_relu(const In& x, const In& slope = 0.01);  // x > 0 ? x : slope x; `slope` may be a tensor, which has a gradient
 Tensor step(const In& x);                       // 1 where x > 0, else 0; NaN of NaN; derivative 0
 
 // ---- what slopes of the above, and the activations of nn, are made of: f32, f64
@@ -108,43 +110,37 @@ Tensor cast(const In& x, DType dtype);          // to i64: truncates, saturates,
 // Is |x - y| <= atol + rtol |y| everywhere, in f64? Equal infinities are close, NaN never is.
 bool allclose(const In& x, const In& y, double rtol = 1e-5, double atol = 1e-8);
 
-// ---- reductions: over all elements, one axis, or some. keepdim leaves an extent of 1. NaN makes the result NaN
-Tensor sum(const In& x);                        // booleans are counted: i64. Of nothing: 0
-Tensor sum(const In& x, At axis, bool keepdim = false);
-Tensor sum(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor mean(const In& x);                       // a float; of nothing it is an Error, not NaN
-Tensor mean(const In& x, At axis, bool keepdim = false);
-Tensor mean(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor var(const In& x);                        // the variance of floats, divided by n - 1 (NumPy: by n)
-Tensor var(const In& x, At axis, At correction = 1, bool keepdim = false);  // by n - correction; by 0 is an Error
-Tensor stddev(const In& x);                     // sqrt(var), if var is out of range too; derivatives 0 where it is 0. (`std` would hide the namespace)
-Tensor stddev(const In& x, At axis, At correction = 1, bool keepdim = false);
-Tensor prod(const In& x);                       // the product; booleans as i64. Of nothing: 1. Slopes are exact at zeros
-Tensor prod(const In& x, At axis, bool keepdim = false);
-Tensor amax(const In& x);                       // the greatest; ties share the gradient equally. Of nothing: an Error
-Tensor amax(const In& x, At axis, bool keepdim = false);
-Tensor amax(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor amin(const In& x);
-Tensor amin(const In& x, At axis, bool keepdim = false);
-Tensor amin(const In& x, std::initializer_list<At> axes, bool keepdim = false);
-Tensor argmax(const In& x);                     // i64: where, in row-major order; the first of equals, or the first NaN
-Tensor argmax(const In& x, At axis, bool keepdim = false);  // where along the axis
-Tensor argmin(const In& x);
-Tensor argmin(const In& x, At axis, bool keepdim = false);
+// ---- reductions: over all axes, one, or some (Axes); keepdim leaves extents of 1. NaN makes the result NaN
+Tensor sum(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);   // booleans are counted: i64. Of nothing: 0
+Tensor mean(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);  // a float; of nothing it is an Error, not NaN
+// The variance of floats, divided by n - correction (NumPy: by n); by 0 is an Error.
+Tensor var(const In& x, const Axes& axes = Axes::all(), At correction = 1, bool keepdim = false);
+// sqrt(var), if var is out of range too; derivatives 0 where it is 0. (`std` would hide the namespace)
+Tensor stddev(const In& x, const Axes& axes = Axes::all(), At correction = 1, bool keepdim = false);
+Tensor prod(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);  // booleans as i64. Of nothing: 1. Slopes are exact at zeros
+Tensor amax(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);  // the greatest; ties share the gradient equally. Of nothing: an Error
+Tensor amin(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);
+// i64: where along the axis; the first of equals, or the first NaN. Of several axes or all: in row-major order of these.
+Tensor argmax(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);
+Tensor argmin(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);
+Tensor all(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);   // is every x != 0? boolean; of nothing: true
+Tensor any(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);   // is some x != 0? of nothing: false
+// log sum e^x of floats, without overflow: -inf where all are -inf, with a gradient of 0. NaN gradients where one is +inf.
+Tensor logsumexp(const In& x, const Axes& axes = Axes::all(), bool keepdim = false);
+// (sum |x|^p)^(1/p) of floats, though |x|^p be out of range; p = infinity: the greatest |x|, -infinity: the least (ties share
+// the gradient), 0: how many are not 0. Where x is 0, and where the norm is 0, which have no slope, all derivatives are 0: so is
+// the second one of norm(x)^2 where that is 0: write sum(square(x)) for it. The slopes at an infinite x are NaN. Of nothing: 0
+// (infinite of p < 0).
+Tensor norm(const In& x, double p = 2, const Axes& axes = Axes::all(), bool keepdim = false);
+
 // Order along an axis: equal numbers as they lie, NaN as if greater than all. Values differentiate; places are i64.
 Tensor argsort(const In& x, At axis = -1, bool descending = false);
 Tensors sort(const In& x, At axis = -1, bool descending = false);        // auto [values, places] = sort(x)
 Tensors topk(const In& x, At k, At axis = -1, bool largest = true);      // the first k of that: auto [values, places]
-Tensor all(const In& x);                        // is every x != 0? boolean; of nothing: true
-Tensor any(const In& x);                        // is some x != 0? of nothing: false
-// log sum e^x of floats, without overflow: -inf where all are -inf, with a gradient of 0. NaN gradients where one is +inf.
-Tensor logsumexp(const In& x, At axis, bool keepdim = false);
 Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape; NaN where all are -inf, or one +inf
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
 Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
-// sqrt(sum x^2) of all floats, though x^2 be out of range. Its slope is x / norm(x): NaN at an infinite x. Where norm(x) is
-// 0, which has no slope, all derivatives are 0, and so is the second one of norm(x)^2: write sum(square(x)) for that.
-Tensor norm(const In& x);
+Tensor cumprod(const In& x, At axis);           // running products, likewise. Slopes are exact at zeros
 
 // ---- shapes: of any dtype; views where they can be
 Tensor reshape(const In& x, const Shape& shape);  // the same numbers, row by row; one extent may be -1: what is left

@@ -20,17 +20,19 @@ const Tensor empty;
 Source made_at(const Tensor& leaf) { return {leaf.node()->file, leaf.node()->line}; }
 
 const Tensor& value_of(const Variable* v) noexcept { return v ? v->leaf : empty; }
-const Tensor& grad_of(const Variable* v) noexcept { return v ? v->grad : empty; }
+const Tensor& grad_of(Variable* v) { return v ? engine::dense_gradient(v) : empty; }
 
 void set_grad_of(Variable* v, const Tensor& g, Source source) {
   if (!v) fail(source, "[set_grad] of an empty Parameter; give it a value first");
   if (!g.defined()) {
-    v->grad = Tensor();
+    engine::forget_gradient(v);
     return;
   }
   if (g.dtype(source) != v->leaf.dtype() || !(g.shape(source) == v->leaf.shape()))
     fail(source, fmt::format("[set_grad] the variable holds {}, got {} {}", v->what(), name(g.dtype()), g.shape()));
-  v->grad = g.detach();
+  const Tensor own = g.detach();
+  engine::forget_gradient(v);
+  v->grad = own;
 }
 
 }  // namespace
@@ -83,9 +85,9 @@ Parameter& Parameter::operator/=(const In& y) {
 }
 
 const Tensor& Parameter::value() const noexcept { return value_of(variable()); }
-const Tensor& Parameter::grad() const noexcept { return grad_of(variable()); }
+const Tensor& Parameter::grad() const { return grad_of(variable()); }
 void Parameter::zero_grad() noexcept {
-  if (variable()) variable()->grad = Tensor();
+  if (variable()) engine::forget_gradient(variable());
 }
 void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(), g, source_of(source)); }
 
@@ -100,12 +102,12 @@ Literal::Literal(std::initializer_list<Literal> list) try : is_list_(true), list
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }
 
 const Tensor& Parameters::Entry::value() const noexcept { return value_of(variable.get()); }
-const Tensor& Parameters::Entry::grad() const noexcept { return grad_of(variable.get()); }
+const Tensor& Parameters::Entry::grad() const { return grad_of(variable.get()); }
 void Parameters::Entry::assign(const Tensor& value, Source source) const {
   engine::store(variable.get(), value, "assign", source_of(source));
 }
 void Parameters::Entry::set_grad(const Tensor& g, Source source) const { set_grad_of(variable.get(), g, source_of(source)); }
-void Parameters::Entry::zero_grad() const noexcept { variable.get()->grad = Tensor(); }
+void Parameters::Entry::zero_grad() const noexcept { engine::forget_gradient(variable.get()); }
 
 Parameters::Parameters(std::initializer_list<Reference> list) {
   for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);  // short: takes no memory

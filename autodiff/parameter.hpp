@@ -50,7 +50,9 @@ class Parameter {
   Tensor operator[](At i) const { return value()[i]; }
   bool defined() const noexcept { return variable_.get() != nullptr; }
 
-  const Tensor& grad() const noexcept;  // what backward() added up, zeros too; empty before
+  // What backward() added up, zeros too; empty before. Of a variable that was picked from by rows (index_select along axis
+  // 0, an embedding) the gradient is kept as those rows, and made a tensor of the variable's shape here.
+  const Tensor& grad() const;
   void zero_grad() noexcept;            // empties it
   void set_grad(const Tensor& g, Source source = Source::here());
 
@@ -103,7 +105,7 @@ class Parameters {
 
     const Tensor& value() const noexcept;  // as Parameter::value
     operator const Tensor&() const noexcept { return value(); }
-    const Tensor& grad() const noexcept;
+    const Tensor& grad() const;
     void assign(const Tensor& value, Source source = Source::here()) const;
     void set_grad(const Tensor& g, Source source = Source::here()) const;
     void zero_grad() const noexcept;

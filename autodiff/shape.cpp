@@ -33,6 +33,8 @@ void Shape::erase(int at) {
   --rank_;
 }
 
+void Shape::give_back() noexcept { delete[] heap_; }
+
 void Shape::grow(int rank) {
   const int capacity = std::max(rank, 2 * capacity_);
   auto* more = new (std::nothrow) Size[static_cast<std::size_t>(capacity)];

@@ -163,8 +163,9 @@ class Shape {
     other.capacity_ = inline_capacity;
   }
   void free() noexcept {
-    if (capacity_ > inline_capacity) delete[] heap_;
+    if (capacity_ > inline_capacity) [[unlikely]] give_back();  // a call: inline, GCC 12 warns of what it never does
   }
+  void give_back() noexcept;
   void grow(int rank);
 
   int rank_ = 0;
@@ -176,6 +177,30 @@ class Shape {
 };
 
 std::string to_string(const Shape& shape);  // "(3, 4)"
+
+// Which axes a reduction goes over: one, 0; some, {0, -1}, in any order; none, {}; or all, if nothing is said.
+class Axes {
+ public:
+  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  Axes(T axis, Source source = Source::here()) : list_(axis, source) {}
+  Axes(At axis) : list_(axis.index) {}
+  Axes(std::initializer_list<At> list) {
+    for (const At& axis : list) list_.push_back(axis.index);
+  }
+  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  Axes(const std::vector<T>& list, Source source = Source::here()) : list_(list, source) {}
+  Axes(const Shape& list) : list_(list) {}
+  static Axes all() { return Axes(All()); }
+
+  bool are_all() const { return all_; }
+  const Shape& list() const { return list_; }  // as they were named; empty of all
+
+ private:
+  struct All {};
+  explicit Axes(All) : all_(true) {}
+  Shape list_;
+  bool all_ = false;
+};
 
 }  // namespace xgrad
 

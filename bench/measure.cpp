@@ -26,6 +26,8 @@ const std::vector<Row> rows = {
     {"the same, libtorch by add(x, y, 0.99)", {"chain_fused.2^20", "chain.2^20", nullptr}},
     {"y = y x + x, 2^20 elements", {"chain_product.2^20", "chain_product.2^20", "chain_product.2^20"}},
     {"tanh-GELU formula, 2^20 elements", {"gelu.2^20", "gelu.2^20", "gelu.2^20"}, 8, 1.5},
+    {"conv2d, 64 x 1 x 28 x 28, 8 filters 3 x 3", {"conv.64x1x28x28", "conv.64x1x28x28", nullptr}, 1},
+    {"conv2d, 32 x 16 x 28 x 28, 32 filters 3 x 3", {"conv.32x16x28x28", "conv.32x16x28x28", nullptr}, 1},
     {"MLP 2-16-2, batch 32, Adam", {"mlp.2-16-2", "mlp.2-16-2", nullptr}, 30},
     {"MLP 784-128-10, batch 64, Adam", {"mlp.784-128-10", "mlp.784-128-10", "products.mlp.784-128-10"}, 1.5, 1.25, 1e-3, true},
     {"MLP 1024-1024-1024, batch 256, Adam", {"mlp.1024-1024-1024", "mlp.1024-1024-1024", "products.mlp.1024-1024-1024"}, 1.1, 1.1, 1e-3, true},

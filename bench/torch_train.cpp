@@ -148,6 +148,7 @@ int main() {
   const auto foreach = [](const std::vector<Tensor>& w) { return std::make_unique<ForeachAdam>(w); };
   std::vector<Work> works;
   add_ops(works);
+  add_convolutions(works);
   for (const Network& network : networks) {
     works.push_back(training(network, Clear::drop, adam));
     works.push_back(training(network, Clear::zero, adam));

@@ -27,6 +27,7 @@ struct Work {
 
 int serve(const std::vector<Work>& works);
 void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
+void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
 inline std::vector<float> uniform(std::size_t n, double low, double high, std::uint64_t seed) {
@@ -59,6 +60,18 @@ inline constexpr Network networks[] = {{"mlp.2-16-2", 2, 16, 2, 32, true},
 inline constexpr Network mnist_network{"mnist", 784, 128, 10, 64, false};
 inline constexpr int mnist_epochs = 10;
 inline constexpr int mnist_train = 8000;  // the others are for testing
+
+// A convolution with its bias, of a kernel of 3 x 3 and a padding of 1: the result, and the gradients of all operands.
+struct Convolution {
+  const char* name;
+  std::int64_t images, in, out, side;
+
+  std::vector<float> image() const { return uniform(static_cast<std::size_t>(images * in * side * side), -1, 1, 1); }
+  std::vector<float> weight() const { return uniform(static_cast<std::size_t>(out * in * 9), -0.3, 0.3, 2); }
+  std::vector<float> bias() const { return uniform(static_cast<std::size_t>(out), -1, 1, 3); }
+  std::vector<float> cotangent() const { return uniform(static_cast<std::size_t>(images * out * side * side), -1, 1, 4); }
+};
+inline constexpr Convolution convolutions[] = {{"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28}};
 
 inline constexpr double adam_rate = 1e-3;
 inline constexpr std::size_t million = 1 << 20;

@@ -103,6 +103,7 @@ int main() {
   using namespace bench;
   std::vector<Work> works;
   add_ops(works);
+  add_convolutions(works);
   for (const Network& network : networks) works.push_back(steps_of(network));
   works.push_back(adam_alone("adam.2^20", 1, million));
   works.push_back(adam_alone("adam.200x64", 200, 64));

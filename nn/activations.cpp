@@ -25,7 +25,7 @@ Tensor silu(In x) {
 Tensor leaky_relu(In x, double negative_slope) {
   const Located at(x, "leaky_relu");
   check_option(x, "leaky_relu", "negative_slope", negative_slope);
-  return where(x > 0.0, x, negative_slope * x);
+  return xgrad::leaky_relu(x, negative_slope);
 }
 
 // The inner `where` keeps e^x finite where it is not chosen: its derivative is 0 there, not 0 times infinity.

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/embedding.hpp>
 #include <xgrad/nn/fields.hpp>
+#include <xgrad/nn/functional.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/losses.hpp>

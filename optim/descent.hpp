@@ -20,6 +20,8 @@
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
+//   by_rows() const                       true: a step leaves rows alone whose gradient is zero, and their state. Of an embedding
+//                                         only the rows are worked on that were picked (elementwise rules)
 // Parameters without elements are not shown to it, but for elementwise rules.
 // A rule that says `elementwise` may use elementwise ops of p, g, the slots and numbers, and nothing else; that it is not is
 // an Error at the first step.
@@ -46,6 +48,7 @@ class Descent final : public Optimizer {
     Optimizer::operator=(std::move(other));
     rules_ = std::move(other.rules_);
     lr_ = std::move(other.lr_);
+    driven_.clear();
     return *this;
   }
 
@@ -54,6 +57,7 @@ class Descent final : public Optimizer {
     check(rule, Require{name(), source, any_of_f32(parameters)});
     const double lr = rule.lr;
     lr_.reserve(rules_.size() + 1);
+    driven_.clear();
     rules_.push_back(std::move(rule));
     struct Undo {
       std::vector<Rule>* rules;
@@ -72,6 +76,7 @@ class Descent final : public Optimizer {
   // other state than there is. set_lr() changes lr.
   Rule& rule(Size group = 0, Source source = Source::here()) {
     options_may_have_changed(group, source);
+    driven_.clear();
     return rules_[static_cast<std::size_t>(group)];
   }
 
@@ -94,7 +99,8 @@ class Descent final : public Optimizer {
   };
   static constexpr bool is_compiled = requires(const Rule& r, const Step& s, const Work& w) { Rule::run(w, r.prepare(s)); };
 
-  const Rule& of(int group) const { return rules_[static_cast<std::size_t>(group)]; }
+  // As schedules drive it, where they do.
+  const Rule& of(int group) const { return (driven_.empty() ? rules_ : driven_)[static_cast<std::size_t>(group)]; }
   static void check(const Rule& rule, const Require& require) {
     if constexpr (requires { rule.check(require); }) rule.check(require);
   }
@@ -109,6 +115,7 @@ class Descent final : public Optimizer {
     static_assert(!of_all || !is_elementwise(), "update_all works on whole tensors: leave out `elementwise`");
     m.elementwise = is_elementwise();
     m.compiled = is_compiled;
+    if constexpr (requires(const Rule& r) { r.by_rows(); }) m.by_rows = of(group).by_rows();
     m.all_at_once = of_all;
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
     return m;
@@ -167,13 +174,23 @@ class Descent final : public Optimizer {
     prepared_.push_back(prepared_of(of(group), step));
     return static_cast<int>(prepared_.size()) - 1;
   }
-  void begin() override { prepared_.clear(); }
+  void begin(Source source) override {
+    prepared_.clear();
+    driven_.clear();
+    if (!drives()) return;
+    std::vector<Rule> all = rules_;
+    for (Rule& rule : all) {
+      drive(&rule, source);
+      check(rule, Require{name(), source});
+    }
+    driven_ = std::move(all);
+  }
   void run(const Work* work, const Work* end) const override {
     if constexpr (is_compiled)
       for (; work != end; ++work) Rule::run(*work, prepared_[static_cast<std::size_t>(work->step)]);
   }
 
-  std::vector<Rule> rules_;       // by group
+  std::vector<Rule> rules_, driven_;  // by group; empty: nothing is driven
   std::vector<double> lr_;        // that they came with
   std::vector<Prepared> prepared_;  // of this step
 };

@@ -16,8 +16,6 @@
 namespace xgrad::optim {
 namespace {
 
-constexpr Size alignment = 64;  // a parameter's part of a slot begins on a cache line
-
 char* zeroed(const char* name, Size bytes, Source source) {
   if (bytes == 0) return nullptr;
   void* memory = std::aligned_alloc(alignment, static_cast<std::size_t>(bytes));
@@ -99,7 +97,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
     if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
-    if (store) store->stride += (item.n * item_size(item.dtype) + alignment - 1) / alignment * alignment;
+    if (store) store->stride += padded(item.n * item_size(item.dtype));
     items.push_back(std::move(item));
   }
   for (Store& store : group->stores)
@@ -130,6 +128,13 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
 }
+
+bool Optimizer::drives() const {
+  for (const Attached& a : state_->rates->attached)
+    if (a.option != Attached::lr) return true;
+  return false;
+}
+void Optimizer::drive(void* options, Source source) const { state_->rates->drive(options, source); }
 
 void Optimizer::zero_grad() noexcept {
   if (!state_) return;
@@ -183,10 +188,12 @@ void Optimizer::check_changed_options(Source source) {
     bool any_of_f32 = false;
     for (const Item& item : state.items) any_of_f32 |= item.group == group && item.dtype == f32;
     check_options(group, any_of_f32, source);
-    const std::vector<const char*> before = state.groups[g]->manner.slots, now = manner(group).slots;
-    if (!std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const char* x, const char* y) { return !std::strcmp(x, y); }))
+    Manner &before = state.groups[g]->manner, now = manner(group);
+    const auto same = [](const char* x, const char* y) { return std::strcmp(x, y) == 0; };
+    if (!std::equal(before.slots.begin(), before.slots.end(), now.slots.begin(), now.slots.end(), same))
       fail(source, fmt::format("[{}] the options of group {} were changed to some that need other state ({}) than it has ({}); build the "
-                               "optimizer with them", name_, g, fmt::join(now, ", "), fmt::join(before, ", ")));
+                               "optimizer with them", name_, g, fmt::join(now.slots, ", "), fmt::join(before.slots, ", ")));
+    before = std::move(now);
   }
   state.options_may_have_changed = false;
 }

@@ -50,7 +50,7 @@ class Optimizer {
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
   void set_lr(double lr, Size group, Source source = Source::here());
 
-  // Step counts, learning rates and the rule's state, by parameter: "hidden.weight.exp_avg"; what a group shares, by its
+  // Step counts, learning rates, schedules and the rule's state, by parameter: "hidden.weight.exp_avg"; what a group shares, by its
   // number: "group0.d". Loading checks every name, shape and dtype first, and leaves the optimizer as it was on an Error.
   NamedTensors state(Source source = Source::here()) const;
   void load_state(const NamedTensors& state, Source source = Source::here());
@@ -64,6 +64,9 @@ class Optimizer {
   // A group of parameters, whose rule the derived class has already.
   void add(const Parameters& parameters, double lr, Source source);
   static bool any_of_f32(const Parameters& parameters);
+  // Do schedules drive options besides the lr? Multiplies those, in a copy of a group's.
+  bool drives() const;
+  void drive(void* options, Source source) const;
 
   void options_may_have_changed(Size group, Source source);  // they are looked at before the next step
 
@@ -75,10 +78,11 @@ class Optimizer {
     bool compiled = false;     // likewise, by run()
     bool all_at_once = false;  // by update_all(), of all parameters together
     bool evaluates = false;    // evaluated() gives other weights
+    bool by_rows = false;      // a row whose gradient is zero stays as it is, and so does its state
   };
 
  private:
-  friend class Schedule;
+  friend class Scheduler;
 
   struct Item;
   struct State;
@@ -94,7 +98,7 @@ class Optimizer {
   virtual Tensor evaluated(int group, const Tensor& p, const Tensors& slots, const Step& step) const = 0;
   // Compiled rules: what is the same for all parameters of a group with the same count is worked out once.
   virtual int prepare(int group, const Step& step) = 0;
-  virtual void begin() = 0;  // forgets the prepared steps
+  virtual void begin(Source source) = 0;  // of a step: what schedules drive is worked out, what was prepared is forgotten
   virtual void run(const Work* work, const Work* end) const = 0;
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from

@@ -20,6 +20,8 @@ constexpr Size most_steps = Size{1} << 53;  // no optimizer takes more, and a do
 
 std::string shared_name(std::size_t group, const char* slot) { return fmt::format("group{}.{}", group, slot); }
 
+std::string schedule_name(std::size_t i) { return fmt::format("schedule.{}", i); }
+
 template <class F>
 Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
   std::vector<double> numbers;
@@ -36,6 +38,8 @@ NamedTensors Optimizer::state(Source source) const try {
   NamedTensors made;
   made.push_back({lr_name, of_groups(rates, source, [](const Rate& r) { return r.lr; })});
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
+  for (std::size_t i = 0; i < own.rates->attached.size(); ++i)
+    made.push_back({schedule_name(i), tensor(own.rates->attached[i].memory, source)});
   for (const Item& item : own.items) {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
     const auto& slots = own.groups[static_cast<std::size_t>(item.group)]->manner.slots;
@@ -80,6 +84,22 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   for (const double rate : base)
     if (!(rate >= 0) || std::isinf(rate))
       broken(fmt::format("the base_lr {} is not a finite number of 0 or more", rate));
+  // A state without schedules leaves them where they are.
+  std::vector<std::vector<double>> memories, factors;
+  if (given.count(schedule_name(0)) != 0)
+    for (const Attached& a : own.rates->attached) {
+      memories.push_back(take(schedule_name(memories.size()), f64, {static_cast<Size>(a.memory.size())}).to_vector<double>());
+      const double count = memories.back()[0];
+      if (!(count >= 0 && count <= static_cast<double>(most_steps) && count == std::floor(count)))
+        broken(fmt::format("{} has taken {} steps", a.name, count));
+      factors.emplace_back();
+      for (const double rate : base)
+        if (a.option == Attached::lr) factors.back().push_back(a.factor(memories.back(), rate, source));
+      for (const double factor : factors.back())
+        if (!(factor >= 0) || std::isinf(factor)) broken(fmt::format("{} makes a factor of {}", a.name, factor));
+    }
+  if (given.count(schedule_name(memories.size())) != 0)
+    broken(fmt::format("it has more schedules than the {} here", own.rates->attached.size()));
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
   for (const Item& item : own.items) {
@@ -103,6 +123,11 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   for (std::size_t g = 0; g < lr.size(); ++g) {
     rates[g].lr = lr[g];
     rates[g].base = base[g];
+  }
+  for (std::size_t i = 0; i < memories.size(); ++i) {
+    Attached& a = own.rates->attached[i];
+    a.memory = memories[i];
+    for (std::size_t g = 0; g < factors[i].size(); ++g) rates[g].keep(a.number, factors[i][g]);
   }
   std::size_t next = 0;
   for (std::size_t i = 0; i < own.items.size(); ++i) {

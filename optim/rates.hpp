@@ -1,8 +1,11 @@
-// Learning rates, as an optimizer and its schedules share them. Private to optim/.
+// Learning rates and schedules, as an optimizer and its schedulers share them. Private to optim/.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <vector>
+
+#include <xgrad/optim/schedule.hpp>
 
 namespace xgrad::optim {
 
@@ -21,24 +24,65 @@ struct Rate {
     return f;
   }
   void set(std::size_t schedule, double value) {
+    keep(schedule, value);
+    lr = base * product();
+  }
+  // Without a change of the lr, which was loaded.
+  void keep(std::size_t schedule, double value) {
     for (Factor& factor : factors)
       if (factor.schedule == schedule) {
         factor.value = value;
-        lr = base * product();
         return;
       }
     factors.push_back({schedule, value});
-    lr = base * product();
   }
   void forget(std::size_t schedule) {
-    if (std::erase_if(factors, [&](const Factor& factor) { return factor.schedule == schedule; })) lr = base * product();
+    if (std::erase_if(factors, [&](const Factor& factor) { return factor.schedule == schedule; }))
+      lr = base * product();
   }
 };
+
+// A schedule that drives an option: the lr of the groups, or a double in the options of the rule.
+struct Attached {
+  static constexpr std::ptrdiff_t lr = -1;
+  std::size_t number;
+  const char* name;
+  std::ptrdiff_t option;       // where it lies in the options, in bytes
+  std::vector<double> memory;  // what is saved; the steps come first
+  Callable<double(const std::vector<double>& memory, double base, Source source)> factor;
+
+  double operator()(double base, Source source) const { return factor(memory, base, source); }
+};
+
 struct Rates {
   std::vector<Rate> groups;
-  std::size_t schedules = 0;  // that there have been: the next one's number
-  bool gone = false;          // the optimizer
+  std::vector<Attached> attached;  // in the order in which they came
+  std::size_t schedules = 0;       // that there have been: the next one's number
+  bool gone = false;               // the optimizer
   std::atomic<int> refs{1};
+
+  Attached& at(std::size_t number) {
+    std::size_t i = 0;
+    while (attached[i].number != number) ++i;
+    return attached[i];
+  }
+
+  // Multiplies the options that schedules drive; were there any?
+  bool drive(void* options, Source source) const {
+    bool any = false;
+    for (const Attached& a : attached)
+      if (a.option != Attached::lr) {
+        double& option = *reinterpret_cast<double*>(static_cast<char*>(options) + a.option);
+        option *= a(option, source);
+        any = true;
+      }
+    return any;
+  }
 };
+
+// schedule.hpp's, with the name that Errors speak of.
+Schedule named_step_decay(const char* name, StepOptions options, Source source);
+Schedule named_cosine(const char* name, CosineOptions options, Source source);
+Schedule named_warmup(const char* name, WarmupOptions options, Source source);
 
 }  // namespace xgrad::optim

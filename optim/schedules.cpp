@@ -1,90 +1,157 @@
-#include <xgrad/optim/schedules.hpp>
-
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <limits>
+
+#include <xgrad/optim/schedules.hpp>
 
 #include "optim/state.hpp"
 
 namespace xgrad::optim {
 
-Schedule::Schedule(const char* name, const Optimizer& optimizer) : name_(name), rates_(new Rates) {
-  rates_->gone = !optimizer.state_;
-  if (!optimizer.state_) return;
-  rates_ = optimizer.state_->rates;
-  number_ = rates_->schedules++;
+Scheduler::Scheduler(const Optimizer& optimizer, Schedule schedule, Source source)
+    : Scheduler(optimizer, Attached::lr, std::move(schedule), source) {}
+
+Scheduler::Scheduler(const Optimizer& optimizer, std::ptrdiff_t option, Schedule schedule, Source source) {
+  const char* name = schedule.name();
+  attach(
+      optimizer, name, option, {0},
+      [schedule = std::move(schedule)](const Memory& memory, double base, Source at) {
+        return schedule(static_cast<Size>(memory[0]), base, at);
+      },
+      source);
 }
 
-Schedule& Schedule::operator=(Schedule&& other) noexcept {
+Scheduler::Scheduler(const Optimizer& optimizer, const char* name, Memory memory, Factor factor, Source source) {
+  attach(optimizer, name, Attached::lr, std::move(memory), std::move(factor), source);
+}
+
+void Scheduler::attach(const Optimizer& optimizer, const char* name, std::ptrdiff_t option, Memory memory,
+                       Factor factor, Source source) try {
+  name_ = name;
+  if (!optimizer.state_)
+    fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name));
+  rates_ = optimizer.state_->rates;
+  number_ = rates_->schedules++;
+  rates_->attached.push_back({number_, name, option, memory, std::move(factor)});
+  try {
+    remember(std::move(memory), source);
+  } catch (...) {
+    detach();
+    throw;
+  }
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name);
+}
+
+Scheduler::Scheduler(Scheduler&& other) noexcept = default;
+Scheduler& Scheduler::operator=(Scheduler&& other) noexcept {
   if (this == &other) return *this;
   detach();
   name_ = other.name_;
   rates_ = std::move(other.rates_);
   number_ = other.number_;
-  t_ = other.t_;
   return *this;
 }
+Scheduler::~Scheduler() { detach(); }
 
-Schedule::~Schedule() { detach(); }
-
-void Schedule::detach() noexcept {
+void Scheduler::detach() noexcept {
   if (!rates_) return;
   for (Rate& rate : rates_->groups) rate.forget(number_);
+  std::erase_if(rates_->attached, [&](const Attached& a) { return a.number == number_; });
   rates_ = {};
 }
 
-void Schedule::step(Source source) { resume(t_ + 1, source); }
-
-void Schedule::resume(Size steps, Source source) {
-  if (steps < 0) fail(source, fmt::format("[{}] expected a count of 0 or more, got {}", name_, steps));
+void Scheduler::check_attached(Source source) const {
   if (!rates_) fail(source, fmt::format("[{}] this schedule was moved from; use the one it was moved to", name_));
   if (rates_->gone)
     fail(source,
          fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
-  for (const Rate& rate : rates_->groups) (void)factor(steps, rate.base, source);  // may fail: before anything changes
-  t_ = steps;
-  for (Rate& rate : rates_->groups) rate.set(number_, factor(t_, rate.base, source));
+}
+
+Size Scheduler::steps() const { return rates_ ? static_cast<Size>(rates_->at(number_).memory[0]) : 0; }
+
+const Scheduler::Memory& Scheduler::memory(Source source) const {
+  check_attached(source);
+  return rates_->at(number_).memory;
+}
+
+void Scheduler::remember(Memory memory, Source source) {
+  Attached& own = rates_->at(number_);
+  std::vector<double> factors;  // may fail: before anything changes
+  for (const Rate& rate : rates_->groups) factors.push_back(own.factor(memory, rate.base, source));
+  own.memory = std::move(memory);
+  if (own.option != Attached::lr) return;  // looked up at each step of the optimizer
+  for (std::size_t g = 0; g < factors.size(); ++g) rates_->groups[g].set(number_, factors[g]);
+}
+
+void Scheduler::step(Source source) {
+  check_attached(source);
+  resume(steps() + 1, source);
+}
+
+void Scheduler::resume(Size steps, Source source) {
+  if (steps < 0) fail(source, fmt::format("[{}] expected a count of 0 or more, got {}", name_, steps));
+  Memory changed = memory(source);
+  changed[0] = static_cast<double>(steps);
+  remember(std::move(changed), source);
 }
 
 StepLR::StepLR(const Optimizer& optimizer, StepOptions options, Source source)
-    : Schedule("StepLR", optimizer), options_(options) {
-  const Require require{"StepLR", source};
-  require(options.every > 0, "every to be given, 1 or more", static_cast<double>(options.every));
-  require.not_negative("gamma", options.gamma);
-  resume(0, source);
-}
-double StepLR::factor(Size t, double, Source) const {
-  return std::pow(options_.gamma, static_cast<double>(t / options_.every));
-}
-
+    : Scheduler(optimizer, named_step_decay("StepLR", options, source), source) {}
 CosineAnnealing::CosineAnnealing(const Optimizer& optimizer, CosineOptions options, Source source)
-    : Schedule("CosineAnnealing", optimizer), options_(options) {
-  const Require require{"CosineAnnealing", source};
-  require(options.steps > 0, "steps to be given, 1 or more", static_cast<double>(options.steps));
-  require.not_negative("min_lr", options.min_lr);
-  resume(0, source);
+    : Scheduler(optimizer, named_cosine("CosineAnnealing", options, source), source) {}
+LinearWarmup::LinearWarmup(const Optimizer& optimizer, WarmupOptions options, Source source)
+    : Scheduler(optimizer, named_warmup("LinearWarmup", options, source), source) {}
+
+// ---- reduce on plateau, as PyTorch has it
+
+namespace {
+enum : std::size_t { steps_, reductions_, best_, bad_, cooling_, plateau_size };  // its memory
+
+double worst(const PlateauOptions& o) {
+  return o.maximize ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
 }
-double CosineAnnealing::factor(Size t, double base, Source source) const {
-  const Require require{"CosineAnnealing", source};
-  require(base > 0 || options_.min_lr == 0, "an lr above 0, to go from it to min_lr", base);
-  const double angle = std::numbers::pi * static_cast<double>(t) / static_cast<double>(options_.steps);
-  const double least = base > 0 ? options_.min_lr / base : 0;
-  return least + (1 - least) * (1 + std::cos(angle)) / 2;
+}  // namespace
+
+ReduceOnPlateau::ReduceOnPlateau(const Optimizer& optimizer, PlateauOptions o, Source source)
+    : Scheduler(
+          optimizer, "ReduceOnPlateau", {0, 0, worst(o), 0, 0},
+          [o](const Memory& memory, double base, Source) {  // lr <- max(lr factor, min_lr), so often
+            const double factor = std::pow(o.factor, memory[reductions_]);
+            const double least = base > 0 && memory[reductions_] > 0 ? std::min(1.0, o.min_lr / base) : 0;
+            return std::max(factor, least);
+          },
+          source),
+      options_(o) {
+  const Require require{"ReduceOnPlateau", source};
+  require(o.factor >= 0 && o.factor < 1, "a factor in [0, 1)", o.factor);
+  require(o.patience >= 0, "a patience of 0 or more", static_cast<double>(o.patience));
+  require.not_negative("threshold", o.threshold);
+  require(o.absolute || o.threshold < 1, "a threshold below 1, or an absolute one", o.threshold);
+  require(o.cooldown >= 0, "a cooldown of 0 or more", static_cast<double>(o.cooldown));
+  require.not_negative("min_lr", o.min_lr);
 }
 
-LinearWarmup::LinearWarmup(const Optimizer& optimizer, WarmupOptions options, Source source)
-    : Schedule("LinearWarmup", optimizer), options_(options) {
-  const Require require{"LinearWarmup", source};
-  require(options.steps > 0, "1 step or more", static_cast<double>(options.steps));
-  require.not_negative("start", options.start);
-  require.not_negative("end", options.end);
-  resume(0, source);
-}
-double LinearWarmup::factor(Size t, double, Source) const {
-  const double done = static_cast<double>(std::min(t, options_.steps)) / static_cast<double>(options_.steps);
-  return options_.start + (options_.end - options_.start) * done;
+void ReduceOnPlateau::step(double value, Source source) {
+  Memory m = memory(source);
+  const double sign = options_.maximize ? -1 : 1;
+  const double bound =
+      options_.absolute ? m[best_] - sign * options_.threshold : m[best_] * (1 - sign * options_.threshold);
+  const bool better = sign * value < sign * bound;
+  if (better) m[best_] = value;
+  m[bad_] = better ? 0 : m[bad_] + 1;
+  if (m[cooling_] > 0) {
+    --m[cooling_];
+    m[bad_] = 0;
+  }
+  if (m[bad_] > static_cast<double>(options_.patience)) {
+    ++m[reductions_];
+    m[cooling_] = static_cast<double>(options_.cooldown);
+    m[bad_] = 0;
+  }
+  ++m[steps_];
+  remember(std::move(m), source);
 }
 
 }  // namespace xgrad::optim

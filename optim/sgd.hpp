@@ -21,6 +21,7 @@ struct SGDRule {
   static constexpr bool elementwise = true;
   std::vector<const char*> slot_names() const;
   void check(const Require& require) const;
+  bool by_rows() const { return momentum == 0 && weight_decay == 0; }
   void update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const;
 
   struct Prepared;  // what the compiled formula needs

@@ -21,6 +21,9 @@ struct Store {
   Size stride = 0;  // bytes of a slot
 };
 
+constexpr Size alignment = 64;  // bytes: a parameter's part of a slot begins on a cache line
+constexpr Size padded(Size bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
 struct Optimizer::Item {
   Parameters::Entry entry;
   Size n;  // elements

@@ -127,7 +127,7 @@ void Optimizer::step(Source source) try {
   if (state.evaluating)
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
   if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
-  begin();
+  begin(source);
   state.work.clear();
   state.stepped.clear();
   state.held.clear();
@@ -138,19 +138,19 @@ void Optimizer::step(Source source) try {
   Size t = -1;
   DType dtype = DType::f32;
   const Store* store = nullptr;
-  bool compiled = false;
+  bool compiled = false, by_rows = false;
+  const auto held = [&](Tensor t) { return state.held.emplace_back(std::move(t)); };
   for (Item& item : state.items) {
     const engine::Variable* v = item.entry.variable.get();
     if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
+    const bool of_rows = v->rows.index.defined();
     const engine::Node* g = v->grad.node();
-    if (!g) continue;
+    if (!g && !of_rows) continue;
     state.stepped.push_back(&item);
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
       continue;
     }
-    const bool ready = g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
-    const char* numbers = ready ? g->data : dense_gradient(item, source);
     if (item.group != group || item.t != t || item.dtype != dtype) [[unlikely]] {
       group = item.group;
       t = item.t;
@@ -159,6 +159,7 @@ void Optimizer::step(Source source) try {
       const Manner& manner = own.manner;
       compiled = manner.compiled;
       slots = static_cast<int>(manner.slots.size());
+      by_rows = manner.by_rows;
       store = item.store;
       const Step step{state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1};
       if (compiled) {
@@ -170,12 +171,29 @@ void Optimizer::step(Source source) try {
                             store->memory.get(), store->stride, slots, dtype, {}});
       }
     }
-    char* const p = static_cast<char*>(writable(item.entry));
-    if (compiled) {
-      state.work.push_back({p, numbers, slots ? store->memory.get() + item.at : nullptr, store->stride, item.n, slots, prepared, dtype});
-    } else {
-      formulas[static_cast<std::size_t>(prepared)].runs.push_back({p, numbers, item.at / item_size(item.dtype), item.n});
+    const auto update_run = [&](char* p, const char* numbers, Size first, Size count) {  // elements of the item
+      const Size bytes = first * item_size(dtype);
+      if (compiled) {
+        char* const slot = slots ? store->memory.get() + item.at + bytes : nullptr;
+        state.work.push_back({p + bytes, numbers, slot, store->stride, count, slots, prepared, dtype});
+      } else {
+        const Size from = item.at / item_size(dtype), to = first + count;
+        const Size until = count < item.n ? from + to : from + padded(item.n * item_size(dtype)) / item_size(dtype);
+        formulas[static_cast<std::size_t>(prepared)].runs.push_back({p + bytes, numbers, from + first, count, until});
+      }
+    };
+    if (of_rows && by_rows) {
+      const Tensor index = held(contiguous(v->rows.index, source)), values = held(contiguous(v->rows.values, source));
+      const Size* at = static_cast<const Size*>(readable(index, source));
+      const char* numbers = static_cast<const char*>(readable(values, source));
+      char* const p = static_cast<char*>(writable(item.entry));
+      const Size rows = index.numel(), row = rows == 0 ? 0 : values.numel() / rows;
+      for (Size k = 0; k < rows; ++k) update_run(p, numbers + k * row * item_size(dtype), at[k] * row, row);
+      continue;
     }
+    const bool ready = g && g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
+    const char* numbers = ready ? g->data : dense_gradient(item, source);
+    update_run(static_cast<char*>(writable(item.entry)), numbers, 0, item.n);
   }
   if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
 

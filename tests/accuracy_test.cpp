@@ -39,6 +39,12 @@ struct Binary {
   bool (*held)(Wide x, Wide y) = nullptr;  // where the bound holds; null: everywhere
 };
 
+struct Ternary {
+  Wide (*f)(Wide, Wide, Wide);
+  double f32, f64;
+  Wide (*size)(Wide, Wide, Wide);  // of the terms
+};
+
 Wide half_step(Wide x, Wide y) { return std::isnan(x) || std::isnan(y) ? x + y : x > y ? 1 : x < y ? 0 : 0.5L; }
 Wide greater(Wide x, Wide y) { return std::isnan(x) || x > y || !(y >= x) ? (std::isnan(y) ? y : x) : y; }
 Wide lesser(Wide x, Wide y) { return std::isnan(x) || x < y || !(y <= x) ? (std::isnan(y) ? y : x) : y; }
@@ -190,9 +196,14 @@ const std::map<std::string, Binary> binary{
     {"pow_log", {pow_log, 1, 3}},
     {"inversion", {inversion, 3, 3}},
     {"gaussian", {gaussian, 1.25, 1.25, true, [](Wide, Wide y) { return std::abs(y) < 1e15L; }}},  // 0.5, 1 and 2 in slopes
+    {"leaky_relu", {[](Wide x, Wide y) { return x > 0 ? x : x * y; }, 0.51, 0.51}},
     {"polygamma", {[](Wide n, Wide x) { return few_times(n, x) ? boost::math::polygamma(static_cast<int>(n), x, NoErrors()) : 0; }, 1, 3, true,
                    few_times}},
     {"atan2", {[](Wide x, Wide y) { return std::atan2(x, y); }, 2.25, 2.25}},
+};
+const std::map<std::string, Ternary> ternary{
+    {"lerp", {[](Wide x, Wide y, Wide z) { return z < 0.5L ? x + z * (y - x) : y - (1 - z) * (y - x); }, 2.5, 2.5,
+              [](Wide x, Wide y, Wide z) { return std::max(std::abs(x), std::abs(y)) * std::max(Wide(1), std::abs(z)); }}},
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -288,6 +299,32 @@ void check_binary() {
   }
 }
 
+// Of numbers whose differences are in range: what is beyond is infinite, or NaN, as it would be in the wider type later.
+template <class T>
+void check_ternary() {
+  for (const auto& [op_name, op] : ternary_ops) {
+    const auto known = ternary.find(op_name);
+    BOOST_TEST_REQUIRE((known != ternary.end()), op_name << " has no row here; add one");
+    std::mt19937_64 random(seed_of(op_name));
+    const Wide most = std::sqrt(Wide(std::numeric_limits<T>::max())), least = 1 / most;
+    const auto number = [&] {
+      for (;;) {
+        const T x = drawn<T>(random);
+        if (x == 0 || (std::abs(x) < most && std::abs(x) > least)) return x;
+      }
+    };
+    std::vector<T> x, y, z;
+    for (std::size_t i = 0; i < samples; ++i) x.push_back(number()), y.push_back(i % 7 ? number() : x.back()), z.push_back(i % 5 ? number() : T(i % 2));
+    for (const kernels::Simd* simd : instruction_sets()) {
+      const std::vector<T> got = apply(*simd, op, x, y, z);
+      Worst worst;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        note(worst, got[i], known->second.f(x[i], y[i], z[i]), false, x[i], &y[i], known->second.size(x[i], y[i], z[i]));
+      judge(op_name, dtype<T>, *simd, worst, sizeof(T) == 4 ? known->second.f32 : known->second.f64);
+    }
+  }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(of_one_operand) {
@@ -298,4 +335,9 @@ BOOST_AUTO_TEST_CASE(of_one_operand) {
 BOOST_AUTO_TEST_CASE(of_two_operands) {
   check_binary<float>();
   check_binary<double>();
+}
+
+BOOST_AUTO_TEST_CASE(of_three_operands) {
+  check_ternary<float>();
+  check_ternary<double>();
 }

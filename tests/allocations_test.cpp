@@ -86,6 +86,15 @@ std::vector<Kind> kinds() {
     w.zero_grad();
   });
 
+  for (const Size images : {2, 40})
+    add("convolutions and pools", [x = evaluate(randn({images, 4, 13, 12})), w = parameter(randn({6, 2, 3, 3})), b = parameter(randn({6}))]() mutable {
+      const Tensor h = relu(conv2d(x, w, b, {.stride = {1, 2}, .padding = 1, .groups = 2}));
+      const Tensor y = avg_pool2d(max_pool2d(h, 2), 2, {.ceil_mode = true});
+      mean(square(conv_transpose2d(y, w, {.stride = 2}))).backward();
+      w -= 1e-3f * w.grad(), b -= 1e-3f * b.grad();
+      w.zero_grad(), b.zero_grad();
+    });
+
   add("a large formula", [w = parameter(randn({200'000}))]() mutable {
     const Tensor loss = sum(0.5 * w * (1 + tanh(0.79788 * (w + 0.044715 * w * w * w))));
     loss.backward();

@@ -40,6 +40,12 @@ std::string elementwise() {
   t += fmt::format("| `{}` | `{}` | `{}` | `{}` | {} ... {} | {} ... {} |\n", #op, #lane, #slope_x, #slope_y, #x_low, \
                    #x_high, #y_low, #y_high);
 #include "autodiff/elementwise.def"
+  t += "\n## Elementwise, of three operands\nw is the result.\n\n| op | value | dw/dx | dw/dy | dw/dz | x tested on | y tested on | "
+       "z tested on |\n|---|---|---|---|---|---|---|---|\n";
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high)                       \
+  t += fmt::format("| `{}` | `{}` | `{}` | `{}` | `{}` | {} ... {} | {} ... {} | {} ... {} |\n", #op, #lane, #slope_x, #slope_y, \
+                   #slope_z, #x_low, #x_high, #y_low, #y_high, #z_low, #z_high);
+#include "autodiff/elementwise.def"
   t += "\n## Comparisons\nBoolean, without derivatives.\n\n| op | value |\n|---|---|\n";
 #define COMPARE(op, lane) t += fmt::format("| `{}` | `{}` |\n", #op, #lane);
 #include "autodiff/elementwise.def"

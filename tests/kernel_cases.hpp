@@ -31,6 +31,10 @@ inline const Op binary_ops[] = {
 #define BINARY(op, ...) {#op, Elementwise::op},
 #include "autodiff/elementwise.def"
 };
+inline const Op ternary_ops[] = {
+#define TERNARY(op, ...) {#op, Elementwise::op},
+#include "autodiff/elementwise.def"
+};
 inline const Op compare_ops[] = {
 #define COMPARE(op, ...) {#op, Elementwise::op},
 #include "autodiff/elementwise.def"
@@ -53,9 +57,10 @@ template <>
 inline constexpr DType dtype<std::uint8_t> = DType::boolean;
 
 template <class T>
-std::vector<T> apply(const kernels::Simd& simd, Elementwise op, const std::vector<T>& x, const std::vector<T>& y) {
+std::vector<T> apply(const kernels::Simd& simd, Elementwise op, const std::vector<T>& x, const std::vector<T>& y,
+                     const std::vector<T>& z = {}) {
   std::vector<T> out(x.size());
-  simd.table.elementwise[static_cast<int>(op)][static_cast<int>(dtype<T>)][0](out.data(), x.data(), y.data(), nullptr,
+  simd.table.elementwise[static_cast<int>(op)][static_cast<int>(dtype<T>)][0](out.data(), x.data(), y.data(), z.data(),
                                                                               static_cast<Size>(x.size()));
   return out;
 }

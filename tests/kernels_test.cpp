@@ -198,34 +198,34 @@ template <class T>
 void check_forms() {
   constexpr std::size_t most = 75, guard = 40;
   std::mt19937_64 random(6);
-  std::vector<T> x, y;
-  for (std::size_t i = 0; i < most; ++i) x.push_back(drawn<T>(random)), y.push_back(drawn<T>(random));
-  const std::vector<T> same_x(most, x[3]), same_y(most, y[5]);
+  std::vector<T> x, y, z;
+  for (std::size_t i = 0; i < most; ++i) x.push_back(drawn<T>(random)), y.push_back(drawn<T>(random)), z.push_back(drawn<T>(random));
+  const std::vector<T> same_x(most, x[3]), same_y(most, y[5]), same_z(most, z[6]);
   const auto differ = [](const T* a, const T* b, std::size_t n) { return std::memcmp(a, b, n * sizeof(T)) != 0; };
   for (const kernels::Simd* simd : instruction_sets()) {
     const auto check = [&](const char* op_name, Elementwise op, int operands) {
       const kernels::Kernel* kernel = simd->table.elementwise[static_cast<int>(op)][static_cast<int>(dtype<T>)];
       for (int mask = 0; mask < (1 << operands); ++mask) {
-        const std::vector<T>&wide_x = mask & 1 ? same_x : x, &wide_y = mask & 2 ? same_y : y;
-        const T *a = mask & 1 ? &x[3] : x.data(), *b = mask & 2 ? &y[5] : y.data();
-        const std::vector<T> whole = apply(*simd, op, wide_x, wide_y);
+        const std::vector<T>&wide_x = mask & 1 ? same_x : x, &wide_y = mask & 2 ? same_y : y, &wide_z = mask & 4 ? same_z : z;
+        const T *a = mask & 1 ? &x[3] : x.data(), *b = mask & 2 ? &y[5] : y.data(), *c = mask & 4 ? &z[6] : z.data();
+        const std::vector<T> whole = apply(*simd, op, wide_x, wide_y, wide_z);
         int off = 0;
         for (std::size_t n = 0; n <= most; ++n) {
           std::vector<T> out(n + guard, T(77));
-          kernel[mask](out.data(), a, b, nullptr, static_cast<Size>(n));
+          kernel[mask](out.data(), a, b, c, static_cast<Size>(n));
           off += differ(out.data(), whole.data(), n);
           for (std::size_t i = n; i < out.size(); ++i) off += out[i] != T(77);
         }
         std::vector<T> in_place = mask & 1 ? y : x;  // where there is an operand of n elements
-        if (mask == 0) kernel[mask](in_place.data(), in_place.data(), b, nullptr, static_cast<Size>(most));
-        if (mask == 1 && operands == 2)
-          kernel[mask](in_place.data(), a, in_place.data(), nullptr, static_cast<Size>(most));
-        if (mask == 0 || (mask == 1 && operands == 2)) off += differ(in_place.data(), whole.data(), most);
+        if (mask == 0) kernel[mask](in_place.data(), in_place.data(), b, c, static_cast<Size>(most));
+        if (mask == 1 && operands > 1) kernel[mask](in_place.data(), a, in_place.data(), c, static_cast<Size>(most));
+        if (mask == 0 || (mask == 1 && operands > 1)) off += differ(in_place.data(), whole.data(), most);
         BOOST_TEST(off == 0, op_name << ", " << name(dtype<T>) << ", " << simd->table.name << ", mask " << mask);
       }
     };
     for (const auto& [op_name, op] : unary_ops) check(op_name, op, 1);
     for (const auto& [op_name, op] : binary_ops) check(op_name, op, 2);
+    for (const auto& [op_name, op] : ternary_ops) check(op_name, op, 3);
   }
 }
 

@@ -53,6 +53,8 @@ BOOST_AUTO_TEST_CASE(arithmetic) {
     says("at_least: at a tie x gets all", SLOPE_OF(at_least(x, 1), t({1.0, 0.0})), {1, 0});
     says("at_most: at a tie x gets all", SLOPE_OF(at_most(x, 1), t({1.0, 0.0})), {1, 1});
     says("clamp: slope 1 on the bounds", SLOPE_OF(clamp(x, 0, 1), t({0.0, 1.0, 2.0})), {1, 1, 0});
+    says("lerp: exactly x at 0, and y at 1", lerp(t({0.1, 0.3}), t({0.7, 1e10}), t({0.0, 1.0})) == t({0.1, 1e10}), {1, 1});
+    says("lerp: x + t (y - x)", lerp(t({1.0}), t({3.0}), 0.25), {1.5});
     says("clamp: high where low > high", clamp(t({-5.0, 0.5, 5.0}), 1, 0), {0, 0, 0});
   }
 }
@@ -85,6 +87,8 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("atan2: no slope at (0, 0)", SLOPE_OF(atan2(x, 0 * x), t({0.0})), {not_a_number});
     says("softplus: without overflow", softplus(t({-1000.0, 1000.0})), {0, 1000});
     says("relu: derivative 0 at 0", SLOPE_OF(relu(x), t({0.0, -0.0, 1.0})), {0, 0, 1});
+    says("leaky_relu: x > 0 ? x : slope x", leaky_relu(t({-2.0, 0.0, 3.0, not_a_number})), {-0.02, 0, 3, not_a_number});
+    says("leaky_relu: a slope with a gradient", SLOPE_OF(leaky_relu(-3.0, x), t({0.5})), {-3});
     says("step: 1 where x > 0, else 0; NaN of NaN", step(t({-1.0, 0.0, 1e-30, inf, not_a_number})), {0, 0, 1, 1, not_a_number});
     says("step: derivative 0", SLOPE_OF(step(x), t({-1.0, 0.0, 1.0})), {0, 0, 0});
   }

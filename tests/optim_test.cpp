@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(adagrad) {
 
 BOOST_AUTO_TEST_CASE(schedules) {
   const references::File file("schedules");
-  using Schedules = std::vector<std::shared_ptr<optim::Schedule>>;
+  using Schedules = std::vector<std::shared_ptr<optim::Scheduler>>;
   const std::pair<const char*, std::function<Schedules(const optim::Optimizer&)>> rows[] = {
       {"StepLR",
        [](auto& o) {

@@ -40,6 +40,7 @@ void count_ops(const Program& p) {
 const std::vector<const char*> all_ops{
 #define UNARY(op, ...) #op,
 #define BINARY(op, ...) #op,
+#define TERNARY(op, ...) #op,
 #define COMPARE(op, ...) #op,
 #include "autodiff/elementwise.def"
     "where",     "logical_and",  "logical_or",  "logical_not", "cast",        "clamp",    "sum",      "mean",
@@ -48,6 +49,9 @@ const std::vector<const char*> all_ops{
     "transpose", "permute",      "flip",        "expand",      "slice",       "x[i]",     "concat",   "stack",
     "pad",       "index_select", "gather",      "index_add",   "scatter_add", "one_hot",  "matmul",   "linear",
     "dot",       "outer",     "full",         "rand",        "randn",       "randint",     "randperm", "arange",   "linspace",
+    "cholesky",  "inv",      "solve",     "solve_triangular", "logdet", "slogdet", "det", "trace", "diagonal", "tril", "triu", "eigh",
+    "argsort",   "sort",     "topk",      "conv1d",     "conv2d",  "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "cumprod",
+    "prod",      "stddev",
     "eye",       "detach",       "watch",       "twice",       "grad",        "assign",   "backward", "parameter",
     "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian", "x_sin_y", "own_tanh", "checkpoint", "Eager:", "NoGrad:",
     "fails:", "optimize", "Linear", "Sequential", "copy", "move", "thread"};

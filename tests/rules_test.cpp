@@ -25,7 +25,7 @@ struct Table {
 
   Table() {
     for (auto list : {elementwise_rows(), select_rows(), reduction_rows(), shape_rows(), index_rows(), product_rows(),
-                      custom_rows(), linalg_rows()})
+                      custom_rows(), linalg_rows(), convolution_rows()})
       rows.insert(rows.end(), list.begin(), list.end());
     for (const Row& row : rows)
       for (Case& c : cases_of(row))
@@ -76,6 +76,7 @@ BOOST_AUTO_TEST_CASE(every_op_has_rows) {
   std::vector<Use> expected = {{Op::where, 1}, {Op::where, 2}, {Op::cast, 0}};
 #define UNARY(op, ...) expected.push_back({Op::op, 0});
 #define BINARY(op, ...) expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1});
+#define TERNARY(op, ...) expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1}), expected.push_back({Op::op, 2});
 #define VIEW(op) expected.push_back({Op::op, 0});
 #define REDUCTION(op, ...) expected.push_back({Op::op, 0});
 #define BARRIER(op, ...) \
@@ -83,7 +84,9 @@ BOOST_AUTO_TEST_CASE(every_op_has_rows) {
 #define AT_ONCE(op, ...) BARRIER(op)
 #include "autodiff/elementwise.def"
 #include "autodiff/structural.def"
-  for (const Op op : {Op::matmul, Op::concat, Op::slice_add, Op::custom, Op::checkpoint}) expected.push_back({op, 1});
+  for (const Op op : {Op::matmul, Op::concat, Op::slice_add, Op::custom, Op::checkpoint, Op::convolution, Op::convolution_transposed,
+                      Op::convolution_weight})
+    expected.push_back({op, 1});
   for (const Use& use : expected)
     BOOST_CHECK_MESSAGE(table().users.count(use), "no row of sweep/ uses the derivative of " << name(use));
   std::printf("%zu ops with derivatives, %zu rules, %zu small cases\n", with, table().users.size(),
@@ -107,8 +110,10 @@ BOOST_AUTO_TEST_CASE(every_broken_rule_is_seen) {
       }
       // a slope that is a number, or that does not vary, is as good without derivatives; 0 scaled or dropped is 0
       const bool slope = engine::rule(use.first).slope;
-      // and the rows that a bias is added to have the same sum in any order
-      const bool summed = use == Use{Op::matmul, 2} && fault == Fault::flipped;
+      // and what a bias is added to has the same sum in any order
+      const bool summed = (use == Use{Op::matmul, 2} && fault == Fault::flipped) ||
+                          ((use == Use{Op::convolution, 2} || use == Use{Op::convolution_transposed, 2}) &&
+                           (fault == Fault::flipped || fault == Fault::reversed || fault == Fault::transposed));
       // the operand of these has been made symmetric, and so is its gradient
       const bool symmetric = (use.first == Op::cholesky || use.first == Op::eigh) && fault == Fault::transposed;
       if (!seen && (summed || symmetric || (slope && (!changed || (fault == Fault::detached && !slopes_vary(use)))))) {

@@ -17,16 +17,16 @@ namespace {
 // Every schedule: as it is made, and moved into another of its type. A new one is a row here.
 struct Row {
   const char* name;
-  std::function<std::unique_ptr<optim::Schedule>(const optim::Optimizer&)> make;
-  std::function<std::unique_ptr<optim::Schedule>(optim::Schedule&)> move;
-  std::function<void(optim::Schedule& to, optim::Schedule& from)> move_assign;
+  std::function<std::unique_ptr<optim::Scheduler>(const optim::Optimizer&)> make;
+  std::function<std::unique_ptr<optim::Scheduler>(optim::Scheduler&)> move;
+  std::function<void(optim::Scheduler& to, optim::Scheduler& from)> move_assign;
 };
 template <class S, class Options>
 Row row(const char* name, Options options) {
   static_assert(!std::is_copy_constructible_v<S> && !std::is_copy_assignable_v<S>, "a copy would multiply a second time");
   return {name, [=](const optim::Optimizer& o) { return std::make_unique<S>(o, options); },
-          [](optim::Schedule& s) { return std::make_unique<S>(std::move(static_cast<S&>(s))); },
-          [](optim::Schedule& to, optim::Schedule& from) { static_cast<S&>(to) = std::move(static_cast<S&>(from)); }};
+          [](optim::Scheduler& s) { return std::make_unique<S>(std::move(static_cast<S&>(s))); },
+          [](optim::Scheduler& to, optim::Scheduler& from) { static_cast<S&>(to) = std::move(static_cast<S&>(from)); }};
 }
 const Row rows[] = {
     row<optim::StepLR>("StepLR", optim::StepOptions{.every = 2, .gamma = 0.5}),

@@ -40,3 +40,4 @@ BOOST_AUTO_TEST_CASE(indices) { sweep_rows(index_rows()); }
 BOOST_AUTO_TEST_CASE(products) { sweep_rows(product_rows()); }
 BOOST_AUTO_TEST_CASE(custom) { sweep_rows(custom_rows()); }
 BOOST_AUTO_TEST_CASE(linear_algebra) { sweep_rows(linalg_rows()); }
+BOOST_AUTO_TEST_CASE(convolutions) { sweep_rows(convolution_rows()); }

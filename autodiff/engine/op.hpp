@@ -12,6 +12,7 @@ enum class Op : std::uint8_t {
   leaf,  // numbers, a parameter's value
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
+#define TERNARY(op, ...) op,
 #define COMPARE(op, ...) op,
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) op##_vjp,  // of x or y, and g: for derivatives that are not differentiated
@@ -40,6 +41,7 @@ inline constexpr Kind kinds[] = {
     Kind::leaf,
 #define UNARY(op, ...) Kind::elementwise,
 #define BINARY(op, ...) Kind::elementwise,
+#define TERNARY(op, ...) Kind::elementwise,
 #define COMPARE(op, ...) Kind::elementwise,
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) Kind::elementwise,
@@ -107,6 +109,13 @@ struct Step {
   bool wants(int i) const;
 };
 
+// The cotangent of one use of a tensor by an op that has a PARTS row.
+struct Part {
+  Node* n;  // the use
+  Tensor g;
+  std::int32_t before;  // of the same tensor; -1: none
+};
+
 // A factor of a derivative: a number, where that is all it is, or a tensor.
 struct Slope {
   Slope(int v) : number(v) {}
@@ -120,12 +129,13 @@ struct Rule {
   const char* name;
   Kind kind;
   Forward forward;
-  Slope (*slope)(const Tensor& x, const Tensor& y, const Tensor& z, int i);  // elementwise: d(result)/d(input i)
+  Slope (*slope)(const Tensor& x, const Tensor& y, const Tensor& z, int i);  // elementwise: d(z)/d(input i); of one input y is z
   Tensors (*vjp)(const Step& step);                                          // the others
   void (*compute)(Node* n);                                                  // barriers; of views: binds to the input
   Tensor (*jvp)(Node* n, const Tensors& tangents);                           // Forward::own: empty tangents are zero
   Tensor (*batch)(const Replayed& r);                                        // for many examples: see batch.hpp
   bool at_once = false;                                                      // it can fail on values: never waits
+  Tensor (*gather)(const Part* const* parts, std::size_t count) = nullptr;   // the cotangent of a tensor, of its uses in order
   kernels::SlopeOf slope_of = kernels::SlopeOf::other;                       // what <op>_vjp takes, where there is one
 };
 

@@ -356,6 +356,22 @@ Tensor binary(Op op, const In& x, const In& y) {
   return binary_converted(t, op, x, y, source);
 }
 
+Tensor ternary(Op op, const In& x, const In& y, const In& z) {
+  Thread& t = current();
+  const char* what = rule(op).name;
+  const Source source = source_of(x);
+  Tensors in{operand(x, what), operand(y, what), operand(z, what)};
+  const DType dtype = computed_in(*t.kernels, op, meet(in));
+  Shape shape;
+  Node* nodes[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    in[i] = converted(in[i], dtype);
+    nodes[i] = in[i].node();
+    shape = broadcast(shape, nodes[i]->shape, what, source);
+  }
+  return record_elementwise(t, op, dtype, shape, checked_numel(shape, dtype, what, source), nodes, 3, source);
+}
+
 Tensor select(const In& condition, const In& x, const In& y) {
   const Source source = source_of(condition);
   const Tensor c = operand(condition, "where");

@@ -64,6 +64,7 @@ inline Tensor record(Op op, DType dtype, const Shape& shape, std::initializer_li
 // Elementwise ops of one, two or three operands, with the rules for numbers, dtypes and broadcasting.
 Tensor unary(Op op, const In& x);
 Tensor binary(Op op, const In& x, const In& y);
+Tensor ternary(Op op, const In& x, const In& y, const In& z);
 Tensor select(const In& condition, const In& x, const In& y);
 
 Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source);

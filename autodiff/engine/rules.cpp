@@ -5,6 +5,7 @@ namespace xgrad::engine {
 
 #define UNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #define BINARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
+#define TERNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #include "autodiff/elementwise.def"
 #define VIEW(op) void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor batch_##op(const Replayed&);
 #define REDUCTION(op, ...) Tensors vjp_##op(const Step&);
@@ -14,6 +15,19 @@ namespace xgrad::engine {
   void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&); Tensor batch_##op(const Replayed&);
 #include "autodiff/structural.def"
 Tensors vjp_where(const Step&);
+#define PARTS(op) Tensor gather_##op(const Part* const*, std::size_t);
+#include "autodiff/structural.def"
+
+namespace {
+using Gather = Tensor (*)(const Part* const*, std::size_t);
+template <Op op>
+constexpr Gather gather_of = nullptr;
+#define PARTS(op) \
+  template <>     \
+  constexpr Gather gather_of<Op::op> = gather_##op;
+#include "autodiff/structural.def"
+}  // namespace
+
 Tensors vjp_cast(const Step&);
 
 // What an op has of its own, by how a tangent goes through it.
@@ -36,8 +50,9 @@ constinit Rule rules[] = {
     {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr, nullptr, nullptr},
 #define UNARY(op, lane, slope, ...)                                                                          \
     {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise, false, \
-     kernels::slope_of(#slope)},
+     nullptr, kernels::slope_of(#slope)},
 #define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
+#define TERNARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
@@ -47,10 +62,11 @@ constinit Rule rules[] = {
     {"logical_or", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
     {"logical_not", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
     {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr, nullptr, batch_elementwise},
-#define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr, batch_##op},
+#define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr, batch_##op, false, gather_of<Op::op>},
 #define REDUCTION(op, jvp, two) {#op, Kind::reduction, Forward::jvp, nullptr, vjp_##op, nullptr, nullptr, batch_span},
 #define BARRIER(op, jvp, batch) \
-    {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op)},
+    {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op), false, \
+     gather_of<Op::op>},
 #define AT_ONCE(op, jvp, batch) \
     {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op), true},
 #include "autodiff/structural.def"

@@ -108,19 +108,20 @@ void Record::pull(const Tensor& g, bool create_graph) {
   if (Entry* e = find(y_)) e->g = g;
   for (Entry& e : nodes()) {
     if (!e.useful) continue;
-    if (e.slices >= 0) gather_slices(e);
+    if (e.parts >= 0) gather_parts(e);
     if (!e.g.defined()) continue;
     Node* n = e.n;
     scope.at(n);
     const Tensor own = e.keep ? e.g : std::move(e.g);
-    if (n->op == Op::slice) {
+    const Rule& r = rule(n->op);
+    if (r.gather) {
       if (Entry* to = entry(n->in[0]); to && to->useful) {
-        storage_.slices.push_back({n, own, to->slices});
-        to->slices = static_cast<std::int32_t>(storage_.slices.size()) - 1;
+        storage_.parts.push_back({n, own, to->parts});
+        to->parts = static_cast<std::int32_t>(storage_.parts.size()) - 1;
       }
       continue;
     }
-    if (const Rule& r = rule(n->op); r.slope) {
+    if (r.slope) {
       for (int k = 0; k < n->inputs; ++k) {
         Entry* to = entry(n->in[k]);
         if (!to || !to->useful) continue;
@@ -136,32 +137,43 @@ void Record::pull(const Tensor& g, bool create_graph) {
       }
     }
   }
-  if (storage_.slices.empty()) return;
+  if (storage_.parts.empty()) return;
   for (Entry& e : leaves())
-    if (e.slices >= 0) gather_slices(e);
+    if (e.parts >= 0) gather_parts(e);
 }
 
-// The cotangents of all slices of one tensor come together: n rows cost one tensor of zeros, not n.
-void Record::gather_slices(Entry& e) {
-  const auto slice = [&](std::int32_t i) -> Slice& { return storage_.slices[static_cast<std::size_t>(i)]; };
-  std::vector<std::int32_t>& order = storage_.order;  // as they came
+// The cotangents of all uses of one tensor by one op come together: n rows cost one tensor of zeros, not n; or none, where
+// they may stay rows.
+void Record::gather_parts(Entry& e) {
+  std::vector<const Part*>& order = storage_.order;  // as they came
   order.clear();
-  for (std::int32_t i = std::exchange(e.slices, -1); i >= 0; i = slice(i).before) order.push_back(i);
+  for (std::int32_t i = std::exchange(e.parts, -1); i >= 0; i = order.back()->before)
+    order.push_back(&storage_.parts[static_cast<std::size_t>(i)]);
   std::reverse(order.begin(), order.end());
-  const Slice& first = slice(order[0]);
-  const Source source = t_.at = {first.n->file, first.n->line};
-  if (order.size() == 1) {
-    for (Tensor& part : rule(first.n->op).vjp({first.n, first.g}))
+  const Source source = t_.at = {order[0]->n->file, order[0]->n->line};
+  if (keeps_rows_ && e.n->variable && !e.g.defined()) {
+    if (RowGradient rows = rows_of(order.data(), order.size()); rows.index.defined()) {
+      e.rows = static_cast<std::int32_t>(storage_.rows.size());
+      storage_.rows.push_back(std::move(rows));
+      return;
+    }
+  }
+  std::vector<const Part*>& alike = storage_.alike;
+  while (!order.empty()) {
+    const Op op = order[0]->n->op;
+    alike.clear();
+    std::size_t left = 0;
+    for (const Part* p : order)
+      if (p->n->op == op) alike.push_back(p);
+      else order[left++] = p;
+    order.resize(left);
+    if (alike.size() > 1) {
+      add(e, rule(op).gather(alike.data(), alike.size()), source);
+      continue;
+    }
+    for (Tensor& part : rule(op).vjp({alike[0]->n, alike[0]->g}))
       if (part.defined()) add(e, std::move(part), source);
-    return;
   }
-  storage_.places.clear();
-  Tensors parts;
-  for (const std::int32_t i : order) {
-    storage_.places.insert(storage_.places.end(), slice(i).n->a, slice(i).n->a + slice_numbers);
-    parts.push_back(std::move(slice(i).g));
-  }
-  add(e, slice_add(parts, storage_.places.data(), e.n->shape, source), source);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "autodiff/engine/rows.hpp"
 #include "autodiff/engine/variable.hpp"
 #include "autodiff/engine/walk.hpp"
 
@@ -22,7 +23,8 @@ class Record {
     Tensor g;  // cotangent or tangent; empty: zero
     bool useful;
     bool keep = true;  // g is asked for; others are let go of as the sweep passes, so that they need not be stored
-    std::int32_t slices = -1;  // the last cotangent that has come by a slice of n, and is not in g yet; -1: none
+    std::int32_t parts = -1;  // the last cotangent of a use that comes by parts, and is not in g yet; -1: none
+    std::int32_t rows = -1;   // of a variable that is picked from by rows alone: its gradient, instead of g; -1: none
   };
 
   std::vector<Entry>& nodes() { return storage_.nodes; }    // the latest first; no leaves
@@ -51,6 +53,10 @@ class Record {
     return any;
   }
 
+  // Variables that are picked from by rows alone get their gradients as rows.
+  void keep_rows() { keeps_rows_ = true; }
+  RowGradient& rows(const Entry& e) { return storage_.rows[static_cast<std::size_t>(e.rows)]; }
+
   // Cotangents of all useful entries, from y's. Rules are recorded for differentiation where `create_graph`.
   void pull(const Tensor& g, bool create_graph);
   // Tangents of all useful entries, upwards; those known must be in the entries. Gives y's.
@@ -58,17 +64,12 @@ class Record {
   // Lets go of the record: nodes become values, but for those that a sweep around this one has yet to pass.
   void release();
 
-  struct Slice {
-    Node* n;
-    Tensor g;
-    std::int32_t before;  // of the same entry
-  };
   struct Storage {
     std::vector<Node*> walked, in;
     std::vector<Entry> nodes, leaves;
-    std::vector<Slice> slices;
-    std::vector<std::int32_t> order;                    // of slices of one tensor
-    std::vector<Size> places;                           // of those
+    std::vector<Part> parts;
+    std::vector<const Part*> order, alike;              // of one tensor; of those, by one op
+    std::vector<RowGradient> rows;
     std::vector<std::pair<Node*, std::int32_t>> outer;  // slots, as the sweep that this one runs inside of has them
     std::vector<std::pair<const Node*, std::int32_t>> foreign;  // leaves without slots: a hash table, half full at most
     std::size_t foreign_count = 0;
@@ -95,7 +96,7 @@ class Record {
   void add_older_leaf(Node* x);
   Entry* older_leaf(const Node* x);
   void add(Entry& e, Tensor&& g, Source source);
-  void gather_slices(Entry& e);
+  void gather_parts(Entry& e);
   Thread& t_;
   Node* y_;
   const Tensor held_;  // y: the user's functions may let go of it
@@ -103,6 +104,7 @@ class Record {
   const Workspace<Storage, Kept::sweeps> room_;
   Storage& storage_;
   const bool older_are_leaves_;
+  bool keeps_rows_ = false;
   const std::uint64_t oldest_;
 };
 

@@ -72,7 +72,8 @@ void Record::clear() {
   restore_slots();
   nodes().clear();
   leaves().clear();
-  storage_.slices.clear();
+  storage_.parts.clear();
+  storage_.rows.clear();
   if (storage_.foreign_count) std::fill(storage_.foreign.begin(), storage_.foreign.end(), std::pair{nullptr, 0});
   storage_.foreign_count = 0;
 }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <mutex>
 
+#include <xgrad/autodiff/scope.hpp>
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/history.hpp"
 #include "autodiff/engine/strided.hpp"
@@ -14,7 +16,7 @@ void retain(Variable* v) noexcept { v->strong.fetch_add(1, std::memory_order_rel
 void release(Variable* v) noexcept {
   if (v->strong.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   v->leaf = Tensor();
-  v->grad = Tensor();
+  forget_gradient(v);
   release_weak(v);
 }
 void release_weak(Variable* v) noexcept {
@@ -77,6 +79,23 @@ Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source)
 }
 void store(Variable* v, const Tensor& value, const char* op, Source source) {
   v->leaf = prepared(v, value, op, source);
+}
+
+const Tensor& dense_gradient(Variable* v) {
+  if (v->grad.defined() || !v->rows.index.defined()) return v->grad;
+  static std::mutex looking;  // two threads may look at one gradient
+  const std::lock_guard lock(looking);
+  if (v->grad.defined()) return v->grad;
+  const NoGrad constant;
+  const Node* n = v->leaf.node();
+  Tensor dense = dense_rows(v->rows, n->shape, {n->file, n->line});
+  evaluate(dense.node(), "grad", {n->file, n->line});
+  v->grad = std::move(dense);
+  return v->grad;
+}
+void forget_gradient(Variable* v) noexcept {
+  v->grad = Tensor();
+  v->rows = {};
 }
 
 void* writable(Variable* v) {

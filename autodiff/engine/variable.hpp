@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "autodiff/engine/node.hpp"
+#include "autodiff/engine/rows.hpp"
 
 namespace xgrad::engine {
 
@@ -12,6 +13,7 @@ struct Variable {
   std::atomic<int> weak{1};    // leaves that name this variable, + 1 while strong > 0
   Tensor leaf;                 // evaluated, row-major, with needs_grad; replaced when a value is stored
   Tensor grad;                 // what backward() added up; empty at first
+  RowGradient rows;            // likewise, by rows; then grad, if it is there, is the same made dense for somebody who looked
   std::atomic<Thread*> adding{nullptr};  // whose backward() adds to grad now
   std::size_t sum = 0;                    // scratch of that: the place among its sums
   std::uint64_t origin = 0;               // the same for copies of a Parameter, and theirs
@@ -23,6 +25,10 @@ Variable* new_variable(const Tensor& value, Source source);
 Variable* copy_of(const Variable* v, Source source);  // an independent one of the same value
 Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source);  // what store() puts there
 void store(Variable* v, const Tensor& value, const char* op, Source source);
+
+// Its gradient as a tensor of its shape; empty where there is none. And without one.
+const Tensor& dense_gradient(Variable* v);
+void forget_gradient(Variable* v) noexcept;
 
 // The memory of its numbers for writing in place; copied first where another handle sees them.
 void* writable(Variable* v);

@@ -24,6 +24,7 @@ constexpr SlopeOf slope_of(const char* formula) {
 enum class Elementwise : std::uint8_t {
 #define UNARY(op, ...) op,
 #define BINARY(op, ...) op,
+#define TERNARY(op, ...) op,
 #define COMPARE(op, ...) op,
 #include "autodiff/elementwise.def"
 #define UNARY(op, ...) op##_vjp,  // dy/dx(a) b, a being x or y; null where the slope is made of neither, or both

@@ -6,6 +6,12 @@
 
 namespace xgrad::kernels {
 
+struct SumLine {
+  const void* g;  // of row 0
+  Size x;
+};
+inline constexpr Size most_positions = 1024;
+
 struct Simd {
   Table table;
   // [0]: f32, [1]: f64
@@ -20,6 +26,14 @@ struct Simd {
   // C = op(A) op(B), as kernels::matmul, in one thread; `plus`, where it is not null, is added to each row.
   void (*matmul[2])(bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda, const void* b,
                     Size ldb, const void* plus, void* c, Size ldc);
+  // Of up to 4 rows: out[r][p] = sum over k of a[r][k] x[offset[k] + p] for p < count. Whole vectors of x are read, and of
+  // out are written, past that.
+  void (*correlate[2])(const void* a, Size rows, Size lda, const void* x, const Size* offset, Size depth, void* out, Size ldo,
+                       Size count);
+  // Of up to 4 rows: sums[k][r] += sum over p of g[r][p] x[offset[k] + p], p going over lines of `length` positions, which
+  // lie side by side in g and in x; at most most_positions, each line counted as a multiple of 16.
+  void (*correlate_weight[2])(const SumLine* lines, Size count, Size length, Size rows, Size ldg, const void* x,
+                              const Size* offset, Size depth, double* sums);
 };
 
 // Null where the machine, or the build, has no instruction set of this name: "sse2", "avx2", "avx512".
@@ -39,6 +53,7 @@ const Simd& simd();
   void fill_rows(Simd& all);       \
   void fill_random(Simd& all);     \
   void fill_matmul(Simd& all);     \
+  void fill_convolution(Simd& all); \
   }
 XGRAD_FILLS(sse2)
 XGRAD_FILLS(avx2)

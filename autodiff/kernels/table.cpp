@@ -26,6 +26,7 @@ namespace {
       arch::fill_rows(all);           \
       arch::fill_random(all);         \
       arch::fill_matmul(all);         \
+      arch::fill_convolution(all);    \
       return all;                     \
     }();                              \
     return filled;                    \

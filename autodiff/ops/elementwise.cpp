@@ -9,6 +9,8 @@ namespace xgrad {
   Tensor op(const In& x) { return engine::unary(engine::Op::op, x); }
 #define BINARY(op, ...) \
   Tensor op(const In& x, const In& y) { return engine::binary(engine::Op::op, x, y); }
+#define TERNARY(op, ...) \
+  Tensor op(const In& x, const In& y, const In& z) { return engine::ternary(engine::Op::op, x, y, z); }
 #include "autodiff/elementwise.def"
 
 Tensor operator+(const In& x, const In& y) { return engine::binary(engine::Op::add, x, y); }
@@ -126,6 +128,11 @@ Tensor gelu_tanh_bend(const Tensor& x) {
   Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, [[maybe_unused]] const Tensor& z, \
                    int i) {                                                                                      \
     return i == 0 ? Slope(slope_x) : Slope(slope_y);                                                             \
+  }
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, ...)                                    \
+  Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& result, int i) {          \
+    const Tensor z = share(result.node()->in[2]);                                            \
+    return i == 0 ? Slope(slope_x) : i == 1 ? Slope(slope_y) : Slope(slope_z);               \
   }
 #include "autodiff/elementwise.def"
 

@@ -1,12 +1,15 @@
 // Joining, and picking by index. Indices are checked where the op is written.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <xgrad/autodiff/memory.hpp>
+#include "autodiff/engine/rows.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -62,13 +65,14 @@ void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) 
       }
 }
 
-// The four ops, recorded: indices and shapes have been checked by who calls it.
-Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source) {
-  return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, 0, 0, 0}}, source);
+// The four ops, recorded: indices and shapes have been checked by who calls it. `most`: how many indices of a line name
+// one place, at most; 0: any number.
+Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source, Size most = 0) {
+  return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, most, 0, 0}}, source);
 }
 // Each rule is the op that goes the other way, to the shape that x had.
 Tensors pick_back(Op op, const Step& s) {
-  return {record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, s.source())};
+  return {record_picking(op, s.g, s.x(1), static_cast<int>(s.a(0)), s.n->in[0]->shape, s.source(), s.a(1))};
 }
 
 // y[place] += x[row], into zeros, for what `walk` calls with (row, place), of which at most `most` go to one place. A running
@@ -125,6 +129,74 @@ void compute_index_select(Node* n) {
 }
 Tensors vjp_index_select(const Step& s) { return pick_back(Op::index_add, s); }
 
+namespace {
+// Those along one axis, below each other.
+struct Picks {
+  Tensor index, g;
+};
+Picks picks_of(const Part* const* parts, std::size_t count, Size axis) {
+  Tensors index, g;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (parts[i]->n->a[0] != axis) continue;
+    index.push_back(share(parts[i]->n->in[1]));
+    g.push_back(parts[i]->g);
+  }
+  const Node* n = parts[0]->n;
+  return {concat(index, 0, {n->file, n->line}), concat(g, axis, {n->file, n->line})};
+}
+}  // namespace
+
+Tensor gather_index_select(const Part* const* parts, std::size_t count) {
+  const Node* n = parts[0]->n;
+  Tensor total;
+  for (Size axis = 0; axis < n->in[0]->shape.rank(); ++axis) {
+    if (std::none_of(parts, parts + count, [&](const Part* p) { return p->n->a[0] == axis; })) continue;
+    const Picks p = picks_of(parts, count, axis);
+    const Tensor g = record_picking(Op::index_add, p.g, p.index, static_cast<int>(axis), n->in[0]->shape, {n->file, n->line});
+    total = total.defined() ? total + g : g;
+  }
+  return total;
+}
+
+namespace {
+// Equal rows are added, in the order in which they lie.
+RowGradient each_once(const Tensor& index, const Tensor& values) {
+  const Tensor held = dense(index.node());
+  const Size* at = indices(held);
+  const Size count = index.node()->count;
+  std::vector<Size> order(at, at + count);
+  std::sort(order.begin(), order.end());
+  order.erase(std::unique(order.begin(), order.end()), order.end());
+  const auto rows = static_cast<Size>(order.size());
+  const Source source{values.node()->file, values.node()->line};
+  if (rows == count && std::equal(order.begin(), order.end(), at)) return {index, values};
+  std::vector<Size> place(static_cast<std::size_t>(count));
+  for (Size i = 0; i < count; ++i)
+    place[static_cast<std::size_t>(i)] = std::lower_bound(order.begin(), order.end(), at[i]) - order.begin();
+  Shape shape = values.node()->shape;
+  shape[0] = rows;
+  const Tensor places = from_memory(place.data(), {count}, DType::i64, source);
+  return {from_memory(order.data(), {rows}, DType::i64, source), record_picking(Op::index_add, values, places, 0, shape, source)};
+}
+}  // namespace
+
+RowGradient rows_of(const Part* const* parts, std::size_t count) {
+  const auto by_rows = [](const Part* p) {
+    return p->n->op == Op::index_select && p->n->a[0] == 0 && !p->n->has(traced) && !p->n->in[1]->pending();
+  };
+  if (!std::all_of(parts, parts + count, by_rows)) return {};
+  const Picks p = picks_of(parts, count, 0);
+  evaluate(p.index);
+  return each_once(p.index, p.g);
+}
+RowGradient sum(const RowGradient& x, const RowGradient& y) {
+  const Tensor index = evaluate(concat({x.index, y.index}));
+  return each_once(index, concat({x.values, y.values}));
+}
+Tensor dense_rows(const RowGradient& x, const Shape& shape, Source source) {
+  return record_picking(Op::index_add, x.values, x.index, 0, shape, source);
+}
+
 void compute_index_add(Node* n) {
   const Picked p = pick_from(n);
   const Unfinished guard{n, p.memory};
@@ -157,13 +229,12 @@ void compute_scatter_add(Node* n) {
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();
-    add_rows(reinterpret_cast<T*>(p.memory), n->count, x, std::integral_constant<Size, 1>(), p.in.length,
-             [&](const auto& add) { each(p.in, p.out, indices(p.index), add); });
+    add_rows(reinterpret_cast<T*>(p.memory), n->count, x, std::integral_constant<Size, 1>(),
+             n->a[1] > 0 ? n->a[1] : p.in.length, [&](const auto& add) { each(p.in, p.out, indices(p.index), add); });
   });
   n->data = p.memory;
 }
 Tensors vjp_scatter_add(const Step& s) { return pick_back(Op::gather, s); }
-
 
 namespace {
 
@@ -231,6 +302,10 @@ Tensor batch_scatter_add(const Replayed& r) {
   const int axis = static_cast<int>(r.n->a[0]);
   require_index(r.in[1], r.n->shape[axis], "scatter_add", r.source());
   return batch_axis(r);
+}
+
+Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source) {
+  return record_picking(Op::gather, x, index, axis, index.node()->shape, source, most);
 }
 
 }  // namespace xgrad::engine

@@ -1,4 +1,6 @@
-// Lengths of vectors: roots of sums of squares, whose squares need not be in the dtype's range.
+// Norms of vectors, of which the powers need not be in the dtype's range.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 
@@ -94,3 +96,45 @@ Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source sour
 }
 
 }  // namespace xgrad::engine
+
+namespace xgrad {
+
+namespace {
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+// m (sum (|x| / m)^p)^(1/p): the greatest of |x|, or for p < 0 the least, is taken out as a constant, whose slopes cancel.
+// Where x is 0, and where the norm is, there is no slope, and none is recorded.
+Tensor power_norm(const Tensor& x, double p, const Axes& axes) {
+  const Tensor size = abs(x);
+  const Tensor most = [&] {
+    const NoGrad constant;
+    return p > 0 ? amax(size, axes, true) : amin(size, axes, true);
+  }();
+  const Tensor none = most == 0, scale = where(logical_or(none, most == infinite), 1, most);
+  const Tensor powers = p > 0 ? where(x == 0, 0, pow(where(x == 0, 1, size) / scale, p)) : pow(where(none, 1, size) / scale, p);
+  const Tensor total = sum(powers, axes, true);
+  return where(none, 0, scale * pow(where(none, 1, total), 1 / p));
+}
+
+}  // namespace
+
+Tensor norm(const In& x, double p, const Axes& axes, bool keepdim) {
+  const Tensor t = engine::floats(engine::operand(x, "norm"));
+  const Source source = engine::source_of(x);
+  const Located at(x, "norm");
+  if (std::isnan(p)) fail(source, "[norm] expected a number p, or an infinite one, got NaN");
+  const engine::Together all = engine::together(t, axes, "norm", source);
+  if (p == 2) {
+    const bool in_place = all.x.node() == t.node();
+    return all.shaped(engine::norm_over(all.x, all.first, all.last, keepdim && in_place, source), keepdim, source);
+  }
+  if (all.count == 0) return sum(t, axes, keepdim) + (p < 0 ? infinite : 0);
+  if (p == 0) return cast(sum(t != 0, axes, keepdim), t.node()->dtype);
+  if (p == 1) return sum(abs(t), axes, keepdim);
+  if (p == infinite) return amax(abs(t), axes, keepdim);
+  if (p == -infinite) return amin(abs(t), axes, keepdim);
+  return all.shaped(power_norm(t, p, axes), keepdim, source);
+}
+
+}  // namespace xgrad

@@ -50,7 +50,21 @@ bool swaps_last_axes(Node* permute);
 Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
 Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
 Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
+
+// x with the axes that are reduced beside each other: first ... last - 1, and `count` numbers.
+struct Together {
+  Tensor x;
+  int first, last;
+  Size count;
+  Shape kept, dropped;                 // the result's shape, with extents of 1 there, and without
+  Tensor as_one(Source source) const;  // x with axis `first` for all of them
+  Tensor shaped(const Tensor& y, bool keepdim, Source source) const;
+};
+Together together(const Tensor& x, const Axes& axes, const char* op, Source source);
+
 Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source);  // sqrt(sum x^2), of floats
+// gather by indices that an op made, which name one place `most` times in a line at most.
+Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source);
 
 // The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
 inline Tensor as_it_is(const Tensor& x) {

@@ -87,6 +87,15 @@ Tensor batch_slice(const Replayed& r) {
   const int axis = static_cast<int>(r.n->a[0]);
   return slice_at(r.in[0], axis + 1, r.n->a[1], r.n->a[2], r.n->shape[axis], r.source());
 }
+Tensor gather_slice(const Part* const* parts, std::size_t count) {
+  std::vector<Size> places;
+  Tensors all;
+  for (std::size_t i = 0; i < count; ++i) {
+    places.insert(places.end(), parts[i]->n->a, parts[i]->n->a + slice_numbers);
+    all.push_back(parts[i]->g);
+  }
+  return slice_add(all, places.data(), parts[0]->n->in[0]->shape, {parts[0]->n->file, parts[0]->n->line});
+}
 Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source) {
   Shape shape = x.node()->shape;
   shape[axis] = extent;

@@ -30,6 +30,16 @@ const std::vector<Binary> binaries{
 #include "autodiff/elementwise.def"
 };
 
+struct Ternary {
+  const char* name;
+  Tensor (*op)(const In& x, const In& y, const In& z);
+  double z_low, z_high;
+};
+const std::vector<Ternary> ternaries{
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high) {#op, &xgrad::op, z_low, z_high},
+#include "autodiff/elementwise.def"
+};
+
 struct Comparison {
   const char* name;
   Tensor (*op)(const In& x, const In& y);
@@ -95,6 +105,26 @@ void Generator::binary() {
   if (dice_.chance(0.3) && whole_line(u.x_low, u.x_high) && whole_line(u.y_low, u.y_high)) std::swap(x, y);
   add(fmt::format("{}(%{}, %{})", u.name, x, y), {x, y}, dtype, together(x, y), b,
       [op = u.op](const Tensors& in) { return op(in[0], in[1]); });
+}
+
+void Generator::ternary() {
+  const Ternary& u = dice_.by_name(ternaries);
+  const int x = limited(some_float()), y = limited(partner(x));
+  const DType dtype = at(x).dtype;
+  const double b = 2 * (bound(x) + bound(y));
+  if (dice_.chance(0.4)) {
+    const double number = std::round(dice_.uniform(u.z_low, u.z_high) * 64) / 64;
+    add(fmt::format("{}(%{}, %{}, {})", u.name, x, y, number), {x, y}, dtype, together(x, y), b,
+        [=, op = u.op](const Tensors& in) { return op(in[0], in[1], number); });
+    return;
+  }
+  const int beside = find([&](int i) { return at(i).dtype == dtype && broadcasts(at(i).shape, together(x, y)); });
+  if (beside < 0) return;
+  const Shape shape = united(at(beside).shape, together(x, y));
+  if (!affordable(shape)) return;
+  const int z = within(beside, u.z_low, u.z_high);
+  add(fmt::format("{}(%{}, %{}, %{})", u.name, x, y, z), {x, y, z}, dtype, shape, b,
+      [op = u.op](const Tensors& in) { return op(in[0], in[1], in[2]); });
 }
 
 void Generator::integers() {

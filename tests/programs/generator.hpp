@@ -49,6 +49,7 @@ class Generator {
   // Families of ops: each adds some steps (a file each).
   void unary();
   void binary();
+  void ternary();
   void integers();
   void compare();
   void logic();
@@ -59,6 +60,11 @@ class Generator {
   void reduce_axis();
   void reduce_axes();
   void along_axis();
+  void algebra();  // mathematics.cpp
+  void order();
+  void windows();
+  void running();
+  void reduce_some();
   void reshape_it();
   void turn();
   void repeat();

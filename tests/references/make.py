@@ -246,7 +246,84 @@ def state():
                                         np.float16).astype(np.float32)})
 
 
+def sixteenths(random, *shape):
+    """Whose sums of products are exact in f32 too."""
+    return torch.from_numpy(random.randint(-24, 25, shape) / 16.0)
+
+
+CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+MAX_POOLS = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+AVG_POOLS = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+def convolutions():
+    """Each case has its operands, its options, the result and the gradients of all operands; what f32 holds is kept in it."""
+    out = {}
+    random = np.random.RandomState(50)
+    pick = lambda low, high, axes: [int(v) for v in random.randint(low, high + 1, axes)]
+
+    def add(name, operands, options, f):
+        leaves = {k: v.requires_grad_() for k, v in operands.items()}
+        y = f(**leaves, **options)
+        c = sixteenths(random, *y.shape)
+        out.update({f"{name}.{k}": v for k, v in leaves.items()})
+        out.update({f"{name}.{k}": np.array(v, np.int64) for k, v in options.items()})
+        out[name + ".c"], out[name + ".y"] = c, y
+        for k, g in zip(leaves, gradients(y, c, *leaves.values())):
+            out[f"{name}.g{k}"] = g
+
+    for transposed, count in ((0, 24), (1, 16)):
+        made = 0
+        while made < count:
+            axes, groups = 1 + made % 3, (1, 1, 2, 3)[random.randint(4)]
+            stride, padding, dilation = pick(1, 3, axes), pick(0, 2, axes), pick(1, 3, axes)
+            kernel, image = pick(1, 3, axes), pick(2 if transposed else 3, 4 if transposed else (12, 7, 5)[axes - 1], axes)
+            channels, made_of = groups * random.randint(1, 3), groups * random.randint(1, 3)
+            options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+            span = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
+            if transposed:
+                options["output_padding"] = [int(random.randint(0, max(s, d))) for s, d in zip(stride, dilation)]
+                left = [(i - 1) * s - 2 * p + n + o for i, s, p, n, o in
+                        zip(image, stride, padding, span, options["output_padding"])]
+            else:
+                left = [i + 2 * p - n + 1 for i, p, n in zip(image, padding, span)]
+            if min(left) < 1:
+                continue
+            x = sixteenths(random, *([random.randint(1, 3)] if random.randint(4) else []), channels, *image)
+            weight = sixteenths(random, *((channels, made_of // groups) if transposed else (made_of, channels // groups)), *kernel)
+            operands = {"input": x, "weight": weight}
+            if random.randint(2):
+                operands["bias"] = sixteenths(random, made_of)
+            name = "conv_transpose" if transposed else "conv"
+            add(f"{name}{axes}d.{made}", operands, options, (TRANSPOSED if transposed else CONVOLUTIONS)[axes])
+            made += 1
+    for kind, functions in (("max", MAX_POOLS), ("avg", AVG_POOLS)):
+        made = 0
+        while made < 15:
+            axes = 1 + made % 3
+            kernel, stride, image = pick(1, 3, axes), pick(1, 3, axes), pick(3, (12, 7, 5)[axes - 1], axes)
+            padding = [int(random.randint(0, k // 2 + 1)) for k in kernel]
+            options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": bool(random.randint(2))}
+            if kind == "max":
+                options["dilation"] = pick(1, 2, axes)
+            else:
+                options["count_include_pad"] = bool(random.randint(2))
+            span = [d * (k - 1) + 1 for d, k in zip(options.get("dilation", [1] * axes), kernel)]
+            if any(i + 2 * p < n for i, p, n in zip(image, padding, span)):
+                continue
+            x = sixteenths(random, *([2] if random.randint(4) else []), 2, *image)  # with ties
+            y = functions[axes](x, **options)
+            if not bool(torch.isfinite(y).all()):
+                continue
+            add(f"{kind}_pool{axes}d.{made}", {"input": x}, options, functions[axes])
+            made += 1
+    narrow = {k: v.detach().float() for k, v in out.items() if isinstance(v, torch.Tensor)}
+    write("convolutions", {k: narrow[k] if k in narrow and bool((narrow[k] == v).all()) else v for k, v in out.items()})
+
+
 if __name__ == "__main__":
+    convolutions()
     layers()
     losses()
     optimizers()

@@ -33,6 +33,21 @@ void add_binary(std::vector<Row>& rows, const std::string& name, Binary op, Doma
   rows.push_back({name + " with itself", [=](const Tensors& in) { return op(in[0], in[0]); }, {both}, single});
 }
 
+using Ternary = Tensor (*)(const In&, const In&, const In&);
+
+// Of three tensors that broadcast, with a number in each place, and of one tensor thrice.
+void add_ternary(std::vector<Row>& rows, const std::string& name, Ternary op, Domain x, Domain y, Domain z) {
+  const std::vector<Shapes> shapes = {{{}, {}, {}}, {{3}, {3}, {3}}, {{2, 3}, {3}, {}}, {{3}, {2, 1}, {4, 1, 1}}, {{}, {2, 3}, {2, 1}}, {{0}, {1}, {0}},
+                                      {{1}, {2, 3, 2}, {2}}, {{37, 45}, {37, 45}, {37, 45}}, {{45}, {37, 45}, {37, 1}}};
+  const auto middle = [](const Domain& d) { return std::round(16 * (0.53 * d.low + 0.47 * d.high)) / 16; };
+  const double a = middle(x), b = middle(y), c = middle(z);
+  rows.push_back({name, [=](const Tensors& in) { return op(in[0], in[1], in[2]); }, {x, y, z}, shapes});
+  rows.push_back({name + " by a number", [=](const Tensors& in) { return op(in[0], in[1], c); }, {x, y}, pairs()});
+  rows.push_back({name + " to a number", [=](const Tensors& in) { return op(in[0], b, in[1]); }, {x, z}, pairs()});
+  rows.push_back({name + " from a number", [=](const Tensors& in) { return op(a, in[0], in[1]); }, {y, z}, pairs()});
+  rows.push_back({name + " of one tensor", [=](const Tensors& in) { return op(in[0], square(in[0]), in[0]); }, {{0.25, 0.75}}, one_of(standard_shapes())});
+}
+
 }  // namespace
 
 std::vector<Row> elementwise_rows() {
@@ -42,6 +57,8 @@ std::vector<Row> elementwise_rows() {
   rows.push_back({#op, [](const Tensors& in) { return xgrad::op(in[0]); }, {{low, high}}, single});
 #define BINARY(op, lane, slope_x, slope_y, x_low, x_high, y_low, y_high) \
   add_binary(rows, #op, xgrad::op, {x_low, x_high}, {y_low, y_high});
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high) \
+  add_ternary(rows, #op, xgrad::op, {x_low, x_high}, {y_low, y_high}, {z_low, z_high});
 #include "autodiff/elementwise.def"
   return rows;
 }

@@ -74,6 +74,38 @@ void add_softmax(Reductions& r) {
   r.add("log_softmax -1", [](const Tensor& x) { return log_softmax(x, -1); }, {no_axis(0)}, {{{600, 40}}});
 }
 
+// Several axes, side by side and apart.
+void add_axes(Reductions& r) {
+  r.domain = {-2, 2};
+  const std::vector<Refusal> some = {no_axis(2)};
+  r.add("var 0 2", [](const Tensor& x) { return var(x, {0, 2}); }, {no_axis(2), few(0, 2)}, {{{20, 30, 4}}});
+  r.add("var 1 2, by n, kept", [](const Tensor& x) { return var(x, {1, 2}, 0, true); }, {no_axis(2), nothing_along(1), nothing_along(2)});
+  r.add("logsumexp", [](const Tensor& x) { return logsumexp(x); }, {nothing()}, {{{130, 20}}});
+  r.add("logsumexp 0 2, kept", [](const Tensor& x) { return logsumexp(x, {0, 2}, true); }, {no_axis(2), nothing_along(0), nothing_along(2)});
+  r.add("logsumexp 1 0", [](const Tensor& x) { return logsumexp(x, {1, 0}); }, {no_axis(1), nothing_along(0), nothing_along(1)});
+  r.add("sum of all, kept", [](const Tensor& x) { return sum(x, Axes::all(), true); }, {});
+  r.domain = {-1, 1};
+  r.add("prod 0 2", [](const Tensor& x) { return prod(x / 64 + 1, {0, 2}); }, some, {{{20, 30, 4}}});
+  r.add("prod 1 2, kept", [](const Tensor& x) { return prod(x / 64 + 1, {1, 2}, true); }, some);
+  r.domain = {0.5, 2};
+  r.add("norm 0 2", [](const Tensor& x) { return norm(x, 2, {0, 2}); }, some, {{{20, 30, 4}}});
+  r.add("norm -1, kept", [](const Tensor& x) { return norm(x, 2, -1, true); }, {no_axis(0)}, {{{130, 20}}});
+}
+
+// Norms of other powers.
+void add_norms(Reductions& r) {
+  r.domain = {0.5, 2};
+  const std::vector<Refusal> some = {no_axis(1)};
+  r.add("norm of power 3", [](const Tensor& x) { return norm(x, 3); }, {}, {{{130, 20}}});
+  r.add("norm of power 1.5 along 1", [](const Tensor& x) { return norm(x, 1.5, 1); }, some, {{{20, 30, 4}}});
+  r.add("norm of power 0.5 along -1 0, kept", [](const Tensor& x) { return norm(x, 0.5, {-1, 0}, true) / 64; }, some);
+  r.add("norm of power -2", [](const Tensor& x) { return x.numel() == 0 ? sum(x, 1) : norm(x, -2, 1); }, some);  // of nothing: infinite
+  r.add("norm of power 1", [](const Tensor& x) { return norm(x, 1, 1); }, some, {{{20, 30, 4}}});
+  r.add("norm of power 0", [](const Tensor& x) { return norm(x, 0, 1) * sum(x, 1); }, some);
+  r.add("norm of power 3, of huge numbers", [](const Tensor& x) { return norm(x * far(x, 80), 3) / far(x, 80); }, {}, {{{130, 20}}});
+  r.add("norm of power 3, of tiny numbers", [](const Tensor& x) { return norm(x * far(x, -90), 3) / far(x, -90); }, {});
+}
+
 void add_extremes(Reductions& r) {
   r.domain = {-40, 40, true};
   r.no_repeats = "all elements tie: special_values_test has ties";
@@ -91,6 +123,9 @@ void add_extremes(Reductions& r) {
   r.add("amin", [](const Tensor& x) { return amin(x); }, {nothing()}, {{{130, 20}}});
   r.add("amin 0, kept", [](const Tensor& x) { return amin(x, 0, true); }, {no_axis(0), nothing_along(0)});
   r.add("amin -1", [](const Tensor& x) { return amin(x, -1); }, {no_axis(0), nothing_along(-1)});
+  r.add("norm of power infinity", [](const Tensor& x) { return norm(x, INFINITY, 1); }, {no_axis(1)});
+  r.add("norm of power -infinity, 0 2", [](const Tensor& x) { return norm(x, -INFINITY, {0, 2}); }, {no_axis(2), nothing_along(0), nothing_along(2)});
+  r.add("stddev 0 2, kept", [](const Tensor& x) { return stddev(x, {0, 2}, 1, true); }, {no_axis(2), few(0, 2)}, {{{20, 30, 4}}});
   r.add("amin 1, of squares", [](const Tensor& x) { return amin(square(x / 8 + 7), 1); },
         {no_axis(1), nothing_along(1)});
 }
@@ -108,7 +143,12 @@ std::vector<Row> reduction_rows() {
   r.domain = {-1, 1};  // of factors near 1: products of thousands are too, and as smooth as differences need
   r.add("prod", [](const Tensor& x) { return prod(x / 64 + 1); }, {}, {{{130, 20}}});
   r.add("prod 0", [](const Tensor& x) { return prod(x / 64 + 1, 0); }, {no_axis(0)}, {{{130, 20}}});
+  r.add("cumprod 0", [](const Tensor& x) { return cumprod(x / 64 + 1, 0); }, {no_axis(0)}, {{{130, 20}}});
+  r.add("cumprod -1", [](const Tensor& x) { return cumprod(x / 64 + 1, -1); }, {no_axis(0)});
+  r.add("cumprod 1", [](const Tensor& x) { return cumprod(x / 64 + 1, 1); }, {no_axis(1)}, {{{20, 30, 4}}});
   r.add("prod 1, kept", [](const Tensor& x) { return prod(x / 64 + 1, 1, true); }, {no_axis(1)}, {{{20, 30, 4}}});
+  add_axes(r);
+  add_norms(r);
   add_extremes(r);
   return std::move(r.rows);
 }

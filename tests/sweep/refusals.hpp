@@ -18,6 +18,9 @@ inline Refusal nothing_along(int axis) {
 inline Refusal one_or_none() {
   return {[](const Shape& s) { return s.numel() < 2; }, "one element leaves nothing to divide by"};
 }
+inline Refusal few(int axis, int other) {
+  return {[=](const Shape& s) { return s[axis] * s[other] < 2; }, "one element leaves nothing to divide by"};
+}
 inline Refusal at_most_one(int axis) {
   return {[axis](const Shape& s) { return s[axis] < 2; }, "one element leaves nothing to divide by"};
 }

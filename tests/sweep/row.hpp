@@ -47,6 +47,7 @@ std::vector<Row> index_rows();
 std::vector<Row> product_rows();
 std::vector<Row> custom_rows();
 std::vector<Row> linalg_rows();
+std::vector<Row> convolution_rows();
 
 // Where an operand's numbers lie.
 enum class Layout {

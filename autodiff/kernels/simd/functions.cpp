@@ -1,4 +1,4 @@
-// The float ops of elementwise.def that have one or two operands.
+// The float ops of elementwise.def.
 #include "autodiff/kernels/simd/map.hpp"
 #include "autodiff/kernels/simd/ops.hpp"
 
@@ -54,6 +54,9 @@ void fill_functions(Simd& all) {
 #define BINARY(op, ...)                                                 \
   set_binary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
   set_binary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
+#define TERNARY(op, ...)                                                 \
+  set_ternary<lane_##op, float>(all.table, Elementwise::op, DType::f32); \
+  set_ternary<lane_##op, double>(all.table, Elementwise::op, DType::f64);
 #define BESIDE(op, slope) set_with_slope<lane_##op, lane_##slope>(all.table, Elementwise::op);
 #include "autodiff/elementwise.def"
 }

@@ -104,5 +104,26 @@ void set_binary(Table& t, Elementwise op, DType dtype) {
   for (int mask = 0; mask < mask_count; ++mask) k[mask] = of[mask & 3];
 }
 
+template <class F, class T, int mask>
+void map_ternary(void* out, const void* a, const void* b, const void* c, Size n) {
+  const Operand<T, mask & 1> x(a);
+  const Operand<T, (mask & 2) != 0> y(b);
+  const Operand<T, (mask & 4) != 0> z(c);
+  T* w = static_cast<T*>(out);
+  if constexpr (mask == 7) fill(w, F::lane(x.value, y.value, z.value), n);
+  else map_as<F>(w, n, [&](Size i, Size k) XGRAD_LAMBDA {
+    if (k >= width<T>) [[likely]] return F::lane(x.at(i), y.at(i), z.at(i));
+    return F::lane(x.part(i, k), y.part(i, k), z.part(i, k));
+  });
+}
+
+template <class F, class T>
+void set_ternary(Table& t, Elementwise op, DType dtype) {
+  constexpr Kernel of[] = {map_ternary<F, T, 0>, map_ternary<F, T, 1>, map_ternary<F, T, 2>, map_ternary<F, T, 3>,
+                           map_ternary<F, T, 4>, map_ternary<F, T, 5>, map_ternary<F, T, 6>, map_ternary<F, T, 7>};
+  Kernel* k = t.elementwise[static_cast<int>(op)][static_cast<int>(dtype)];
+  for (int mask = 0; mask < mask_count; ++mask) k[mask] = of[mask];
+}
+
 }  // namespace
 }  // namespace xgrad::kernels

@@ -70,6 +70,18 @@ XGRAD_INLINE Batch<T> half_step(const Batch<T>& x, const Batch<T>& y) {
   return pick(x > y, Batch<T>(T(1)), pick(x < y, zero, pick(x == y, Batch<T>(T(0.5)), x + y)));  // x + y: NaN
 }
 
+template <class T>
+XGRAD_INLINE Batch<T> leaky_relu(const Batch<T>& x, const Batch<T>& slope) {
+  return pick(x > Batch<T>(T(0)), x, x * slope);
+}
+
+// x + z (y - x), from the nearer end: x at 0 and y at 1
+template <class T>
+XGRAD_INLINE Batch<T> lerp(const Batch<T>& x, const Batch<T>& y, const Batch<T>& z) {
+  const Batch<T> apart = y - x;
+  return pick(z < Batch<T>(T(0.5)), x + z * apart, y - (Batch<T>(T(1)) - z) * apart);
+}
+
 // (1 - x) (1 + x): the factor that is small is exact
 template <class T>
 XGRAD_INLINE Batch<T> one_minus_square(const Batch<T>& x) {

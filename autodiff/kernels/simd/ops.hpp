@@ -30,6 +30,13 @@ namespace {
       return value;                                             \
     }                                                           \
   };
+#define TERNARY(op, value, ...)                                             \
+  struct lane_##op {                                                        \
+    template <class T>                                                      \
+    XGRAD_INLINE static Batch<T> lane(Batch<T> x, Batch<T> y, Batch<T> z) { \
+      return value;                                                         \
+    }                                                                       \
+  };
 #include "autodiff/elementwise.def"
 
 }  // namespace

@@ -1,0 +1,482 @@
+// Convolutions without a matrix of columns. The image is laid out once, with its padding, so that what a tap of the kernel
+// reads lies side by side: where the stride is s, numbers s apart become neighbours in one of s planes (its phase). Each
+// tap of each channel is then an offset, the same for all positions, and what is left is sums of products of lanes
+// (simd/convolution.cpp). Lines of positions follow each other in memory; between them are a few positions that are no
+// results, which are computed and dropped.
+//
+// The transpose in x is the same thing: x at one phase is a correlation of y, laid out with a margin, with the taps that
+// have this phase.
+#include "autodiff/kernels/convolution.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "autodiff/kernels/simd.hpp"
+#include "autodiff/kernels/threads.hpp"
+
+namespace xgrad::kernels {
+
+namespace {
+
+constexpr int axes = Convolution::axes;
+constexpr Size strip_rows = 4, strip_length = 512;  // results of some channels, before what is none is dropped
+constexpr Size slack = 64;                          // numbers past the end that a vector may read, or write
+constexpr double worth_a_job = 1 << 18;             // multiplications
+
+Size product(const Size (&extents)[axes]) { return extents[0] * extents[1] * extents[2]; }
+
+template <class F>
+void with_floats(DType dtype, const F& f) {
+  if (dtype == DType::f32) f(float{});
+  else f(double{});
+}
+
+// One axis: tap i reads the image at stride p + phase + stride at(i) - padding.
+struct Line {
+  Size image, kernel, result, stride, padding, dilation;
+  Size period;  // tap i has the phase of tap i % period
+  Size phases;  // that there are
+  Size reach;   // the last at()
+
+  Line(const Convolution& c, int axis)
+      : image(c.image[axis]),
+        kernel(c.kernel[axis]),
+        result(c.result[axis]),
+        stride(c.stride[axis]),
+        padding(c.padding[axis]),
+        dilation(c.dilation[axis]),
+        period(stride / std::gcd(stride, dilation)),
+        phases(std::min(kernel, period)),
+        reach((kernel - 1) * dilation / stride) {}
+  Size offset(Size phase) const { return phase * dilation % stride - padding; }  // of a plane's first number in the image
+  Size at(Size tap) const { return tap * dilation / stride; }
+  Size taps(Size phase) const { return (kernel - phase + period - 1) / period; }
+  // Number i of a plane is number stride i + offset(phase) of the image; which of the first `length` are there.
+  Size first(Size phase, Size length) const {
+    const Size from = offset(phase);
+    return std::min(length, from < 0 ? (stride - 1 - from) / stride : 0);
+  }
+  Size end(Size phase, Size length) const {
+    const Size left = image - offset(phase);
+    return left <= 0 ? 0 : std::min(length, (left + stride - 1) / stride);
+  }
+  bool inside(Size phase, Size i) const {
+    const Size at = stride * i + offset(phase);
+    return at >= 0 && at < image;
+  }
+};
+
+struct Lines {
+  Line of[axes];
+  explicit Lines(const Convolution& c) : of{{c, 0}, {c, 1}, {c, 2}} {}
+  const Line& operator[](int axis) const { return of[axis]; }
+
+  // f(f0, f1, f2) of every phase
+  template <class F>
+  void each_phase(const F& f) const {
+    for (Size f0 = 0; f0 < of[0].phases; ++f0)
+      for (Size f1 = 0; f1 < of[1].phases; ++f1)
+        for (Size f2 = 0; f2 < of[2].phases; ++f2) f(f0, f1, f2);
+  }
+};
+
+// The planes of one channel of what is read.
+struct Planes {
+  Size extent[axes], count;
+  Size size() const { return product(extent); }
+  Size channel() const { return count * size(); }
+  Size at(Size z, Size y, Size x) const { return (z * extent[1] + y) * extent[2] + x; }
+};
+Planes planes_of_x(const Lines& l) {
+  return {{l[0].result + l[0].reach, l[1].result + l[1].reach, l[2].result + l[2].reach}, l[0].phases * l[1].phases * l[2].phases};
+}
+Planes planes_of_y(const Lines& l) {
+  return {{l[0].result + 2 * l[0].reach, l[1].result + 2 * l[1].reach, l[2].result + 2 * l[2].reach}, 1};
+}
+
+template <class T>
+void zeros(T* to, Size n) {
+  std::memset(to, 0, static_cast<std::size_t>(n) * sizeof(T));
+}
+
+// Channels of x, phase by phase, with their padding.
+template <class T>
+void lay_out_x(const Lines& l, const Planes& p, const T* x, Size channels, T* to) {
+  const Size rows = l[1].image, row = l[2].image;
+  for (Size c = 0; c < channels; ++c, x += l[0].image * rows * row)
+    l.each_phase([&](Size f0, Size f1, Size f2) {
+      const Size first = l[2].first(f2, p.extent[2]), end = std::max(first, l[2].end(f2, p.extent[2]));
+      const Size from = l[2].offset(f2), step = l[2].stride;
+      for (Size z = 0; z < p.extent[0]; ++z)
+        for (Size y = 0; y < p.extent[1]; ++y, to += p.extent[2]) {
+          if (!l[0].inside(f0, z) || !l[1].inside(f1, y)) {
+            zeros(to, p.extent[2]);
+            continue;
+          }
+          const T* line = x + ((z * l[0].stride + l[0].offset(f0)) * rows + y * l[1].stride + l[1].offset(f1)) * row + from;
+          zeros(to, first);
+          if (step == 1) std::memcpy(to + first, line + first, static_cast<std::size_t>(end - first) * sizeof(T));
+          else
+            for (Size i = first; i < end; ++i) to[i] = line[i * step];
+          zeros(to + end, p.extent[2] - end);
+        }
+    });
+}
+
+// Channels of y, with a margin of zeros as wide as taps reach.
+template <class T>
+void lay_out_y(const Lines& l, const Planes& p, const T* y, Size channels, T* to) {
+  zeros(to, channels * p.size());
+  const Size row = l[2].result;
+  for (Size c = 0; c < channels; ++c, to += p.size())
+    for (Size i = 0; i < l[0].result; ++i)
+      for (Size j = 0; j < l[1].result; ++j, y += row)
+        std::memcpy(to + p.at(l[0].reach + i, l[1].reach + j, l[2].reach), y, static_cast<std::size_t>(row) * sizeof(T));
+}
+
+// A box of positions of rows of results: out[r][p] = bias[r] + sum over k of a[r][k] x[offset[k] + p].
+template <class T>
+struct Box {
+  const T* a;
+  Size rows, depth;
+  const Size* offset;
+  const T* x;  // at the first position
+  const Planes& planes;
+  Size extent[axes];
+  T* out;  // of the first position
+  Size out_row, out_step[axes];
+  const T* bias;
+  T* strip;
+
+  // Some lines from (z, y), of `count` numbers from i
+  void lines(Size z, Size y, Size i, Size some, Size count) const {
+    const Size length = strip_length + slack, across = planes.extent[2];
+    for (Size r = 0; r < rows; r += strip_rows) {
+      const Size together = std::min(strip_rows, rows - r);
+      simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i), offset, depth, strip, length,
+                                       (some - 1) * across + count);
+      for (Size k = 0; k < together; ++k) {
+        const T plus = bias ? bias[r + k] : T(-0.0);
+        for (Size line = 0; line < some; ++line) {
+          const T* from = strip + k * length + line * across;
+          T* to = out + (r + k) * out_row + z * out_step[0] + (y + line) * out_step[1] + i * out_step[2];
+          if (out_step[2] == 1)
+            for (Size p = 0; p < count; ++p) to[p] = from[p] + plus;
+          else
+            for (Size p = 0; p < count; ++p) to[p * out_step[2]] = from[p] + plus;
+        }
+      }
+    }
+  }
+  void all() const {
+    if (product(extent) == 0) return;
+    const Size across = planes.extent[2];
+    const Size together = extent[2] > strip_length ? 1 : (strip_length - extent[2]) / across + 1;
+    for (Size z = 0; z < extent[0]; ++z)
+      for (Size y = 0; y < extent[1]; y += together)
+        for (Size i = 0; i < extent[2]; i += strip_length)
+          lines(z, y, i, std::min(together, extent[1] - y), std::min(strip_length, extent[2] - i));
+  }
+};
+
+// How the work on images and groups is cut into jobs: by channels of the result too, where there are few.
+struct Jobs {
+  Size channels, pairs, block, blocks, together, count;
+  Jobs(const Convolution& c, Size results, Size others) : channels(results), pairs(c.images * c.groups) {
+    constexpr Size enough = 8, least = 16;
+    block = std::max<Size>(1, pairs >= enough ? channels : std::min(channels, least));
+    blocks = (channels + block - 1) / block;
+    const double work = static_cast<double>(block) * static_cast<double>(others) * static_cast<double>(product(c.kernel)) *
+                        static_cast<double>(product(c.result));
+    together = std::max<Size>(1, static_cast<Size>(worth_a_job / std::max(1.0, work)));
+    count = (pairs * blocks + together - 1) / together;
+  }
+  int workers() const { return kernels::workers(count); }
+  // f(image, group, first channel, how many, worker)
+  template <class F>
+  void run(const Convolution& c, const F& f) const {
+    parallel(count, [&](Size job, int worker) {
+      for (Size i = job * together; i < std::min(pairs * blocks, (job + 1) * together); ++i) {
+        const Size pair = i / blocks, from = i % blocks * block;
+        f(pair / c.groups, pair % c.groups, from, std::min(block, channels - from), worker);
+      }
+    });
+  }
+};
+
+// Numbers of a type in the memory, one after the other.
+class Memory {
+ public:
+  explicit Memory(char* at) : at_(at) {}
+  template <class T>
+  T* take(Size n) {
+    T* taken = reinterpret_cast<T*>(at_);
+    at_ += bytes<T>(n);
+    return taken;
+  }
+  template <class T>
+  static Size bytes(Size n) {
+    return (n * static_cast<Size>(sizeof(T)) + 63) / 64 * 64;
+  }
+
+ private:
+  char* at_;
+};
+
+constexpr Size strip_numbers = strip_rows * (strip_length + slack);
+
+// Where each tap of each channel reads the planes of x.
+void offsets_in_x(const Convolution& c, const Lines& l, const Planes& p, Size* offset) {
+  for (Size channel = 0; channel < c.in; ++channel)
+    for (Size i = 0; i < c.kernel[0]; ++i)
+      for (Size j = 0; j < c.kernel[1]; ++j)
+        for (Size k = 0; k < c.kernel[2]; ++k) {
+          const Size phase = (i % l[0].period * l[1].phases + j % l[1].period) * l[2].phases + k % l[2].period;
+          *offset++ = channel * p.channel() + phase * p.size() + p.at(l[0].at(i), l[1].at(j), l[2].at(k));
+        }
+}
+
+template <class T>
+void to_y(const Convolution& c, const T* x, const T* w, const T* bias, T* y, Memory memory) {
+  const Lines l(c);
+  const Planes p = planes_of_x(l);
+  const Size depth = c.in * product(c.kernel), image = product(c.image), result = product(c.result);
+  const Jobs jobs(c, c.out, c.in);
+  const Size numbers = c.in * p.channel() + slack;
+  Size* offset = memory.take<Size>(depth);
+  T* planes = memory.take<T>(jobs.workers() * numbers);
+  T* strips = memory.take<T>(jobs.workers() * strip_numbers);
+  offsets_in_x(c, l, p, offset);
+  jobs.run(c, [&](Size n, Size group, Size from, Size rows, int worker) {
+    T* own = planes + worker * numbers;
+    lay_out_x(l, p, x + (n * c.groups + group) * c.in * image, c.in, own);
+    const Size channel = group * c.out + from;
+    Box<T>{w + channel * depth, rows, depth, offset, own, p, {c.result[0], c.result[1], c.result[2]},
+           y + (n * c.groups * c.out + channel) * result, result, {c.result[1] * c.result[2], c.result[2], 1},
+           bias ? bias + channel : nullptr, strips + worker * strip_numbers}
+        .all();
+  });
+}
+
+// One phase of x: its taps, and how many others were before them; which numbers of its plane they reach, and are of x.
+struct Part {
+  Size phase[axes], taps[axes], before, begin[axes], extent[axes];
+  Part(const Lines& l, const Size (&phases)[axes], Size others) : before(others) {
+    for (int i = 0; i < axes; ++i) {
+      const Size length = l[i].result + l[i].reach;
+      phase[i] = phases[i];
+      taps[i] = l[i].taps(phase[i]);
+      begin[i] = l[i].first(phase[i], length);
+      extent[i] = std::max<Size>(0, l[i].end(phase[i], length) - begin[i]);
+    }
+  }
+};
+template <class F>
+void each_part(const Lines& l, const F& f) {
+  Size before = 0;
+  l.each_phase([&](Size f0, Size f1, Size f2) {
+    const Part part(l, {f0, f1, f2}, before);
+    before += product(part.taps);
+    f(part);
+  });
+}
+
+// For each phase a matrix for each group, [in, out x taps], and where these read the planes of y.
+template <class T>
+void turn_weights(const Convolution& c, const Lines& l, const Planes& p, const T* w, T* turned, Size* offset) {
+  const Size taps = product(c.kernel);
+  each_part(l, [&](const Part& part) {
+    Size tap = 0;
+    const Size depth = c.out * product(part.taps);
+    for (Size i = part.phase[0]; i < c.kernel[0]; i += l[0].period)
+      for (Size j = part.phase[1]; j < c.kernel[1]; j += l[1].period)
+        for (Size k = part.phase[2]; k < c.kernel[2]; k += l[2].period, ++tap) {
+          const Size at = p.at(l[0].reach - l[0].at(i), l[1].reach - l[1].at(j), l[2].reach - l[2].at(k));
+          for (Size o = 0; o < c.out; ++o) offset[c.out * part.before + o * product(part.taps) + tap] = o * p.size() + at;
+          const T* from = w + (i * c.kernel[1] + j) * c.kernel[2] + k;
+          T* to = turned + c.groups * c.in * c.out * part.before + tap;
+          for (Size group = 0; group < c.groups; ++group)
+            for (Size o = 0; o < c.out; ++o)
+              for (Size channel = 0; channel < c.in; ++channel, from += taps)
+                to[(group * c.in + channel) * depth + o * product(part.taps)] = *from;
+        }
+  });
+}
+
+template <class T>
+void to_x(const Convolution& c, const T* y, const T* w, const T* bias, T* x, Memory memory) {
+  const Lines l(c);
+  const Planes p = planes_of_y(l);
+  const Size taps = product(c.kernel), image = product(c.image), result = product(c.result);
+  const Jobs jobs(c, c.in, c.out);
+  const Size numbers = c.out * p.channel() + slack;
+  T* turned = memory.take<T>(c.groups * c.in * c.out * taps);
+  Size* offset = memory.take<Size>(c.out * taps);
+  T* planes = memory.take<T>(jobs.workers() * numbers);
+  T* strips = memory.take<T>(jobs.workers() * strip_numbers);
+  turn_weights(c, l, p, w, turned, offset);
+  Size covered = 0;
+  each_part(l, [&](const Part& part) { covered += product(part.extent); });
+  jobs.run(c, [&](Size n, Size group, Size from, Size rows, int worker) {
+    T* own = planes + worker * numbers;
+    lay_out_y(l, p, y + (n * c.groups + group) * c.out * result, c.out, own);
+    const Size channel = group * c.in + from;
+    T* out = x + (n * c.groups * c.in + channel) * image;
+    if (covered < image)
+      for (Size r = 0; r < rows; ++r) std::fill_n(out + r * image, image, bias ? bias[channel + r] : T(0));
+    each_part(l, [&](const Part& part) {
+      const Size depth = c.out * product(part.taps);
+      const auto& [z, y, x] = part.begin;
+      Box<T> box{turned + c.groups * c.in * c.out * part.before + channel * depth, rows, depth, offset + c.out * part.before,
+                 own + p.at(z, y, x), p, {part.extent[0], part.extent[1], part.extent[2]}, out, image,
+                 {c.image[1] * c.image[2], c.image[2], 1}, bias ? bias + channel : nullptr, strips + worker * strip_numbers};
+      for (int i = 0; i < axes; ++i) {
+        box.out += (part.begin[i] * l[i].stride + l[i].offset(part.phase[i])) * box.out_step[i];
+        box.out_step[i] *= l[i].stride;
+      }
+      box.all();
+    });
+  });
+}
+
+// How the sums for w are cut: a job has some rows of w, and some images. What images are together is a matter of shapes.
+struct SumJobs {
+  static constexpr Size block = 16;
+  Size blocks, parts, count;
+  Size images;  // of which the positions are summed at a time
+  explicit SumJobs(const Convolution& c) {
+    constexpr Size enough = 8;
+    blocks = (c.out + block - 1) / block * c.groups;
+    parts = blocks == 0 || blocks >= enough ? 1 : std::clamp<Size>((enough + blocks - 1) / blocks, 1, std::max<Size>(1, c.images));
+    count = blocks * parts;
+    const Size lines = std::min(most_positions, c.result[0]) * std::min(most_positions, c.result[1]);
+    images = std::clamp<Size>(most_positions / (lines * counted(std::min(most_positions, c.result[2]))), 1,
+                              std::max<Size>(1, c.images / parts));
+  }
+  static Size counted(Size length) { return (length + 15) / 16 * 16; }
+};
+
+// Sums of products of some rows of y, and of taps of x: lines of positions are collected, and then summed.
+template <class T>
+class Sums {
+ public:
+  Sums(Size rows, Size result, const T* planes, const Size* offset, Size depth, double* sums)
+      : rows_(rows), result_(result), planes_(planes), offset_(offset), depth_(depth), sums_(sums) {}
+  void add(const T* g, Size x, Size length) {
+    if (length != length_ || (count_ + 1) * SumJobs::counted(length) > most_positions) all();
+    length_ = length;
+    lines_[count_++] = {g, x};
+  }
+  void all() {
+    for (Size r = 0; count_ > 0 && r < rows_; r += strip_rows) {
+      SumLine of_rows[most_positions / 16];
+      for (Size i = 0; i < count_; ++i) of_rows[i] = {static_cast<const T*>(lines_[i].g) + r * result_, lines_[i].x};
+      simd().correlate_weight[sizeof(T) == 8](of_rows, count_, length_, std::min(strip_rows, rows_ - r), result_, planes_,
+                                              offset_, depth_, sums_ + r * depth_);
+    }
+    count_ = 0;
+  }
+
+ private:
+  Size rows_, result_;
+  const T* planes_;
+  const Size* offset_;
+  Size depth_;
+  double* sums_;
+  SumLine lines_[most_positions / 16];
+  Size count_ = 0, length_ = 0;
+};
+
+template <class T>
+void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
+  const Lines l(c);
+  const Planes p = planes_of_x(l);
+  const Size depth = c.in * product(c.kernel), image = product(c.image), result = product(c.result);
+  const SumJobs jobs(c);
+  const Size of_image = c.in * p.channel(), numbers = jobs.images * of_image + slack;
+  const Size of_job = SumJobs::block * depth;  // strips of [depth][strip_rows]
+  Size* offset = memory.take<Size>(depth);
+  T* planes = memory.take<T>(workers(jobs.count) * numbers);
+  double* sums = memory.take<double>(jobs.count * of_job);
+  offsets_in_x(c, l, p, offset);
+  const Size blocks = jobs.blocks / c.groups;  // of a group
+  parallel(jobs.count, [&](Size job, int worker) {
+    const Size part = job / jobs.blocks, group = job % jobs.blocks / blocks, from = job % blocks * SumJobs::block;
+    T* own = planes + worker * numbers;
+    std::fill_n(sums + job * of_job, of_job, 0.0);
+    Sums<T> all(std::min(SumJobs::block, c.out - from), result, own, offset, depth, sums + job * of_job);
+    const Size end = c.images * (part + 1) / jobs.parts;
+    Size place = 0;
+    for (Size n = c.images * part / jobs.parts; n < end; ++n) {
+      T* laid_out = own + place * of_image;
+      lay_out_x(l, p, x + (n * c.groups + group) * c.in * image, c.in, laid_out);
+      const T* g = y + ((n * c.groups + group) * c.out + from) * result;
+      for (Size z = 0; z < c.result[0]; ++z)
+        for (Size line = 0; line < c.result[1]; ++line)
+          for (Size i = 0; i < c.result[2]; i += most_positions)
+            all.add(g + (z * c.result[1] + line) * c.result[2] + i, place * of_image + p.at(z, line, i),
+                    std::min(most_positions, c.result[2] - i));
+      if (++place < jobs.images) continue;
+      all.all();
+      place = 0;
+    }
+    all.all();
+  });
+  for (Size group = 0; group < c.groups; ++group)
+    for (Size o = 0; o < c.out; ++o)
+      for (Size k = 0; k < depth; ++k) {
+        const Size row = o % SumJobs::block;
+        const double* from = sums + (group * blocks + o / SumJobs::block) * of_job + row / strip_rows * strip_rows * depth +
+                             k * strip_rows + row % strip_rows;
+        double sum = 0;
+        for (Size part = 0; part < jobs.parts; ++part) sum += from[part * jobs.blocks * of_job];
+        *w++ = static_cast<T>(sum);
+      }
+}
+
+}  // namespace
+
+Size convolution_memory(DType dtype, const Convolution& c, Convolved which) {
+  const Lines l(c);
+  const Planes p = which == Convolved::x ? planes_of_y(l) : planes_of_x(l);
+  using Wide = __int128;
+  constexpr Wide most = Wide{1} << 56;
+  const Size channels = which == Convolved::x ? c.out : c.in, item = item_size(dtype);
+  Wide numbers = static_cast<Wide>(channels) * p.count;
+  for (const Size extent : p.extent)
+    if ((numbers *= extent) > most) return -1;
+  Wide bytes = 4 * 64;  // of what is rounded up
+  const Wide taps = product(c.kernel);
+  if (which == Convolved::w) {
+    const SumJobs jobs(c);
+    bytes += (numbers * jobs.images + slack) * item * workers(jobs.count) + c.in * taps * 8;
+    bytes += static_cast<Wide>(jobs.count) * SumJobs::block * c.in * taps * 8;
+  } else {
+    const Jobs jobs = which == Convolved::y ? Jobs(c, c.out, c.in) : Jobs(c, c.in, c.out);
+    bytes += (numbers + slack + strip_numbers) * item * jobs.workers() + channels * taps * 8;
+    if (which == Convolved::x) bytes += c.groups * c.in * c.out * taps * item;
+  }
+  return bytes > most ? -1 : static_cast<Size>(bytes);
+}
+
+void convolve(DType dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y, char* memory) {
+  with_floats(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    to_y(c, static_cast<const T*>(x), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(y), Memory(memory));
+  });
+}
+void convolve_to_x(DType dtype, const Convolution& c, const void* y, const void* w, const void* bias, void* x, char* memory) {
+  with_floats(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    to_x(c, static_cast<const T*>(y), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(x), Memory(memory));
+  });
+}
+void convolve_to_w(DType dtype, const Convolution& c, const void* x, const void* y, void* w, char* memory) {
+  with_floats(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    to_w(c, static_cast<const T*>(x), static_cast<const T*>(y), static_cast<T*>(w), Memory(memory));
+  });
+}
+
+}  // namespace xgrad::kernels

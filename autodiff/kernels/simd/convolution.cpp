@@ -1,0 +1,177 @@
+// The inner loops of convolutions (kernels/convolution.cpp): every tap of the kernel, of every channel, reads the image at
+// an offset of its own, and positions that lie side by side are lanes.
+#include "autodiff/kernels/simd/lanes.hpp"
+
+namespace xgrad::kernels {
+namespace {
+
+constexpr Size most_depth = 1024;  // numbers that one running total is of
+
+// Rows x vectors of positions:  out[r][p] = or += sum over k of a[r][k] x[offset[k] + p]
+template <class T, int rows, int vectors>
+XGRAD_INLINE void tile(const T* a, Size lda, const T* x, const Size* offset, Size depth, bool add, T* out, Size ldo) {
+  Batch<T> sums[rows][vectors];
+  for (auto& row : sums)
+    for (auto& sum : row) sum = Batch<T>(T(0));
+  for (Size k = 0; k < depth; ++k) {
+    const T* at = x + offset[k];
+    Batch<T> y[vectors];
+    for (int v = 0; v < vectors; ++v) y[v] = load(at + v * width<T>);
+    for (int r = 0; r < rows; ++r) {
+      const Batch<T> w(a[r * lda + k]);
+      for (int v = 0; v < vectors; ++v) sums[r][v] = madd(w, y[v], sums[r][v]);
+    }
+  }
+  for (int r = 0; r < rows; ++r)
+    for (int v = 0; v < vectors; ++v) {
+      T* to = out + r * ldo + v * width<T>;
+      (add ? load(to) + sums[r][v] : sums[r][v]).store_unaligned(to);
+    }
+}
+
+template <class T, int rows>
+void strip(const T* a, Size lda, const T* x, const Size* offset, Size depth, T* out, Size ldo, Size count) {
+  Size from = 0;
+  do {
+    const Size some = depth - from < most_depth ? depth - from : most_depth;
+    const auto at = [&]<int vectors>(Size p) XGRAD_LAMBDA {
+      tile<T, rows, vectors>(a + from, lda, x + p, offset + from, some, from > 0, out + p, ldo);
+    };
+    Size p = 0;
+    for (; p + 2 * width<T> < count; p += 3 * width<T>) at.template operator()<3>(p);
+    if (count - p > width<T>) at.template operator()<2>(p);
+    else if (count > p) at.template operator()<1>(p);
+    from += some;
+  } while (from < depth);
+}
+
+template <class T>
+void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, const Size* offset, Size depth, void* out_bytes,
+               Size ldo, Size count) {
+  const T *a = static_cast<const T*>(a_bytes), *x = static_cast<const T*>(x_bytes);
+  T* out = static_cast<T*>(out_bytes);
+  switch (rows) {
+    case 4: return strip<T, 4>(a, lda, x, offset, depth, out, ldo, count);
+    case 3: return strip<T, 3>(a, lda, x, offset, depth, out, ldo, count);
+    case 2: return strip<T, 2>(a, lda, x, offset, depth, out, ldo, count);
+    default: return strip<T, 1>(a, lda, x, offset, depth, out, ldo, count);
+  }
+}
+
+// to[i] += the sum of the lanes of v[i]
+template <class T>
+XGRAD_INLINE void add_lanes(const Batch<T> (&v)[4], double* to) {
+#if defined(__AVX__)
+  if constexpr (sizeof(T) == 4) {
+    __m256 half[4];
+    for (int i = 0; i < 4; ++i) {
+#if defined(__AVX512F__)
+      half[i] = _mm256_add_ps(_mm512_castps512_ps256(v[i]), _mm512_extractf32x8_ps(v[i], 1));
+#else
+      half[i] = v[i];
+#endif
+    }
+    const __m256 four = _mm256_hadd_ps(_mm256_hadd_ps(half[0], half[1]), _mm256_hadd_ps(half[2], half[3]));
+    const __m128 sums = _mm_add_ps(_mm256_castps256_ps128(four), _mm256_extractf128_ps(four, 1));
+    _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), _mm256_cvtps_pd(sums)));
+    return;
+  }
+#endif
+  for (int i = 0; i < 4; ++i)
+    to[i] += static_cast<double>(
+        reduce_lanes(v[i], [](const Batch<T>& p, const Batch<T>& q) XGRAD_LAMBDA { return p + q; }));
+}
+
+constexpr int most_rows = 4;
+
+// Vectors of positions, the rows' beside each other; the last `partial` are of `length` numbers each. And where each
+// begins in x.
+template <class T, int rows>
+struct Packed {
+  alignas(64) T g[most_positions / width<T>][rows][width<T>];
+  Size at[most_positions / width<T>];
+  Size whole, partial, length;
+
+  // The lines' numbers, filled up with zeros: whole vectors of all lines, then what is left of each.
+  Packed(const SumLine* lines, Size count, Size of, Size ldg) {
+    const Size each = of / width<T>;
+    length = of - each * width<T>;
+    whole = count * each;
+    partial = length > 0 ? count : 0;
+    for (Size line = 0; line < count; ++line) {
+      for (Size v = 0; v < each; ++v) at[line * each + v] = lines[line].x + v * width<T>;
+      if (partial > 0) at[whole + line] = lines[line].x + each * width<T>;
+      for (Size r = 0; r < rows; ++r) {
+        const T* from = static_cast<const T*>(lines[line].g) + r * ldg;
+        for (Size v = 0; v < each; ++v) load(from + v * width<T>).store_aligned(g[line * each + v][r]);
+        if (partial == 0) continue;
+        T* last = g[whole + line][r];
+        Batch<T>(T(0)).store_aligned(last);
+        for (Size i = 0; i < length; ++i) last[i] = from[each * width<T> + i];
+      }
+    }
+  }
+};
+
+// sums[k][r] += sum over positions p of g[r][p] x[offset[k] + p]
+template <class T, int rows, int taps>
+void dots(const Packed<T, rows>& p, const T* x, const Size* offset, double* sums) {
+  Batch<T> total[taps][most_rows];
+  for (auto& tap : total)
+    for (auto& sum : tap) sum = Batch<T>(T(0));
+  const T* at[taps];
+  for (int k = 0; k < taps; ++k) at[k] = x + offset[k];
+  const auto run = [&](Size from, Size to, const auto& part) XGRAD_LAMBDA {
+    for (Size i = from; i < to; ++i) {
+      Batch<T> y[taps];
+      for (int k = 0; k < taps; ++k) y[k] = part(load(at[k] + p.at[i]));
+      for (int r = 0; r < rows; ++r) {
+        const Batch<T> z = Batch<T>::load_aligned(p.g[i][r]);
+        for (int k = 0; k < taps; ++k) total[k][r] = madd(z, y[k], total[k][r]);
+      }
+    }
+  };
+  run(0, p.whole, [](const Batch<T>& y) XGRAD_LAMBDA { return y; });
+  if (p.partial > 0) {  // numbers past the end of a line are not of that line, and may be infinite
+    alignas(64) Int<T> lanes[width<T>];
+    for (Size i = 0; i < width<T>; ++i) lanes[i] = i < p.length ? -1 : 0;
+    const Batch<T> inside = as_float<T>(Batch<Int<T>>::load_aligned(lanes));
+    run(p.whole, p.whole + p.partial, [&](const Batch<T>& y) XGRAD_LAMBDA { return y & inside; });
+  }
+  for (int k = 0; k < taps; ++k) add_lanes(total[k], sums + k * most_rows);
+}
+
+template <class T, int rows>
+void all_dots(const SumLine* lines, Size count, Size length, Size ldg, const T* x, const Size* offset, Size depth, double* sums) {
+  const Packed<T, rows> packed(lines, count, length, ldg);
+  Size k = 0;
+  for (; k + 3 <= depth; k += 3) dots<T, rows, 3>(packed, x, offset + k, sums + k * most_rows);
+  if (depth - k == 2) dots<T, rows, 2>(packed, x, offset + k, sums + k * most_rows);
+  if (depth - k == 1) dots<T, rows, 1>(packed, x, offset + k, sums + k * most_rows);
+}
+
+template <class T>
+void correlate_weight(const SumLine* lines, Size count, Size length, Size rows, Size ldg, const void* x_bytes,
+                      const Size* offset, Size depth, double* sums) {
+  const T* x = static_cast<const T*>(x_bytes);
+  switch (rows) {
+    case 4: return all_dots<T, 4>(lines, count, length, ldg, x, offset, depth, sums);
+    case 3: return all_dots<T, 3>(lines, count, length, ldg, x, offset, depth, sums);
+    case 2: return all_dots<T, 2>(lines, count, length, ldg, x, offset, depth, sums);
+    default: return all_dots<T, 1>(lines, count, length, ldg, x, offset, depth, sums);
+  }
+}
+
+}  // namespace
+
+namespace XGRAD_ARCH {
+
+void fill_convolution(Simd& all) {
+  all.correlate[0] = correlate<float>;
+  all.correlate[1] = correlate<double>;
+  all.correlate_weight[0] = correlate_weight<float>;
+  all.correlate_weight[1] = correlate_weight<double>;
+}
+
+}  // namespace XGRAD_ARCH
+}  // namespace xgrad::kernels

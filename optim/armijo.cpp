@@ -1,0 +1,29 @@
+#include <algorithm>
+#include <cmath>
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/optim/searches.hpp>
+
+namespace xgrad::optim {
+
+double armijo_search(Objective& f, const Tensor& d, double first, const Armijo& options) {
+  const NoGrad constant;
+  const double f0 = f.value(), slope = dot(f.gradient(), d).item(), noise = f.noise();
+  if (!(slope < 0)) return 0;
+  const Objective::Point start = f.here();
+  const Tensor x = f.x();
+  double a = first;
+  for (Size trial = 0; trial < options.max_trials; ++trial) {
+    f.move_to(x + a * d);
+    const double value = f.value();
+    if (value <= f0 + options.armijo * a * slope) return a;
+    if (std::abs(value - f0) <= noise && std::abs(dot(f.gradient(), d).item()) < std::abs(slope)) return a;
+    const double parabola = -slope * a * a / (2 * (value - f0 - a * slope));  // its minimum
+    a = std::isfinite(parabola) ? std::clamp(parabola, 0.1 * a, 0.5 * a) : 0.1 * a;
+  }
+  f.move_to(start);
+  return 0;
+}
+
+}  // namespace xgrad::optim

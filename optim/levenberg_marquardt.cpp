@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <cmath>
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/optim/levenberg_marquardt.hpp>
+
+#include "optim/triangular.hpp"
+
+namespace xgrad::optim {
+namespace {
+
+std::size_t at(Size i) { return static_cast<std::size_t>(i); }
+
+double squared_length(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double e : x) sum += e * e;
+  return sum;
+}
+
+// d: R d = -Q^T r and sqrt(u) D d = 0 in the least squares
+std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
+                                const std::vector<double>& scale) {
+  const Size n = r.columns;
+  Matrix a(r.rows + n, n);
+  std::vector<double> b(at(r.rows + n));
+  std::copy(r.numbers.begin(), r.numbers.end(), a.numbers.begin());
+  for (Size i = 0; i < r.rows; ++i) b[at(i)] = -qtr[at(i)];
+  for (Size i = 0; i < n; ++i) a[r.rows + i][i] = std::sqrt(u) * scale[at(i)];
+  triangularise(a, b);
+  return solve_upper(a, b);
+}
+
+// f - f(x + d) by the linear model: 1/2 |J d|^2 + u |D d|^2
+double promised(const Matrix& r, const std::vector<double>& d, double u, const std::vector<double>& scale) {
+  double gain = 0;
+  for (Size i = 0; i < r.rows; ++i) {
+    double jd = 0;
+    for (Size j = i; j < r.columns; ++j) jd += r[i][j] * d[at(j)];
+    gain += jd * jd / 2;
+  }
+  for (std::size_t i = 0; i < d.size(); ++i) gain += u * (scale[i] * d[i]) * (scale[i] * d[i]);
+  return gain;
+}
+
+}  // namespace
+
+void LevenbergMarquardtRule::check(const Require& require) const {
+  require(damping > 0 && std::isfinite(damping), "a finite damping above 0", damping);
+  require(max_trials > 0, "1 trial or more", static_cast<double>(max_trials));
+}
+
+Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
+  const Tensor x = f.x(), residuals = f.residuals(), jacobian = f.jacobian();
+  if (!all(isfinite(jacobian)).item()) return Advance::stuck;
+  Matrix r(jacobian.size(0), f.size());
+  r.numbers = jacobian.to_vector<double>();
+  std::vector<double> qtr = residuals.to_vector<double>();
+
+  state.scale.resize(at(f.size()), 0.0);
+  for (Size j = 0; j < r.columns; ++j) {
+    double squares = 0;
+    for (Size i = 0; i < r.rows; ++i) squares += r[i][j] * r[i][j];
+    state.scale[at(j)] = std::max(state.scale[at(j)] / 2, std::sqrt(squares));
+  }
+  std::vector<double> scale = state.scale;
+  for (double& s : scale)
+    if (s == 0) s = 1;  // no residual has depended on it yet
+  triangularise(r, qtr);
+
+  const Objective::Point start = f.here();
+  const double noise = f.noise();
+  double u = state.damping > 0 ? state.damping : damping, growth = 2;
+  for (Size trial = 0; trial < max_trials; ++trial, u *= growth, growth *= 2) {
+    const std::vector<double> d = damped_step(r, qtr, u, scale);
+    if (!std::isfinite(squared_length(d))) continue;
+    const double gain = promised(r, d, u, scale);
+    if (trial == 0 && state.rounding.reached(gain, noise)) return Advance::exact;
+    f.move_to(x + tensor(d));
+    if (!f.finite()) continue;
+    // f - f(x + d) = 1/2 sum (r - r') (r + r'), without the rounding of the sums themselves
+    const double ratio = 0.5 * dot(residuals - f.residuals(), residuals + f.residuals()).item() / gain;
+    if (gain <= noise || ratio > 1e-3) {
+      const double t = 2 * ratio - 1;
+      state.damping = std::max(1e-30, u * (gain <= noise ? 0.1 : std::max(1.0 / 3, 1 - t * t * t)));
+      return Advance::moved;
+    }
+  }
+  f.move_to(start);
+  return state.rounding.stalled > 0 ? Advance::exact : Advance::stuck;
+}
+
+}  // namespace xgrad::optim

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <vector>
+
+#include <xgrad/optim/method.hpp>
+
+namespace xgrad::optim {
+
+// Levenberg-Marquardt, for residuals r with Jacobian J (least_squares):
+//   (J^T J + u D^2) d = -J^T r,   D_i <- max(D_i / 2, |column i of J|),   x <- x + d
+// It is solved by QR of [J; sqrt(u) D], which loses half of the digits that solving by J^T J would. D is Marquardt's
+// scaling (1963); Moré (1978, MINPACK) never lets D fall, and then one steep place slows down all that follows. With
+// the gain ratio q = (f - f(x + d)) / (what the linear model promises) the step is taken where q > 1e-3, and u *=
+// max(1/3, 1 - (2q - 1)^3); else u *= 2, 4, 8, .. until one is (Nielsen 1999). An iteration is a step that was taken.
+struct LevenbergMarquardtRule {
+  static constexpr const char* name = "LevenbergMarquardt";
+  static constexpr bool keeps_record = true;
+
+  double damping = 0.1;   // u of the first step: smaller is nearer to Gauss-Newton
+  Size max_trials = 100;  // of an iteration
+
+  struct State {
+    double damping = -1;        // -1: not set yet
+    std::vector<double> scale;  // D
+    Rounding rounding;
+  };
+  void check(const Require& require) const;
+  Advance advance(Objective& f, State& state) const;
+};
+using LevenbergMarquardt = Minimiser<LevenbergMarquardtRule>;
+
+}  // namespace xgrad::optim

@@ -1,0 +1,89 @@
+// A method of minimisation: what takes an Objective from one point to a better one. See docs/adding_a_method.md.
+#pragma once
+
+#include <limits>
+
+#include <xgrad/optim/objective.hpp>
+#include <xgrad/optim/optimizer.hpp>
+
+namespace xgrad::optim {
+
+// What came of an iteration.
+enum class Advance {
+  moved,  // the objective is at a new point
+  stuck,  // no better point was found; the objective is where it was
+  exact,  // nothing is left to gain but what is lost in the rounding of the value; the objective is where it was
+};
+
+// Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the
+// rounding of the value (Objective::noise), and three times it was not half of the least that was promised before.
+// Until then steps are taken on trust, because the model is good there and gradients go on shrinking where values
+// cannot.
+struct Rounding {
+  double least = std::numeric_limits<double>::infinity();
+  int stalled = 0;
+  bool reached(double promised, double noise) {
+    if (promised > noise) {
+      *this = {};
+      return false;
+    }
+    if (promised > 0.5 * least) return ++stalled == 3;
+    least = promised;
+    return false;
+  }
+};
+
+class Method {
+ public:
+  Method(const Method&) = delete;
+  Method& operator=(const Method&) = delete;
+  virtual ~Method() = default;
+
+  const char* name() const { return name_; }
+  const Parameters& parameters() const { return parameters_; }
+
+  virtual bool keeps_record() const = 0;      // does it ask for more than gradients?
+  virtual void begin() = 0;                   // forgets what it knows of another problem
+  virtual Advance advance(Objective& f) = 0;  // one iteration
+
+ protected:
+  Method(const char* name, const Parameters& parameters, Source source) : name_(name), parameters_(parameters) {
+    check_parameters(name, parameters, source);
+  }
+
+ private:
+  const char* name_;
+  Parameters parameters_;
+};
+
+// A method made of a rule, which is a plain struct:
+//   name                          for people
+//   its fields                    the options, with their defaults
+//   keeps_record                  true where it asks for Hessian, hvp or Jacobian (Objective::keep_record); may be left
+//   out State                         what it knows from the iterations before; made anew for each minimize
+//   check(require)                refuses options that make no sense
+//   advance(f, state)             one iteration
+template <class Rule>
+class Minimiser final : public Method {
+ public:
+  explicit Minimiser(const Parameters& parameters, Rule options = {}, Source source = Source::here())
+      : Method(Rule::name, parameters, source), rule_(options) {
+    rule_.check(Require{Rule::name, source});
+  }
+  const Rule& options() const { return rule_; }
+
+  bool keeps_record() const override {
+    if constexpr (requires { Rule::keeps_record; })
+      return Rule::keeps_record;
+    else
+      return false;
+  }
+  void begin() override { state_ = typename Rule::State(); }
+  Advance advance(Objective& f) override { return rule_.advance(f, state_); }
+
+ private:
+  Rule rule_;
+  typename Rule::State state_;
+};
+
+}  // namespace xgrad::optim

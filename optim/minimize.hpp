@@ -1,0 +1,85 @@
+// minimize and least_squares: a method, a function of parameters, and when to stop.
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include <xgrad/optim/method.hpp>
+
+namespace xgrad::optim {
+
+// Of an iteration, for Stop::when.
+struct Progress {
+  Size iteration;
+  double value, gradient_norm;
+  double step;  // the length of the last step
+  const Evaluations& evaluations;
+};
+
+// When to stop: at whatever comes first. Tests of convergence that are 0 are off; where none is given (gradient, loss,
+// step, target), gradient_tolerance is 1e-6. They are looked at after each iteration, and a gradient of 0 always stops.
+struct Stop {
+  Size max_iterations = 1000;
+  double gradient_tolerance = 0;  // the greatest |df/dx_i| is at most this
+  double loss_tolerance = 0;      // |f - f_before| <= loss_tolerance max(|f|, |f_before|), `patience` times in a row
+  Size patience = 1;
+  double step_tolerance = 0;  // |x - x_before| <= step_tolerance (step_tolerance + |x|), in the 2-norm
+  double target = -std::numeric_limits<double>::infinity();  // f <= target
+  Size max_evaluations = 0;  // calls of the function; 0: any number. Those of one iteration may go past it
+  double max_seconds = 0;    // 0: any time. Where it stops then differs from run to run
+  // Called after each iteration; true stops. It must not move the parameters.
+  Callable<bool(const Progress&)> when = nullptr;
+  bool trace = false;  // keep value and gradient norm of each iteration
+};
+
+enum class Reason {
+  gradient,  // converged: what Stop says of each
+  loss,
+  step,
+  target,
+  exact,       // converged: what is left to gain is lost in the rounding of the value
+  asked,       // Stop::when returned true
+  iterations,  // ended by a limit
+  evaluations,
+  seconds,
+  stuck,       // no better point was found along the last direction
+  not_finite,  // value or gradient is NaN or infinite, at the start or wherever a step led
+};
+const char* to_string(Reason reason);
+
+struct Result {
+  double value = 0;  // at the point where the parameters are now; of residuals 1/2 sum r^2
+  Size iterations = 0;
+  Reason reason = Reason::iterations;
+  double gradient_norm = 0;  // the greatest |df/dx_i| there
+  bool converged = false;    // by a test of Stop, or `exact`
+  Evaluations evaluations;
+  double seconds = 0;
+  struct Point {
+    double value, gradient_norm;
+  };
+  std::vector<Point> trace;   // where asked for: the start, and after each iteration
+  bool of_residuals = false;  // is it from least_squares?
+};
+
+// Moves the method's parameters to a minimum of the loss, a function of no arguments that reads them and returns one
+// element. Where a limit, a failure or an Error ends it, the parameters are at the best point that it was at; an Error
+// (also one of the user's own, from the loss or from Stop::when) is passed on. An iteration's trial that gives NaN or
+// infinity counts as too far. The loss must be the same function each time: no dropout, no batches that change.
+Result minimize(Method& method, const Callable<Tensor()>& loss, const Stop& stop = {}, Source source = Source::here());
+
+// Any optimizer (Adam, SGD, ...) as a method: each iteration is a step() on the exact gradient of the whole loss.
+Result minimize(Optimizer& optimizer, const Callable<Tensor()>& loss, const Stop& stop = {},
+                Source source = Source::here());
+
+// The same for f = 1/2 sum r^2 of residuals r of any shape, which LevenbergMarquardt makes use of, and any method can
+// take.
+Result least_squares(Method& method, const Callable<Tensor()>& residuals, const Stop& stop = {},
+                     Source source = Source::here());
+
+}  // namespace xgrad::optim
+
+template <>
+struct fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
+  fmt::appender format(xgrad::optim::Reason reason, fmt::format_context& context) const;
+};

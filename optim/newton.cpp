@@ -1,0 +1,38 @@
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/optim/newton.hpp>
+#include <xgrad/optim/searches.hpp>
+
+namespace xgrad::optim {
+namespace {
+
+// B^-1 g
+Tensor solve_descending(const Tensor& h, const Tensor& g, double least) {
+  try {
+    const Tensor lower = cholesky(h);
+    return solve_triangular(lower, solve_triangular(lower, g), {.transposed = true});
+  } catch (const Error&) {  // not positive definite
+    const auto [values, vectors] = eigh(h);
+    const Tensor raised = maximum(abs(values), least * amax(abs(values)));
+    return matmul(vectors, matmul(transpose(vectors), g) / where(raised > 0, raised, 1.0));
+  }
+}
+
+}  // namespace
+
+void NewtonRule::check(const Require& require) const {
+  require(armijo > 0 && armijo < 0.5, "armijo to be above 0 and below 1/2", armijo);
+  require(least > 0 && least < 1, "the least eigenvalue to be above 0 and below 1, the greatest", least);
+  require(max_trials > 0, "1 trial or more", static_cast<double>(max_trials));
+}
+
+Advance NewtonRule::advance(Objective& f, State& state) const {
+  const Tensor h = f.hessian(), g = f.gradient();
+  if (!all(isfinite(h)).item()) return Advance::stuck;
+  const Tensor d = -solve_descending(h, g, least);
+  const double promised = -0.5 * dot(g, d).item(), noise = f.noise();  // by the model, at its minimum
+  if (state.rounding.reached(promised, noise)) return Advance::exact;
+  const double a = armijo_search(f, d, 1, {.armijo = armijo, .max_trials = max_trials});
+  return a > 0 ? Advance::moved : promised <= noise ? Advance::exact : Advance::stuck;
+}
+
+}  // namespace xgrad::optim

@@ -1,0 +1,300 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/optim/objective.hpp>
+
+namespace xgrad::optim {
+
+void check_parameters(const char* name, const Parameters& parameters, Source source) {
+  if (parameters.empty())
+    fail(source,
+         fmt::format("[{}] expected at least one parameter, got none; give {{a, b}}, or name them in XGRAD_FIELDS",
+                     name));
+  std::vector<const engine::Variable*> known;
+  for (const Parameters::Entry& entry : parameters) {
+    if (!entry.variable.get() || !entry.value().defined())
+      fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name, entry.name));
+    known.push_back(entry.variable.get());
+  }
+  std::sort(known.begin(), known.end());
+  if (const auto twice = std::adjacent_find(known.begin(), known.end()); twice != known.end())
+    for (const Parameters::Entry& entry : parameters)
+      if (entry.variable.get() == *twice)
+        fail(source, fmt::format("[{}] the parameter {} is there twice; name each once", name, entry.name));
+}
+
+Objective::Objective(const char* name, const Parameters& parameters, Callable<Tensor()> function, Kind kind,
+                     Source source)
+    : name_(name), parameters_(parameters), function_(std::move(function)), kind_(kind), source_(source) {
+  check_parameters(name, parameters, source);
+  if (!function_) fail(source, fmt::format("[{}] expected a function that gives a Tensor, got an empty one", name));
+  for (const Parameters::Entry& entry : parameters_) {
+    size_ += entry.value().numel();
+    f32_ |= entry.value().dtype() == f32;
+  }
+  if (size_ == 0) fail(source, fmt::format("[{}] expected parameters that hold numbers, got shapes without any", name));
+}
+
+// ---- where it is
+
+const Objective::Point& Objective::here() {
+  if (point_.values.empty())
+    for (const Parameters::Entry& entry : parameters_) point_.values.push_back(entry.value());
+  return point_;
+}
+
+void Objective::move_to(const Tensor& x) {
+  const NoGrad constant;
+  if (x.shape(source_) != Shape{size_})
+    fail(source_, fmt::format("[{}] expected a point of shape ({},), got {}", name_, size_, x.shape()));
+  Point next;
+  next.x = evaluate(cast(x.detach(), f64));
+  next.values = unpack(next.x);
+  if (f32_) next.x = Tensor();  // what the parameters hold is not quite what was asked for
+  move_to(next);
+}
+
+void Objective::move_to(const Point& point) {
+  assign_all(parameters_, point.values, source_);
+  point_ = point;
+}
+
+void Objective::moved() { point_ = {}; }
+
+const Tensor& Objective::x() {
+  if (!point_.x.defined()) {
+    const NoGrad constant;
+    point_.x = evaluate(pack(here().values)).detach();
+  }
+  return point_.x;
+}
+
+// All numbers of the parts, as one vector of f64.
+Tensor Objective::pack(const Tensors& parts) const {
+  Tensors flat;
+  for (const Tensor& part : parts) flat.push_back(cast(reshape(part, {-1}), f64));
+  return flat.size() == 1 ? flat[0] : concat(flat, 0, source_);
+}
+
+std::vector<Tensor> Objective::unpack(const Tensor& x) const {
+  std::vector<Tensor> parts;
+  Size begin = 0;
+  for (const Parameters::Entry& entry : parameters_) {
+    const Tensor& value = entry.value();
+    const Size end = begin + value.numel();
+    parts.push_back(evaluate(cast(reshape(slice(x, 0, begin, end), value.shape()), value.dtype())));
+    begin = end;
+  }
+  return parts;
+}
+
+// ---- the function
+
+void Objective::run() {
+  if (point_.result.defined()) return;
+  here();
+  ++evaluations_.value;
+  const EnableGrad recorded;
+  Tensor result = function_();
+  const char* what = kind_ == Kind::loss ? "loss" : "residuals";
+  if (!result.defined()) fail(source_, fmt::format("[{}] expected a {}, got an empty Tensor", name_, what));
+  if (!is_float(result.dtype()))
+    fail(source_,
+         fmt::format("[{}] expected a {} of f32 or f64, got {}; cast it", name_, what, xgrad::name(result.dtype())));
+  if (kind_ == Kind::loss && result.numel() != 1)
+    fail(source_,
+         fmt::format("[{}] expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
+                     "to least_squares",
+                     name_, result.shape()));
+  if (kind_ == Kind::residuals) {
+    if (result.numel() == 0)
+      fail(source_, fmt::format("[{}] expected residuals, got none: shape {}", name_, result.shape()));
+    if (residual_count_ >= 0 && result.numel() != residual_count_)
+      fail(source_, fmt::format("[{}] expected {} residuals, as at the first point, got {}", name_, residual_count_,
+                                result.numel()));
+    result = reshape(result, {-1});
+  }
+  point_.result = std::move(result);
+  if (!checked_) check_first();
+}
+
+// Later the function may leave a parameter out (it may branch on values); at the first point that is a mistake.
+void Objective::check_first() {
+  const Parameters found = variables_of(point_.result);
+  for (const Parameters::Entry& entry : parameters_)
+    if (std::none_of(found.begin(), found.end(),
+                     [&](const auto& e) { return e.variable.get() == entry.variable.get(); })) {
+      point_.result = Tensor();
+      fail(source_,
+           fmt::format("[{}] the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
+                       "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
+                       name_, kind_ == Kind::loss ? "loss does" : "residuals do", entry.name));
+    }
+  residual_count_ = point_.result.numel();
+  rounding_ = f32_ || point_.result.dtype() == f32 ? 0x1p-23 : 0x1p-52;
+  checked_ = true;
+}
+
+double Objective::value() {
+  if (!point_.evaluated) {
+    run();
+    const NoGrad constant;
+    point_.value = kind_ == Kind::loss ? point_.result.item() : 0.5 * sum(square(residuals())).item();
+    point_.evaluated = true;
+    met_nonfinite_ |= !std::isfinite(point_.value);
+  }
+  return point_.value;
+}
+
+const Tensor& Objective::residuals() {
+  require_residuals();
+  if (!point_.residuals.defined()) {
+    run();
+    const NoGrad constant;
+    point_.residuals = evaluate(cast(point_.result.detach(), f64));
+  }
+  return point_.residuals;
+}
+
+void Objective::require_residuals() const {
+  if (kind_ == Kind::loss)
+    fail(source_,
+         fmt::format("[{}] this method works on residuals, and minimize gives it a loss alone; call least_squares "
+                     "with a function that gives the residuals",
+                     name_));
+}
+
+// ---- first derivatives
+
+// The gradients and the value are evaluated together. Of residuals: J^T r.
+const Tensors& Objective::gradients() {
+  if (point_.gradients.empty()) {
+    run();
+    ++evaluations_.gradient;
+    const EnableGrad recorded;
+    const Wrt wrt(parameters_);
+    if (kind_ == Kind::loss) {
+      point_.gradients = grad(point_.result, wrt, {.create_graph = second_order_, .allow_unused = true});
+      if (second_order_) point_.slopes = pack(point_.gradients);
+    } else {
+      point_.gradients = grad(point_.result, wrt, point_.result.detach(), {.allow_unused = true});
+    }
+    Tensors together = point_.gradients;
+    together.push_back(point_.result);
+    evaluate(together, source_);
+    if (!keep_record_) {
+      value();
+      point_.result = Tensor();
+    }
+  }
+  return point_.gradients;
+}
+
+const Tensor& Objective::gradient() {
+  if (!point_.gradient.defined()) {
+    const NoGrad constant;
+    Tensors plain;
+    for (const Tensor& g : gradients()) plain.push_back(g.detach());
+    point_.gradient = evaluate(pack(plain));
+    met_nonfinite_ |= !std::isfinite(gradient_norm());
+  }
+  return point_.gradient;
+}
+
+double Objective::gradient_norm() {
+  const NoGrad constant;
+  return amax(abs(gradient())).item();
+}
+
+bool Objective::finite() { return std::isfinite(gradient_norm()) && std::isfinite(value()); }
+
+double Objective::noise() {
+  const NoGrad constant;
+  return rounding_ * std::max(4 * std::abs(value()), dot(abs(gradient()), abs(x())).item());
+}
+
+// ---- second derivatives, and the Jacobian
+
+// The one place where a matrix of derivatives is made: a sweep for each row.
+Tensor Objective::rows(const Tensor& y, const Wrt& wrt) const {
+  const Size m = y.numel();
+  Size n = 0;
+  for (const Tensor& x : wrt.list()) n += x.numel();
+  if (!y.requires_grad()) return zeros({m, n}, f64);
+  Tensors made;
+  for (Size i = 0; i < m; ++i) {
+    const Tensor cotangent = pad(ones({1}, y.dtype()), 0, i, m - 1 - i);
+    const Tensors row = grad(y, wrt, cotangent, {.allow_unused = true});
+    const NoGrad constant;
+    made.push_back(pack(row));
+  }
+  const NoGrad constant;
+  return evaluate(stack(made, 0, source_));
+}
+
+const Tensor& Objective::slopes() {
+  second_order_ = true;
+  if (!point_.slopes.defined()) {
+    run();
+    const EnableGrad recorded;
+    const GradOptions options{.create_graph = true, .allow_unused = true};
+    // Of residuals: J^T r, where r counts as it depends on x, too.
+    point_.slopes = pack(kind_ == Kind::loss ? grad(point_.result, parameters_, options)
+                                             : grad(point_.result, parameters_, point_.result, options));
+    if (point_.gradients.empty()) {
+      ++evaluations_.gradient;
+      const NoGrad constant;
+      point_.gradient = evaluate(point_.slopes.detach());
+      for (const Tensor& part : unpack(point_.gradient)) point_.gradients.push_back(part);
+    }
+  }
+  return point_.slopes;
+}
+
+Tensor Objective::hvp(const Tensor& v) {
+  const Tensor& u = slopes();
+  ++evaluations_.hvp;
+  if (!u.requires_grad()) return zeros({size_}, f64);
+  const Tensors parts = grad(u, parameters_, v, {.allow_unused = true});
+  const NoGrad constant;
+  return evaluate(pack(parts));
+}
+
+const Tensor& Objective::hessian() {
+  if (!point_.hessian.defined()) {
+    const Tensor& u = slopes();
+    ++evaluations_.hessian;
+    const Tensor h = rows(u, parameters_);
+    const NoGrad constant;
+    point_.hessian = evaluate(0.5 * (h + transpose(h)));
+  }
+  return point_.hessian;
+}
+
+// Where there are more residuals than parameters, the columns are cheaper: J^T g is linear in g, and its derivative by
+// g is J^T, with a row for each parameter.
+const Tensor& Objective::jacobian() {
+  if (!point_.jacobian.defined()) {
+    require_residuals();
+    run();
+    ++evaluations_.jacobian;
+    if (residual_count_ <= size_) {
+      point_.jacobian = rows(point_.result, parameters_);
+    } else {
+      const EnableGrad recorded;
+      const Tensor g = watch(ones({residual_count_}, point_.result.dtype()));
+      const Tensor pulled = pack(grad(point_.result, parameters_, g, {.create_graph = true, .allow_unused = true}));
+      const Tensor columns = rows(pulled, g);
+      const NoGrad constant;
+      point_.jacobian = evaluate(contiguous(transpose(columns)));
+    }
+  }
+  return point_.jacobian;
+}
+
+}  // namespace xgrad::optim

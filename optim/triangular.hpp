@@ -1,0 +1,27 @@
+// The QR factorisation of a least-squares problem, in plain numbers. Private to optim/.
+#pragma once
+
+#include <vector>
+
+#include <xgrad/autodiff/dtype.hpp>
+
+namespace xgrad::optim {
+
+// A matrix, row by row.
+struct Matrix {
+  Size rows = 0, columns = 0;
+  std::vector<double> numbers;
+  Matrix() = default;
+  Matrix(Size rows, Size columns) : rows(rows), columns(columns), numbers(static_cast<std::size_t>(rows * columns)) {}
+  double* operator[](Size row) { return numbers.data() + row * columns; }
+  const double* operator[](Size row) const { return numbers.data() + row * columns; }
+};
+
+// a x = b becomes R x = Q^T b by Householder reflections, and only the first min(rows, columns) rows are kept: a is R,
+// upper triangular. To solve it loses as many digits as a's condition number has, and not twice as many, as a^T a does.
+void triangularise(Matrix& a, std::vector<double>& b);
+
+// x: R x = b. A 0 on the diagonal gives an infinite x.
+std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b);
+
+}  // namespace xgrad::optim

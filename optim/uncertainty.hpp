@@ -1,0 +1,26 @@
+// How well a fit determines its parameters.
+#pragma once
+
+#include <xgrad/optim/minimize.hpp>
+
+namespace xgrad::optim {
+
+struct UncertaintyOptions {
+  double variance = 0;  // of a residual, where it is known; 0: estimated, sum r^2 / degrees_of_freedom
+};
+
+struct Uncertainty {
+  Tensors standard_errors;      // of each parameter, in its shape (f64): the roots of the covariance's diagonal
+  Tensor covariance;            // f64 [n, n], of all parameters' numbers, one parameter after the other
+  double variance = 0;          // of a residual; 1 of a likelihood
+  Size degrees_of_freedom = 0;  // residuals less parameters; 0 of a likelihood
+};
+
+// Of a fit from least_squares, with the same residuals and parameters: variance (J^T J)^-1. Of one from minimize, whose
+// function is a negative log likelihood: the inverse of its Hessian. The parameters must be where the fit left them.
+// An Error: no more residuals than parameters (unless the variance is given), parameters that the fit does not
+// determine (J of less than full rank, H not positive definite), parameters that have moved.
+Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, const Parameters& parameters,
+                        UncertaintyOptions options = {}, Source source = Source::here());
+
+}  // namespace xgrad::optim

@@ -1,0 +1,185 @@
+// Least squares against NIST's certified fits: parameters, sums of squares and standard deviations; what uncertainty
+// refuses.
+#define BOOST_TEST_MODULE least_squares
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include <xgrad/autodiff.hpp>
+#include <xgrad/optim.hpp>
+
+#include "helpers.hpp"
+#include "nist_strd/nist_strd.hpp"
+
+using namespace xgrad;
+using namespace helpers;
+
+namespace {
+
+// Digits that all numbers have in common with the certified ones, which have 11.
+double digits(const std::vector<double>& got, const std::vector<double>& certified) {
+  double least = 11;
+  for (std::size_t i = 0; i < got.size(); ++i)
+    least = std::min(least, -std::log10(std::abs(got[i] / certified[i] - 1) + 1e-11));
+  return std::isfinite(least) ? least : -99;
+}
+
+// What is wrong with a fit; nothing: it is as certified.
+std::string complaint(const nist::Problem& p, const Tensor& b, const optim::Result& fit,
+                      const optim::Uncertainty& error) {
+  const bool exact = p.name == "Lanczos1";  // its residuals are the rounding of its data, and so are their sums
+  if (!fit.converged) return fmt::format("{} ends: {}", p.name, fit.reason);
+  if (const double d = digits(b.to_vector<double>(), p.certified); !(d >= 10))
+    return fmt::format("{}: {:.1f} digits", p.name, d);
+  const double squares = digits({2 * fit.value}, {p.sum_of_squares}),
+               deviations = digits(error.standard_errors[0].to_vector<double>(), p.deviations),
+               residual = digits({std::sqrt(error.variance)}, {p.residual_deviation});
+  if (!(squares >= (exact ? 2 : 9.5))) return fmt::format("{}: {:.1f} digits of the sum of squares", p.name, squares);
+  if (!(deviations >= (exact ? 2 : 9.5))) return fmt::format("{}: {:.1f} digits of the deviations", p.name, deviations);
+  if (!(residual >= (exact ? 2 : 9.5)))
+    return fmt::format("{}: {:.1f} digits of the residual deviation", p.name, residual);
+  return {};
+}
+
+template <class Method, class Options = typename std::decay_t<decltype(std::declval<Method>().options())>>
+std::string fit_and_compare(const nist::Model& model, int start, Size iterations, Options options = {}) {
+  const nist::Problem p = nist::read(model.name);
+  Parameter b = parameter(tensor(p.starts[start]));
+  const auto residuals = [&] { return model.residuals(b, p); };
+  Method method({b}, options);
+  try {
+    const optim::Result fit =
+        optim::least_squares(method, residuals, {.max_iterations = iterations, .gradient_tolerance = 1e-300});
+    return complaint(p, b, fit, optim::uncertainty(fit, residuals, {b}));
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+// Marquardt's method where the step is not damped: Gauss-Newton.
+struct Undamped {
+  static constexpr const char* name = "Undamped";
+  struct State {};
+  void check(const optim::Require&) const {}
+  optim::Advance advance(optim::Objective& f, State&) const {
+    const Tensor j = f.jacobian();
+    f.move_to(f.x() - solve(matmul(transpose(j), j), f.gradient()));
+    return f.finite() ? optim::Advance::moved : optim::Advance::stuck;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(nist_is_met) {
+  BOOST_TEST(nist::models().size() == 27u);
+  for (const nist::Model& model : nist::models())
+    for (const int start : {0, 1}) {
+      const std::string wrong = fit_and_compare<optim::LevenbergMarquardt>(model, start, 10000);
+      BOOST_TEST(wrong.empty(), wrong << " from start " << start + 1);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_method_that_does_not_damp_is_seen) {
+  int seen = 0;
+  for (const nist::Model& model : nist::models())
+    for (const int start : {0, 1}) seen += !fit_and_compare<optim::Minimiser<Undamped>>(model, start, 100).empty();
+  BOOST_TEST(seen >= 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_covariance_is_seen) {
+  const nist::Problem p = nist::read("Misra1a");
+  Parameter b = parameter(tensor(p.starts[1]));
+  const auto residuals = [&] { return b[0] * (1.0 - exp(-b[1] * p.x)) - p.y; };
+  optim::LevenbergMarquardt method({b});
+  const optim::Result fit = optim::least_squares(method, residuals, {.loss_tolerance = 1e-15});
+  optim::Uncertainty error = optim::uncertainty(fit, residuals, {b});
+  BOOST_TEST(complaint(p, b, fit, error) == "");
+  error.standard_errors[0] = error.standard_errors[0] * std::sqrt(12.0 / 14.0);  // divided by n, and not by n less p
+  BOOST_TEST(complaint(p, b, fit, error).find("of the deviations") != std::string::npos);
+}
+
+// y = a + c x: covariance s^2 (X^T X)^-1, in numbers; and the same as a likelihood of known variance.
+BOOST_AUTO_TEST_CASE(a_line_in_closed_form) {
+  const Tensor x = tensor({1.0, 2.0, 4.0, 7.0}), y = tensor({1.0, 2.5, 3.5, 8.0});
+  Parameter a = parameter(0.0), c = parameter(tensor({{0.0}}));  // shapes stay
+  const auto residuals = [&] { return a + c[0][0] * x - y; };
+  optim::LevenbergMarquardt method({a, c});
+  const optim::Result fit = optim::least_squares(method, residuals, {.gradient_tolerance = 1e-300});
+  // n = 4, sum x = 14, sum x^2 = 70, sum y = 15, sum x y = 76: c = (4 76 - 14 15) / (4 70 - 14^2), a = (15 - 14 c) / 4
+  const double slope = 94.0 / 84, offset = (15 - 14 * slope) / 4;
+  BOOST_TEST(c[0][0].item() == slope, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(a.item() == offset, boost::test_tools::tolerance(1e-11));
+  double squares = 0;
+  for (const auto& [u, v] : {std::pair{1.0, 1.0}, {2.0, 2.5}, {4.0, 3.5}, {7.0, 8.0}})
+    squares += (offset + slope * u - v) * (offset + slope * u - v);
+  const double s2 = squares / 2;
+  const optim::Uncertainty error = optim::uncertainty(fit, residuals, {a, c});
+  BOOST_TEST(error.degrees_of_freedom == 2);
+  BOOST_TEST(error.variance == s2, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(allclose(error.covariance, s2 / 84 * tensor({{70.0, -14.0}, {-14.0, 4.0}}), 1e-12));
+  BOOST_TEST(error.standard_errors[0].item() == std::sqrt(s2 * 70 / 84), boost::test_tools::tolerance(1e-12));
+  BOOST_TEST((error.standard_errors[1].shape() == Shape{1, 1}));
+  BOOST_TEST(error.standard_errors[1].item() == std::sqrt(s2 * 4 / 84), boost::test_tools::tolerance(1e-12));
+
+  const auto likelihood = [&] { return sum(square(residuals())) / (2 * 0.25); };
+  optim::Newton newton({a, c});
+  const optim::Result by_likelihood = optim::minimize(newton, likelihood);
+  const optim::Uncertainty of_likelihood = optim::uncertainty(by_likelihood, likelihood, {a, c}),
+                           known = optim::uncertainty(fit, residuals, {a, c}, {.variance = 0.25});
+  BOOST_TEST(allclose(of_likelihood.covariance, 0.25 / 84 * tensor({{70.0, -14.0}, {-14.0, 4.0}}), 1e-12));
+  BOOST_TEST(allclose(known.covariance, of_likelihood.covariance, 1e-10));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
+  Parameter a = parameter(1.0), b = parameter(2.0), c = parameter(0.5);
+  const Tensor x = tensor({0.0, 1.0, 2.0}), y = tensor({1.0, 2.0, 5.0});
+  optim::Result fit;
+  fit.of_residuals = true;
+  const auto refused = [&](const Callable<Tensor()>& f, const Parameters& p, const std::string& part,
+                           double variance = 0) {
+    fit.value = 0.5 * sum(square(f())).item();
+    if (!fit.of_residuals) fit.value = f().item();
+    BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, f, p, {.variance = variance}), Error, says(part));
+  };
+  refused([&] { return a + b * x + c * square(x) - y; }, {a, b, c},
+          "expected more residuals than parameters, got 3 and 3");
+  refused([&] { return (a + b) * x - y; }, {a, b}, "do not determine the parameter 1");
+  refused([&] { return a * x + b * 0.0 - y; }, {a, b}, "do not change with the parameter 1");
+  refused([&] { return a * x - y; }, {a}, "variance of 0 or more", -1);
+  refused([&] { return a * x - y; }, {a, a}, "is there twice");
+  refused([&] { return a * x - y; }, {}, "expected at least one parameter");
+  refused([&] { return a * x - y; }, {b}, "do not depend on the parameter 0");
+  BOOST_CHECK_NO_THROW(({
+    fit.value = 0.5 * sum(square(a + b * x + c * square(x) - y)).item();
+    optim::uncertainty(fit, [&] { return a + b * x + c * square(x) - y; }, {a, b, c}, {.variance = 1});
+  }));
+  fit.value = 77;
+  BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, [&] { return a * x - y; }, {a}), Error, says("whose loss is 77"));
+  fit.of_residuals = false;
+  refused([&] { return square(a) - square(b); }, {a, b}, "expected a positive definite Hessian");
+}
+
+// Where there are fewer residuals than parameters, the step is the least one.
+BOOST_AUTO_TEST_CASE(fewer_residuals_than_parameters) {
+  Parameter p = parameter(tensor({1.0, 1.0, 1.0}));
+  optim::LevenbergMarquardt method({p});
+  const optim::Result fit =
+      optim::least_squares(method, [&] { return stack({p[0] + 2.0 * p[1] - 5.0}); }, {.gradient_tolerance = 1e-12});
+  BOOST_TEST(fit.converged);
+  BOOST_TEST((p[0] + 2.0 * p[1]).item() == 5, boost::test_tools::tolerance(1e-10));
+  BOOST_TEST(p[2].item() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(any_method_takes_residuals) {
+  const nist::Problem p = nist::read("Chwirut2");
+  const nist::Model& model = nist::models()[3];
+  Parameter b = parameter(tensor(p.starts[1]));
+  const auto residuals = [&] { return model.residuals(b, p); };
+  optim::LBFGS lbfgs({b});
+  optim::Result fit = optim::least_squares(lbfgs, residuals, {.gradient_tolerance = 1e-300});
+  BOOST_TEST(fit.converged);
+  BOOST_TEST(digits(b.value().to_vector<double>(), p.certified) > 7);
+  b.assign(tensor(p.starts[1]));
+  optim::Newton newton({b});
+  fit = optim::least_squares(newton, residuals, {.gradient_tolerance = 1e-300});
+  BOOST_TEST(complaint(p, b, fit, optim::uncertainty(fit, residuals, {b})) == "");
+}

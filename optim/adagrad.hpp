@@ -20,6 +20,7 @@ struct AdagradRule {
   static constexpr const char* slots[] = {"sum"};
   static constexpr bool elementwise = true;
 
+  bool by_rows() const { return weight_decay == 0 && eps > 0; }  // with eps = 0 a zero gradient is 0 / 0
   Tensor first(std::size_t, const Tensor& p) const;
   void check(const Require& require) const;
   void update(Tensor& p, Tensor g, Tensor& s, const Step& step) const;

@@ -47,13 +47,16 @@ class Descent final : public Optimizer {
     if (this == &other) return *this;
     Optimizer::operator=(std::move(other));
     rules_ = std::move(other.rules_);
+    lr_ = std::move(other.lr_);
+    driven_.clear();
     return *this;
   }
 
   // More parameters, with options of their own.
   void add_group(const Parameters& parameters, Rule rule = {}, Source source = Source::here()) try {
-    if constexpr (requires(const Require& r) { rule.check(r); }) rule.check(Require{name(), source, any_of_f32(parameters)});
+    check(rule, Require{name(), source, any_of_f32(parameters)});
     const double lr = rule.lr;
+    lr_.reserve(rules_.size() + 1);
     driven_.clear();
     rules_.push_back(std::move(rule));
     struct Undo {
@@ -64,12 +67,18 @@ class Descent final : public Optimizer {
     } undo{&rules_};
     add(parameters, lr, source);
     undo.rules = nullptr;
+    lr_.push_back(lr);
   } catch (const std::bad_alloc&) {
     fail_no_memory(source, name());
   }
 
-  // The options of a group, which may be changed at any time; but for lr, which set_lr() changes.
-  Rule& rule(Size group = 0) { return rules_[static_cast<std::size_t>(group)]; }
+  // The options of a group. They may be changed at any time; the next step refuses what the constructor would, and what needs
+  // other state than there is. set_lr() changes lr.
+  Rule& rule(Size group = 0, Source source = Source::here()) {
+    options_may_have_changed(group, source);
+    driven_.clear();
+    return rules_[static_cast<std::size_t>(group)];
+  }
 
  private:
   static constexpr const char* name() {
@@ -92,6 +101,9 @@ class Descent final : public Optimizer {
 
   // As schedules drive it, where they do.
   const Rule& of(int group) const { return (driven_.empty() ? rules_ : driven_)[static_cast<std::size_t>(group)]; }
+  static void check(const Rule& rule, const Require& require) {
+    if constexpr (requires { rule.check(require); }) rule.check(require);
+  }
 
   Manner manner(int group) const override {
     Manner m;
@@ -107,6 +119,11 @@ class Descent final : public Optimizer {
     m.all_at_once = of_all;
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
     return m;
+  }
+  void check_options(int group, bool any_of_f32, Source source) const override {
+    const Require require{name(), source, any_of_f32};
+    require(of(group).lr == lr_[static_cast<std::size_t>(group)], "lr to be changed by set_lr(), which schedules know of", of(group).lr);
+    check(of(group), require);
   }
   void check_parameter(int group, const Parameters::Entry& p, Source source) const override {
     if constexpr (requires(const Rule& r, const Require& require) { r.check_parameter(require, p); })
@@ -164,7 +181,7 @@ class Descent final : public Optimizer {
     std::vector<Rule> all = rules_;
     for (Rule& rule : all) {
       drive(&rule, source);
-      if constexpr (requires(const Require& r) { rule.check(r); }) rule.check(Require{name(), source});
+      check(rule, Require{name(), source});
     }
     driven_ = std::move(all);
   }
@@ -174,6 +191,7 @@ class Descent final : public Optimizer {
   }
 
   std::vector<Rule> rules_, driven_;  // by group; empty: nothing is driven
+  std::vector<double> lr_;        // that they came with
   std::vector<Prepared> prepared_;  // of this step
 };
 

@@ -1,5 +1,6 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -14,8 +15,6 @@
 
 namespace xgrad::optim {
 namespace {
-
-constexpr Size alignment = 64;  // a parameter's part of a slot begins on a cache line
 
 char* zeroed(const char* name, Size bytes, Source source) {
   if (bytes == 0) return nullptr;
@@ -98,7 +97,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
     if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
-    if (store) store->stride += (item.n * item_size(item.dtype) + alignment - 1) / alignment * alignment;
+    if (store) store->stride += padded(item.n * item_size(item.dtype));
     items.push_back(std::move(item));
   }
   for (Store& store : group->stores)
@@ -174,6 +173,29 @@ Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->group
 void Optimizer::check_group(Size group, Source source) const {
   if (group < 0 || group >= groups())
     fail(source, fmt::format("[{}] expected a group's number, 0 ... {}, got {}", name_, groups() - 1, group));
+}
+
+void Optimizer::options_may_have_changed(Size group, Source source) {
+  State& state = state_or_fail(source);
+  check_group(group, source);
+  state.options_may_have_changed = true;
+}
+
+void Optimizer::check_changed_options(Source source) {
+  State& state = *state_;
+  for (std::size_t g = 0; g < state.groups.size(); ++g) {
+    const int group = static_cast<int>(g);
+    bool any_of_f32 = false;
+    for (const Item& item : state.items) any_of_f32 |= item.group == group && item.dtype == f32;
+    check_options(group, any_of_f32, source);
+    Manner &before = state.groups[g]->manner, now = manner(group);
+    const auto same = [](const char* x, const char* y) { return std::strcmp(x, y) == 0; };
+    if (!std::equal(before.slots.begin(), before.slots.end(), now.slots.begin(), now.slots.end(), same))
+      fail(source, fmt::format("[{}] the options of group {} were changed to some that need other state ({}) than it has ({}); build the "
+                               "optimizer with them", name_, g, fmt::join(now.slots, ", "), fmt::join(before.slots, ", ")));
+    before = std::move(now);
+  }
+  state.options_may_have_changed = false;
 }
 
 double Optimizer::lr(Size group, Source source) const {

@@ -68,6 +68,8 @@ class Optimizer {
   bool drives() const;
   void drive(void* options, Source source) const;
 
+  void options_may_have_changed(Size group, Source source);  // they are looked at before the next step
+
   // How a group's rule goes.
   struct Manner {
     std::vector<const char*> slots = {};   // names of the state that each parameter has
@@ -87,6 +89,7 @@ class Optimizer {
   struct Whole;
 
   virtual Manner manner(int group) const = 0;
+  virtual void check_options(int group, bool any_of_f32, Source source) const = 0;
   virtual void check_parameter(int group, const Parameters::Entry& p, Source source) const = 0;
   virtual Tensor first(int group, std::size_t slot, const Tensor& p) const = 0;  // of a slot; empty: zeros of p's shape
   virtual Tensor first_shared(int group, std::size_t slot) const = 0;            // empty: a zero of f64
@@ -99,6 +102,7 @@ class Optimizer {
   virtual void run(const Work* work, const Work* end) const = 0;
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from
+  void check_changed_options(Source source);
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
   void update_whole(Item& item, Whole& whole, Source source) const;

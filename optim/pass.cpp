@@ -33,8 +33,7 @@ std::vector<Job> jobs_of(const std::vector<Formula>& formulas) {
         continue;
       }
       std::size_t k = i + 1;
-      const Size padding = 64 / item_size(f.dtype);
-      const auto follows = [&](const Run& before, const Run& next) { return next.at - (before.at + before.n) < padding; };
+      const auto follows = [](const Run& before, const Run& next) { return next.at >= before.at + before.n && next.at <= before.until; };
       while (k < f.runs.size() && f.runs[k].n <= small && follows(f.runs[k - 1], f.runs[k]) &&
              f.runs[k].at + f.runs[k].n - run.at <= together)
         ++k;

@@ -11,6 +11,7 @@ struct Run {
   const char* g;
   Size at;  // elements, in each slot
   Size n;
+  Size until;  // where somebody else's elements of the slots begin, at the earliest: behind what a parameter is padded with
 };
 
 // A formula, and the parameters of one group, count and dtype, in the order in which they lie in the slots.

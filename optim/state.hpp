@@ -21,6 +21,9 @@ struct Store {
   Size stride = 0;  // bytes of a slot
 };
 
+constexpr Size alignment = 64;  // bytes: a parameter's part of a slot begins on a cache line
+constexpr Size padded(Size bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
 struct Optimizer::Item {
   Parameters::Entry entry;
   Size n;  // elements
@@ -50,6 +53,7 @@ struct Optimizer::State {
   std::vector<std::unique_ptr<Group>> groups;
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
   bool evaluating = false;
+  bool options_may_have_changed = false;
   // scratch of a step, kept so that a step allocates nothing
   std::vector<Work> work, blocks;
   std::vector<Item*> stepped;

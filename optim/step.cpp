@@ -126,6 +126,7 @@ void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
+  if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
   begin(source);
   state.work.clear();
   state.stepped.clear();
@@ -176,7 +177,9 @@ void Optimizer::step(Source source) try {
         char* const slot = slots ? store->memory.get() + item.at + bytes : nullptr;
         state.work.push_back({p + bytes, numbers, slot, store->stride, count, slots, prepared, dtype});
       } else {
-        formulas[static_cast<std::size_t>(prepared)].runs.push_back({p + bytes, numbers, item.at / item_size(dtype) + first, count});
+        const Size from = item.at / item_size(dtype), to = first + count;
+        const Size until = count < item.n ? from + to : from + padded(item.n * item_size(dtype)) / item_size(dtype);
+        formulas[static_cast<std::size_t>(prepared)].runs.push_back({p + bytes, numbers, from + first, count, until});
       }
     };
     if (of_rows && by_rows) {

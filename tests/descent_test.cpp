@@ -10,6 +10,7 @@
 #include <xgrad/autodiff.hpp>
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
+#include "autodiff/engine/variable.hpp"
 #include "helpers.hpp"
 #include "own_rules.hpp"
 #include "references/references.hpp"
@@ -409,6 +410,94 @@ BOOST_AUTO_TEST_CASE(elementwise_rules_that_are_not) {
   refused(Product{}, "[Product] says that it is elementwise, but cumsum is not", Product::line);
   refused(Reader{}, "Reader says that it is elementwise", Reader::line);
   CHECK_ERROR(Descent<OfItsOwn>({w}), "[OfItsOwn] the first m of 0 is f32 (2,), but the rule says that it is elementwise");
+}
+
+namespace {
+
+// Of rows that were picked.
+struct Velocity {
+  double lr = 0.1;
+  static constexpr const char* slots[] = {"v"};
+  static constexpr bool elementwise = true;
+  bool by_rows() const { return true; }
+  void update(Tensor& p, const Tensor& g, Tensor& v, const optim::Step& step) const {
+    v = 0.5 * v + g;
+    p = p - step.lr * v;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(rows_that_were_not_picked_keep_their_state) {
+  Parameter table = parameter(zeros({8, 2}, f64));
+  Descent<Velocity> optimizer({table});
+  const auto step = [&](const Tensor& index) {
+    optimizer.zero_grad();
+    sum(index_select(table, 0, index)).backward();
+    optimizer.step();
+    return sum(optimizer.state()[3].value, 1).to_vector<double>();
+  };
+  BOOST_TEST(step(arange(8)) == std::vector<double>(8, 2), boost::test_tools::per_element());
+  const std::vector<double> wanted{2, 3, 2, 3, 2, 2, 2, 3};
+  BOOST_TEST(step(tensor({1, 3, 7})) == wanted, boost::test_tools::per_element());
+  BOOST_TEST(allclose(table.value()[2], tensor({-0.1, -0.1})));
+
+  Parameter many = parameter(zeros({40, 3}));
+  optim::Adagrad rows({many}, {.lr = 0.5}), decayed({table}, {.weight_decay = 1});
+  sum(index_select(many, 0, tensor({5, 30}))).backward();
+  rows.step();
+  BOOST_TEST(sum(cast(many.value() != 0, i64)).item() == 6);
+  BOOST_TEST(!many.variable()->grad.defined());  // nobody has made it whole
+  const Tensor before = table;
+  decayed.zero_grad();
+  sum(index_select(table, 0, tensor({0}))).backward();
+  decayed.step();
+  BOOST_TEST(all(table != before).item() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(options_that_are_changed_later) {
+  Parameter a = parameter(1.0), b = parameter(1.0f);
+  const auto step = [&](optim::Optimizer& optimizer, const char* message) {
+    a.set_grad(tensor(1.0)), b.set_grad(tensor(1.0f));
+    const NamedTensors before = optimizer.state();
+    const Tensor of_a = a, of_b = b;
+    if (!*message) return optimizer.step();
+    CHECK_ERROR(optimizer.step(), message);
+    BOOST_TEST((same_bits(a, of_a) && same_bits(b, of_b)));
+    for (std::size_t i = 0; i < before.size(); ++i) BOOST_TEST(same_bits(optimizer.state()[i].value, before[i].value));
+  };
+  optim::SGD sgd({a}, {.lr = 0.5});
+  sgd.add_group({b}, {.lr = 0.5, .momentum = 0.9});
+  sgd.rule(0).weight_decay = 1;
+  step(sgd, "");
+  BOOST_TEST(a.item() == 0);
+  BOOST_TEST(b.item() == 0.5);
+  sgd.rule(0).momentum = 0.9;
+  step(sgd, "[SGD] the options of group 0 were changed to some that need other state (momentum_buffer) than it has ()");
+  step(sgd, "need other state");
+  sgd.rule(0).momentum = 0;
+  sgd.rule(1).momentum = 0.5;
+  step(sgd, "");
+  BOOST_TEST(b.item() == -0.25);  // 0.5 - 0.5 (0.5 + 1)
+  sgd.rule(1).momentum = -1;
+  step(sgd, "[SGD] expected a finite momentum of 0 or more, got -1");
+  sgd.rule(1).momentum = 0.5;
+  sgd.rule(1).lr = 0.1;
+  step(sgd, "[SGD] expected lr to be changed by set_lr(), which schedules know of, got 0.1");
+  sgd.rule(1).lr = 0.5;
+  step(sgd, "");
+  CHECK_ERROR(sgd.rule(2), "[SGD] expected a group's number, 0 ... 1, got 2");
+  CHECK_ERROR(sgd.rule(-1), "[SGD] expected a group's number, 0 ... 1, got -1");
+  optim::SGD moved = std::move(sgd);
+  CHECK_ERROR(sgd.rule(), "moved from");
+  moved.rule().weight_decay = 0;
+  step(moved, "");
+  optim::RMSprop rmsprop({a, b});
+  rmsprop.rule().eps = 1e-50;
+  step(rmsprop, "[RMSprop] expected the eps to be in the range of f32");
+  rmsprop.rule().eps = 1e-8;
+  rmsprop.rule().centered = true;
+  step(rmsprop, "need other state (square_avg, grad_avg) than it has (square_avg)");
 }
 
 BOOST_AUTO_TEST_CASE(parameters_without_elements) {

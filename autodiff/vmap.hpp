@@ -12,6 +12,12 @@ enum class Randomness : std::uint8_t {
   different,  // of its own for each
 };
 
+// A number of an example was asked for, inside of vmap: there are none.
+class NoNumbers : public Error {
+ public:
+  using Error::Error;
+};
+
 struct VmapOptions {
   // Of each input the axis that counts the examples; -1: the input is the same for all. Empty: axis 0 of every input.
   Shape in_axes = {};

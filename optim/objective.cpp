@@ -6,6 +6,7 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/autodiff/vmap.hpp>
 #include <xgrad/optim/objective.hpp>
 
 namespace xgrad::optim {
@@ -220,20 +221,25 @@ double Objective::noise() {
 
 // ---- second derivatives, and the Jacobian
 
-// The one place where a matrix of derivatives is made: a sweep for each row.
+// The one place where a matrix of derivatives is made: one sweep for all rows; or one for each, where a CustomOp reads numbers.
 Tensor Objective::rows(const Tensor& y, const Wrt& wrt) const {
   const Size m = y.numel();
   Size n = 0;
   for (const Tensor& x : wrt.list()) n += x.numel();
   if (!y.requires_grad()) return zeros({m, n}, f64);
-  Tensors made;
-  for (Size i = 0; i < m; ++i) {
-    const Tensor cotangent = pad(ones({1}, y.dtype()), 0, i, m - 1 - i);
-    const Tensors row = grad(y, wrt, cotangent, {.allow_unused = true});
+  const auto row = [&](const Tensor& cotangent) {
+    const Tensors parts = grad(y, wrt, cotangent, {.allow_unused = true});
     const NoGrad constant;
-    made.push_back(pack(row));
-  }
+    return pack(parts);
+  };
+  const Tensor identity = eye(m, y.dtype());
   const NoGrad constant;
+  try {
+    return evaluate(vmap(row, identity, {.randomness = Randomness::same}));
+  } catch (const NoNumbers&) {
+  }
+  Tensors made;
+  for (Size i = 0; i < m; ++i) made.push_back(row(identity[i]));
   return evaluate(stack(made, 0, source_));
 }
 

@@ -18,7 +18,7 @@ void fail_traced(const Node* n, const char* op, Source source) try {
                            "once for all examples; say it with tensors (where instead of if), or read it outside",
                            op, name(n->dtype), n->shape));
 } catch (const Error& e) {
-  throw Traced(e.what());
+  throw NoNumbers(e.what());
 }
 
 void fail_draw(const Batch& batch, const char* op, Source source) {

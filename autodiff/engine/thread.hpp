@@ -77,7 +77,7 @@ class Shelf {
   std::size_t rise_ = 0, rise_before_ = 0, taken_ = 0;  // of this window, of the last
 };
 
-enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, count };
+enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, rows, count };
 
 class Record;
 class Watching;

@@ -159,18 +159,23 @@ Tensor gather_index_select(const Part* const* parts, std::size_t count) {
 }
 
 namespace {
+struct Rows {
+  std::vector<Size> order, place;
+};
 // Equal rows are added, in the order in which they lie.
 RowGradient each_once(const Tensor& index, const Tensor& values) {
   const Tensor held = dense(index.node());
   const Size* at = indices(held);
   const Size count = index.node()->count;
-  std::vector<Size> order(at, at + count);
+  const Workspace<Rows, Kept::rows> room(current());
+  auto& [order, place] = *room;
+  order.assign(at, at + count);
   std::sort(order.begin(), order.end());
   order.erase(std::unique(order.begin(), order.end()), order.end());
   const auto rows = static_cast<Size>(order.size());
   const Source source{values.node()->file, values.node()->line};
   if (rows == count && std::equal(order.begin(), order.end(), at)) return {index, values};
-  std::vector<Size> place(static_cast<std::size_t>(count));
+  place.resize(static_cast<std::size_t>(count));
   for (Size i = 0; i < count; ++i)
     place[static_cast<std::size_t>(i)] = std::lower_bound(order.begin(), order.end(), at[i]) - order.begin();
   Shape shape = values.node()->shape;

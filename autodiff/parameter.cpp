@@ -109,6 +109,20 @@ void Parameters::Entry::assign(const Tensor& value, Source source) const {
 void Parameters::Entry::set_grad(const Tensor& g, Source source) const { set_grad_of(variable.get(), g, source_of(source)); }
 void Parameters::Entry::zero_grad() const noexcept { engine::forget_gradient(variable.get()); }
 
+namespace {
+void set_requires_grad(Variable* v, bool on, Source source) try {
+  if (!v) fail(source, "[requires_grad] of an empty Parameter; give it a value first");
+  engine::freeze(v, !on);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "requires_grad");
+}
+}  // namespace
+void Parameter::requires_grad(bool on, Source source) { set_requires_grad(variable(), on, source_of(source)); }
+void Parameters::Entry::requires_grad(bool on, Source source) const { set_requires_grad(variable.get(), on, source_of(source)); }
+void freeze(const Parameters& parameters, bool frozen, Source source) {
+  for (const Parameters::Entry& p : parameters) p.requires_grad(!frozen, source);
+}
+
 Parameters::Parameters(std::initializer_list<Reference> list) {
   for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);  // short: takes no memory
 }

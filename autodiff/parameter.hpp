@@ -50,6 +50,11 @@ class Parameter {
   Tensor operator[](At i) const { return value()[i]; }
   bool defined() const noexcept { return variable_.get() != nullptr; }
 
+  // false: a constant from now on, until true. What is recorded then leads to no derivative of it, and the work of those is
+  // saved; its gradient goes. What was recorded before stays as it was.
+  void requires_grad(bool on, Source source = Source::here());
+  bool requires_grad() const noexcept { return value().requires_grad(); }
+
   // What backward() added up, zeros too; empty before. Of a variable that was picked from by rows (index_select along axis
   // 0, an embedding) the gradient is kept as those rows, and made a tensor of the variable's shape here.
   const Tensor& grad() const;
@@ -109,6 +114,7 @@ class Parameters {
     void assign(const Tensor& value, Source source = Source::here()) const;
     void set_grad(const Tensor& g, Source source = Source::here()) const;
     void zero_grad() const noexcept;
+    void requires_grad(bool on, Source source = Source::here()) const;
   };
 
   // One variable by reference: what a brace list of Parameters is made of.
@@ -156,6 +162,9 @@ class Parameters {
  private:
   std::vector<Entry> entries_;
 };
+
+// requires_grad(false) for each, or true: freeze(nn::parameters(net).where([](const std::string& name) { ... })).
+void freeze(const Parameters& parameters, bool frozen = true, Source source = Source::here());
 
 }  // namespace xgrad
 

@@ -38,6 +38,9 @@ EnableGrad::~EnableGrad() { current().no_grad = before_; }
 Eager::Eager() : before_(std::exchange(current().eager, true)) {}
 Eager::~Eager() { current().eager = before_; }
 
+LayerStream::LayerStream() : before_(std::exchange(current().for_layers, true)) {}
+LayerStream::~LayerStream() { current().for_layers = before_; }
+
 Located::Located(Source at, const char* op) {
   engine::Thread& t = current();
   outermost_ = !t.located;

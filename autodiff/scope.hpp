@@ -51,6 +51,19 @@ class Eager {
   bool before_;
 };
 
+// While one lives, random numbers on this thread come from a second stream of the same seed: that of layers, which draw their
+// first weights as they are made. So what a program draws does not depend on its model, nor a model on what was drawn before.
+class LayerStream {
+ public:
+  LayerStream();
+  ~LayerStream();
+  LayerStream(const LayerStream&) = delete;
+  LayerStream& operator=(const LayerStream&) = delete;
+
+ private:
+  bool before_;
+};
+
 // While the outermost lives, ops take `at` as their line: for functions that are made of ops. Their errors there go by
 // the name `op`, the outermost that is given.
 class Located {

@@ -13,6 +13,7 @@ Embedding::Embedding(Extent count, Extent width, EmbeddingOptions options, Sourc
   if (!is_float(options.dtype))
     fail(source, fmt::format("[Embedding] expected the dtype f32 or f64, got {}", name(options.dtype)));
   const Located at(source, "Embedding");
+  const LayerStream first;
   weight = Parameter(randn({count, width}, options.dtype, source), source);
 }
 

@@ -17,6 +17,7 @@ Linear::Linear(Extent in, Extent out, LinearOptions options, Source source) {
   if (!is_float(options.dtype))
     fail(source, fmt::format("[Linear] expected the dtype f32 or f64, got {}", name(options.dtype)));
   const Located at(source, "Linear");
+  const LayerStream first;
   const double bound = 1 / std::sqrt(static_cast<double>(in.value));
   weight = Parameter(init::uniform_tensor({out, in}, options.dtype, -bound, bound, source), source);
   if (options.bias) bias = Parameter(init::uniform_tensor({out}, options.dtype, -bound, bound, source), source);

@@ -18,7 +18,7 @@ std::string untrained(const Parameters& trained, const Parameters& known, const 
     if (!expected.count(v.variable.get())) unseen.push_back(v.name);
   }
   for (const Parameters::Entry& p : trained)
-    if (!reached.count(p.variable.get())) idle.push_back(p.name);
+    if (!reached.count(p.variable.get()) && p.value().requires_grad()) idle.push_back(p.name);  // those that are frozen are meant
   if (!unseen.empty())
     return fmt::format("the loss depends on {}, which would not be trained; name it in XGRAD_FIELDS, or, where it is a "
                        "copy's, use the model itself",

@@ -127,7 +127,8 @@ Thread* start() {
   t->no_grad = t->eager = t->located = false;
   t->named = nullptr;
   t->seed = next_seed();
-  t->counter = 0;
+  t->counter = t->layers = 0;
+  t->for_layers = false;
   this_thread = t;
   collect_foreign(*t);
   return t;

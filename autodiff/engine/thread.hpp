@@ -106,6 +106,8 @@ struct Thread {
   const char* named = nullptr;  // the op that errors there go by
 
   std::uint64_t seed = 0x9E3779B97F4A7C15ull, counter = 0;  // of the random generator
+  std::uint64_t layers = 0;  // the counter of its second stream, and whether that is drawn from
+  bool for_layers = false;
 
   Size pending_nodes = 0, pending_bytes = 0, taped_nodes = 0;
   std::uint64_t recorded = 0, evaluated = 0, regions = 0;

@@ -35,7 +35,7 @@ Tensor new_leaf(Variable* v, const Tensor& value, Source source) {
   note_read(value.node());
   n->variable = v;
   v->weak.fetch_add(1, std::memory_order_relaxed);
-  if (is_float(n->dtype)) n->flags |= needs_grad;
+  if (is_float(n->dtype) && !v->frozen) n->flags |= needs_grad;
   return Tensor::adopt(n);
 }
 
@@ -65,6 +65,7 @@ Variable* new_variable(const Tensor& value, Source source) try {
 Variable* copy_of(const Variable* v, Source source) {
   Variable* copy = new_variable(v->leaf, source);
   copy->origin = v->origin;
+  if (v->frozen) freeze(copy, true);
   return copy;
 }
 
@@ -79,6 +80,19 @@ Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source)
 }
 void store(Variable* v, const Tensor& value, const char* op, Source source) {
   v->leaf = prepared(v, value, op, source);
+}
+
+void freeze(Variable* v, bool frozen) {
+  if (v->frozen == frozen) return;
+  const bool before = std::exchange(v->frozen, frozen);
+  const Node* n = v->leaf.node();
+  try {
+    v->leaf = new_leaf(v, v->leaf, {n->file, n->line});
+  } catch (...) {
+    v->frozen = before;
+    throw;
+  }
+  if (frozen) forget_gradient(v);
 }
 
 const Tensor& dense_gradient(Variable* v) {

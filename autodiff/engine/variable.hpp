@@ -16,6 +16,7 @@ struct Variable {
   RowGradient rows;            // likewise, by rows; then grad, if it is there, is the same made dense for somebody who looked
   std::atomic<Thread*> adding{nullptr};  // whose backward() adds to grad now
   std::size_t sum = 0;                    // scratch of that: the place among its sums
+  bool frozen = false;         // no derivative leads here
   std::uint64_t origin = 0;               // the same for copies of a Parameter, and theirs
   std::string what() const;    // "f32 (3, 4)"
 };
@@ -25,6 +26,8 @@ Variable* new_variable(const Tensor& value, Source source);
 Variable* copy_of(const Variable* v, Source source);  // an independent one of the same value
 Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source);  // what store() puts there
 void store(Variable* v, const Tensor& value, const char* op, Source source);
+
+void freeze(Variable* v, bool frozen);  // its gradient goes, then
 
 // Its gradient as a tensor of its shape; empty where there is none. And without one.
 const Tensor& dense_gradient(Variable* v);

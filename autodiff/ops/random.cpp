@@ -12,7 +12,15 @@ using engine::source_of;
 
 namespace {
 
-std::uint64_t take_counter() { return engine::current().counter++; }
+// The key and the counter of the next draw. The second stream's key is the seed's by a bijection of its own.
+struct Next {
+  std::uint64_t key, counter;
+};
+Next next() {
+  constexpr std::uint64_t second = 0xD1B54A32D192ED03ull;
+  engine::Thread& t = engine::current();
+  return t.for_layers ? Next{t.seed ^ second, t.layers++} : Next{t.seed, t.counter++};
+}
 
 template <class Fill>
 Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, const Fill& fill) {
@@ -22,7 +30,12 @@ Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, con
     const Size n = engine::checked_numel(all, dtype, op, source);
     // the counter last: where there is no memory, nothing was drawn
     return filled(
-        all, dtype, [&](void* memory) { fill(dtype, memory, n, engine::current().seed, take_counter()); }, source, op);
+        all, dtype,
+        [&](void* memory) {
+          const Next at = next();
+          fill(dtype, memory, n, at.key, at.counter);
+        },
+        source, op);
   });
 }
 
@@ -30,7 +43,7 @@ Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, con
 
 void manual_seed(std::uint64_t seed) {
   engine::current().seed = seed;
-  engine::current().counter = 0;
+  engine::current().counter = engine::current().layers = 0;
 }
 
 Tensor rand(const Shape& shape, DType dtype, Source source) {
@@ -51,7 +64,8 @@ Tensor randint(At low, At high, const Shape& shape, Source source) {
         all, i64,
         [&](void* memory) {
           auto* out = static_cast<std::uint64_t*>(memory);
-          kernels::bits(out, n, engine::current().seed, take_counter());
+          const Next at = next();
+          kernels::bits(out, n, at.key, at.counter);
           for (Size i = 0; i < n; ++i)
             out[i] = static_cast<std::uint64_t>(low) +
                      static_cast<std::uint64_t>((static_cast<unsigned __int128>(out[i]) * width) >> 64);
@@ -72,7 +86,8 @@ Tensor randperm(At count, Source source) {
         all, i64,
         [&](void* memory) {
           auto* bits = static_cast<std::uint64_t*>(drawn.memory);
-          kernels::bits(bits, count, engine::current().seed, take_counter());
+          const Next at = next();
+          kernels::bits(bits, count, at.key, at.counter);
           for (Size* out = static_cast<Size*>(memory); out < static_cast<Size*>(memory) + count; out += n, bits += n) {
             for (Size i = 0; i < n; ++i) out[i] = i;
             for (Size i = n; i-- > 1;) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "autodiff/engine/batch.hpp"
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/history.hpp"
 #include "autodiff/engine/record.hpp"
@@ -35,6 +36,7 @@ Size Tensor::size(At axis) const {
 
 double Tensor::item(Source source) const {
   Node* n = checked(*this, "item", source);
+  if (n->has(engine::traced)) engine::fail_traced(n, "item", source_of(source));
   if (n->count != 1)
     fail(source_of(source), fmt::format("[item] expected one element, got shape {}; to_vector<T>() reads many", n->shape));
   engine::note_read(n);

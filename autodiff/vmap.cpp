@@ -71,6 +71,8 @@ void require_function(const F& f, Source source) {
 
 }  // namespace
 
+bool is_example(const Tensor& x) noexcept { return x.defined() && x.node()->has(engine::traced); }
+
 Tensor vmap(const Function& f, const In& x, const VmapOptions& options) {
   const Source source = source_of(x);
   require_function(f, source);

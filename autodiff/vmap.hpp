@@ -24,6 +24,9 @@ struct VmapOptions {
   Randomness randomness = Randomness::error;
 };
 
+// Is it of one example, inside of vmap, without numbers? Code that looks at numbers to check them leaves that out then.
+bool is_example(const Tensor& x) noexcept;
+
 // f of each example, side by side along axis 0: what a loop over axis 0 of x, and stack(), would give, in one run of f.
 //
 // f is called once, with tensors that have the shape of one example and no numbers; what it records is then replayed for

@@ -145,6 +145,7 @@ int main() {
   using namespace bench;
   std::vector<Work> works;
   add_ops(works);
+  add_own(works);
   const std::vector<Library> found = libraries();
   for (const Network& network : networks) {
     const std::string name = "products." + std::string(network.name);

@@ -33,6 +33,10 @@ const std::vector<Row> rows = {
     {"MLP 1024-1024-1024, batch 256, Adam", {"mlp.1024-1024-1024", "mlp.1024-1024-1024", "products.mlp.1024-1024-1024"}, 1.1, 1.1, 1e-3, true},
     {"Adam's step, 2^20 parameters", {"adam.2^20", "adam.2^20", "adam.2^20"}, 2.5, 1.2},
     {"Adam's step, 200 tensors of 64", {"adam.200x64", "adam.200x64", "adam.200x64"}, 150},
+    {"a user's own Lion, 2^20 parameters", {nullptr, "lion.2^20", "lion.2^20"}, 0, 1.3},
+    {"a user's own Lion, 200 tensors of 64", {nullptr, "lion.200x64", "lion.200x64"}},
+    {"Hessian, 91 parameters, 400 rows", {nullptr, "hessian.400x91", "hessian.400x91"}},
+    {"SparseAdam, 256 rows of 100,000 x 64", {nullptr, "rows.256", "rows.256"}},
     {"MNIST, 10 epochs of 8,000, loader included", {"mnist", "mnist", nullptr}, 2, 0, 2e-2},
 };
 // clang-format on

@@ -28,6 +28,7 @@ struct Work {
 int serve(const std::vector<Work>& works);
 void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
 void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
+void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
 inline std::vector<float> uniform(std::size_t n, double low, double high, std::uint64_t seed) {
@@ -73,6 +74,26 @@ struct Convolution {
 };
 inline constexpr Convolution convolutions[] = {{"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28}};
 
+// A Poisson regression: sum(exp(x w) - y x w)
+struct Poisson {
+  std::int64_t rows = 400, columns = 91;
+  std::vector<float> x() const { return uniform(static_cast<std::size_t>(rows * columns), -1, 1, 1); }
+  std::vector<float> y() const { return uniform(static_cast<std::size_t>(rows), 0, 5, 2); }
+  std::vector<float> w() const { return uniform(static_cast<std::size_t>(columns), -0.1, 0.1, 3); }
+};
+
+// A table, some rows of which are picked.
+struct Table {
+  static constexpr std::int64_t rows = 100'000, width = 64;
+  static std::vector<float> numbers() { return uniform(static_cast<std::size_t>(rows * width), -1, 1, 1); }
+  static std::vector<std::int64_t> picked() {
+    std::vector<std::int64_t> index;
+    for (std::int64_t i = 0; i < 256; ++i) index.push_back(i * 389 % rows);
+    return index;
+  }
+};
+
+inline constexpr double lion_rate = 1e-4;
 inline constexpr double adam_rate = 1e-3;
 inline constexpr std::size_t million = 1 << 20;
 inline constexpr int chain_length = 10;  // of two ops each

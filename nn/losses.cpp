@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/autodiff/vmap.hpp>
 #include <xgrad/nn/fields.hpp>
 
 namespace xgrad::nn {
@@ -70,10 +71,11 @@ Tensor along_classes(const Tensor& weight, const Tensor& scores) {
   return reshape(weight, shape);
 }
 
-// Class indices, checked once, and how many rows are to be left out.
+// Class indices, checked once, and how many rows are to be left out. Inside of vmap nobody knows yet: `some`, as if there were.
 struct Classes {
   Tensor index;
   Size ignored = 0;
+  bool some = false;
 };
 
 Classes check_classes(const char* op, const Tensor& scores, const Tensor& target, Size ignore_index, Source source) {
@@ -85,6 +87,7 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
   if (target.shape() != rows)
     fail(source, fmt::format("[{}] expected a class for each row, shape {}, got {}; the scores are {}", op, rows,
                              target.shape(), scores.shape()));
+  if (is_example(target)) return {target, 0, true};
   Classes made{contiguous(target, source)};
   const auto* at = static_cast<const Size*>(readable(made.index, source));
   const Size n = made.index.numel();
@@ -98,6 +101,7 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
                                "or give the scores more classes",
                                op, classes - 1, at[i], i));
   }
+  made.some = made.ignored > 0;
   return made;
 }
 
@@ -105,8 +109,8 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
 Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const Tensor&), const Tensor& target,
                   const CrossEntropyOptions& options, Source source) {
   const Size axis = class_axis(scores);
-  const auto [given, ignored] = check_classes(op, scores, target, options.ignore_index, source);
-  check_some(op, given.numel() - ignored, options.reduction, source);
+  const auto [given, count, ignored] = check_classes(op, scores, target, options.ignore_index, source);
+  check_some(op, given.numel() - count, options.reduction, source);
   const bool weighted = options.weight.defined();
   const Tensor kept = ignored ? given != options.ignore_index : Tensor();
   const Tensor index = ignored ? where(kept, given, 0) : given;
@@ -132,7 +136,8 @@ Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const T
   if (ignored) loss = where(kept, loss, 0.0);
   if (options.reduction == Reduction::none) return loss;
   if (options.reduction == Reduction::sum) return sum(loss);
-  if (!weighted) return sum(loss) / static_cast<double>(loss.numel() - ignored);
+  if (!weighted && is_example(given)) return sum(loss) / sum(cast(kept, loss.dtype()));
+  if (!weighted) return sum(loss) / static_cast<double>(loss.numel() - count);
   return sum(loss) / sum(ignored ? where(kept, row_weight, 0.0) : row_weight).detach();
 }
 

@@ -92,6 +92,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_elementwise) {
   refused([](Tensors& x) { x[0] = x[0] - mean(x[1]); }, "but sum is not");
   refused([](Tensors& x) { x[0] = flip(x[0], 0); }, "but slice is not");
   refused([](Tensors& x) { x[0] = x[0] * x[1][0].item(); }, "[item] Rule says that it is elementwise");
+  refused([](Tensors& x) { x[0] = x[0] * x[1].item(); }, "[item] Rule says that it is elementwise");
   refused([](Tensors& x) { x[0] = x[0] / static_cast<double>(x[0].numel()); }, "depend on the shape of the parameter");
   refused([](Tensors& x) { x[0] = sum(x[0]); }, "what operand 0 becomes is f32 ()");
   refused([](Tensors& x) { x[0] = cast(x[0], f64); }, "what operand 0 becomes is f64 (");

@@ -148,6 +148,25 @@ BOOST_AUTO_TEST_CASE(gradients_of_a_model_for_each_example) {
   for (std::size_t k = 0; k < all.size(); ++k) BOOST_TEST(apart(mean(each[k], 0), all[k]) < 1e-6);
 }
 
+// Labels of an example have no numbers that could be looked at before.
+BOOST_AUTO_TEST_CASE(losses_of_each_example) {
+  manual_seed(9);
+  const Tensor logits = randn({6, 4, 3}, f64), labels = tensor({{0, 1, 2, 2}, {1, 1, -100, 0}, {2, 0, 0, 1}, {0, 0, 0, 0}, {2, 2, -100, -100}, {1, 0, 1, 0}});
+  const Tensor weight = tensor({0.5, 1.0, 2.0});
+  for (const nn::Reduction reduction : {nn::Reduction::mean, nn::Reduction::sum, nn::Reduction::none})
+    for (const double smoothing : {0.0, 0.1})
+      for (const bool weighted : {false, true}) {
+        const nn::CrossEntropyOptions options{
+            .reduction = reduction, .label_smoothing = smoothing, .weight = weighted ? weight : Tensor()};
+        const auto loss = [&](const Tensors& in) { return nn::cross_entropy(in[0], in[1], options); };
+        Tensors each;
+        for (Size i = 0; i < 6; ++i) each.push_back(loss({logits[i], labels[i]}));
+        BOOST_TEST(apart(vmap(loss, {logits, labels}), stack(each)) < 1e-13);
+      }
+  const auto loss = [&](const Tensors& in) { return nn::cross_entropy(in[0], in[1]); };
+  BOOST_CHECK_EXCEPTION(vmap(loss, {logits, labels * 2}), Error, says("index 4"));
+}
+
 BOOST_AUTO_TEST_CASE(inside_of_transforms) {
   const Tensor x = points(), w = tensor({0.5, -1.0, 2.0});
   const Function batched = [&](const Tensor& v) { return sum(vmap([&](const Tensor& row) { return prod(row * v); }, x)); };
@@ -213,6 +232,7 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_TEST(helpers::line_of_error([&] { vmap(reads, x); }) == line);
   refused([&] { vmap(reads, x); }, "[item] this f64 () is of one example, inside of vmap, and has no numbers yet");
   refused([&] { vmap([](const Tensor& v) { return tensor(v.to_vector<double>()); }, x); }, "[to_vector] this f64 (3,)");
+  refused([&] { vmap([](const Tensor& v) { return v * v.item(); }, x); }, "[item] this f64 (3,) is of one example");
   refused([&] { vmap([](const Tensor& v) { sum(v * v).backward(); return v; }, x); }, "[backward] inside of vmap");
   Parameter p = parameter(tensor({1.0, 2.0, 3.0}));
   refused([&] { vmap([&](const Tensor& v) { p.assign(v); return v; }, x); }, "is of one example");

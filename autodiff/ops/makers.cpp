@@ -243,6 +243,7 @@ Tensor contiguous(const Tensor& t, Source source) {
 }
 
 const void* readable(const Tensor& t, Source source) {
+  if (t.defined() && t.node()->has(engine::traced)) engine::fail_traced(t.node(), "readable", source_of(source));
   if (!t.defined() || t.node()->pending() || !t.node()->row_major())
     fail(source_of(source), "[readable] expected a tensor that contiguous() gave");
   engine::note_read(t.node());

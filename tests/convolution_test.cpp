@@ -289,3 +289,20 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   CHECK_ERROR(avg_pool3d(x, 9), "[avg_pool3d] the kernel reaches over 9 numbers");
   CHECK_ERROR(avg_pool1d(x, 2), "[avg_pool1d] expected x [batch, channels, length]");
 }
+
+// What is refused leaves nothing behind.
+BOOST_AUTO_TEST_CASE(errors_keep_no_memory) {
+  const Tensor image = ones({2, 3, 8}), weight = ones({2, 3, 2}), deep = ones({2, 2, 2, 2, 2});
+  const auto refused = [&] {
+    BOOST_CHECK_THROW(avg_pool1d(deep, 2), Error);
+    BOOST_CHECK_THROW(avg_pool1d(image, 20), Error);
+    BOOST_CHECK_THROW(max_pool1d(deep, 2), Error);
+    BOOST_CHECK_THROW(max_pool1d(image, 2, {.padding = 5}), Error);
+    BOOST_CHECK_THROW(conv1d(deep, weight), Error);
+    BOOST_CHECK_THROW(conv1d(image, weight, {.stride = 0}), Error);
+    BOOST_CHECK_THROW(conv1d(image, weight, {.groups = 2}), Error);
+    BOOST_CHECK_THROW(conv_transpose1d(image, weight, {.output_padding = 9}), Error);
+  };
+  refused();
+  BOOST_TEST(helpers::during(refused).bytes == 0u);
+}

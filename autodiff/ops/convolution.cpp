@@ -37,8 +37,11 @@ kernels::Convolution convolution_of(const Node* n, const Shape& x, const Shape& 
     const int i = window.place(axis);
     c.image[i] = x[axis + 2], c.kernel[i] = w[axis + 2], c.result[i] = y[axis + 2];
   }
-  for (int i = 0; i < Window::most_axes; ++i)
-    c.stride[i] = window.stride[i], c.padding[i] = window.padding[i], c.dilation[i] = window.dilation[i];
+  for (int i = 0; i < Window::most_axes; ++i) {
+    c.padding[i] = window.padding[i];
+    c.stride[i] = c.result[i] == 1 ? 1 : window.stride[i];    // of one window, or a kernel of one number, the user's number
+    c.dilation[i] = c.kernel[i] == 1 ? 1 : window.dilation[i];  // says nothing, and may be too large for products
+  }
   return c;
 }
 

@@ -92,8 +92,9 @@ struct Pool {
 
 template <class Options>
 Pool pool_of(int axes, const char* op, const Tensor& x, const Shape& kernel, const Options& options, Source source) {
+  const engine::Images images = engine::images_of(x, axes, op, source);
   auto* w = new (op, source) Window;
-  Pool pool{engine::images_of(x, axes, op, source), w, engine::Ref<const engine::Told>(w), {}};
+  Pool pool{images, w, engine::Ref<const engine::Told>(w), {}};
   w->axes = axes;
   engine::set_per_axis(w->kernel, *w, kernel, 1, "kernel", op, source);
   engine::set_per_axis(w->stride, *w, options.stride.empty() ? kernel : options.stride, 1, "stride", op, source);

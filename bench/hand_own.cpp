@@ -33,7 +33,11 @@ Work lion(const std::string& name, int count, std::size_t n) {
                              for (int k = 0; k < count; ++k) {
                                float *p = s->p[k].data(), *m = s->m[k].data();
                                const float* g = s->g[k].data();
-#pragma omp parallel for schedule(static) if (n > block)
+                               if (n <= block) {
+                                 step(p, m, g, n);
+                                 continue;
+                               }
+#pragma omp parallel for schedule(static)
                                for (std::size_t i = 0; i < n; i += block) step(p + i, m + i, g + i, std::min(block, n - i));
                              }
                            },

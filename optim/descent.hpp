@@ -39,9 +39,7 @@ class Descent final : public Optimizer {
  public:
   using Options = Rule;
 
-  explicit Descent(const Parameters& parameters, Rule rule = {}, Source source = Source::here()) : Optimizer(name()) {
-    add_group(parameters, std::move(rule), source);
-  }
+  explicit Descent(const Parameters& parameters, Rule rule = {}, Source source = Source::here());
   Descent(Descent&&) noexcept = default;
   Descent& operator=(Descent&& other) noexcept {
     if (this == &other) return *this;
@@ -53,24 +51,7 @@ class Descent final : public Optimizer {
   }
 
   // More parameters, with options of their own.
-  void add_group(const Parameters& parameters, Rule rule = {}, Source source = Source::here()) try {
-    check(rule, Require{name(), source, any_of_f32(parameters)});
-    const double lr = rule.lr;
-    lr_.reserve(rules_.size() + 1);
-    driven_.clear();
-    rules_.push_back(std::move(rule));
-    struct Undo {
-      std::vector<Rule>* rules;
-      ~Undo() {
-        if (rules) rules->pop_back();
-      }
-    } undo{&rules_};
-    add(parameters, lr, source);
-    undo.rules = nullptr;
-    lr_.push_back(lr);
-  } catch (const std::bad_alloc&) {
-    fail_no_memory(source, name());
-  }
+  void add_group(const Parameters& parameters, Rule rule = {}, Source source = Source::here());
 
   // The options of a group. They may be changed at any time; the next step refuses what the constructor would, and what needs
   // other state than there is. set_lr() changes lr.
@@ -194,5 +175,30 @@ class Descent final : public Optimizer {
   std::vector<double> lr_;        // that they came with
   std::vector<Prepared> prepared_;  // of this step
 };
+
+// Outside of the class, so that a program does not compile them again for our own rules.
+template <class Rule>
+Descent<Rule>::Descent(const Parameters& parameters, Rule rule, Source source) : Optimizer(name()) {
+  add_group(parameters, std::move(rule), source);
+}
+template <class Rule>
+void Descent<Rule>::add_group(const Parameters& parameters, Rule rule, Source source) try {
+  check(rule, Require{name(), source, any_of_f32(parameters)});
+  const double lr = rule.lr;
+  lr_.reserve(rules_.size() + 1);
+  driven_.clear();
+  rules_.push_back(std::move(rule));
+  struct Undo {
+    std::vector<Rule>* rules;
+    ~Undo() {
+      if (rules) rules->pop_back();
+    }
+  } undo{&rules_};
+  add(parameters, lr, source);
+  undo.rules = nullptr;
+  lr_.push_back(lr);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name());
+}
 
 }  // namespace xgrad::optim

@@ -114,7 +114,7 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
 
 Tensors grad(const In& y, const Wrt& x, GradOptions options) { return grad(y, x, Tensor(), options); }
 Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options) {
-  return engine::gradients(y, x, cotangent, options.create_graph, 
+  return engine::gradients(y, x, cotangent, options.create_graph,
                            options.allow_unused ? Unused::fails_if_lost : Unused::fails);
 }
 
@@ -174,8 +174,10 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
   }
   engine::Thread& t = engine::current();
   Record record(t, y, "backward", source);
-  if (!options.create_graph) engine::note_sweep(t, record);
-  if (!options.create_graph) record.keep_rows();
+  if (!options.create_graph) {
+    engine::note_sweep(t, record);
+    record.keep_rows();
+  }
   record.pull(start, options.create_graph);
   engine::accumulate(t, y, record, options.create_graph, source);
   if (!options.keep_graph && !options.create_graph) record.release();

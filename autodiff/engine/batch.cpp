@@ -45,10 +45,10 @@ Tensor on_all(const Replayed& r, const Args& args) {
   return record(r.n->op, r.n->dtype, r.shape(), nodes.data(), static_cast<int>(nodes.size()), args, r.source());
 }
 
-Args told_as(const Node* n, Size axes) {
-  Args args;
-  for (Size i = 0; i < 4; ++i) args.a[i] = n->a[i] + (i < axes);
-  if (n->extra) args.told = n->extra->told;
+// What n was told, of which the first `axes` numbers are axes.
+Args shifted(const Node* n, int axes) {
+  Args args = args_of(n);
+  for (int i = 0; i < axes; ++i) ++args.a[i];
   return args;
 }
 
@@ -70,25 +70,20 @@ Tensor batch_elementwise(const Replayed& r) {
     in[i] = held[held.size() - 1].node();
   }
   require_divisor(r.n->op, r.n->dtype, in, r.source());
-  return record(r.n->op, r.n->dtype, r.shape(), in, r.n->inputs, told_as(r.n, 0), r.source());
+  return record(r.n->op, r.n->dtype, r.shape(), in, r.n->inputs, args_of(r.n), r.source());
 }
 
-Tensor batch_leading(const Replayed& r) { return on_all(r, told_as(r.n, 0)); }
-Tensor batch_axis(const Replayed& r) { return on_all(r, told_as(r.n, 1)); }
-Tensor batch_span(const Replayed& r) { return on_all(r, told_as(r.n, 2)); }
+Tensor batch_leading(const Replayed& r) { return on_all(r, args_of(r.n)); }
+Tensor batch_axis(const Replayed& r) { return on_all(r, shifted(r.n, 1)); }
+Tensor batch_span(const Replayed& r) { return on_all(r, shifted(r.n, 2)); }
 
-namespace {
-Tensor moved(const Tensor& x, int from, int to) {
-  if (from == to) return x;
-  Shape order;
+Tensor axis_to_front(const Tensor& x, int from) {
+  if (from == 0) return x;
+  Shape order{from};
   for (int i = 0; i < x.node()->shape.rank(); ++i)
     if (i != from) order.push_back(i);
-  order.insert(to, from);
   return permute(x, order);
 }
-}  // namespace
-Tensor axis_to_front(const Tensor& x, int from) { return moved(x, from, 0); }
-Tensor front_to_axis(const Tensor& x, int to) { return moved(x, 0, to); }
 
 Batch::Batch(Thread& t, Size count, Randomness randomness, const char* op, Source source)
     : t_(t), outer_(t.batch), count_(count), randomness_(randomness), op_(op), source_(source) {

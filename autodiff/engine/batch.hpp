@@ -27,9 +27,8 @@ Tensor batch_leading(const Replayed& r);  // it takes any axes in front
 Tensor batch_axis(const Replayed& r);     // it was told an axis: a[0]
 Tensor batch_span(const Replayed& r);     // it was told adjacent axes: a[0] to a[1]
 
-// x with axis `from` in front, or the first at `to`; x itself where nothing changes.
+// x with axis `from` in front.
 Tensor axis_to_front(const Tensor& x, int from);
-Tensor front_to_axis(const Tensor& x, int to);
 
 // Examples, and what a function recorded on them comes to for all. Draws of random numbers meanwhile are as it says.
 class Batch {

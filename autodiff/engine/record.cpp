@@ -386,11 +386,15 @@ Tensor select(const In& condition, const In& x, const In& y) {
   return record(Op::where, dtype, shape, {c.node(), a.node(), b.node()}, {}, source);
 }
 
-Tensor replay(Node* n, Node* const* in, int count) {
+Args args_of(const Node* n) {
   Args args;
   for (int i = 0; i < 4; ++i) args.a[i] = n->a[i];
   if (n->extra) args.told = n->extra->told;
-  Tensor again = record(n->op, n->dtype, n->shape, in, count, args, {n->file, n->line});
+  return args;
+}
+
+Tensor replay(Node* n, Node* const* in, int count) {
+  Tensor again = record(n->op, n->dtype, n->shape, in, count, args_of(n), {n->file, n->line});
   turn_like(again.node(), n);
   return again;
 }

@@ -72,6 +72,9 @@ Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source);
 // An Error where an integer is divided by 0.
 void require_divisor(Op op, DType dtype, Node* const* in, Source source);
 
+// What n's op was told.
+Args args_of(const Node* n);
+
 // The op of n, recorded again on other inputs.
 Tensor replay(Node* n, Node* const* in, int count);
 

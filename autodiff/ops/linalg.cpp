@@ -136,9 +136,7 @@ Tensor batch_of_systems(const Replayed& r) {
   const Size n = r.n->shape[0], columns = r.n->shape[1];
   const Tensor all = reshape_to(permute(r.in[1], {1, 0, 2}), {n, r.count * columns}, r.source());
   Node* const in[] = {r.in[0].node(), all.node()};
-  Args args;
-  for (int i = 0; i < 4; ++i) args.a[i] = r.n->a[i];
-  const Tensor y = record(r.n->op, r.n->dtype, all.node()->shape, in, 2, args, r.source());
+  const Tensor y = record(r.n->op, r.n->dtype, all.node()->shape, in, 2, args_of(r.n), r.source());
   return permute(reshape_to(y, {n, r.count, columns}, r.source()), {1, 0, 2});
 }
 }  // namespace

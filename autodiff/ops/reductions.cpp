@@ -76,6 +76,7 @@ namespace xgrad {
 using engine::checked_axis;
 using engine::operand;
 using engine::source_of;
+using engine::summable;
 
 namespace {
 
@@ -114,11 +115,6 @@ Size count_of(const Tensor& x, const Shape& in) {
 Size count_of(const Tensor& x, const Axes& axes, const char* op, Source source) {
   if (axes.are_all()) return x.node()->count;
   return count_of(x, chosen(axes, x.node()->shape.rank(), op, source));
-}
-
-Tensor summable(const In& x, const char* op) {
-  const Tensor t = operand(x, op);
-  return t.node()->dtype == boolean ? engine::converted(t, i64) : t;
 }
 
 // Integers and booleans become floats of the default dtype.

@@ -66,6 +66,12 @@ Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source sour
 // gather by indices that an op made, which name one place `most` times in a line at most.
 Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source);
 
+// The operand, of which booleans are counted.
+inline Tensor summable(const In& x, const char* op) {
+  const Tensor t = operand(x, op);
+  return t.node()->dtype == DType::boolean ? converted(t, DType::i64) : t;
+}
+
 // The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
 inline Tensor as_it_is(const Tensor& x) {
   return current().no_grad && x.requires_grad() ? without_history(x.node(), cut_no_grad) : x;

@@ -97,22 +97,15 @@ Tensors vjp_recurrence(const Step& s) {
 
 namespace xgrad {
 
-namespace {
-Tensor summable(const In& x, const char* op) {
-  const Tensor t = engine::operand(x, op);
-  return t.node()->dtype == boolean ? engine::converted(t, i64) : t;
-}
-}  // namespace
-
 Tensor cumsum(const In& x, At axis) {
-  const Tensor t = summable(x, "cumsum");
+  const Tensor t = engine::summable(x, "cumsum");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "cumsum", engine::source_of(x));
   return engine::record(engine::Op::cumsum, t.node()->dtype, t.node()->shape, {t.node()}, {{a, 0, 0, 0}}, engine::source_of(x));
 }
 
 // y[k] = x[k] y[k - 1], from y[0] = x[0]
 Tensor cumprod(const In& x, At axis) {
-  const Tensor t = summable(x, "cumprod");
+  const Tensor t = engine::summable(x, "cumprod");
   const Source source = engine::source_of(x);
   const Located at(source, "cumprod");
   const Shape& shape = t.node()->shape;

@@ -9,14 +9,18 @@ set(XGRAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${XGRAD_INCLUDE}/xgrad)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/xgrad.hpp ${XGRAD_INCLUDE}/xgrad/xgrad.hpp COPYONLY)
 
-# xgrad_library(name [SOURCES globs...] [LINKS targets...] [PRIVATE_LINKS targets...] [PRIVATE_HEADERS names...])
-# The library of one top-level folder: xgrad_<name>, alias xgrad::<name>. Its headers are the folder's own *.hpp but for
-# the private ones, <xgrad/name/part.hpp>, and <xgrad/name.hpp>, which includes them; each must compile by itself (target
+# xgrad_library(name [FOLDERS names...] [SOURCES globs...] [LINKS targets...] [PRIVATE_LINKS targets...]
+#   [PRIVATE_HEADERS names...])
+# The library of one top-level folder: xgrad_<name>, alias xgrad::<name>. Its sources and headers are the folder's own and
+# those of its FOLDERS; the headers are public but for the private ones: <xgrad/name/part.hpp>, and <xgrad/name.hpp>, which
+# includes them; each must compile by itself (target
 # all_verify_interface_header_sets). Sources write public headers so, and private ones as "name/folder/part.hpp".
 function(xgrad_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;PRIVATE_LINKS;PRIVATE_HEADERS")
-  file(GLOB sources CONFIGURE_DEPENDS *.cpp ${arg_SOURCES})
-  file(GLOB headers CONFIGURE_DEPENDS *.hpp)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;SOURCES;LINKS;PRIVATE_LINKS;PRIVATE_HEADERS")
+  list(TRANSFORM arg_FOLDERS APPEND /*.cpp OUTPUT_VARIABLE folder_sources)
+  list(TRANSFORM arg_FOLDERS APPEND /*.hpp OUTPUT_VARIABLE folder_headers)
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp ${folder_sources} ${arg_SOURCES})
+  file(GLOB headers CONFIGURE_DEPENDS *.hpp ${folder_headers})
   list(TRANSFORM arg_PRIVATE_HEADERS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   list(REMOVE_ITEM headers ${arg_PRIVATE_HEADERS})
   set_property(GLOBAL APPEND PROPERTY XGRAD_PUBLIC_HEADERS ${headers})

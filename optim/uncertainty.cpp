@@ -6,7 +6,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/optim/uncertainty.hpp>
 
-#include "optim/triangular.hpp"
+#include "optim/methods/triangular.hpp"
 
 namespace xgrad::optim {
 namespace {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include <xgrad/autodiff.hpp>
-#include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/layers/activations.hpp>
 
 #include "ulps.hpp"
 

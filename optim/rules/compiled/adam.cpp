@@ -1,7 +1,7 @@
-#include <xgrad/optim/adam.hpp>
-#include <xgrad/optim/adamw.hpp>
+#include <xgrad/optim/rules/adam.hpp>
+#include <xgrad/optim/rules/adamw.hpp>
 
-#include "optim/formula.hpp"
+#include "optim/rules/compiled/formula.hpp"
 
 namespace xgrad::optim {
 namespace {

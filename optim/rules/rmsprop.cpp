@@ -1,4 +1,4 @@
-#include <xgrad/optim/rmsprop.hpp>
+#include <xgrad/optim/rules/rmsprop.hpp>
 
 #include <xgrad/autodiff/ops.hpp>
 

@@ -1,4 +1,4 @@
-#include <xgrad/optim/lamb.hpp>
+#include <xgrad/optim/rules/lamb.hpp>
 
 #include <xgrad/autodiff/ops.hpp>
 

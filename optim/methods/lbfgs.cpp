@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/lbfgs.hpp>
-#include <xgrad/optim/searches.hpp>
+#include <xgrad/optim/methods/lbfgs.hpp>
+#include <xgrad/optim/methods/searches.hpp>
 
 namespace xgrad::optim {
 namespace {

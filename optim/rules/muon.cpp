@@ -1,4 +1,4 @@
-#include <xgrad/optim/muon.hpp>
+#include <xgrad/optim/rules/muon.hpp>
 
 #include <fmt/core.h>
 

@@ -1,6 +1,6 @@
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/newton.hpp>
-#include <xgrad/optim/searches.hpp>
+#include <xgrad/optim/methods/newton.hpp>
+#include <xgrad/optim/methods/searches.hpp>
 
 namespace xgrad::optim {
 namespace {

@@ -1,6 +1,6 @@
-#include <xgrad/optim/sparse_adam.hpp>
+#include <xgrad/optim/rules/sparse_adam.hpp>
 
-#include "optim/formula.hpp"
+#include "optim/rules/compiled/formula.hpp"
 
 namespace xgrad::optim {
 namespace {

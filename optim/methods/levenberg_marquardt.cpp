@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/levenberg_marquardt.hpp>
+#include <xgrad/optim/methods/levenberg_marquardt.hpp>
 
-#include "optim/triangular.hpp"
+#include "optim/methods/triangular.hpp"
 
 namespace xgrad::optim {
 namespace {

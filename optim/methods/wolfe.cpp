@@ -4,7 +4,7 @@
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/optim/searches.hpp>
+#include <xgrad/optim/methods/searches.hpp>
 
 namespace xgrad::optim {
 namespace {

@@ -1,4 +1,4 @@
-#include "optim/triangular.hpp"
+#include "optim/methods/triangular.hpp"
 
 #include <algorithm>
 #include <cmath>

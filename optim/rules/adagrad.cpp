@@ -1,4 +1,4 @@
-#include <xgrad/optim/adagrad.hpp>
+#include <xgrad/optim/rules/adagrad.hpp>
 
 #include <xgrad/autodiff/ops.hpp>
 

@@ -1,7 +1,7 @@
 // AdamW: Adam whose weight decay does not pass through the gradient.
 #pragma once
 
-#include <xgrad/optim/adam.hpp>
+#include <xgrad/optim/rules/adam.hpp>
 
 namespace xgrad::optim {
 

@@ -1,4 +1,4 @@
-#include <xgrad/optim/adafactor.hpp>
+#include <xgrad/optim/rules/adafactor.hpp>
 
 #include <xgrad/autodiff/ops.hpp>
 

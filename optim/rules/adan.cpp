@@ -1,4 +1,4 @@
-#include <xgrad/optim/adan.hpp>
+#include <xgrad/optim/rules/adan.hpp>
 
 #include <xgrad/autodiff/ops.hpp>
 

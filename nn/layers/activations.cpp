@@ -1,4 +1,4 @@
-#include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/layers/activations.hpp>
 
 #include <fmt/core.h>
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #ifdef XGRAD_ARCH
-#include "optim/lanes.hpp"
+#include "optim/rules/compiled/lanes.hpp"
 #define XGRAD_FORMULA XGRAD_INLINE
 #else
 #include <xgrad/autodiff/ops.hpp>

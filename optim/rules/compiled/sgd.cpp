@@ -1,6 +1,6 @@
-#include <xgrad/optim/sgd.hpp>
+#include <xgrad/optim/rules/sgd.hpp>
 
-#include "optim/formula.hpp"
+#include "optim/rules/compiled/formula.hpp"
 
 namespace xgrad::optim {
 namespace {

@@ -117,12 +117,12 @@ void check_ops(const Trace& trace, const char* what) {
   }
   if (odd)
     fail({odd->file, odd->line}, fmt::format("[{}] says that it is elementwise, but {} is not: it looks at a whole tensor; leave out "
-                                             "`elementwise`", what, rule(odd->op).name));
+                                             "`elementwise`", what, engine::written_name(odd)));
   for (Node* n : trace.nodes)
     for (int k = 0; k < n->inputs; ++k)
       if (const Node* x = n->in[k]; !x->has(engine::traced) && !is_number(x))
         fail({n->file, n->line}, fmt::format("[{}] says that it is elementwise, but {} has an operand {} of its own; keep it as state "
-                                             "(a slot), or leave out `elementwise`", what, rule(n->op).name, x->shape));
+                                             "(a slot), or leave out `elementwise`", what, engine::written_name(n), x->shape));
 }
 
 // The formula on placeholders of `count` elements. Its results are nodes of their own, each of one operand.
@@ -234,7 +234,6 @@ Fused::Fused(const Callable<void(Tensors&)>& f, int operands, DType dtype, const
     const int from = scratch[static_cast<std::size_t>(k)];
     if (from < 0) continue;
     Instruction copy{engine::Do::cast, dtype, 1};
-    copy.kernel = engine::current().kernels->cast[static_cast<int>(dtype)][static_cast<int>(dtype)];
     copy.in[0] = {nullptr, 0, from};
     copy.out = {tag(k, true), item_size(dtype), -1};
     r.program.code.push_back(copy);

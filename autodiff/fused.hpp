@@ -5,6 +5,8 @@
 #include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/autodiff/tensor.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // f is recorded once, on placeholders of one dtype (f32 or f64) that have no numbers. It assigns new values to the operands
@@ -40,3 +42,5 @@ class Fused {
 };
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

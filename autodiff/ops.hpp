@@ -6,6 +6,8 @@
 #include <xgrad/autodiff/numbers.hpp>
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // ---- arithmetic. Dtypes meet as in NumPy and PyTorch (docs/numbers.md): a C++ number, and a 0-d tensor, take the float
@@ -257,3 +259,5 @@ Tensor tensor(const std::vector<T>& numbers, Source source) {
 }
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -28,7 +28,7 @@ Size rows_of(const char* op, const Dataset& whole, Source source) {
 
 // Fisher and Yates; Durstenfeld 1964
 Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source source) {
-  const Located at(source);
+  const Located at(source, "shuffled");
   const Size rows = rows_of("shuffled", whole, source);
   Random random = Random::from(seed);
   const Tensor order = filled(Shape{rows}, i64, [&](void* memory) {
@@ -40,7 +40,7 @@ Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source
 }
 
 Split split(const Dataset& whole, Size count, Source source) {
-  const Located at(source);
+  const Located at(source, "split");
   const Size rows = rows_of("split", whole, source);
   if (count < 0 || count > rows)
     fail(source, fmt::format("[split] expected a count in 0 ... {}, got {}", rows, count));

@@ -79,7 +79,7 @@ DataLoader::Iterator& DataLoader::Iterator::operator++() {
 }
 
 Tensors DataLoader::batch(Size at, const Order* order) const {
-  const Located here(source_);
+  const Located here(source_, "DataLoader");
   const Size from = at * options_.batch_size, to = std::min(rows_, from + options_.batch_size);
   Tensors batch;
   for (const Tensor& t : tensors_) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "autodiff/engine/record.hpp"
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/representable.hpp>
 
@@ -26,8 +25,6 @@ std::string_view fields::next_name(std::string_view& names) {
     if (name.substr(0, prefix.size()) == prefix) name.remove_prefix(prefix.size());
   return name;
 }
-
-Source line_of(const In& x) { return engine::source_of(x); }
 
 Tensor input_of(const char* layer, const In& x, const Parameter& weight) {
   if (!weight.defined())

@@ -12,6 +12,9 @@
 #include <vector>
 
 #include <xgrad/autodiff/parameter.hpp>
+#include <xgrad/autodiff/scope.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 // Names a struct's parameters, buffers (plain Tensors) and sub-layers; vectors, arrays and optionals of them too. Any
 // number of fields, none included. A derived struct writes its own line, with the inherited fields in it.
@@ -159,7 +162,7 @@ void walk(T& field, const Path& path, Walker& to) {
 }
 
 // The line that an Error of a layer or a loss names: of the outermost call that is Located, or the operand's own.
-Source line_of(const In& x);
+using xgrad::line_of;
 
 // x as the input of a layer that computes in the dtype of `weight`: other floats are cast, and their gradient comes back
 // in their own dtype. What is no float is an Error that says cast; so is an empty weight. `layer` is its name in Errors.
@@ -191,3 +194,5 @@ class MutableModel : public AnyModel {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/autodiff/convolution.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 using xgrad::avg_pool1d;
@@ -19,3 +21,5 @@ using xgrad::max_pool2d;
 using xgrad::max_pool3d;
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

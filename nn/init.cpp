@@ -53,7 +53,7 @@ void normal(Parameter& p, double mean, double std, Source source) {
   if (!(std >= 0)) fail(source, fmt::format("[init::normal] expected a deviation of 0 or more, got {}", std));
   check_option(p.dtype(), "init::normal", "mean", mean, source);
   check_option(p.dtype(), "init::normal", "deviation", std, source);
-  const Located at(source);
+  const Located at(source, "init::normal");
   const NoGrad no_grad;
   p.assign(randn(p.shape(), p.dtype(), source) * std + mean, source);
 }

@@ -3,6 +3,8 @@
 
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn::init {
 
 // Each stores new numbers in the variable, of its shape and dtype. Draws come from the thread's generator.
@@ -38,3 +40,5 @@ Fans fans(const Shape& weight, Source source = Source::here());  // of [out, in,
 Tensor uniform_tensor(const Shape& shape, DType dtype, double low, double high, Source source = Source::here());
 
 }  // namespace xgrad::nn::init
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // The sum of no losses is 0; their mean has no value, and is an Error. Rows left out by ignore_index are no rows, and what is in
@@ -55,3 +57,5 @@ Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options = {});  
 Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossEntropyOptions& options = {});
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -143,7 +143,7 @@ bool fits(DType from, DType to) { return from == to || (from == f32 && to == f64
 
 LoadReport load_from(const char* op, const std::string& origin, MutableModel model, const Safetensors& state,
                      LoadOptions options, Source source) try {
-  const Located at(source);
+  const Located at(source, op);
   std::unordered_map<std::string_view, const Tensor*> given;
   for (const NamedTensor& entry : state.tensors)
     if (!given.emplace(entry.name, &entry.value).second)

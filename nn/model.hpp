@@ -5,6 +5,8 @@
 #include <xgrad/autodiff/safetensors.hpp>
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // The model's variables, by reference, with PyTorch's names ("hidden.weight"): what optimizers take.
@@ -97,3 +99,5 @@ struct fmt::formatter<xgrad::nn::LoadReport> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   fmt::appender format(const xgrad::nn::LoadReport& report, fmt::format_context& context) const;
 };
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <xgrad/optim/objective.hpp>
 #include <xgrad/optim/optimizer.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // What came of an iteration.
@@ -87,3 +89,5 @@ class Minimiser final : public Method {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <xgrad/optim/method.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Of an iteration, for Stop::when.
@@ -83,3 +85,5 @@ template <>
 struct fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
   fmt::appender format(xgrad::optim::Reason reason, fmt::format_context& context) const;
 };
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <xgrad/autodiff/differentiate.hpp>
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // How often what was computed.
@@ -93,3 +95,5 @@ class Objective {
 void check_parameters(const char* name, const Parameters& parameters, Source source);
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -10,7 +10,6 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/representable.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include "autodiff/engine/variable.hpp"
 #include "optim/state.hpp"
 
 namespace xgrad::optim {

@@ -11,6 +11,8 @@
 #include <xgrad/optim/step.hpp>
 #include <xgrad/optim/work.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 struct Rates;  // of learning
@@ -119,3 +121,5 @@ class Optimizer {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

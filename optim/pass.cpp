@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::optim {
 
@@ -81,7 +81,7 @@ void run_formulas(const std::vector<Formula>& formulas) {
   }
   const std::vector<Job> jobs = jobs_of(formulas);
   const Size count = static_cast<Size>(jobs.size());
-  const int threads = total < worth_sharing ? 1 : kernels::workers(count);
+  const int threads = total < worth_sharing ? 1 : workers_for(count);
   // Each thread's own, made before the first number changes.
   const std::size_t width = static_cast<std::size_t>(2 + slots);
   std::vector<std::vector<Fused::Worker>> workers(static_cast<std::size_t>(threads));
@@ -96,7 +96,7 @@ void run_formulas(const std::vector<Formula>& formulas) {
   if (threads == 1) {
     for (Size job = 0; job < count; ++job) one(job, 0);
   } else {
-    kernels::parallel(count, one);
+    parallel_for(count, one);
   }
 }
 

@@ -4,6 +4,8 @@
 #include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/schedule.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Multiplies the lr of each group, or another option of each, by a schedule of the count of its step() calls; several
@@ -90,3 +92,5 @@ class ReduceOnPlateau final : public Scheduler {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -8,8 +8,7 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include "autodiff/engine/variable.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "optim/pass.hpp"
 
 namespace xgrad::optim {
@@ -141,11 +140,9 @@ void Optimizer::step(Source source) try {
   bool compiled = false, by_rows = false;
   const auto held = [&](Tensor t) { return state.held.emplace_back(std::move(t)); };
   for (Item& item : state.items) {
-    const engine::Variable* v = item.entry.variable.get();
-    if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
-    const bool of_rows = v->rows.index.defined();
-    const engine::Node* g = v->grad.node();
-    if (!g && !of_rows) continue;
+    const GradientNumbers g = gradient_numbers(item.entry);
+    if (!g.held) [[unlikely]] fail_alone(item, source);
+    if (!g.any) continue;
     state.stepped.push_back(&item);
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
@@ -182,8 +179,8 @@ void Optimizer::step(Source source) try {
         formulas[static_cast<std::size_t>(prepared)].runs.push_back({p + bytes, numbers, from + first, count, until});
       }
     };
-    if (of_rows && by_rows) {
-      const Tensor index = held(contiguous(v->rows.index, source)), values = held(contiguous(v->rows.values, source));
+    if (g.rows && by_rows) {
+      const Tensor index = held(contiguous(*g.rows, source)), values = held(contiguous(*g.row_values, source));
       const Size* at = static_cast<const Size*>(readable(index, source));
       const char* numbers = static_cast<const char*>(readable(values, source));
       char* const p = static_cast<char*>(writable(item.entry));
@@ -191,8 +188,7 @@ void Optimizer::step(Source source) try {
       for (Size k = 0; k < rows; ++k) update_run(p, numbers + k * row * item_size(dtype), at[k] * row, row);
       continue;
     }
-    const bool ready = g && g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
-    const char* numbers = ready ? g->data : dense_gradient(item, source);
+    const char* numbers = g.numbers ? g.numbers : dense_gradient(item, source);
     update_run(static_cast<char*>(writable(item.entry)), numbers, 0, item.n);
   }
   if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
@@ -231,7 +227,7 @@ void Optimizer::run_compiled() {
       state.blocks.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
                               std::min(block, w.n - from), w.slots, w.step, w.dtype});
     }
-  kernels::parallel(static_cast<Size>(state.blocks.size()),
+  parallel_for(static_cast<Size>(state.blocks.size()),
                     [&](Size job) { run(state.blocks.data() + job, state.blocks.data() + job + 1); });
 }
 

@@ -6,6 +6,8 @@
 #include <xgrad/autodiff/callable.hpp>
 #include <xgrad/nn/model.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::training {
 
 // A model by reference, for parameters only.
@@ -65,3 +67,5 @@ auto evaluated(Model& model, Source source, const F& f) {
 }
 
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

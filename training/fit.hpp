@@ -9,6 +9,8 @@
 #include <xgrad/training/called.hpp>
 #include <xgrad/training/loss.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::training {
 
 struct Epoch {
@@ -62,3 +64,5 @@ double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions option
 }
 
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 #include <xgrad/autodiff/callable.hpp>
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::training {
 
 template <class F>
@@ -47,3 +49,5 @@ class Loss {
 const Tensor& target_of(const Tensors& batch, Size inputs, Source source);
 
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

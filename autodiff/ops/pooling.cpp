@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <xgrad/autodiff/convolution.hpp>
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/convolution.hpp"
 
 namespace xgrad::engine {
@@ -65,10 +65,11 @@ void compute_max_pool_places(Node* n) {
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
     constexpr Size worth_a_job = 1 << 14;  // results
-    kernels::share(n->shape[0] * n->shape[1], std::max<Size>(1, worth_a_job / std::max<Size>(1, of_result)), [&](Size first, Size last) {
-      for (Size i = first; i < last; ++i)
-        greatest_places(w, x.node()->data.template as<const T>() + i * of_image, image, result, out + i * of_result);
-    });
+    share_out(n->shape[0] * n->shape[1], std::max<Size>(1, worth_a_job / std::max<Size>(1, of_result)),
+              [&](Size first, Size last) {
+                for (Size i = first; i < last; ++i)
+                  greatest_places(w, x.node()->data.template as<const T>() + i * of_image, image, result, out + i * of_result);
+              });
   });
   n->data = reinterpret_cast<char*>(out);
 }
@@ -105,12 +106,14 @@ Pool pool_of(int axes, const char* op, const Tensor& x, const Shape& kernel, con
   for (int axis = 0; axis < axes; ++axis) {
     const int i = w->place(axis);
     if (w->padding[i] > w->kernel[i] / 2)
-      fail(source, fmt::format("[{}] expected a padding of half of the kernel at most, got {} of {}", op, w->padding[i], w->kernel[i]));
+      fail(source.named(op), "expected a padding of half of the kernel at most, got {} of {}", w->padding[i], w->kernel[i]);
     const Size count = engine::windows_along(*w, axis, image[axis + 2], w->kernel[i], options.ceil_mode, op, source);
     for (Size p = 0; p < count; ++p)
       if (const engine::Inside in(*w, i, image[axis + 2], p); in.first >= in.end)
-        fail(source, fmt::format("[{}] window {} along axis {} of the image holds nothing but padding: extent {}, padding {}, kernel {}, "
-                                 "dilation {}", op, p, axis, image[axis + 2], w->padding[i], w->kernel[i], w->dilation[i]));
+        fail(source.named(op),
+             "window {} along axis {} of the image holds nothing but padding: extent {}, padding {}, kernel {}, "
+             "dilation {}",
+             p, axis, image[axis + 2], w->padding[i], w->kernel[i], w->dilation[i]);
     pool.shape.push_back(count);
   }
   engine::checked_numel(pool.shape, i64, op, source);
@@ -122,7 +125,7 @@ Tensor max_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   const Source source = source_of(x);
   const Tensor t = operand(x, op);
   const Located at(source, op);
-  if (t.node()->dtype == boolean) fail(source, fmt::format("[{}] expected numbers, got boolean; cast first: cast(x, i64)", op));
+  if (t.node()->dtype == boolean) fail(source.named(op), "expected numbers, got boolean; cast first: cast(x, i64)");
   const Pool pool = pool_of(axes, op, t, kernel, options, source);
   const Shape& image = pool.images.x.node()->shape;
   const Tensor places = engine::record(engine::Op::max_pool_places, i64, pool.shape, {pool.images.x.node()}, {{0, 0, 0, 0}, pool.told}, source);

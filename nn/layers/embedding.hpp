@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct EmbeddingOptions {
@@ -23,3 +25,5 @@ struct Embedding {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

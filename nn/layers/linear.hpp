@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct LinearOptions {
@@ -22,3 +24,5 @@ struct Linear {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

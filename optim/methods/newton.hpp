@@ -2,6 +2,8 @@
 
 #include <xgrad/optim/method.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Newton's method with a line search (Nocedal & Wright 2006, 3.4):  d = -B^-1 g,  x <- x + a d, a = 1 first, Armijo
@@ -25,3 +27,5 @@ struct NewtonRule {
 using Newton = Minimiser<NewtonRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

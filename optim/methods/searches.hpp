@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/objective.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Both move the objective to x + a d and return a > 0, or leave it where it was and return 0 where they find none: the
@@ -32,3 +34,5 @@ struct Wolfe {
 double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& options = {});
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -15,7 +15,7 @@
 namespace xgrad {
 
 using engine::Node;
-using engine::Record;
+using engine::Sweep;
 using engine::source_of;
 using engine::Unused;
 
@@ -30,18 +30,17 @@ namespace {
 
 Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source) {
   if (!is_float(y->dtype))
-    fail(source, fmt::format("[{}] a derivative of {} does not exist; expected floats", op, name(y->dtype)));
+    fail(source.named(op), "a derivative of {} does not exist; expected floats", name(y->dtype));
   if (!g.defined()) {
     if (y->count != 1)
-      fail(source, fmt::format("[{}] expected one element, got shape {}; reduce it (sum, mean), or give a cotangent", op,
-                               y->shape));
+      fail(source.named(op), "expected one element, got shape {}; reduce it (sum, mean), or give a cotangent", y->shape);
     return Tensor::adopt(engine::uniform_number(y->dtype, y->shape, 1, source));
   }
   if (g.node()->has(engine::weak) && y->shape.empty() && is_float(g.node()->dtype))  // a number
     return engine::converted(g, y->dtype);
   if (g.node()->dtype != y->dtype || !(g.node()->shape == y->shape))
-    fail(source, fmt::format("[{}] expected a cotangent {} {}, got {} {}", op, name(y->dtype), y->shape,
-                             name(g.node()->dtype), g.node()->shape));
+    fail(source.named(op), "expected a cotangent {} {}, got {} {}", name(y->dtype), y->shape, name(g.node()->dtype),
+         g.node()->shape);
   return g;
 }
 
@@ -73,17 +72,17 @@ Tensor value_of(const Tensor& g) { return g.requires_grad() ? engine::without_hi
 
 Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused) try {
   const Tensor y = engine::operand(y_in, "grad");
-  const Source source = source_of(y_in);
+  const Source source = source_of(y_in, "grad");
   const Located at(source);
   for (const Tensor& target : x.list())
-    if (!target.node()) fail(source, "[grad] expected tensors or parameters to differentiate by, got a number or an empty one");
+    if (!target.node()) fail(source, "expected tensors or parameters to differentiate by, got a number or an empty one");
   const Tensor g = checked_cotangent(y.node(), cotangent, "grad", source);
   engine::Thread& t = engine::current();
-  Record record(t, y.node(), "grad", source);
-  if (!create_graph) engine::note_sweep(t, record);
+  Sweep sweep(t, y.node(), "grad", source);
+  if (!create_graph) engine::note_sweep(t, sweep);
   const Targets targets(x.list());
-  record.prune([&](const Node* n) { return targets.find(n) != Targets::none; });
-  record.pull(g, create_graph);
+  sweep.prune([&](const Node* n) { return targets.find(n) != Targets::none; });
+  sweep.pull(g, create_graph);
   struct Sum {
     Tensor g;
     bool reached = false;
@@ -93,7 +92,7 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
     }
   };
   boost::container::small_vector<Sum, 8> sums(x.list().size());
-  for (const Record::Entry& e : record.leaves())
+  for (const Sweep::Entry& e : sweep.leaves())
     if (e.n->variable)
       if (const std::size_t i = targets.find(e.n); i != Targets::none) sums[i].add(e.g);
   Tensors result;
@@ -101,9 +100,9 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
     Node* n = x.list()[i].node();
     Sum& sum = sums[targets.find(n)];
     if (!n->variable && !sum.reached)
-      if (const Record::Entry* e = record.find(n); e && n->has(engine::needs_grad)) sum.add(e->g);
+      if (const Sweep::Entry* e = sweep.find(n); e && n->has(engine::needs_grad)) sum.add(e->g);
     if (!sum.reached && (unused == Unused::fails || (unused == Unused::fails_if_lost && engine::is_lost(y.node()))))
-      engine::fail_unused(record, y.node(), n, i, source);
+      engine::fail_unused(sweep, y.node(), n, i, source);
     const Tensor all = sum.g.defined() ? sum.g : zeros(n->shape, n->dtype);
     result.push_back(create_graph ? all : value_of(all));
   }
@@ -120,10 +119,10 @@ Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions opt
 
 Parameters variables_of(const In& y_in) {
   const Tensor y = engine::operand(y_in, "variables_of");
-  Record record(engine::current(), y.node(), "variables_of", source_of(y_in));
+  Sweep sweep(engine::current(), y.node(), "variables_of", source_of(y_in));
   Parameters list;
   boost::container::small_vector<const engine::Variable*, 16> known;
-  for (const Record::Entry& e : record.leaves()) {
+  for (const Sweep::Entry& e : sweep.leaves()) {
     engine::Variable* v = e.n->variable;
     if (!v || std::find(known.begin(), known.end(), v) != known.end()) continue;
     known.push_back(v);
@@ -139,7 +138,7 @@ Parameters variables_of(const In& y_in) {
 Tensor watch(const In& x) try {
   const Tensor t = engine::operand(x, "watch");
   if (!is_float(t.node()->dtype))
-    fail(source_of(x), fmt::format("[watch] expected floats, got {}; cast it first", name(t.node()->dtype)));
+    fail(source_of(x, "watch"), "expected floats, got {}; cast it first", name(t.node()->dtype));
   engine::Thread& thread = engine::current();
   Node* n = engine::new_node(engine::Op::identity, t.node()->dtype, t.node()->shape, source_of(x));
   Tensor watched = Tensor::adopt(n);
@@ -147,7 +146,8 @@ Tensor watch(const In& x) try {
   const bool traced = from->has(engine::traced);
   if (!traced) engine::evaluate(from, "watch", source_of(x));
   engine::set_inputs(n, &from, 1);
-  n->flags |= engine::watched | engine::needs_grad | (traced ? engine::traced : engine::computed) | (from->flags & engine::cuts);
+  if (traced) engine::put_on_trace(n, source_of(x));
+  n->flags |= engine::watched | engine::needs_grad | (traced ? 0u : unsigned{engine::computed}) | (from->flags & engine::cuts);
   engine::turn_like(n, from);
   if (!traced) engine::rule(engine::Op::identity).compute(n);
   ++thread.recorded;
@@ -160,27 +160,28 @@ Tensor watch(const In& x) try {
 void Tensor::backward(BackwardOptions options, Source source) const { backward(Tensor(), options, source); }
 
 void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source source) const try {
-  source = source_of(source);
-  if (!defined()) fail(source, "[backward] expected a tensor, got an empty one");
+  source = source_of(source, "backward");
+  if (!defined()) fail(source, "expected a tensor, got an empty one");
   Node* y = node();
   if (y->has(engine::traced))
-    fail(source, "[backward] inside of vmap there are no numbers to be added to a Parameter's gradient; take grad(loss, "
-                 "{parameters}) of the example, and use what vmap gives");
+    fail(source,
+         "inside of vmap there are no numbers to be added to a Parameter's gradient; take grad(loss, "
+         "{parameters}) of the example, and use what vmap gives");
   const Tensor start = checked_cotangent(y, cotangent, "backward", source);
   if (!y->has(engine::needs_grad)) {
     if (y->has(engine::released))
-      fail(source, "[backward] an earlier backward() let go of this record; pass it {.keep_graph = true} to call it twice");
+      fail(source, "an earlier backward() let go of this record; pass it {.keep_graph = true} to call it twice");
     engine::fail_no_parameter(y, source);
   }
   engine::Thread& t = engine::current();
-  Record record(t, y, "backward", source);
+  Sweep sweep(t, y, "backward", source);
   if (!options.create_graph) {
-    engine::note_sweep(t, record);
-    record.keep_rows();
+    engine::note_sweep(t, sweep);
+    sweep.keep_rows();
   }
-  record.pull(start, options.create_graph);
-  engine::accumulate(t, y, record, options.create_graph, source);
-  if (!options.keep_graph && !options.create_graph) record.release();
+  sweep.pull(start, options.create_graph);
+  engine::accumulate(t, y, sweep, options.create_graph, source);
+  if (!options.keep_graph && !options.create_graph) sweep.release();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source_of(source), "backward");
 }

@@ -4,7 +4,6 @@
 
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/variable.hpp"
-#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 
@@ -17,19 +16,19 @@ namespace {
 const Tensor empty;
 
 // A copy has no line of its own to name: that of the variable's making is the user's.
-Source made_at(const Tensor& leaf) { return {leaf.node()->file, leaf.node()->line}; }
+Source line_of_making(const Tensor& leaf) { return {leaf.node()->file, leaf.node()->line}; }
 
 const Tensor& value_of(const Variable* v) noexcept { return v ? v->leaf : empty; }
 const Tensor& grad_of(Variable* v) { return v ? engine::dense_gradient(v) : empty; }
 
 void set_grad_of(Variable* v, const Tensor& g, Source source) {
-  if (!v) fail(source, "[set_grad] of an empty Parameter; give it a value first");
+  if (!v) fail(source.named("set_grad"), "of an empty Parameter; give it a value first");
   if (!g.defined()) {
     engine::forget_gradient(v);
     return;
   }
   if (g.dtype(source) != v->leaf.dtype() || !(g.shape(source) == v->leaf.shape()))
-    fail(source, fmt::format("[set_grad] the variable holds {}, got {} {}", v->what(), name(g.dtype()), g.shape()));
+    fail(source.named("set_grad"), "the variable holds {}, got {} {}", v->what(), name(g.dtype()), g.shape());
   const Tensor own = g.detach();
   engine::forget_gradient(v);
   v->grad = own;
@@ -40,18 +39,20 @@ void set_grad_of(Variable* v, const Tensor& g, Source source) {
 Parameter::Parameter(const Tensor& value, Source source)
     : variable_(engine::VariableRef(engine::new_variable(value, source_of(source)))) {
   if (value.defined() && !is_float(value.node()->dtype))
-    fail(source_of(source), fmt::format("[parameter] expected floats, got {}: integers have no derivative; write 1.0, or "
-                                        "cast(x, f32)", name(value.node()->dtype)));
+    fail(source_of(source, "parameter"),
+         "expected floats, got {}: integers have no derivative; write 1.0, or "
+         "cast(x, f32)",
+         name(value.node()->dtype));
 }
 
 Parameter::Parameter(const Parameter& other) {
-  if (other.defined()) variable_ = engine::VariableRef(engine::copy_of(other.variable(), made_at(other.value())));
+  if (other.defined()) variable_ = engine::VariableRef(engine::copy_of(other.variable(), line_of_making(other.value())));
 }
 
 Parameter& Parameter::operator=(const Parameter& other) {
   if (this == &other) return *this;
   if (!other.defined()) variable_ = engine::VariableRef();
-  else assign(other.value(), defined() ? made_at(value()) : made_at(other.value()));
+  else assign(other.value(), defined() ? line_of_making(value()) : line_of_making(other.value()));
   return *this;
 }
 Parameter& Parameter::operator=(const In& value) {
@@ -94,11 +95,6 @@ void Parameter::set_grad(const Tensor& g, Source source) { set_grad_of(variable(
 In::In(const Parameter& p, Source at) noexcept
     : node_(p.value().node()), source_{at.file, at.line, DType::f64, false, false} {}
 
-Literal::Literal(std::initializer_list<Literal> list) try : is_list_(true), list_(list) {
-} catch (const std::bad_alloc&) {
-  fail_no_memory({}, "numbers");
-}
-
 Parameter parameter(const Literal& numbers, Source source) { return Parameter(tensor(numbers, source), source); }
 
 const Tensor& Parameters::Entry::value() const noexcept { return value_of(variable.get()); }
@@ -111,14 +107,16 @@ void Parameters::Entry::zero_grad() const noexcept { engine::forget_gradient(var
 
 namespace {
 void set_requires_grad(Variable* v, bool on, Source source) try {
-  if (!v) fail(source, "[requires_grad] of an empty Parameter; give it a value first");
+  if (!v) fail(source.named("requires_grad"), "of an empty Parameter; give it a value first");
   engine::freeze(v, !on);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "requires_grad");
 }
 }  // namespace
 void Parameter::requires_grad(bool on, Source source) { set_requires_grad(variable(), on, source_of(source)); }
-void Parameters::Entry::requires_grad(bool on, Source source) const { set_requires_grad(variable.get(), on, source_of(source)); }
+void Parameters::Entry::requires_grad(bool on, Source source) const {
+  set_requires_grad(variable.get(), on, source_of(source));
+}
 void freeze(const Parameters& parameters, bool frozen, Source source) {
   for (const Parameters::Entry& p : parameters) p.requires_grad(!frozen, source);
 }
@@ -130,7 +128,7 @@ Parameters::Parameters(std::vector<Parameter>& list, Source source) {
   for (Parameter& p : list) add(std::to_string(entries_.size()), p, source);
 }
 void Parameters::add(std::string name, Parameter& parameter, Source source) try {
-  if (!parameter.defined()) fail(source_of(source), fmt::format("[Parameters] {} is empty; give it a value first", name));
+  if (!parameter.defined()) fail(source_of(source, "Parameters"), "{} is empty; give it a value first", name);
   entries_.push_back({std::move(name), parameter.ref()});
 } catch (const std::bad_alloc&) {
   fail_no_memory(source_of(source), "Parameters");
@@ -141,25 +139,9 @@ void Parameters::append(const std::string& prefix, const Parameters& others) try
   fail_no_memory({}, "Parameters");
 }
 
-void assign_all(const Parameters& variables, const std::vector<Tensor>& values, Source source) try {
-  source = source_of(source);
-  if (variables.size() != values.size())
-    fail(source, fmt::format("[assign_all] expected a value for each variable, got {} and {}", values.size(),
-                             variables.size()));
-  std::vector<Tensor> leaves;
-  leaves.reserve(values.size());
-  std::size_t i = 0;
-  for (const Parameters::Entry& e : variables)
-    leaves.push_back(engine::prepared(e.variable.get(), values[i++], "assign_all", source));
-  i = 0;
-  for (const Parameters::Entry& e : variables) e.variable.get()->leaf = std::move(leaves[i++]);
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source_of(source), "assign_all");
-}
-
 const Parameters::Entry& Parameters::operator[](At i) const {
   if (i.index < 0 || i.index >= static_cast<Size>(size()))
-    fail(source_of(i.source), fmt::format("[Parameters] expected a number below {}, got {}", size(), i.index));
+    fail(source_of(i.source, "Parameters"), "expected a number below {}, got {}", size(), i.index);
   return entries_[static_cast<std::size_t>(i.index)];
 }
 const Parameters::Entry& Parameters::operator[](Name name) const {
@@ -167,10 +149,7 @@ const Parameters::Entry& Parameters::operator[](Name name) const {
     if (e.name == name.name) return e;
   std::string names;
   for (const Entry& e : entries_) names += (names.empty() ? "" : ", ") + e.name;
-  fail(source_of(name.source),
-       fmt::format("[Parameters] none is called {}; there are: {}", name.name, names.empty() ? "none" : names));
+  fail(source_of(name.source, "Parameters"), "none is called {}; there are: {}", name.name, names.empty() ? "none" : names);
 }
-
-void* writable(const Parameters::Entry& p) { return engine::writable(p.variable.get()); }
 
 }  // namespace xgrad

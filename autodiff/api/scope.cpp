@@ -17,9 +17,9 @@ Tensor evaluate(const In& x) {
 }
 void evaluate(const Tensors& list, Source source) try {
   engine::NodeList nodes(current());
-  source = engine::source_of(source);
+  source = engine::source_of(source, "evaluate");
   for (const Tensor& t : list) {
-    if (!t.defined()) fail(source, "[evaluate] expected tensors, got an empty one");
+    if (!t.defined()) fail(source, "expected tensors, got an empty one");
     if (t.pending() && t.node()->home != &current())
       engine::fail_foreign(t.node(), "evaluate", source);
     if (!t.node()->has(engine::traced)) nodes.push_back(t.node());
@@ -43,19 +43,17 @@ LayerStream::~LayerStream() { current().for_layers = before_; }
 
 Located::Located(Source at, const char* op) {
   engine::Thread& t = current();
-  outermost_ = !t.located;
-  names_ = outermost_ || (op && !t.named);
-  if (names_) before_ = std::exchange(t.named, op);
-  if (!outermost_) return;
-  t.located = true;
-  t.at = at;
+  before_ = std::exchange(t.located, true);
+  at_before_ = std::exchange(t.at, (before_ ? t.at : at).named(op));
 }
 Located::~Located() {
-  if (!names_) return;
   engine::Thread& t = current();
-  t.named = before_;
-  if (outermost_) t.located = false;
+  t.located = before_;
+  t.at = at_before_;
 }
+
+Source line_of(const In& x, const char* op) { return engine::source_of(x, op); }
+Source line_of(Source source, const char* op) { return engine::source_of(source, op); }
 
 Counters counters() {
   engine::Thread& t = current();

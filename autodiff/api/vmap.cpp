@@ -14,14 +14,16 @@ namespace {
 
 // The axis of examples of input i; -1: there is none.
 int axis_of_examples(const Tensors& x, std::size_t i, const VmapOptions& options, Source source) {
-  if (!x[i].defined()) fail(source, "[vmap] expected tensors, got an empty one; give it a value first");
+  if (!x[i].defined()) fail(source.named("vmap"), "expected tensors, got an empty one; give it a value first");
   const Shape& shape = x[i].node()->shape;
   const Size axis = options.in_axes.empty() ? 0 : options.in_axes[static_cast<int>(i)];
   if (axis < -1)
-    fail(source, fmt::format("[vmap] in_axes {}; expected axes from 0, or -1 for what is the same for all", options.in_axes));
+    fail(source.named("vmap"), "in_axes {}; expected axes from 0, or -1 for what is the same for all", options.in_axes);
   if (axis >= shape.rank())
-    fail(source, fmt::format("[vmap] axis {} of input {}, of shape {}; an in_axes of -1 says that it is the same for all "
-                             "examples", axis, i, shape));
+    fail(source.named("vmap"),
+         "axis {} of input {}, of shape {}; an in_axes of -1 says that it is the same for all "
+         "examples",
+         axis, i, shape);
   return static_cast<int>(axis);
 }
 
@@ -29,17 +31,17 @@ int axis_of_examples(const Tensors& x, std::size_t i, const VmapOptions& options
 template <class F>
 Tensors mapped(const F& f, const Tensors& x, const VmapOptions& options, Source source) try {
   if (!options.in_axes.empty() && options.in_axes.rank() != static_cast<int>(x.size()))
-    fail(source, fmt::format("[vmap] in_axes {} for {} inputs; expected one number for each", options.in_axes, x.size()));
+    fail(source.named("vmap"), "in_axes {} for {} inputs; expected one number for each", options.in_axes, x.size());
   Size count = -1;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const int axis = axis_of_examples(x, i, options, source);
     if (axis < 0) continue;
     const Size own = x[i].node()->shape[axis];
     if (count >= 0 && own != count)
-      fail(source, fmt::format("[vmap] expected as many examples of every input, got {} and {} along their axes", count, own));
+      fail(source.named("vmap"), "expected as many examples of every input, got {} and {} along their axes", count, own);
     count = own;
   }
-  if (count < 0) fail(source, "[vmap] expected an input with an axis of examples; all are the same for all");
+  if (count < 0) fail(source.named("vmap"), "expected an input with an axis of examples; all are the same for all");
   engine::Thread& t = engine::current();
   Batch batch(t, count, options.randomness, "vmap", source);
   Tensors examples;
@@ -56,7 +58,7 @@ Tensors mapped(const F& f, const Tensors& x, const VmapOptions& options, Source 
   Tensors all;
   const engine::OutsideBatch outside(t);
   for (const Tensor& y : ones) {
-    if (!y.defined()) fail(source, "[vmap] the function gave an empty tensor");
+    if (!y.defined()) fail(source.named("vmap"), "the function gave an empty tensor");
     all.push_back(batch.all(y));
   }
   return all;
@@ -66,7 +68,7 @@ Tensors mapped(const F& f, const Tensors& x, const VmapOptions& options, Source 
 
 template <class F>
 void require_function(const F& f, Source source) {
-  if (!f) fail(source, "[vmap] expected a function, got an empty one");
+  if (!f) fail(source.named("vmap"), "expected a function, got an empty one");
 }
 
 }  // namespace

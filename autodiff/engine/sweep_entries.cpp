@@ -8,14 +8,14 @@ namespace xgrad::engine {
 namespace {
 
 [[noreturn]] void fail_released(const char* op, Source source) {
-  fail(source, fmt::format("[{}] an earlier backward() let go of the record that leads here; pass it "
-                           "{{.keep_graph = true}}, or record again",
-                           op));
+  fail(source.named(op),
+       "an earlier backward() let go of the record that leads here; pass it "
+       "{.keep_graph = true}, or record again");
 }
 
 }  // namespace
 
-Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
+Sweep::Sweep(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
     : t_(t),
       y_(y),
       held_(share(y)),
@@ -31,9 +31,9 @@ Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t 
       if (n->op == Op::leaf || !leads(n)) return false;
       if (n->has(released)) fail_released(op, source);
       if (n->home != &t)
-        fail(source, fmt::format("[{}] part of the record is another thread's; differentiate there, or detach() what "
-                                 "comes from it",
-                                 op));
+        fail(source.named(op),
+             "part of the record is another thread's; differentiate there, or detach() what "
+             "comes from it");
       return true;
     };
     walk(t, &y, 1, follow, storage_.walked);
@@ -61,14 +61,14 @@ Record::Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t 
   }
 }
 
-Record::~Record() { leave(); }
+Sweep::~Sweep() { leave(); }
 
-void Record::leave() {
+void Sweep::leave() {
   clear();
   t_.sweep = outer_;
 }
 
-void Record::clear() {
+void Sweep::clear() {
   restore_slots();
   nodes().clear();
   leaves().clear();
@@ -84,7 +84,7 @@ std::size_t hash(const Node* n) {
 }
 }  // namespace
 
-std::int32_t* Record::foreign_slot(const Node* x) const {
+std::int32_t* Sweep::foreign_slot(const Node* x) const {
   auto& table = storage_.foreign;
   if (table.empty()) return nullptr;
   for (std::size_t i = hash(x);; ++i) {
@@ -93,7 +93,7 @@ std::int32_t* Record::foreign_slot(const Node* x) const {
     if (!place.first) return nullptr;
   }
 }
-void Record::add_foreign_slot(const Node* x, std::int32_t slot) {
+void Sweep::add_foreign_slot(const Node* x, std::int32_t slot) {
   auto& table = storage_.foreign;
   const auto put = [&](const Node* n, std::int32_t at) {
     std::size_t i = hash(n);
@@ -109,17 +109,17 @@ void Record::add_foreign_slot(const Node* x, std::int32_t slot) {
   put(x, slot);
 }
 
-void Record::set_slot(Node* n, std::size_t slot) {
+void Sweep::set_slot(Node* n, std::size_t slot) {
   if (outer_) storage_.outer.emplace_back(n, n->slot);
   n->slot = static_cast<std::int32_t>(slot);
 }
-void Record::restore_slots() {
+void Sweep::restore_slots() {
   for (std::size_t i = storage_.outer.size(); i-- > 0;) storage_.outer[i].first->slot = storage_.outer[i].second;
   storage_.outer.clear();
 }
 
 // Each leaf once.
-void Record::add_leaf(Node* x) {
+void Sweep::add_leaf(Node* x) {
   std::vector<Entry>& all = leaves();
   if (x->home == &t_) {
     const auto at = static_cast<std::size_t>(x->slot);
@@ -132,17 +132,17 @@ void Record::add_leaf(Node* x) {
   all.push_back({x, {}, true, true});
 }
 
-void Record::add_older_leaf(Node* x) {
+void Sweep::add_older_leaf(Node* x) {
   if (!x->has(needs_grad) || is_own(x) || foreign_slot(x)) return;
   add_foreign_slot(x, static_cast<std::int32_t>(leaves().size()));
   leaves().push_back({x, {}, true, true});
 }
-Record::Entry* Record::older_leaf(const Node* x) {
+Sweep::Entry* Sweep::older_leaf(const Node* x) {
   const std::int32_t* at = foreign_slot(x);
   return at ? &leaves()[static_cast<std::size_t>(*at)] : nullptr;
 }
 
-Record::Entry* Record::find(const Node* n) {
+Sweep::Entry* Sweep::find(const Node* n) {
   if (older_are_leaves_ && !leads(n)) return older_leaf(n);
   std::vector<Entry>& all = n->op == Op::leaf ? leaves() : nodes();
   if (n->home == &t_) {
@@ -154,15 +154,15 @@ Record::Entry* Record::find(const Node* n) {
 }
 
 // Where several have n, its slot is of the innermost of them.
-bool Record::is_in_outer(const Node* n) const {
-  for (const Record* r = outer_; r; r = r->outer_) {
+bool Sweep::is_in_outer(const Node* n) const {
+  for (const Sweep* r = outer_; r; r = r->outer_) {
     const std::vector<Entry>& all = r->storage_.nodes;
     if (const auto at = static_cast<std::size_t>(n->slot); at < all.size() && all[at].n == n) return true;
   }
   return false;
 }
 
-void Record::release() {
+void Sweep::release() {
   const std::uint64_t now = t_.order;
   const Quiet quiet(t_);
   restore_slots();

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include <xgrad/autodiff/differentiate.hpp>
+#include <xgrad/autodiff/gradcheck.hpp>
 #include "autodiff/engine/record.hpp"
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -52,21 +52,21 @@ void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, cons
 }  // namespace
 
 GradCheck gradcheck(const Function& users, const In& x_in, GradCheckOptions options) {
-  const Source source = engine::source_of(x_in);
+  const Source source = engine::source_of(x_in, "gradcheck");
   const Located at(source);
   const Function f = [&](const Tensor& x) {  // recorded whatever the scope: it may take derivatives itself
     const engine::UsersOwn scope(engine::current());
     return users(x);
   };
-  if (!users) fail(source, "[gradcheck] expected a function, got an empty one");
+  if (!users) fail(source, "expected a function, got an empty one");
   if (options.order != 1 && options.order != 2)
-    fail(source, fmt::format("[gradcheck] expected order 1 or 2, got {}", options.order));
+    fail(source, "expected order 1 or 2, got {}", options.order);
   const Tensor x = engine::operand(x_in, "gradcheck", f64);
   if (x.dtype() != f64)
-    fail(source, fmt::format("[gradcheck] expected f64, got {}; cast it: cast(x, f64)", name(x.dtype())));
+    fail(source, "expected f64, got {}; cast it: cast(x, f64)", name(x.dtype()));
   const Tensor value = f(x);
   if (!value.defined() || value.dtype() != f64)
-    fail(source, "[gradcheck] expected a function that gives f64");
+    fail(source, "expected a function that gives f64");
   GradCheck check;
   compare(f, x, options, "gradient", check);
   if (options.order == 2) {

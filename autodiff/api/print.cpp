@@ -113,7 +113,7 @@ std::string to_string(const Tensor& t, int precision, char style) try {
 }
 
 std::string tape(const Tensor& y, Source source) try {
-  if (!y.defined()) fail(engine::source_of(source), "[tape] expected a tensor, got an empty one");
+  if (!y.defined()) fail(engine::source_of(source, "tape"), "expected a tensor, got an empty one");
   engine::Thread& t = engine::current();
   Node* root = y.node();
   std::vector<Node*> nodes;

@@ -15,18 +15,18 @@
 namespace xgrad {
 
 using engine::Node;
-using engine::Record;
+using engine::Sweep;
 using engine::source_of;
 
 namespace {
 
 // Does a derivative lead through y other than to the watched x?
 bool leads_elsewhere(Node* y, Node* x, Source source) try {
-  Record record(engine::current(), y, "vjp", source);
+  Sweep sweep(engine::current(), y, "vjp", source);
   if (x->inputs > 0 && x->in[0]->has(engine::needs_grad)) return true;
-  for (const Record::Entry& e : record.nodes())
+  for (const Sweep::Entry& e : sweep.nodes())
     if (e.n != x && e.n->has(engine::watched)) return true;
-  return !record.leaves().empty();
+  return !sweep.leaves().empty();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "vjp");
 }
@@ -48,11 +48,11 @@ Tensor call(const FunctionOfMany& f, const Tensors& watched, const char* op, Tra
     const engine::UsersOwn scope(t);
     y = f(watched);
   }
-  if (!y.defined()) fail(source, fmt::format("[{}] the function gave an empty tensor", op));
+  if (!y.defined()) fail(source.named(op), "the function gave an empty tensor");
   if (!watching.any_cut() || options.allow_unused || !is_float(y.node()->dtype)) return y;
-  Record record(t, y.node(), op, source);
+  Sweep sweep(t, y.node(), op, source);
   for (std::size_t i = 0; i < nodes.size(); ++i)
-    if (watching.cut_at(i) && !record.find(nodes[i])) engine::fail_lost(op, i, watching.cut_at(i), source);
+    if (watching.cut_at(i) && !sweep.find(nodes[i])) engine::fail_lost(op, i, watching.cut_at(i), source);
   return y;
 }
 
@@ -63,7 +63,7 @@ struct Applied {
 };
 Applied apply(const Function& f, const In& x, const char* op, TransformOptions options) try {
   const Source source = source_of(x);
-  if (!f) fail(source, fmt::format("[{}] expected a function, got an empty one", op));
+  if (!f) fail(source.named(op), "expected a function, got an empty one");
   Applied a{watch(x), {}, false};
   a.y = call([&f](const Tensors& in) { return f(in[0]); }, {a.x}, op, options, source);
   a.elsewhere = !engine::current().no_grad && leads_elsewhere(a.y.node(), a.x.node(), source);
@@ -79,14 +79,14 @@ Tensor pulled(const Tensor& y, const Tensor& x, const Tensor& cotangent, bool cr
 
 Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) try {
   if (!is_float(y.node()->dtype))
-    fail(source, fmt::format("[jvp] a derivative of {} does not exist; expected floats", name(y.node()->dtype)));
+    fail(source.named("jvp"), "a derivative of {} does not exist; expected floats", name(y.node()->dtype));
   engine::Thread& thread = engine::current();
-  Record record(thread, y.node(), "jvp", source);
-  if (thread.no_grad) engine::note_sweep(thread, record);
-  if (!record.prune([&](const Node* n) { return n == x.node(); }))
+  Sweep sweep(thread, y.node(), "jvp", source);
+  if (thread.no_grad) engine::note_sweep(thread, sweep);
+  if (!sweep.prune([&](const Node* n) { return n == x.node(); }))
     return zeros(y.node()->shape, y.node()->dtype);
-  record.find(x.node())->g = t;
-  const Tensor tangent = record.push();
+  sweep.find(x.node())->g = t;
+  const Tensor tangent = sweep.push();
   return tangent.defined() ? tangent : zeros(y.node()->shape, y.node()->dtype);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "jvp");
@@ -94,8 +94,8 @@ Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) 
 
 void require_like(const Tensor& t, const Tensor& x, const char* op, const char* what, Source source) {
   if (t.node()->dtype != x.node()->dtype || !(t.node()->shape == x.node()->shape))
-    fail(source, fmt::format("[{}] expected a {} {} {}, got {} {}", op, what, name(x.node()->dtype), x.node()->shape,
-                             name(t.node()->dtype), t.node()->shape));
+    fail(source.named(op), "expected a {} {} {}, got {} {}", what, name(x.node()->dtype), x.node()->shape,
+         name(t.node()->dtype), t.node()->shape);
 }
 
 }  // namespace
@@ -110,18 +110,18 @@ ValueAndGrad value_and_grad(const Function& f, const In& x, TransformOptions opt
 }
 
 ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, TransformOptions options, Source source) try {
-  source = source_of(source);
+  source = source_of(source, "value_and_grad");
   const Located at(source);
-  if (!f) fail(source, "[value_and_grad] expected a function, got an empty one");
+  if (!f) fail(source, "expected a function, got an empty one");
   engine::Thread& t = engine::current();
   Tensors watched;
   bool elsewhere = false;
   for (const Tensor& v : x) watched.push_back(watch(v));
   const Tensor y = call(f, watched, "value_and_grad", options, source);
   {
-    Record record(t, y.node(), "value_and_grad", source);
-    elsewhere = !record.leaves().empty();
-    for (const Record::Entry& e : record.nodes()) {
+    Sweep sweep(t, y.node(), "value_and_grad", source);
+    elsewhere = !sweep.leaves().empty();
+    for (const Sweep::Entry& e : sweep.nodes()) {
       bool own = false;
       for (const Tensor& w : watched) own |= e.n == w.node();
       elsewhere |= own ? e.n->inputs > 0 && e.n->in[0]->has(engine::needs_grad) : e.n->has(engine::watched);
@@ -167,7 +167,7 @@ Gradient gradient(const Function& f, const In& x, const char* op, TransformOptio
   Applied a = apply(f, x, op, options);
   const Located at(x);
   if (a.y.node()->count != 1)
-    fail(source_of(x), fmt::format("[{}] expected a function of one element, got shape {}", op, a.y.node()->shape));
+    fail(source_of(x, op), "expected a function of one element, got shape {}", a.y.node()->shape);
   Tensor g = pulled(a.y, a.x, {}, true);
   return {std::move(a), std::move(g)};
 }
@@ -180,9 +180,9 @@ Shape joined(const Shape& x, const Shape& y) {
 
 // The most numbers that a node on the way to y has.
 Size widest(const Tensor& y, Source source) try {
-  Record record(engine::current(), y.node(), "jacobian", source);
+  Sweep sweep(engine::current(), y.node(), "jacobian", source);
   Size most = y.node()->count;
-  for (const Record::Entry& e : record.nodes()) most = std::max(most, e.n->count);
+  for (const Sweep::Entry& e : sweep.nodes()) most = std::max(most, e.n->count);
   return most;
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "jacobian");

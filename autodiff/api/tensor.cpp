@@ -21,7 +21,7 @@ using engine::source_of;
 namespace {
 Node* checked(const Tensor& t, const char* what, Source source) {
   if (!t.defined())
-    fail(source_of(source), fmt::format("[{}] of an empty tensor (default-constructed); give it a value first", what));
+    fail(source_of(source, what), "of an empty tensor (default-constructed); give it a value first");
   return t.node();
 }
 }  // namespace
@@ -38,21 +38,23 @@ double Tensor::item(Source source) const {
   Node* n = checked(*this, "item", source);
   if (n->has(engine::traced)) engine::fail_traced(n, "item", source_of(source));
   if (n->count != 1)
-    fail(source_of(source), fmt::format("[item] expected one element, got shape {}; to_vector<T>() reads many", n->shape));
+    fail(source_of(source, "item"), "expected one element, got shape {}; to_vector<T>() reads many", n->shape);
   engine::note_read(n);
   engine::evaluate(n, "item", source_of(source));
   return engine::read_number(n->dtype, n->data);
 }
 
 void Tensor::fail_memory(const char* what, Source source) const try {
-  fail(source_of(source), fmt::format("[{}] no memory for {} elements, shape {}", what, numel(source), shape(source)));
+  fail(source_of(source, what), "no memory for {} elements, shape {}", numel(source), shape(source));
 } catch (const std::bad_alloc&) {
   fail_no_memory(source_of(source), what);
 }
 
 void Tensor::fail_fit(double number, std::size_t bytes, Source source) {
-  fail(source_of(source), fmt::format("[to_vector] the number {} does not fit the {}-byte integer asked for; read a "
-                                      "wider type, or clamp first", number, bytes));
+  fail(source_of(source, "to_vector"),
+       "the number {} does not fit the {}-byte integer asked for; read a "
+       "wider type, or clamp first",
+       number, bytes);
 }
 
 void Tensor::copy_to(void* out, DType dtype, Source source) const {
@@ -102,7 +104,7 @@ Tensor& Tensor::operator/=(const In& y) & {
 }
 
 void Tensors::fail_place(At i) const {
-  fail(source_of(i.source), fmt::format("[Tensors] no tensor {} in a list of {}; check size()", i.index, size_));
+  fail(source_of(i.source, "Tensors"), "no tensor {} in a list of {}; check size()", i.index, size_);
 }
 void Tensors::grow() {
   std::uint8_t pool;
@@ -122,7 +124,7 @@ void Tensors::give_back() noexcept {
 
 void Tensors::require_size(std::size_t n, Source source) const {
   if (size_ != n)
-    fail(source_of(source), fmt::format("[Tensors] {} tensors where {} are taken; as<{}>() takes so many", size_, n, size_));
+    fail(source_of(source, "Tensors"), "{} tensors where {} are taken; as<{}>() takes so many", size_, n, size_);
 }
 
 In::operator Tensor() const {

@@ -32,6 +32,8 @@ struct Instruction {
   kernels::Kernel kernel = nullptr;
   Folding fold = {};
   kernels::WithSlope with_slope = nullptr;
+  kernels::Chain code = nullptr;  // of a chain, for whole strips; null: there is none
+  bool sums = false;              // a step of that chain is a sum
   Place out = {}, slope = {}, in[3] = {};
   int layout = -1;  // of a load
   int step = -1;    // the first of a chain; of a chain_sum its own
@@ -54,6 +56,9 @@ void run(Thread& t, Program& program);
 
 // Of a program without sinks: elements begin to end, on this thread, in scratch memory of the caller's.
 void run_blocks(const Program& program, Size begin, Size end, char* scratch);
+
+// Machine code for the chains, where that is worth it: of a program that will be run for so many elements.
+void find_code(Program& program, Size elements);
 
 // The program of elementwise nodes of a trace, given in order of recording. What is flagged `wanted` is stored at
 // memory(node), all else nowhere.

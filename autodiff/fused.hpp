@@ -19,6 +19,9 @@ class Fused {
   Fused& operator=(Fused&&) noexcept;
   ~Fused();
 
+  // Records f anew, as where it is made: for a formula whose numbers have changed, which is most often all that has.
+  void renew(const Callable<void(Tensors& operands)>& f, const char* what, Source source = Source::here());
+
   bool changes(int operand) const;
 
   // Runs the formula, on one thread; each thread has its own. Different runs of elements may be worked on at once.

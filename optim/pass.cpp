@@ -87,7 +87,7 @@ void run_formulas(const std::vector<Formula>& formulas) {
   std::vector<std::vector<Fused::Worker>> workers(static_cast<std::size_t>(threads));
   std::vector<char*> bases(width * static_cast<std::size_t>(threads));
   for (auto& list : workers)
-    for (const Formula& f : formulas) list.emplace_back(f.fused);
+    for (const Formula& f : formulas) list.emplace_back(*f.fused);
   const auto one = [&](Size job, int worker) {
     const Job& j = jobs[static_cast<std::size_t>(job)];
     const auto which = static_cast<std::size_t>(j.formula - formulas.data());

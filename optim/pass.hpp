@@ -16,7 +16,8 @@ struct Run {
 
 // A formula, and the parameters of one group, count and dtype, in the order in which they lie in the slots.
 struct Formula {
-  Fused fused;
+  int group;
+  const Fused* fused;
   char* slots;  // memory
   Size stride;  // bytes of a slot
   int slot_count;

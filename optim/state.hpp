@@ -41,6 +41,8 @@ struct Optimizer::State {
   struct Group {
     Manner manner;
     Store stores[2];  // of f32, f64
+    // An elementwise rule's formula as the last steps had it, by dtype, one for each count that parameters are at.
+    std::vector<std::unique_ptr<Fused>> formulas[2];
     Tensors shared;
   };
 

@@ -121,6 +121,19 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   }
 }
 
+namespace {
+
+// The formula of a group's parameters of one count and dtype, kept from step to step: the n-th of them is most often the n-th of
+// the step before with other numbers.
+const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t nth, const Callable<void(Tensors&)>& formula, int operands,
+                     DType dtype, const char* name, Source source) {
+  if (nth < kept.size()) kept[nth]->renew(formula, name, source);
+  else kept.push_back(std::make_unique<Fused>(formula, operands, dtype, name, source));
+  return kept[nth].get();
+}
+
+}  // namespace
+
 void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
@@ -152,7 +165,7 @@ void Optimizer::step(Source source) try {
       group = item.group;
       t = item.t;
       dtype = item.dtype;
-      const State::Group& own = *state.groups[static_cast<std::size_t>(group)];
+      State::Group& own = *state.groups[static_cast<std::size_t>(group)];
       const Manner& manner = own.manner;
       compiled = manner.compiled;
       slots = static_cast<int>(manner.slots.size());
@@ -163,9 +176,11 @@ void Optimizer::step(Source source) try {
         prepared = prepare(group, step);
       } else {
         prepared = static_cast<int>(formulas.size());
-        formulas.push_back({Fused([&](Tensors& x) { update(group, x, step); }, 2 + slots, dtype,
-                                  name_, source),
-                            store->memory.get(), store->stride, slots, dtype, {}});
+        const auto nth = static_cast<std::size_t>(std::count_if(
+            formulas.begin(), formulas.end(), [&](const Formula& f) { return f.group == group && f.dtype == dtype; }));
+        const Fused* fused = renewed(own.formulas[dtype == DType::f64], nth, [&](Tensors& x) { update(group, x, step); }, 2 + slots,
+                                     dtype, name_, source);
+        formulas.push_back({group, fused, store->memory.get(), store->stride, slots, dtype, {}});
       }
     }
     const auto update_run = [&](char* p, const char* numbers, Size first, Size count) {  // elements of the item

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "autodiff/engine/chain_code.hpp"
 #include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
@@ -97,9 +98,7 @@ struct Pass {
           gather_elements(at(op.out), op.in[0].base, p.layouts[static_cast<std::size_t>(op.layout)],
                           item_size(op.dtype), start, n);
           break;
-        case Do::chain:
-          kernels.chain[op.dtype == DType::f64](&p.steps[static_cast<std::size_t>(op.step)], scratch, start, n);
-          break;
+        case Do::chain: chain(op, scratch, start, n); break;
         case Do::chain_sum: ++sinks; break;
         case Do::fold_whole:
           fold_of(op)(gathered[sinks++].data + start / chunk * item_size(op.dtype), at(op.in[0]), n);
@@ -111,6 +110,26 @@ struct Pass {
   }
 
   Folding fold_of(const Instruction& op) const { return folding(kernels, reduction_of(op.op), op.dtype); }
+
+  // Whole strips by machine code, where there is some; the rest by the interpreter.
+  void chain(const Instruction& op, char* scratch, Size start, Size n) const {
+    kernels::Step const* const steps = &p.steps[static_cast<std::size_t>(op.step)];
+    const kernels::Chain interpret = kernels.chain[op.dtype == DType::f64];
+    const Size item = item_size(op.dtype), strip = strip_bytes / item, whole = op.code ? n / strip * strip : 0;
+    if (whole == 0 || (op.sums && whole < n)) return interpret(steps, scratch, start, n);
+    const auto each_sum = [&](const auto& f) {
+      if (!op.sums) return;
+      for (const kernels::Step* s = steps; s->act() != kernels::Act::end; ++s)
+        if (s->act() == kernels::Act::sum) f(*s);
+    };
+    each_sum([&](const kernels::Step& s) { std::memset(scratch + s.y, 0, static_cast<std::size_t>(kept_sums)); });
+    op.code(steps, scratch, start, whole);
+    each_sum([&](const kernels::Step& s) {
+      const kernels::Fold fold = kernels.fold[static_cast<int>(kernels::Reduction::sum)][static_cast<int>(op.dtype)];
+      fold(reinterpret_cast<char*>(s.x) + start / chunk * item, scratch + s.y, kept_sums / item);
+    });
+    if (whole < n) interpret(steps, scratch + whole * item, start + whole, n - whole);
+  }
 
   void fold_rows(const Instruction& op, char* partials, const char* x, Size start, Size n) const {
     const Size item = item_size(op.dtype), length = op.length;
@@ -165,7 +184,19 @@ void run_blocks(const Program& p, Size begin, Size end, char* scratch) {
   Pass{kernels::table(), nullptr, p, nullptr, {}}(begin, end, scratch);
 }
 
+void find_code(Program& p, Size elements) {
+  for (Instruction& op : p.code) {
+    if (op.what != Do::chain) continue;
+    const kernels::Step *const first = &p.steps[static_cast<std::size_t>(op.step)], *s = first;
+    op.sums = false;
+    for (; s->act() != kernels::Act::end; ++s) op.sums |= s->act() == kernels::Act::sum;
+    op.code = chain_code(first, op.dtype, (s - first) * elements);
+  }
+}
+
 void run(Thread& t, Program& p) {
+  constexpr Size worth_code = 4096;  // elements
+  if (p.count >= worth_code) find_code(p, p.count);
   const Size columns = p.blocking.columns;
   const Units units = columns ? units_of(p.count / columns, columns) : Units{};
   const Workspace<std::vector<Gathered>, Use::gathered> room(t);

@@ -30,9 +30,11 @@ struct Instruction {
   Do what;
   DType dtype;  // of the operands that a kernel is looked up by
   std::uint8_t operands;
-  Op op = Op::leaf;                                      // of a kernel, or a reduction
-  std::uint8_t mask = 0;                                 // of a kernel: bit k set: operand k is one number
-  DType to = dtype;                                      // of a cast
+  Op op = Op::leaf;               // of a kernel, or a reduction
+  std::uint8_t mask = 0;          // of a kernel: bit k set: operand k is one number
+  DType to = dtype;               // of a cast
+  kernels::Chain code = nullptr;  // of a chain, for whole strips: what find_code() made; null: nothing
+  bool sums = false;              // a step of that chain is a sum
   Place out = {}, slope = {}, in[3] = {};
   int layout = -1;  // of a load
   int step = -1;    // the first of a chain; of a chain_sum its own
@@ -65,6 +67,9 @@ void run(Thread& t, Program& program);
 
 // Of a program without sinks: elements begin to end, on this thread, in scratch memory of the caller's.
 void run_blocks(const Program& program, Size begin, Size end, char* scratch);
+
+// Machine code for the chains, where that is worth it: of a program that will be run for so many elements.
+void find_code(Program& program, Size elements);
 
 // The program of elementwise nodes of a trace, given in order of recording. What is flagged `wanted` is stored at
 // memory(node), all else nowhere. Body: region.cpp.

@@ -84,6 +84,7 @@ struct Step {
         y(y.at) {
     store(out);
   }
+  Act act() const { return static_cast<Act>((form & 255) / 2); }
   void store(Spot to) {
     form |= bits(to, 4);
     out = to.at;

@@ -10,16 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "autodiff/arches.hpp"
 #include "autodiff/kernels/kernels.hpp"
 
 namespace xgrad::engine {
 
 // AVX2 is there, and XGRAD_CODE=off does not say that there shall be none. The answer is that of the first call.
 inline bool code_wanted() {
-  constexpr int avx2 = 1;
+#define XGRAD_NUMBER(arch) arch,
+  enum : int { XGRAD_ARCHES(XGRAD_NUMBER) };
+#undef XGRAD_NUMBER
   static const bool wanted = [] {
     const char* says = std::getenv("XGRAD_CODE");
-    return kernels::table().level >= avx2 && !(says && std::string_view(says) == "off");
+    return arch_in_use() >= avx2 && !(says && std::string_view(says) == "off");
   }();
   return wanted;
 }

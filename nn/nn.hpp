@@ -1,6 +1,7 @@
 // Neural networks: layers are plain structs, and what walks a model walks its fields.
 #pragma once
 
+#include <xgrad/nn/clip.hpp>
 #include <xgrad/nn/fields.hpp>
 #include <xgrad/nn/functional.hpp>
 #include <xgrad/nn/init.hpp>

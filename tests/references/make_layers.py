@@ -64,7 +64,7 @@ def case(name, module, *inputs, call=None, evaluated=True):
             out[f"{name}.gin{i}"] = grads[at]
             at += 1
     for key, g in zip(parameters, grads[at:]):
-        out[f"{name}.g.{key}"] = g
+        out[f"{name}.g.{key}"] = g if g.numel() == 0 or g.abs().max() > 1e-12 else torch.zeros_like(g)  # rounding of 0
     for k, t in module.state_dict().items():
         if not torch.equal(t, before[k]):
             out[f"{name}.after.{k}"] = t.detach().clone()
@@ -89,6 +89,15 @@ class Of(nn.Module):
 
     def forward(self, *x):
         return self.f(*x)
+
+
+# PyTorch's own have slopes of f32 constants in f64, too.
+def celu(x, alpha):
+    return torch.where(x > 0, x, alpha * torch.expm1(torch.where(x > 0, torch.zeros_like(x), x) / alpha))
+
+
+def hardsigmoid(x):
+    return F.relu6(x + 3) / 6
 
 
 def convolutions():
@@ -183,8 +192,8 @@ def norms():
 def activations():
     rows = {
         "hardtanh": nn.Hardtanh(), "hardtanh_bounds": nn.Hardtanh(-0.5, 1.5), "relu6": nn.ReLU6(), "selu": nn.SELU(), "celu": nn.CELU(),
-        "celu_alpha": nn.CELU(0.6), "mish": nn.Mish(), "softsign": nn.Softsign(), "hardswish": nn.Hardswish(),
-        "hardsigmoid": nn.Hardsigmoid(), "logsigmoid": nn.LogSigmoid(), "tanhshrink": nn.Tanhshrink(), "softshrink": nn.Softshrink(),
+        "celu_alpha": Of(lambda x: celu(x, 0.6)), "mish": nn.Mish(), "softsign": nn.Softsign(), "hardswish": nn.Hardswish(),
+        "hardsigmoid": Of(hardsigmoid), "logsigmoid": nn.LogSigmoid(), "tanhshrink": nn.Tanhshrink(), "softshrink": nn.Softshrink(),
         "softshrink_lambda": nn.Softshrink(1.25), "hardshrink": nn.Hardshrink(), "hardshrink_lambda": nn.Hardshrink(1.25),
         "threshold": nn.Threshold(0.3, -2.0), "prelu": nn.PReLU(), "prelu_channels": nn.PReLU(4), "glu": nn.GLU(1), "softmin": nn.Softmin(1),
         "elu": nn.ELU(), "gelu": nn.GELU(), "gelu_tanh": nn.GELU(approximate="tanh"), "silu": nn.SiLU(), "softplus": nn.Softplus(),

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <xgrad/nn/layers/activations.hpp>
+#include <xgrad/nn/layers/attention.hpp>
 #include <xgrad/nn/layers/embedding.hpp>
 #include <xgrad/nn/fields.hpp>
 #include <xgrad/nn/functional.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/linear.hpp>
+#include <xgrad/nn/layers/positions.hpp>
+#include <xgrad/nn/layers/recurrent.hpp>
+#include <xgrad/nn/layers/recurrent_cells.hpp>
+#include <xgrad/nn/layers/transformer.hpp>
 #include <xgrad/nn/losses.hpp>
 #include <xgrad/nn/model.hpp>
 #include <xgrad/nn/sequential.hpp>

@@ -7,16 +7,18 @@ namespace xgrad::nn {
 
 struct LayerNormOptions {
   double eps = 1e-5;
+  bool elementwise_affine = true;
+  bool bias = true;
   DType dtype = default_dtype();
 };
 
 // Ba et al. 2016:  y = (x - mean) / sqrt(var + eps) weight + bias, over the last axis.
 struct LayerNorm {
   Parameter weight, bias;  // [width]
-  double eps = 1e-5;
+  LayerNormOptions options;
 
   LayerNorm() = default;
-  LayerNorm(Extent width, LayerNormOptions options = {}, Source source = Source::here());
+  explicit LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options = {}, Source source = Source::here());
   Tensor operator()(In x) const;
 
   XGRAD_FIELDS(weight, bias)

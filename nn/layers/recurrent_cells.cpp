@@ -40,7 +40,7 @@ State run(const Cell& cell, const char* name, const In& in, const State& given, 
     x = unsqueeze(x, 0), before.hidden = unsqueeze(before.hidden, 0);
     if (has_cell) before.cell = unsqueeze(before.cell, 0);
   }
-  State after = step(x, before, Values(cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh));
+  State after = step(x, before, Values(cell.weight_ih, transpose(cell.weight_hh), cell.bias_ih, cell.bias_hh));
   if (!batched) {
     after.hidden = squeeze(after.hidden, 0);
     if (has_cell) after.cell = squeeze(after.cell, 0);

@@ -24,19 +24,19 @@ Tensor lstm_input(const Tensor& x, const Values& w) { return linear(x, w.weight_
 // r is multiplied with the third part of b_hh, so that one waits for it.
 Tensor gru_input(const Tensor& x, const Values& w) {
   if (!w.bias_ih.defined()) return linear(x, w.weight_ih);
-  const Size hidden = w.weight_hh.size(1);
+  const Size hidden = w.hidden_weight.size(0);
   return linear(x, w.weight_ih, w.bias_ih + pad(slice(w.bias_hh, 0, 0, 2 * hidden), 0, 0, hidden));
 }
 
 State rnn_step(const Tensor& input, const State& before, const Values& w, RecurrentNonlinearity nonlinearity) {
-  const Tensor sum = input + linear(before.hidden, w.weight_hh);
+  const Tensor sum = input + matmul(before.hidden, w.hidden_weight);
   return {nonlinearity == RecurrentNonlinearity::tanh ? tanh(sum) : relu(sum), {}};
 }
 
 State gru_step(const Tensor& input, const State& before, const Values& w) {
   const Tensor& h = before.hidden;
   const Size hidden = h.size(1);
-  const Tensor inner = linear(h, w.weight_hh);
+  const Tensor inner = matmul(h, w.hidden_weight);
   const Tensor r = sigmoid(gate(input, 0, hidden) + gate(inner, 0, hidden));
   const Tensor z = sigmoid(gate(input, 1, hidden) + gate(inner, 1, hidden));
   Tensor candidate = gate(inner, 2, hidden);
@@ -46,7 +46,7 @@ State gru_step(const Tensor& input, const State& before, const Values& w) {
 }
 
 State lstm_step(const Tensor& input, const State& before, const Values& w) {
-  const Tensor gates = input + linear(before.hidden, w.weight_hh);
+  const Tensor gates = input + matmul(before.hidden, w.hidden_weight);
   const Size hidden = before.cell.size(1);
   const Tensor i = sigmoid(gate(gates, 0, hidden)), f = sigmoid(gate(gates, 1, hidden));
   const Tensor g = tanh(gate(gates, 2, hidden)), o = sigmoid(gate(gates, 3, hidden));

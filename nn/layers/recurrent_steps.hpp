@@ -14,9 +14,9 @@ struct State {
 
 // What a step reads of the weights. An empty bias is none.
 struct Values {
-  Tensor weight_ih, weight_hh, bias_ih, bias_hh, weight_hr;
-  Values(const Parameter& ih, const Parameter& hh, const Parameter& b_ih, const Parameter& b_hh, const Parameter& hr = {})
-      : weight_ih(ih.value()), weight_hh(hh.value()), bias_ih(b_ih.value()), bias_hh(b_hh.value()), weight_hr(hr.value()) {}
+  Tensor weight_ih, hidden_weight, bias_ih, bias_hh, weight_hr;  // hidden_weight: the transpose of weight_hh
+  Values(const Tensor& ih, const Tensor& hh_transposed, const Tensor& b_ih, const Tensor& b_hh, const Tensor& hr = {})
+      : weight_ih(ih), hidden_weight(hh_transposed), bias_ih(b_ih), bias_hh(b_hh), weight_hr(hr) {}
 };
 
 // The part of the gates that the state does not change, of all steps in one product: W_ih x + b_ih, and of b_hh what is simply

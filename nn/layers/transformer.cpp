@@ -65,7 +65,7 @@ void check_stack(const char* name, Extent num_layers, Source source) {
 TransformerEncoderLayer::TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
   const Located at(source, "TransformerEncoderLayer");
   make(*this, "TransformerEncoderLayer", d_model, nhead, options, source);
-  for (LayerNorm* norm : {&norm1, &norm2}) *norm = LayerNorm(d_model, {.eps = options.layer_norm_eps, .dtype = options.dtype}, source);
+  for (LayerNorm* norm : {&norm1, &norm2}) *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
 }
 
 Tensor TransformerEncoderLayer::operator()(In x) const { return (*this)(x, {}); }
@@ -81,7 +81,7 @@ TransformerDecoderLayer::TransformerDecoderLayer(Extent d_model, Extent nhead, T
   const Located at(source, "TransformerDecoderLayer");
   make(*this, "TransformerDecoderLayer", d_model, nhead, options, source);
   multihead_attn = MultiheadAttention(d_model, nhead, {.dropout = options.dropout, .bias = options.bias, .batch_first = options.batch_first, .dtype = options.dtype}, source);
-  for (LayerNorm* norm : {&norm1, &norm2, &norm3}) *norm = LayerNorm(d_model, {.eps = options.layer_norm_eps, .dtype = options.dtype}, source);
+  for (LayerNorm* norm : {&norm1, &norm2, &norm3}) *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
 }
 
 Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {
@@ -124,7 +124,7 @@ Tensor TransformerDecoder::operator()(In x, In memory, const TransformerDecoderM
 
 Transformer::Transformer(TransformerOptions o, Source source) {
   const TransformerLayerOptions each{o.dim_feedforward, o.dropout, o.activation, o.layer_norm_eps, o.batch_first, o.norm_first, o.bias, o.dtype};
-  const LayerNorm norm(o.d_model, {.eps = o.layer_norm_eps, .dtype = o.dtype}, source);
+  const LayerNorm norm({o.d_model}, {.eps = o.layer_norm_eps, .bias = o.bias, .dtype = o.dtype}, source);
   encoder = TransformerEncoder(TransformerEncoderLayer(o.d_model, o.nhead, each, source), o.num_encoder_layers, norm, source);
   decoder = TransformerDecoder(TransformerDecoderLayer(o.d_model, o.nhead, each, source), o.num_decoder_layers, norm, source);
   const Located at(source, "Transformer");

@@ -18,7 +18,7 @@ struct TransformerLayerOptions {
   double layer_norm_eps = 1e-5;
   bool batch_first = false;
   bool norm_first = false;  // normalise what goes into a part (Xiong et al. 2020), not what comes out
-  bool bias = true;         // of attention and linear layers
+  bool bias = true;         // of attention, linear layers and normalisations
   DType dtype = default_dtype();
 };
 

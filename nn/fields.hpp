@@ -163,7 +163,7 @@ Source line_of(const In& x);
 
 // x as the input of a layer that computes in the dtype of `weight`: other floats are cast, and their gradient comes back
 // in their own dtype. What is no float is an Error that says cast; so is an empty weight. `layer` is its name in Errors.
-Tensor input_of(const char* layer, const In& x, const Parameter& weight);
+Tensor input_of(const char* layer, const In& x, const Tensor& weight);
 
 // An option of an op on x that x's dtype cannot hold is an Error: 1e-50 would be 0 in f32 (xgrad::keeps).
 void check_option(const In& x, const char* op, const char* option, double value);

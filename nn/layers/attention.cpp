@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/activations.hpp>
+#include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
 
@@ -102,15 +103,13 @@ MultiheadAttention::MultiheadAttention(Extent embed_dim, Extent heads, Multihead
   if (width < 1 || heads.value < 1 || width % heads.value != 0 || kdim < 1 || vdim < 1)
     fail(source, fmt::format("[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got {}, {}, kdim {} and vdim {}",
                              width, heads.value, kdim, vdim));
-  if (!is_float(options.dtype))
-    fail(source, fmt::format("[MultiheadAttention] expected the dtype f32 or f64, got {}", name(options.dtype)));
+  require_float("MultiheadAttention", options.dtype, source);
   if (!(dropout >= 0 && dropout <= 1)) fail(source, fmt::format("[MultiheadAttention] expected a dropout in [0, 1], got {}", dropout));
   const Located at(source, "MultiheadAttention");
   const LayerStream first;
   // Glorot & Bengio 2010: uniform in +-sqrt(6 / (in + out))
   const auto glorot = [&](Size out, Size in) {
-    const double bound = std::sqrt(6 / static_cast<double>(in + out));
-    return Parameter(init::uniform_tensor({out, in}, options.dtype, -bound, bound, source), source);
+    return drawn({out, in}, options.dtype, std::sqrt(6 / static_cast<double>(in + out)), source);
   };
   if (kdim == width && vdim == width) {
     in_proj_weight = glorot(3 * width, width);

@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/layers/activations.hpp>
+#include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
 
@@ -53,8 +54,7 @@ PositionalEncoding::PositionalEncoding(Extent width, PositionalEncodingOptions o
     : dropout(options.dropout), batch_first(options.batch_first) {
   if (width.value < 1 || options.max_len < 1)
     fail(source, fmt::format("[PositionalEncoding] expected a width and a max_len of at least 1, got {} and {}", width.value, options.max_len));
-  if (!is_float(options.dtype))
-    fail(source, fmt::format("[PositionalEncoding] expected the dtype f32 or f64, got {}", name(options.dtype)));
+  require_float("PositionalEncoding", options.dtype, source);
   if (!(dropout >= 0 && dropout <= 1)) fail(source, fmt::format("[PositionalEncoding] expected a dropout in [0, 1], got {}", dropout));
   positions = sinusoidal_positions(options.max_len, width, options.dtype, source);
 }
@@ -69,7 +69,7 @@ LearnedPositions::LearnedPositions(Extent max_len, Extent width, LearnedPosition
     : batch_first(options.batch_first) {
   if (max_len.value < 1 || width.value < 1)
     fail(source, fmt::format("[LearnedPositions] expected a max_len and a width of at least 1, got {} and {}", max_len.value, width.value));
-  if (!is_float(options.dtype)) fail(source, fmt::format("[LearnedPositions] expected the dtype f32 or f64, got {}", name(options.dtype)));
+  require_float("LearnedPositions", options.dtype, source);
   const Located at(source, "LearnedPositions");
   const LayerStream first;
   weight = Parameter(randn({max_len, width}, options.dtype, source), source);

@@ -60,7 +60,7 @@ struct Call {
 
   Call(const Recurrent& recurrent, const char* layer_name, const In& in, const Tensor& given_lengths)
       : layer(recurrent), name(layer_name), source(line_of(in)) {
-    x = input_of(name, in, layer.layers.empty() ? Parameter() : layer.layers[0].weight_ih);
+    x = input_of(name, in, layer.layers.empty() ? Tensor() : layer.layers[0].weight_ih.value());
     const Shape shape = x.shape();
     const char* axes = layer.batch_first ? "[batch, time, in] or [time, in]" : "[time, batch, in] or [time, in]";
     if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != layer.input_size)

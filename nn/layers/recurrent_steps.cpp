@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/nn/init.hpp>
+#include "nn/layers/made.hpp"
 
 namespace xgrad::nn::recurrent {
 
@@ -56,7 +56,7 @@ State lstm_step(const Tensor& input, const State& before, const Values& w) {
 
 RecurrentWeights first_weights(const Sizes& s, DType dtype, Source source) {
   const double bound = 1 / std::sqrt(static_cast<double>(s.hidden));
-  const auto uniform = [&](const Shape& shape) { return Parameter(init::uniform_tensor(shape, dtype, -bound, bound, source), source); };
+  const auto uniform = [&](const Shape& shape) { return drawn(shape, dtype, bound, source); };
   const Size rows = s.gates * s.hidden;
   RecurrentWeights w;
   w.weight_ih = uniform({rows, s.in});
@@ -69,7 +69,7 @@ RecurrentWeights first_weights(const Sizes& s, DType dtype, Source source) {
 void check_sizes(const char* layer, Extent in, Extent hidden, DType dtype, Source source) {
   if (in.value < 1 || hidden.value < 1)
     fail(source, fmt::format("[{}] expected sizes of at least 1, got {} -> {}", layer, in.value, hidden.value));
-  if (!is_float(dtype)) fail(source, fmt::format("[{}] expected the dtype f32 or f64, got {}", layer, name(dtype)));
+  require_float(layer, dtype, source);
 }
 
 Tensor state_of(const char* layer, const char* what, const Tensor& given, const Shape& shape, DType dtype, Source source) {

@@ -6,6 +6,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/activations.hpp>
+#include "nn/layers/made.hpp"
 #include <xgrad/nn/model.hpp>
 
 namespace xgrad::nn {
@@ -18,7 +19,7 @@ void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const Tr
   if (d_model.value < 1 || nhead.value < 1 || d_model.value % nhead.value != 0 || o.dim_feedforward < 1)
     fail(source, fmt::format("[{}] expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}", name,
                              d_model.value, nhead.value, o.dim_feedforward));
-  if (!is_float(o.dtype)) fail(source, fmt::format("[{}] expected the dtype f32 or f64, got {}", name, xgrad::name(o.dtype)));
+  require_float(name, o.dtype, source);
   if (!(o.dropout >= 0 && o.dropout <= 1)) fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
   layer.dropout = o.dropout, layer.activation = o.activation, layer.norm_first = o.norm_first;
   const LinearOptions linear{.bias = o.bias, .dtype = o.dtype};

@@ -24,7 +24,7 @@ struct Options {
 
 constexpr const char* usage = R"(xgrad_bench [options]: the speed table
   --quick          fewer and shorter runs: a first look
-  --filter name    only the rows whose name or work contains this (chain, gelu, conv, mlp, adam, mnist, loop, compiling)
+  --filter name    only the rows whose name or work contains this (chain, gelu, conv, lstm, gru, transformer, mlp, adam, mnist, loop, compiling)
   --markdown       as Markdown
   --write-readme   and into README.md
 )";

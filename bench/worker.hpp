@@ -28,6 +28,7 @@ struct Work {
 int serve(const std::vector<Work>& works);
 void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
 void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
+void add_sequences(std::vector<Work>& works);  // each side's *_sequences.cpp
 void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
@@ -73,6 +74,18 @@ struct Convolution {
   std::vector<float> cotangent() const { return uniform(static_cast<std::size_t>(images * out * side * side), -1, 1, 4); }
 };
 inline constexpr Convolution convolutions[] = {{"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28}};
+
+// Sequences [steps, batch, in], and what a layer makes of them, [steps, batch, out].
+struct Sequences {
+  const char* name;
+  std::int64_t batch, steps, in, out;
+
+  std::vector<float> numbers(std::int64_t width, std::uint64_t seed) const {
+    return uniform(static_cast<std::size_t>(steps * batch * width), -1, 1, seed);
+  }
+};
+inline constexpr Sequences lstm_work{"lstm", 16, 50, 32, 64}, gru_work{"gru", 16, 50, 32, 64};
+inline constexpr Sequences transformer_work{"transformer", 16, 64, 128, 128};  // of 4 heads and 512 numbers within
 
 // A Poisson regression: sum(exp(x w) - y x w)
 struct Poisson {

@@ -30,6 +30,7 @@ int serve(const std::vector<Work>& works);
 void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
 void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
 void add_layers(std::vector<Work>& works);  // networks of images, normalisation: *_layers.cpp
+void add_sequences(std::vector<Work>& works);  // each side's *_sequences.cpp
 void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
@@ -105,6 +106,18 @@ struct Norm {
   static std::vector<float> bias() { return uniform(width, -1, 1, 3); }
   static std::vector<float> cotangent() { return uniform(rows * width, -1, 1, 4); }
 };
+
+// Sequences [steps, batch, in], and what a layer makes of them, [steps, batch, out].
+struct Sequences {
+  const char* name;
+  std::int64_t batch, steps, in, out;
+
+  std::vector<float> numbers(std::int64_t width, std::uint64_t seed) const {
+    return uniform(static_cast<std::size_t>(steps * batch * width), -1, 1, seed);
+  }
+};
+inline constexpr Sequences lstm_work{"lstm", 16, 50, 32, 64}, gru_work{"gru", 16, 50, 32, 64};
+inline constexpr Sequences transformer_work{"transformer", 16, 64, 128, 128};  // of 4 heads and 512 numbers within
 
 // A Poisson regression: sum(exp(x w) - y x w)
 struct Poisson {

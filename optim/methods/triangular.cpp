@@ -4,6 +4,9 @@
 #include <cmath>
 
 namespace xgrad::optim {
+namespace {
+std::size_t at(Size i) { return static_cast<std::size_t>(i); }
+}  // namespace
 
 // Reflection k: I - v v^T / v_k maps column k to (.., -sign |column|, 0, ..), with v_k = 1 + |column_k| / |column|, as
 // LINPACK scales it.
@@ -48,6 +51,45 @@ std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b) {
     x[static_cast<std::size_t>(i)] = rest / r[i][i];
   }
   return x;
+}
+
+std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
+                                const std::vector<double>& scale) {
+  const Size n = r.columns;
+  Matrix a(r.rows + n, n);
+  std::vector<double> b(at(r.rows + n));
+  std::copy(r.numbers.begin(), r.numbers.end(), a.numbers.begin());
+  for (Size i = 0; i < r.rows; ++i) b[at(i)] = -qtr[at(i)];
+  for (Size i = 0; i < n; ++i) a[r.rows + i][i] = std::sqrt(u) * scale[at(i)];
+  triangularise(a, b);
+  return solve_upper(a, b);
+}
+
+bool eliminate(Matrix a, Matrix& b) {
+  const Size n = a.rows;
+  for (Size k = 0; k < n; ++k) {
+    Size pivot = k;
+    for (Size i = k + 1; i < n; ++i)
+      if (std::abs(a[i][k]) > std::abs(a[pivot][k])) pivot = i;
+    if (!(std::abs(a[pivot][k]) > 0) || !std::isfinite(a[pivot][k])) return false;
+    if (pivot != k) {
+      std::swap_ranges(a[k], a[k] + n, a[pivot]);
+      std::swap_ranges(b[k], b[k] + b.columns, b[pivot]);
+    }
+    for (Size i = k + 1; i < n; ++i) {
+      const double part = a[i][k] / a[k][k];
+      if (part == 0) continue;
+      for (Size j = k; j < n; ++j) a[i][j] -= part * a[k][j];
+      for (Size j = 0; j < b.columns; ++j) b[i][j] -= part * b[k][j];
+    }
+  }
+  for (Size k = n; k-- > 0;)
+    for (Size j = 0; j < b.columns; ++j) {
+      double rest = b[k][j];
+      for (Size i = k + 1; i < n; ++i) rest -= a[k][i] * b[i][j];
+      b[k][j] = rest / a[k][k];
+    }
+  return true;
 }
 
 }  // namespace xgrad::optim

@@ -1,4 +1,4 @@
-// The QR factorisation of a least-squares problem, in plain numbers. Private to optim/.
+// Small linear algebra in plain numbers: the QR factorisation of a least-squares problem, elimination. Private to optim/.
 #pragma once
 
 #include <vector>
@@ -23,5 +23,12 @@ void triangularise(Matrix& a, std::vector<double>& b);
 
 // x: R x = b. A 0 on the diagonal gives an infinite x.
 std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b);
+
+// d: R d = -qtr and sqrt(u) D d = 0 in the least squares
+std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
+                                const std::vector<double>& scale);
+
+// x: a x = b of a square a, by elimination with pivots; x comes in b, column by column. False: a is singular.
+bool eliminate(Matrix a, Matrix& b);
 
 }  // namespace xgrad::optim

@@ -1,0 +1,257 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/optim/methods/lbfgsb.hpp>
+#include <xgrad/optim/methods/searches.hpp>
+
+#include "optim/methods/triangular.hpp"
+#include "optim/methods/vectors.hpp"
+
+namespace xgrad::optim {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+using Vector = std::vector<double>;
+using State = LBFGSBRule::State;
+std::size_t at(Size i) { return static_cast<std::size_t>(i); }
+
+Vector times(const Matrix& m, const Vector& v) {
+  Vector made(at(m.rows));
+  for (Size i = 0; i < m.rows; ++i)
+    for (Size j = 0; j < m.columns; ++j) made[at(i)] += m[i][j] * v[at(j)];
+  return made;
+}
+double dot(const Vector& x, const Vector& y) {
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+  return sum;
+}
+void add(Vector& x, double a, const Vector& y) {
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] += a * y[i];
+}
+
+// B = c I - W M W^T
+struct Model {
+  const State& state;
+  Size pairs;
+  double c = 1;
+  Matrix m;
+  bool right = true;
+
+  explicit Model(const State& s) : state(s), pairs(static_cast<Size>(s.s.size())), m(2 * pairs, 2 * pairs) {
+    if (pairs == 0) return;
+    const Vector& last = s.y.back();
+    c = optim::dot(last.data(), last.data(), static_cast<Size>(last.size())) / s.sy.back().back();
+    Matrix a(2 * pairs, 2 * pairs);
+    for (Size i = 0; i < pairs; ++i) {
+      a[i][i] = -s.sy[at(i)][at(i)];
+      for (Size j = 0; j < i; ++j) a[pairs + i][j] = a[j][pairs + i] = s.sy[at(i)][at(j)];
+      for (Size j = 0; j < pairs; ++j) a[pairs + i][pairs + j] = c * s.ss[at(i)][at(j)];
+      m[i][i] = m[pairs + i][pairs + i] = 1;
+    }
+    right = eliminate(a, m);
+  }
+  Vector row(Size i) const {  // of W
+    Vector w(at(2 * pairs));
+    for (Size k = 0; k < pairs; ++k) {
+      w[at(k)] = state.y[at(k)][at(i)];
+      w[at(pairs + k)] = c * state.s[at(k)][at(i)];
+    }
+    return w;
+  }
+  Vector transposed_times(const Vector& v) const {  // W^T v
+    Vector w(at(2 * pairs));
+    for (Size k = 0; k < pairs; ++k) {
+      w[at(k)] = optim::dot(state.y[at(k)].data(), v.data(), static_cast<Size>(v.size()));
+      w[at(pairs + k)] = c * optim::dot(state.s[at(k)].data(), v.data(), static_cast<Size>(v.size()));
+    }
+    return w;
+  }
+};
+
+struct Box {
+  const double *lower, *upper;  // null: none
+  double low(Size i) const { return lower ? lower[i] : -infinity; }
+  double high(Size i) const { return upper ? upper[i] : infinity; }
+};
+
+// Algorithm CP of Byrd et al.: z, W^T (z - x), and what is free there.
+struct Cauchy {
+  Vector z, product;
+  std::vector<Size> free;
+
+  Cauchy(const Model& b, const Box& box, const double* x, const double* g, Size n)
+      : z(x, x + n), product(at(2 * b.pairs)) {
+    Vector d(at(n)), until(at(n));  // the path is x + t d, each number as far as its own t
+    std::vector<Size> order;
+    for (Size i = 0; i < n; ++i) {
+      const double bound = g[i] < 0 ? box.high(i) : box.low(i);
+      until[at(i)] = g[i] == 0 ? infinity : (x[i] - bound) / g[i];
+      if (until[at(i)] <= 0) continue;
+      d[at(i)] = -g[i];
+      if (until[at(i)] < infinity) order.push_back(i);
+    }
+    std::sort(order.begin(), order.end(), [&](Size i, Size j) { return until[at(i)] < until[at(j)]; });
+    Vector p = b.transposed_times(d);
+    double slope = -optim::dot(d.data(), d.data(), n);
+    double bend = -b.c * slope - dot(p, times(b.m, p));
+    const double least_bend = 0x1p-52 * bend;
+    double t = 0, ahead = slope < 0 ? -slope / bend : 0;
+    for (const Size i : order) {
+      const double piece = until[at(i)] - t;
+      if (slope >= 0 || ahead < piece) break;
+      z[at(i)] = g[i] < 0 ? box.high(i) : box.low(i);
+      const double gone = z[at(i)] - x[i];
+      add(product, piece, p);
+      const Vector w = b.row(i), mw = times(b.m, w);
+      slope += piece * bend + g[i] * g[i] + b.c * g[i] * gone - g[i] * dot(mw, product);
+      bend -= b.c * g[i] * g[i] + 2 * g[i] * dot(mw, p) + g[i] * g[i] * dot(mw, w);
+      bend = std::max(bend, least_bend);
+      add(p, g[i], w);
+      d[at(i)] = 0;
+      t = until[at(i)];
+      ahead = -slope / bend;
+    }
+    ahead = std::max(ahead, 0.0);
+    t += ahead;
+    add(product, ahead, p);
+    for (Size i = 0; i < n; ++i) {
+      if (d[at(i)] != 0) z[at(i)] = x[i] + t * d[at(i)];
+      // free: not on a bound that the path has come to
+      if (d[at(i)] != 0 || (g[i] == 0 && box.low(i) < x[i] && x[i] < box.high(i))) free.push_back(i);
+    }
+  }
+};
+
+// From z to the model's minimum in what is free: the direct primal method, with Morales and Nocedal's projection.
+void minimise_free(const Model& b, const Box& box, const double* x, const double* g, Cauchy& cauchy) {
+  if (b.pairs == 0 || cauchy.free.empty()) return;
+  // r = g + c (z - x) - W M W^T (z - x);   d = -(1/c) r - (1/c^2) W (I - (1/c) M W^T W)^-1 M W^T r
+  const Vector mp = times(b.m, cauchy.product);
+  std::vector<Vector> rows;
+  Vector r, wr(at(2 * b.pairs));
+  Matrix n(2 * b.pairs, 2 * b.pairs);  // W^T W / c
+  for (const Size i : cauchy.free) {
+    rows.push_back(b.row(i));
+    const Vector& w = rows.back();
+    r.push_back(g[i] + b.c * (cauchy.z[at(i)] - x[i]) - dot(w, mp));
+    add(wr, r.back(), w);
+    for (Size k = 0; k < n.rows; ++k)
+      for (Size l = 0; l < n.rows; ++l) n[k][l] += w[at(k)] * w[at(l)] / b.c;
+  }
+  Matrix a(n.rows, n.rows), v(n.rows, 1);
+  for (Size k = 0; k < n.rows; ++k)
+    for (Size l = 0; l < n.rows; ++l) {
+      double mn = 0;
+      for (Size q = 0; q < n.rows; ++q) mn += b.m[k][q] * n[q][l];
+      a[k][l] = (k == l) - mn;
+    }
+  v.numbers = times(b.m, wr);
+  if (!eliminate(a, v)) return;
+  Vector d;
+  for (std::size_t k = 0; k < rows.size(); ++k) d.push_back(-r[k] / b.c - dot(rows[k], v.numbers) / (b.c * b.c));
+
+  Vector projected(cauchy.z);
+  double slope = 0;
+  for (std::size_t k = 0; k < d.size(); ++k) {
+    const Size i = cauchy.free[k];
+    projected[at(i)] = std::clamp(cauchy.z[at(i)] + d[k], box.low(i), box.high(i));
+  }
+  for (std::size_t i = 0; i < projected.size(); ++i) slope += (projected[i] - x[i]) * g[i];
+  if (slope > 0) {  // shortened
+    double part = 1;
+    for (std::size_t k = 0; k < d.size(); ++k) {
+      const Size i = cauchy.free[k];
+      if (d[k] > 0) part = std::min(part, (box.high(i) - cauchy.z[at(i)]) / d[k]);
+      if (d[k] < 0) part = std::min(part, (box.low(i) - cauchy.z[at(i)]) / d[k]);
+    }
+    projected = cauchy.z;
+    for (std::size_t k = 0; k < d.size(); ++k) {
+      const Size i = cauchy.free[k];
+      projected[at(i)] = std::clamp(cauchy.z[at(i)] + part * d[k], box.low(i), box.high(i));
+    }
+  }
+  cauchy.z = std::move(projected);
+}
+
+// A pair more, and its products; the oldest goes.
+void remember(State& state, Vector s, Vector y, Size history) {
+  if (static_cast<Size>(state.s.size()) == history) {
+    for (auto* list : {&state.s, &state.y, &state.ss, &state.sy}) list->erase(list->begin());
+    for (auto* products : {&state.ss, &state.sy})
+      for (Vector& row : *products) row.erase(row.begin());
+  }
+  const Size n = static_cast<Size>(s.size());
+  state.s.push_back(std::move(s));
+  state.y.push_back(std::move(y));
+  const std::size_t pairs = state.s.size(), last = pairs - 1;
+  state.ss.emplace_back(pairs);
+  state.sy.emplace_back(pairs);
+  for (std::size_t i = 0; i < pairs; ++i) {
+    if (i < last) {
+      state.ss[i].push_back(0);
+      state.sy[i].push_back(optim::dot(state.s[i].data(), state.y[last].data(), n));
+    }
+    state.ss[i][last] = state.ss[last][i] = optim::dot(state.s[i].data(), state.s[last].data(), n);
+    state.sy[last][i] = optim::dot(state.s[last].data(), state.y[i].data(), n);
+  }
+}
+
+}  // namespace
+
+void LBFGSBRule::check(const Require& require) const {
+  require(history > 0, "a history of 1 pair or more", static_cast<double>(history));
+  require(armijo > 0 && armijo < curvature, "armijo to be above 0 and below curvature", armijo);
+  require(curvature > 0 && curvature < 1, "a curvature between 0 and 1", curvature);
+  require(max_trials > 0, "1 trial or more", static_cast<double>(max_trials));
+}
+
+Advance LBFGSBRule::advance(Objective& f, State& state) const {
+  const Tensor x = f.x(), g = f.gradient();
+  const Size n = f.size();
+  const Separable& part = f.separable();
+  const Box box{part.bounded() ? numbers(part.lower) : nullptr, part.bounded() ? numbers(part.upper) : nullptr};
+  bool boxed = part.bounded();
+  for (Size i = 0; boxed && i < n; ++i) boxed = box.low(i) > -infinity && box.high(i) < infinity;
+  const double noise = f.noise();
+  for (;; state.s.clear(), state.y.clear(), state.ss.clear(), state.sy.clear()) {
+    const bool fresh = state.s.empty();
+    const Model model(state);
+    if (!model.right) continue;
+    Cauchy cauchy(model, box, numbers(x), numbers(g), n);
+    minimise_free(model, box, numbers(x), numbers(g), cauchy);
+    Vector d(at(n));
+    combine(d.data(), cauchy.z.data(), -1, numbers(x), n);
+    const double slope = optim::dot(d.data(), numbers(g), n), promised = -0.5 * slope;
+    if (!std::isfinite(slope) || !(slope < 0)) {
+      if (fresh) return promised <= noise ? Advance::exact : Advance::stuck;
+      continue;
+    }
+    if (!fresh && state.rounding.reached(promised, noise)) return Advance::exact;
+    double longest = Wolfe().longest;
+    if (part.bounded()) {
+      if (!state.moved) longest = 1;
+      for (Size i = 0; state.moved && i < n; ++i)
+        if (d[at(i)] != 0)
+          longest = std::min(longest, ((d[at(i)] > 0 ? box.high(i) : box.low(i)) - numbers(x)[i]) / d[at(i)]);
+    }
+    const double first = !state.moved && !boxed ? std::min(longest, 1 / length(d.data(), n)) : std::min(longest, 1.0);
+    const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .longest = longest, .max_trials = max_trials};
+    const double a = wolfe_search(f, tensor(d), first, wolfe);
+    if (a >= Wolfe().longest) return Advance::unbounded;
+    if (a > 0) {
+      state.moved = true;
+      Vector s(at(n)), y(at(n));
+      combine(s.data(), numbers(f.x()), -1, numbers(x), n);
+      combine(y.data(), numbers(f.gradient()), -1, numbers(g), n);
+      if (optim::dot(s.data(), y.data(), n) > 0x1p-52 * -a * slope) remember(state, std::move(s), std::move(y), history);
+      return Advance::moved;
+    }
+    if (promised <= noise) return Advance::exact;
+    if (fresh) return Advance::stuck;
+  }
+}
+
+}  // namespace xgrad::optim

@@ -17,12 +17,6 @@ using Vector = std::vector<double>;
 using State = LBFGSBRule::State;
 std::size_t at(Size i) { return static_cast<std::size_t>(i); }
 
-Vector times(const Matrix& m, const Vector& v) {
-  Vector made(at(m.rows));
-  for (Size i = 0; i < m.rows; ++i)
-    for (Size j = 0; j < m.columns; ++j) made[at(i)] += m[i][j] * v[at(j)];
-  return made;
-}
 double dot(const Vector& x, const Vector& y) {
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
@@ -32,27 +26,67 @@ void add(Vector& x, double a, const Vector& y) {
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += a * y[i];
 }
 
+// [[-P, Q^T], [Q, E]]^-1 of a positive definite P, by its Schur complement: (E + Q P^-1 Q^T) b = q + Q P^-1 p,
+// a = P^-1 (Q^T b - p). An inverse of the whole would lose the digits of pairs that differ by many powers of ten.
+struct Middle {
+  Size n = 0;
+  Matrix p, q, schur;
+  bool right = true;
+
+  Middle(Matrix positive, Matrix below, Matrix end) : n(positive.rows), p(std::move(positive)), q(std::move(below)) {
+    right = factorise(p);
+    schur = std::move(end);
+    for (Size j = 0; right && j < n; ++j) {
+      const Vector column = solve_factorised(p, Vector(q[j], q[j] + n));  // P^-1 (row j of Q)
+      for (Size i = 0; i < n; ++i)
+        for (Size k = 0; k < n; ++k) schur[i][j] += q[i][k] * column[at(k)];
+    }
+    right = right && factorise(schur);
+  }
+  Vector operator()(const Vector& v) const {
+    const Vector first = solve_factorised(p, Vector(v.begin(), v.begin() + n));
+    Vector b(v.begin() + n, v.end());
+    for (Size i = 0; i < n; ++i)
+      for (Size k = 0; k < n; ++k) b[at(i)] += q[i][k] * first[at(k)];
+    b = solve_factorised(schur, std::move(b));
+    Vector a(at(n));
+    for (Size k = 0; k < n; ++k) {
+      a[at(k)] = -v[at(k)];
+      for (Size i = 0; i < n; ++i) a[at(k)] += q[i][k] * b[at(i)];
+    }
+    a = solve_factorised(p, std::move(a));
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  }
+};
+
+double scale_of(const State& s) {
+  return s.s.empty() ? 1 : s.yy.back().back() / s.sy.back().back();
+}
+
+// [[-D, L^T], [L, c S^T S]]^-1
+Middle middle_of(const State& s, double c) {
+  const Size pairs = static_cast<Size>(s.s.size());
+  Matrix d(pairs, pairs), l(pairs, pairs), e(pairs, pairs);
+  for (Size i = 0; i < pairs; ++i) {
+    d[i][i] = s.sy[at(i)][at(i)];
+    for (Size j = 0; j < pairs; ++j) {
+      if (j < i) l[i][j] = s.sy[at(i)][at(j)];
+      e[i][j] = c * s.ss[at(i)][at(j)];
+    }
+  }
+  return {std::move(d), std::move(l), std::move(e)};
+}
+
 // B = c I - W M W^T
 struct Model {
   const State& state;
   Size pairs;
-  double c = 1;
-  Matrix m;
-  bool right = true;
+  double c;
+  Middle m;
 
-  explicit Model(const State& s) : state(s), pairs(static_cast<Size>(s.s.size())), m(2 * pairs, 2 * pairs) {
-    if (pairs == 0) return;
-    const Vector& last = s.y.back();
-    c = optim::dot(last.data(), last.data(), static_cast<Size>(last.size())) / s.sy.back().back();
-    Matrix a(2 * pairs, 2 * pairs);
-    for (Size i = 0; i < pairs; ++i) {
-      a[i][i] = -s.sy[at(i)][at(i)];
-      for (Size j = 0; j < i; ++j) a[pairs + i][j] = a[j][pairs + i] = s.sy[at(i)][at(j)];
-      for (Size j = 0; j < pairs; ++j) a[pairs + i][pairs + j] = c * s.ss[at(i)][at(j)];
-      m[i][i] = m[pairs + i][pairs + i] = 1;
-    }
-    right = eliminate(a, m);
-  }
+  explicit Model(const State& s)
+      : state(s), pairs(static_cast<Size>(s.s.size())), c(scale_of(s)), m(middle_of(s, c)) {}
   Vector row(Size i) const {  // of W
     Vector w(at(2 * pairs));
     for (Size k = 0; k < pairs; ++k) {
@@ -68,6 +102,38 @@ struct Model {
       w[at(pairs + k)] = c * optim::dot(state.s[at(k)].data(), v.data(), static_cast<Size>(v.size()));
     }
     return w;
+  }
+  // (M^-1 - W_F^T W_F / c)^-1, F the free numbers, A the others. What cancels there is left out: M^-1's L and c S^T S less those of F are those
+  // of A.
+  Middle without(const std::vector<Size>& free, Size n) const {
+    std::vector<bool> is_free(at(n));
+    for (const Size i : free) is_free[at(i)] = true;
+    const bool by_free = 2 * static_cast<Size>(free.size()) < n;  // products of the fewer; the rest is what is left
+    std::vector<Size> which;
+    for (Size i = 0; i < n; ++i)
+      if (is_free[at(i)] == by_free) which.push_back(i);
+    const auto gather = [&](const std::vector<Vector>& all) {
+      std::vector<Vector> some;
+      for (const Vector& v : all) {
+        some.emplace_back();
+        for (const Size i : which) some.back().push_back(v[at(i)]);
+      }
+      return some;
+    };
+    const std::vector<Vector> s = gather(state.s), y = gather(state.y);
+    Matrix p(pairs, pairs), q(pairs, pairs), e(pairs, pairs);
+    for (Size i = 0; i < pairs; ++i)
+      for (Size j = 0; j < pairs; ++j) {
+        const double ss = dot(s[at(i)], s[at(j)]), sy = dot(s[at(i)], y[at(j)]), yy = dot(y[at(i)], y[at(j)]);
+        const double yy_free = by_free ? yy : state.yy[at(i)][at(j)] - yy;
+        const double sy_free = by_free ? sy : state.sy[at(i)][at(j)] - sy;
+        const double sy_fixed = by_free ? state.sy[at(i)][at(j)] - sy : sy;
+        const double ss_fixed = by_free ? state.ss[at(i)][at(j)] - ss : ss;
+        p[i][j] = (i == j ? state.sy[at(i)][at(i)] : 0) + yy_free / c;
+        q[i][j] = i > j ? sy_fixed : -sy_free;
+        e[i][j] = c * ss_fixed;
+      }
+    return {std::move(p), std::move(q), std::move(e)};
   }
 };
 
@@ -96,7 +162,7 @@ struct Cauchy {
     std::sort(order.begin(), order.end(), [&](Size i, Size j) { return until[at(i)] < until[at(j)]; });
     Vector p = b.transposed_times(d);
     double slope = -optim::dot(d.data(), d.data(), n);
-    double bend = -b.c * slope - dot(p, times(b.m, p));
+    double bend = -b.c * slope - dot(p, b.m(p));
     const double least_bend = 0x1p-52 * bend;
     double t = 0, ahead = slope < 0 ? -slope / bend : 0;
     for (const Size i : order) {
@@ -105,7 +171,7 @@ struct Cauchy {
       z[at(i)] = g[i] < 0 ? box.high(i) : box.low(i);
       const double gone = z[at(i)] - x[i];
       add(product, piece, p);
-      const Vector w = b.row(i), mw = times(b.m, w);
+      const Vector w = b.row(i), mw = b.m(w);
       slope += piece * bend + g[i] * g[i] + b.c * g[i] * gone - g[i] * dot(mw, product);
       bend -= b.c * g[i] * g[i] + 2 * g[i] * dot(mw, p) + g[i] * g[i] * dot(mw, w);
       bend = std::max(bend, least_bend);
@@ -128,30 +194,20 @@ struct Cauchy {
 // From z to the model's minimum in what is free: the direct primal method, with Morales and Nocedal's projection.
 void minimise_free(const Model& b, const Box& box, const double* x, const double* g, Cauchy& cauchy) {
   if (b.pairs == 0 || cauchy.free.empty()) return;
-  // r = g + c (z - x) - W M W^T (z - x);   d = -(1/c) r - (1/c^2) W (I - (1/c) M W^T W)^-1 M W^T r
-  const Vector mp = times(b.m, cauchy.product);
+  // r = g + c (z - x) - W M W^T (z - x);   d = -(1/c) r - (1/c^2) W_F (M^-1 - W_F^T W_F / c)^-1 W_F^T r
+  const Vector mp = b.m(cauchy.product);
+  const Middle inner = b.without(cauchy.free, static_cast<Size>(cauchy.z.size()));
+  if (!inner.right) return;
   std::vector<Vector> rows;
   Vector r, wr(at(2 * b.pairs));
-  Matrix n(2 * b.pairs, 2 * b.pairs);  // W^T W / c
   for (const Size i : cauchy.free) {
     rows.push_back(b.row(i));
-    const Vector& w = rows.back();
-    r.push_back(g[i] + b.c * (cauchy.z[at(i)] - x[i]) - dot(w, mp));
-    add(wr, r.back(), w);
-    for (Size k = 0; k < n.rows; ++k)
-      for (Size l = 0; l < n.rows; ++l) n[k][l] += w[at(k)] * w[at(l)] / b.c;
+    r.push_back(g[i] + b.c * (cauchy.z[at(i)] - x[i]) - dot(rows.back(), mp));
+    add(wr, r.back(), rows.back());
   }
-  Matrix a(n.rows, n.rows), v(n.rows, 1);
-  for (Size k = 0; k < n.rows; ++k)
-    for (Size l = 0; l < n.rows; ++l) {
-      double mn = 0;
-      for (Size q = 0; q < n.rows; ++q) mn += b.m[k][q] * n[q][l];
-      a[k][l] = (k == l) - mn;
-    }
-  v.numbers = times(b.m, wr);
-  if (!eliminate(a, v)) return;
+  const Vector v = inner(wr);
   Vector d;
-  for (std::size_t k = 0; k < rows.size(); ++k) d.push_back(-r[k] / b.c - dot(rows[k], v.numbers) / (b.c * b.c));
+  for (std::size_t k = 0; k < rows.size(); ++k) d.push_back(-r[k] / b.c - dot(rows[k], v) / (b.c * b.c));
 
   Vector projected(cauchy.z);
   double slope = 0;
@@ -179,23 +235,24 @@ void minimise_free(const Model& b, const Box& box, const double* x, const double
 // A pair more, and its products; the oldest goes.
 void remember(State& state, Vector s, Vector y, Size history) {
   if (static_cast<Size>(state.s.size()) == history) {
-    for (auto* list : {&state.s, &state.y, &state.ss, &state.sy}) list->erase(list->begin());
-    for (auto* products : {&state.ss, &state.sy})
+    for (auto* list : {&state.s, &state.y, &state.ss, &state.sy, &state.yy}) list->erase(list->begin());
+    for (auto* products : {&state.ss, &state.sy, &state.yy})
       for (Vector& row : *products) row.erase(row.begin());
   }
   const Size n = static_cast<Size>(s.size());
   state.s.push_back(std::move(s));
   state.y.push_back(std::move(y));
   const std::size_t pairs = state.s.size(), last = pairs - 1;
-  state.ss.emplace_back(pairs);
-  state.sy.emplace_back(pairs);
+  for (auto* products : {&state.ss, &state.sy, &state.yy}) {
+    for (Vector& row : *products) row.resize(pairs);
+    products->emplace_back(pairs);
+  }
   for (std::size_t i = 0; i < pairs; ++i) {
-    if (i < last) {
-      state.ss[i].push_back(0);
-      state.sy[i].push_back(optim::dot(state.s[i].data(), state.y[last].data(), n));
-    }
-    state.ss[i][last] = state.ss[last][i] = optim::dot(state.s[i].data(), state.s[last].data(), n);
-    state.sy[last][i] = optim::dot(state.s[last].data(), state.y[i].data(), n);
+    const auto product = [n](const Vector& a, const Vector& b) { return optim::dot(a.data(), b.data(), n); };
+    state.ss[i][last] = state.ss[last][i] = product(state.s[i], state.s[last]);
+    state.yy[i][last] = state.yy[last][i] = product(state.y[i], state.y[last]);
+    state.sy[i][last] = product(state.s[i], state.y[last]);
+    state.sy[last][i] = product(state.s[last], state.y[i]);
   }
 }
 
@@ -216,10 +273,10 @@ Advance LBFGSBRule::advance(Objective& f, State& state) const {
   bool boxed = part.bounded();
   for (Size i = 0; boxed && i < n; ++i) boxed = box.low(i) > -infinity && box.high(i) < infinity;
   const double noise = f.noise();
-  for (;; state.s.clear(), state.y.clear(), state.ss.clear(), state.sy.clear()) {
+  for (;; state = {{}, {}, {}, {}, {}, state.moved, state.rounding}) {
     const bool fresh = state.s.empty();
     const Model model(state);
-    if (!model.right) continue;
+    if (!model.m.right) continue;
     Cauchy cauchy(model, box, numbers(x), numbers(g), n);
     minimise_free(model, box, numbers(x), numbers(g), cauchy);
     Vector d(at(n));

@@ -22,8 +22,8 @@ struct LBFGSBRule {
   Size max_trials = 20;                   // points a search may look at
 
   struct State {
-    std::vector<std::vector<double>> s, y;    // oldest first
-    std::vector<std::vector<double>> ss, sy;  // their products s_i^T s_j, s_i^T y_j
+    std::vector<std::vector<double>> s, y;        // oldest first
+    std::vector<std::vector<double>> ss, sy, yy;  // their products s_i^T s_j, s_i^T y_j, y_i^T y_j
     bool moved = false;
     Rounding rounding;
   };

@@ -99,7 +99,7 @@ Advance NewtonCGRule::advance(Objective& f, State& state) const {
   for (Size trial = 0; trial < max_trials; ++trial) {
     const Trial step = Model(f, state.radius).solve(max_products > 0 ? max_products : 2 * n + 10);
     if (step.d.empty() || !(step.promised > 0)) return step.d.empty() ? Advance::stuck : Advance::exact;
-    if (trial == 0 && state.rounding.reached(step.promised, noise)) return Advance::exact;
+    if (trial == 0 && !step.at_radius && state.rounding.reached(step.promised, noise)) return Advance::exact;
     f.move_to(filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), 1, step.d.data(), n); }));
     const double now = f.value();
     if (now == -std::numeric_limits<double>::infinity()) return Advance::moved;
@@ -110,7 +110,7 @@ Advance NewtonCGRule::advance(Objective& f, State& state) const {
     else if (ratio > 0.75 && step.at_radius) state.radius = std::min(2 * state.radius, max_radius);
     if (ratio > accept && f.finite()) return Advance::moved;
     f.move_to(start);
-    if (step.promised <= noise) return Advance::exact;
+    if (step.promised <= noise) return step.at_radius ? Advance::stuck : Advance::exact;
   }
   return Advance::stuck;
 }

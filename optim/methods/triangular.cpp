@@ -65,31 +65,29 @@ std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr,
   return solve_upper(a, b);
 }
 
-bool eliminate(Matrix a, Matrix& b) {
-  const Size n = a.rows;
-  for (Size k = 0; k < n; ++k) {
-    Size pivot = k;
-    for (Size i = k + 1; i < n; ++i)
-      if (std::abs(a[i][k]) > std::abs(a[pivot][k])) pivot = i;
-    if (!(std::abs(a[pivot][k]) > 0) || !std::isfinite(a[pivot][k])) return false;
-    if (pivot != k) {
-      std::swap_ranges(a[k], a[k] + n, a[pivot]);
-      std::swap_ranges(b[k], b[k] + b.columns, b[pivot]);
-    }
-    for (Size i = k + 1; i < n; ++i) {
-      const double part = a[i][k] / a[k][k];
-      if (part == 0) continue;
-      for (Size j = k; j < n; ++j) a[i][j] -= part * a[k][j];
-      for (Size j = 0; j < b.columns; ++j) b[i][j] -= part * b[k][j];
-    }
-  }
-  for (Size k = n; k-- > 0;)
-    for (Size j = 0; j < b.columns; ++j) {
-      double rest = b[k][j];
-      for (Size i = k + 1; i < n; ++i) rest -= a[k][i] * b[i][j];
-      b[k][j] = rest / a[k][k];
+bool factorise(Matrix& a) {
+  for (Size i = 0; i < a.rows; ++i)
+    for (Size j = 0; j <= i; ++j) {
+      double rest = a[i][j];
+      for (Size k = 0; k < j; ++k) rest -= a[i][k] * a[j][k];
+      if (i > j) a[i][j] = rest / a[j][j];
+      else if (rest > 0 && std::isfinite(rest)) a[i][i] = std::sqrt(rest);
+      else return false;
     }
   return true;
+}
+
+std::vector<double> solve_factorised(const Matrix& lower, std::vector<double> b) {
+  const Size n = lower.rows;
+  for (Size i = 0; i < n; ++i) {
+    for (Size j = 0; j < i; ++j) b[at(i)] -= lower[i][j] * b[at(j)];
+    b[at(i)] /= lower[i][i];
+  }
+  for (Size i = n; i-- > 0;) {
+    for (Size j = i + 1; j < n; ++j) b[at(i)] -= lower[j][i] * b[at(j)];
+    b[at(i)] /= lower[i][i];
+  }
+  return b;
 }
 
 }  // namespace xgrad::optim

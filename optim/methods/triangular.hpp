@@ -1,4 +1,4 @@
-// Small linear algebra in plain numbers: the QR factorisation of a least-squares problem, elimination. Private to optim/.
+// Small linear algebra in plain numbers: QR of a least-squares problem, Cholesky. Private to optim/.
 #pragma once
 
 #include <vector>
@@ -28,7 +28,8 @@ std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b);
 std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
                                 const std::vector<double>& scale);
 
-// x: a x = b of a square a, by elimination with pivots; x comes in b, column by column. False: a is singular.
-bool eliminate(Matrix a, Matrix& b);
+// a = L L^T of a symmetric a, whose lower half counts: L in its place. False: a is not positive definite.
+bool factorise(Matrix& a);
+std::vector<double> solve_factorised(const Matrix& lower, std::vector<double> b);  // x: L L^T x = b
 
 }  // namespace xgrad::optim

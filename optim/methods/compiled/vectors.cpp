@@ -39,7 +39,9 @@ XGRAD_INLINE Batch<double> greater(const Batch<double>& x, const Batch<double>& 
 }
 
 template <Pass pass>
-XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, double a, const double* x, const double* y) {
+XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, const Batch<double>& a, const double* x,
+                        const double* y) {
+#pragma GCC unroll 8
   for (Size k = 0; k < parts; ++k) {
     const Size at = k * width;
     const Batch<double> u = kernels::load(x + at);
@@ -49,9 +51,9 @@ XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, double a, const
       const Batch<double> v = kernels::load(y + at);
       if constexpr (pass == Pass::dot) sums[k] = sums[k] + u * v;
       if constexpr (pass == Pass::absolute_dot) sums[k] = sums[k] + xsimd::abs(u * v);
-      if constexpr (pass == Pass::combine) (u + Batch<double>(a) * v).store_unaligned(z + at);
+      if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z + at);
       if constexpr (pass == Pass::add_and_dot) {
-        const Batch<double> q = kernels::load(static_cast<const double*>(z + at)) + Batch<double>(a) * u;
+        const Batch<double> q = kernels::load(static_cast<const double*>(z + at)) + a * u;
         q.store_unaligned(z + at);
         sums[k] = sums[k] + q * v;
       }
@@ -59,22 +61,28 @@ XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, double a, const
   }
 }
 
+// The last, fewer than 16, and zeros.
+XGRAD_INLINE void pad(double (&to)[lanes], const double* from, Size rest) {
+  for (Size k = 0; k < parts; ++k) Batch<double>(0.0).store_unaligned(to + k * width);
+  for (Size k = 0; k < rest; ++k) to[k] = from[k];
+}
+
 template <Pass pass>
-double run(const Operands& o) {
+double run(const Operands& operands) {
+  const auto [z, factor, x, y, n] = operands;  // in registers: stores might change those in memory
+  const Batch<double> a(factor);
   Batch<double> sums[parts];
   for (auto& sum : sums) sum = Batch<double>(0.0);
   Size i = 0;
-  for (; i + lanes <= o.n; i += lanes) block<pass>(sums, o.z + i, o.a, o.x + i, o.y + i);
-  if (const Size rest = o.n - i; rest > 0) {
-    double x[lanes] = {}, y[lanes] = {}, z[lanes] = {};
-    for (Size k = 0; k < rest; ++k) {
-      x[k] = o.x[i + k];
-      y[k] = o.y[i + k];
-      if constexpr (pass == Pass::add_and_dot) z[k] = o.z[i + k];
-    }
-    block<pass>(sums, z, o.a, x, y);
+  for (; i + lanes <= n; i += lanes) block<pass>(sums, z + i, a, x + i, y + i);
+  if (const Size rest = n - i; rest > 0) {
+    double last_x[lanes], last_y[lanes], last_z[lanes];
+    pad(last_x, x + i, rest);
+    pad(last_y, y + i, rest);
+    pad(last_z, z + i, pass == Pass::add_and_dot ? rest : 0);
+    block<pass>(sums, last_z, a, last_x, last_y);
     if constexpr (pass == Pass::add_and_dot || pass == Pass::combine)
-      for (Size k = 0; k < rest; ++k) o.z[i + k] = z[k];
+      for (Size k = 0; k < rest; ++k) z[i + k] = last_z[k];
   }
   double lane[lanes];
   for (Size k = 0; k < parts; ++k) sums[k].store_unaligned(lane + k * width);

@@ -6,6 +6,8 @@
 #include <xgrad/optim/rules/adam.hpp>
 #include <xgrad/optim/rules/adamw.hpp>
 #include <xgrad/optim/rules/adan.hpp>
+#include <xgrad/optim/cycles.hpp>
+#include <xgrad/optim/decays.hpp>
 #include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/rules/lamb.hpp>
 #include <xgrad/optim/methods/lbfgs.hpp>

@@ -80,6 +80,9 @@ struct Rates {
   }
 };
 
+// min_lr / base; 0 for a base of 0, next to which a min_lr above it is an Error.
+double least_of(const char* name, double min_lr, double base, Source at);
+
 // schedule.hpp's, with the name that Errors speak of.
 Schedule named_step_decay(const char* name, StepOptions options, Source source);
 Schedule named_cosine(const char* name, CosineOptions options, Source source);

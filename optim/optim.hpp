@@ -1,6 +1,10 @@
 // Optimizers, minimisers and schedules.
 #pragma once
 
+#include <xgrad/optim/around.hpp>
+#include <xgrad/optim/around/average.hpp>
+#include <xgrad/optim/around/gradients.hpp>
+#include <xgrad/optim/around/sam.hpp>
 #include <xgrad/optim/rules/adafactor.hpp>
 #include <xgrad/optim/rules/adagrad.hpp>
 #include <xgrad/optim/rules/adam.hpp>

@@ -14,6 +14,7 @@
 #include <xgrad/optim/decays.hpp>
 #include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/rules/lamb.hpp>
+#include <xgrad/optim/rules/lazy_adam.hpp>
 #include <xgrad/optim/methods/lbfgs.hpp>
 #include <xgrad/optim/methods/levenberg_marquardt.hpp>
 #include <xgrad/optim/method.hpp>

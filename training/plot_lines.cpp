@@ -44,7 +44,7 @@ void plot_lines(const std::vector<Line>& lines, const std::string& path, const P
   const std::vector<Points> points = points_of("plot_lines", lines, options, source);
   draw_file(path, source, [&](Gnuplot& g) {
     labels(g, options);
-    g << "set grid\n";
+    g << "set grid\nset key outside right\n";
     std::string plot;
     for (std::size_t k = 0; k < lines.size(); ++k) {
       if (points[k].empty()) continue;

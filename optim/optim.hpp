@@ -1,16 +1,23 @@
 // Optimizers, minimisers and schedules.
 #pragma once
 
+#include <xgrad/optim/around.hpp>
+#include <xgrad/optim/around/average.hpp>
+#include <xgrad/optim/around/gradients.hpp>
+#include <xgrad/optim/around/sam.hpp>
 #include <xgrad/optim/rules/adafactor.hpp>
 #include <xgrad/optim/rules/adagrad.hpp>
 #include <xgrad/optim/rules/adam.hpp>
 #include <xgrad/optim/rules/adamw.hpp>
 #include <xgrad/optim/rules/adan.hpp>
+#include <xgrad/optim/cycles.hpp>
+#include <xgrad/optim/decays.hpp>
 #include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/rules/lamb.hpp>
 #include <xgrad/optim/methods/bfgs.hpp>
 #include <xgrad/optim/methods/gauss_newton.hpp>
 #include <xgrad/optim/methods/gradient_descent.hpp>
+#include <xgrad/optim/rules/lazy_adam.hpp>
 #include <xgrad/optim/methods/lbfgs.hpp>
 #include <xgrad/optim/methods/lbfgsb.hpp>
 #include <xgrad/optim/methods/levenberg_marquardt.hpp>

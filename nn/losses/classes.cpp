@@ -120,7 +120,7 @@ Tensor multi_margin_loss(In scores, In target, const MultiMarginOptions& options
   const Size axis = class_axis(x), classes = x.size(axis);
   if (classes == 0) fail(source, fmt::format("[{}] the scores {} have no classes", op, x.shape()));
   const Tensor index = unsqueeze(check_classes(op, x, t, ignores_none, source).index, axis);
-  const Tensor short_by = relu(options.margin - gather(x, axis, index) + x);
+  const Tensor short_by = relu(options.margin + (x - gather(x, axis, index)));
   const Tensor others = where(index == arange(classes), 0.0, options.p == 1 ? short_by : square(short_by));
   Tensor loss = sum(others, axis) / static_cast<double>(classes);
   if (options.weight.defined()) loss = loss * reshape(index_select(options.weight, 0, flatten(index)), loss.shape());

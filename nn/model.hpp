@@ -89,10 +89,29 @@ LoadReport load(MutableModel model, const std::string& path, LoadOptions options
 
 // A table of the layers, their parameters' shapes and counts.
 std::string summary(AnyModel model);
+// The same with what each layer made of an input: the model is called once, in eval mode, with what you would call it with:
+// summary(net, x). A layer's output is what its own parameters led to last; multiply-adds are those of matrix products and
+// convolutions, at the layer whose parameters they read, and all of them below. Layers without parameters leave no trace.
+template <class M, class... More>
+std::string summary(const M& model, In x, const More&... more);
+std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source);
 
 template <class M>
 requires(!std::is_convertible_v<M&, In>) void cast(M& model, DType dtype, Source source) {
   cast_model(model, dtype, source);
+}
+
+template <class M, class... More>
+std::string summary(const M& model, In x, const More&... more) {
+  auto& changeable = const_cast<M&>(model);  // its modes have their own values back
+  const auto result = [&] {
+    if constexpr (fields::TakesIn<M>) return changeable(x);
+    else return changeable(static_cast<Tensor>(x), more...);
+  };
+  return summary_of(changeable, [&]() -> Tensors {
+    if constexpr (std::is_convertible_v<decltype(result()), Tensor>) return {Tensor(result())};
+    else return Tensors(result());
+  }, x.source());
 }
 
 template <class L, class F>

@@ -141,3 +141,47 @@ BOOST_AUTO_TEST_CASE(a_model_in_f64) {
   const Parameter p = parameter(1.0f);  // of tensors it is the op
   BOOST_TEST((cast(p, f64).dtype() == f64));
 }
+
+BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
+  struct Attention {
+    nn::Embedding words{11, 6};
+    nn::Linear query{6, 4}, key{6, 4};
+    nn::Dropout dropout;
+    Tensor operator()(const Tensor& i) const {
+      const Tensor x = dropout(words(i));
+      return matmul(query(x), transpose(key(x)));
+    }
+    XGRAD_FIELDS(words, query, key, dropout)
+  };
+  Attention net;
+  const std::string text = nn::summary(net, zeros({2, 5}, i64));
+  const auto has = [&](const std::string& line) { BOOST_TEST(text.find(line) != std::string::npos, text); };
+  has("layer    type       output     parameters  multiply-adds\n");
+  has("words    Embedding  (2, 5, 6)          66\n");
+  has("query    Linear     (2, 5, 4)          28            240\n");  // 10 rows x 6 x 4
+  has("key      Linear     (2, 5, 4)          28            240\n");
+  has("dropout  Dropout\n");
+  has("122 parameters, 488 B; output (2, 5, 5), 680 multiply-adds");  // and 2 x 5 x 5 x 4
+  BOOST_TEST(net.dropout.training);
+
+  const nn::Sequential chain{nn::Linear(3, 8), nn::Tanh{}, nn::Linear(8, 2)};
+  const std::string of_chain = nn::summary(chain, ones({7, 3}));
+  BOOST_TEST(of_chain.find("2      Linear  (7, 2)          18            112\n") != std::string::npos, of_chain);
+  const std::string large = nn::summary(chain, ones({700, 3}));  // whose bias is an op of its own
+  BOOST_TEST(large.find("0      Linear  (700, 8)          32         16,800\n") != std::string::npos, large);
+
+  struct Picture {
+    Parameter weight = parameter(ones({4, 3, 2, 2})), scale = parameter(ones({4, 1, 1, 1}));
+    Tensor operator()(const Tensor& x, const Tensor& y) const { return conv2d(x + y, weight * scale); }  // a weight that is made
+    XGRAD_FIELDS(weight, scale)
+  };
+  const std::string made = nn::summary(Picture{}, ones({2, 3, 6, 5}), ones({2, 3, 6, 5}));
+  BOOST_TEST(made.find("(2, 4, 5, 4)") != std::string::npos, made);
+  BOOST_TEST(made.find("1,920 multiply-adds") != std::string::npos, made);  // 2 x 4 x 5 x 4 x 3 x 2 x 2
+  BOOST_TEST(made.find("52          1,920") != std::string::npos, made);
+
+  nn::Linear layer(3, 2);
+  CHECK_ERROR(nn::summary(layer, ones({4, 4})), "[Linear] expected 3 numbers");
+  nn::freeze(layer);
+  CHECK_ERROR(nn::summary(layer, ones({4, 3})), "[summary] some parameters are frozen");
+}

@@ -8,5 +8,6 @@
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/linear.hpp>
 #include <xgrad/nn/losses.hpp>
+#include <xgrad/nn/metrics.hpp>
 #include <xgrad/nn/model.hpp>
 #include <xgrad/nn/sequential.hpp>

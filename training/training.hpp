@@ -4,5 +4,6 @@
 #include <xgrad/training/called.hpp>
 #include <xgrad/training/fit.hpp>
 #include <xgrad/training/loss.hpp>
+#include <xgrad/training/metric.hpp>
 #include <xgrad/training/plot.hpp>
 #include <xgrad/training/progress.hpp>

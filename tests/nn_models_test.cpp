@@ -62,7 +62,35 @@ struct Net {
   XGRAD_FIELDS(hidden, output)
 };
 
+// The model of tests/references/make_models.py.
+struct Words {
+  nn::Embedding words{20, 8};
+  std::vector<nn::Linear> layers{nn::Linear(8, 16), nn::Linear(16, 16, {.bias = false})};
+  std::map<std::string, nn::Linear> heads;
+  Tensor scale = ones({3});
+  Words() {
+    heads.emplace("kind", nn::Linear(16, 3));
+    heads.emplace("score", nn::Linear(16, 1));
+  }
+  Tensor operator()(const Tensor& index) const {
+    Tensor h = mean(words(index), 1);
+    for (const nn::Linear& layer : layers) h = tanh(layer(h));
+    return concat({scale * heads.at("kind")(h), heads.at("score")(h)}, 1);
+  }
+  XGRAD_FIELDS(words, layers, heads, scale)
+};
+
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(a_model_crosses_to_pytorch_and_back) {
+  const references::File file("models");
+  Words net;
+  BOOST_TEST(nn::load(net, references::path("models_from_torch")).complete());
+  BOOST_TEST(allclose(net(file["index"]), file["from_torch"], 1e-5, 1e-6));
+  BOOST_TEST(nn::load(net, references::path("models_from_xgrad")).complete());
+  BOOST_TEST(allclose(net(file["index"]), file["from_xgrad"], 1e-5, 1e-6));
+  BOOST_TEST(!allclose(file["from_xgrad"], file["from_torch"], 1e-2, 1e-2));
+}
 
 BOOST_AUTO_TEST_CASE(fields_of_all_kinds) {
   Everything model;

@@ -64,6 +64,13 @@ void work(const Job& job, Fused::Worker& worker, char* const* base_of_slots, cha
 
 }  // namespace
 
+const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula, int operands,
+                     DType dtype, const char* name, Source source) {
+  if (n < kept.size()) kept[n]->renew(formula, name, source);
+  else kept.push_back(std::make_unique<Fused>(formula, operands, dtype, name, source));
+  return kept[n].get();
+}
+
 Pass::Pass(std::vector<Formula> formulas) : formulas_(std::move(formulas)) {
   if (formulas_.empty()) return;
   Size total = 0;

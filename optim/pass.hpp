@@ -25,6 +25,10 @@ struct Formula {
   std::vector<Run> runs;
 };
 
+// The n-th of those that are kept from step to step, recorded anew: most often nothing but its numbers has changed.
+const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula, int operands,
+                     DType dtype, const char* name, Source source);
+
 // What one thread does at a time: elements begin to end of a slot's, of these runs.
 struct Job {
   const Formula* formula;

@@ -141,7 +141,7 @@ std::vector<Place*> Optimizer::Ahead::acting() const {
 // Those of rules that work after an optimizer in memory.
 void Optimizer::Ahead::prepare_passes() {
   if (state.items.empty() || !state.items[0].store) return;
-  for (const Place* place : acting()) {
+  for (Place* place : acting()) {
     std::vector<Formula> formulas;
     const int slots = static_cast<int>(place->manner.slots.size());
     const auto formula = [&](Tensors& x) {  // p, a gradient that nobody looks at, and the slots
@@ -162,8 +162,8 @@ void Optimizer::Ahead::prepare_passes() {
       }
       if (runs.empty()) continue;
       const Store& store = place->stores[dtype == f64];
-      formulas.push_back({Fused(formula, 2 + slots, dtype, place->rule->name(), source), store.memory.get(), store.stride, slots, dtype,
-                          std::move(runs)});
+      const Fused* fused = renewed(place->formulas[dtype == f64], 0, formula, 2 + slots, dtype, place->rule->name(), source);
+      formulas.push_back({0, fused, store.memory.get(), store.stride, slots, dtype, std::move(runs)});
     }
     passes.emplace_back(std::move(formulas));
   }

@@ -20,6 +20,7 @@ struct Place {
   std::vector<Tensors> slots = {};
   std::vector<Size> at = {};
   Store stores[2] = {};
+  std::vector<std::unique_ptr<Fused>> formulas[2] = {};  // as the last step had it, by dtype
 
   char* slot(std::size_t k, std::size_t i, DType dtype) const {
     const Store& store = stores[dtype == f64];

@@ -96,19 +96,6 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   }
 }
 
-namespace {
-
-// The formula of a group's parameters of one count and dtype, kept from step to step: the n-th of them is most often the n-th of
-// the step before with other numbers.
-const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t nth, const Callable<void(Tensors&)>& formula, int operands,
-                     DType dtype, const char* name, Source source) {
-  if (nth < kept.size()) kept[nth]->renew(formula, name, source);
-  else kept.push_back(std::make_unique<Fused>(formula, operands, dtype, name, source));
-  return kept[nth].get();
-}
-
-}  // namespace
-
 void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)

@@ -76,7 +76,7 @@ void plot_regions_of_called(const Called& model, const data::Dataset& points, co
   });
   std::vector<Size> regions;
   for (Size row = 0; row < side; ++row)  // a line of the picture at once
-    for (const Size region : regions_of(model.call({slice(grid, 0, row * side, (row + 1) * side)}), source))
+    for (const Size region : regions_of(model.call({slice(grid, 0, row * side, (row + 1) * side)})[0], source))
       regions.push_back(region);
 
   std::vector<std::tuple<double, double, double>> cells;

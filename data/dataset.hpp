@@ -18,7 +18,7 @@ namespace xgrad::data {
 
 struct Dataset {
   Tensor inputs;  // f32 [n, ...]
-  Tensor labels;  // i64 [n]
+  Tensor labels;  // i64 [n], classes; of a regression f32 [n, 1]
 
   operator Tensors() const { return {inputs, labels}; }  // what a DataLoader takes
 };

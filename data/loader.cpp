@@ -1,4 +1,4 @@
-#include <xgrad/data/loader.hpp>
+#include <xgrad/data/loader_of.hpp>
 
 #include <fmt/core.h>
 
@@ -14,6 +14,11 @@
 #include "data/checks.hpp"
 
 namespace xgrad::data {
+
+void fields::check_count(std::size_t count, std::size_t tensors, Source source) {
+  if (count != tensors)
+    fail(source, fmt::format("[LoaderOf] expected {} tensors, one for each field, got {}", count, tensors));
+}
 
 struct Order {
   std::vector<Size> rows;

@@ -26,7 +26,7 @@ std::string_view fields::next_name(std::string_view& names) {
   return name;
 }
 
-Tensor input_of(const char* layer, const In& x, const Parameter& weight) {
+Tensor input_of(const char* layer, const In& x, const Tensor& weight) {
   if (!weight.defined())
     fail(line_of(x), fmt::format("[{}] this layer has no weight: it was made without sizes, or moved from; assign one that "
                                  "has them", layer));

@@ -122,6 +122,8 @@ class Sequential {
 
   void push_back(Layer layer);
   std::size_t size() const { return layers_.size(); }
+  // The i-th layer, to be called: net[0](x).
+  const Layer& operator[](At i) const { return const_cast<Sequential*>(this)->checked(i.index, i.source); }
   // The i-th layer, as the type that it was given as.
   template <class L>
   L& at(Size i, Source source = Source::here()) {

@@ -19,6 +19,9 @@ struct Store {
   };
   std::unique_ptr<char, Free> memory;
   Size stride = 0;  // bytes of a slot
+
+  void take(Size slots, const char* name, Source source) { memory.reset(zeroed(name, stride * slots, source)); }
+  static char* zeroed(const char* name, Size bytes, Source source);
 };
 
 constexpr Size alignment = 64;  // bytes: a parameter's part of a slot begins on a cache line
@@ -49,7 +52,10 @@ struct Optimizer::State {
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() { rates->gone = true; }
+  ~State() {
+    rates->gone = true;
+    rates->around.clear();
+  }
 
   std::vector<Item> items;
   std::vector<std::unique_ptr<Group>> groups;

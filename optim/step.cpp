@@ -3,13 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include "autodiff/parallel.hpp"
 #include "optim/pass.hpp"
+#include "optim/place.hpp"
 
 namespace xgrad::optim {
 
@@ -33,30 +33,6 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
   return static_cast<const char*>(readable(state_->held.back(), source));
 }
 
-// New values of what tensors' formulas change, stored when all are there.
-struct Optimizer::Whole {
-  Parameters entries;
-  std::vector<Tensor> values;
-  std::vector<std::pair<Tensor*, Tensor>> slots;
-
-  void keep(Tensor& slot, Tensor value) {
-    if (value.node() != slot.node()) slots.emplace_back(&slot, std::move(value));
-  }
-  void evaluate_all(Source source) {
-    Tensors all;
-    for (Tensor& v : values) all.push_back(v = v.detach(source));
-    for (auto& [slot, value] : slots) all.push_back(value = value.detach(source));
-    evaluate(all, source);
-  }
-  void store(Source source) {
-    assign_all(entries, values, source);
-    for (auto& [slot, value] : slots) *slot = std::move(value);
-  }
-};
-
-namespace {
-
-// What a formula gave, in the dtype that is held: a 0-d tensor of f64, as a group's state may be, makes f64 of another of f32.
 Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
   if (got.defined() && got.dtype() == f64 && expected.dtype() == f32 && got.shape() == expected.shape()) return cast(got, f32);
   if (!got.defined() || got.dtype() != expected.dtype() || got.shape() != expected.shape())
@@ -68,8 +44,6 @@ Tensor like(const char* name, const char* what, const std::string& of, const Ten
 void require_count(const char* name, const char* of_what, std::size_t got, std::size_t expected, Source source) {
   if (got != expected) fail(source, fmt::format("[{}] its update left {} {} where {} came", name, got, of_what, expected));
 }
-
-}  // namespace
 
 void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
   const std::vector<const char*>& names = state_->groups[static_cast<std::size_t>(item.group)]->manner.slots;
@@ -121,25 +95,17 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   }
 }
 
-namespace {
-
-// The formula of a group's parameters of one count and dtype, kept from step to step: the n-th of them is most often the n-th of
-// the step before with other numbers.
-const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t nth, const Callable<void(Tensors&)>& formula, int operands,
-                     DType dtype, const char* name, Source source) {
-  if (nth < kept.size()) kept[nth]->renew(formula, name, source);
-  else kept.push_back(std::make_unique<Fused>(formula, operands, dtype, name, source));
-  return kept[nth].get();
-}
-
-}  // namespace
-
 void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
   if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
   begin(source);
+  engine::Own<Ahead> ahead;
+  if (!state.rates->around.empty()) [[unlikely]] {
+    ahead = engine::Own<Ahead>(new Ahead(*this, source));
+    if (ahead->verdict != Verdict::step) return ahead->keep();
+  }
   state.work.clear();
   state.stepped.clear();
   state.held.clear();
@@ -214,11 +180,14 @@ void Optimizer::step(Source source) try {
       update_whole(*item, whole, source);
   for (std::size_t k = 0; k < state.groups.size(); ++k)
     if (state.groups[k]->manner.all_at_once) update_group(static_cast<int>(k), whole, source);
+  if (ahead) ahead->after_whole(whole);
   whole.evaluate_all(source);
-  run_formulas(formulas);  // takes its memory before it begins
+  Pass pass(std::move(formulas));  // takes its memory
 
+  pass.run();
   whole.store(source);
   run_compiled();
+  if (ahead) ahead->finish();
   for (Item* item : state.stepped) ++item->t;
   state.held.clear();
 } catch (const std::bad_alloc&) {

@@ -1,5 +1,6 @@
-// What there is instead of plot.cpp where xgrad is built without plots.
+// What there is instead of plot.cpp and plot_lines.cpp where xgrad is built without plots.
 #include <xgrad/training/plot.hpp>
+#include <xgrad/training/plot_lines.hpp>
 
 namespace xgrad::training {
 namespace {
@@ -16,6 +17,12 @@ bool can_plot() { return false; }
 void plot_history(const History&, const std::string&, const std::string&, Source source) { fail_plot(source, "plot_history"); }
 void plot_regions_of_called(const Called&, const data::Dataset&, const std::string&, const std::string&, Source source) {
   fail_plot(source, "plot_regions");
+}
+
+void plot_lines(const std::vector<Line>&, const std::string&, const PlotOptions&, Source source) { fail_plot(source, "plot_lines"); }
+void plot_paths(const Callable<double(double, double)>&, Box, const std::vector<Line>&, const std::string&, const PlotOptions&,
+                Source source) {
+  fail_plot(source, "plot_paths");
 }
 
 }  // namespace xgrad::training

@@ -5,6 +5,7 @@
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include "autodiff/engine/variable.hpp"
+#include "autodiff/kernels/philox.hpp"
 
 namespace xgrad {
 
@@ -74,10 +75,30 @@ GradientNumbers gradient_numbers(const Parameters::Entry& p) noexcept {
     g.rows = &v->rows.index;
     g.row_values = &v->rows.values;
   }
+  if (v->grad.defined()) g.dense = &v->grad;
   const engine::Node *n = v->grad.node(), *leaf = v->leaf.node();
   g.any = n || g.rows;
   if (n && n->data && n->row_major() && n->count == leaf->count && n->dtype == leaf->dtype) g.numbers = n->data;
   return g;
+}
+
+void swap_gradient(const Parameters::Entry& p, GradientValue& g) noexcept {
+  engine::Variable* v = p.variable.get();
+  std::swap(v->grad, g.dense);
+  std::swap(v->rows.index, g.rows);
+  std::swap(v->rows.values, g.row_values);
+}
+
+Tensor leaf_of(const Parameters::Entry& p) noexcept { return p.variable.get()->leaf; }
+void put_back(const Parameters::Entry& p, Tensor leaf) noexcept { p.variable.get()->leaf = std::move(leaf); }
+
+RandomPoint random_point() { return {engine::current().seed, engine::current().counter}; }
+void go_to(RandomPoint point) {
+  engine::current().seed = point.seed;
+  engine::current().counter = point.counter;
+}
+void fill_normal(DType dtype, void* memory, Size n, std::uint64_t seed, std::uint64_t counter) {
+  kernels::normal(dtype, memory, n, seed, counter);
 }
 
 Source made_at(const Tensor& t) noexcept { return t.defined() ? Source(t.node()->file, t.node()->line) : Source(); }

@@ -186,7 +186,7 @@ constexpr std::size_t most_chains = 1024;  // are known
 }  // namespace
 
 kernels::Chain chain_code(const Step* steps, DType dtype, Size work) {
-  if (!code_wanted()) return nullptr;
+  if (code_when() == CodeWhen::never) return nullptr;
   static std::mutex mutex;
   static std::map<std::vector<std::uint64_t>, Known>& all = *new std::map<std::vector<std::uint64_t>, Known>;  // used to the end
   thread_local std::vector<std::uint64_t> forms;
@@ -205,7 +205,7 @@ kernels::Chain chain_code(const Step* steps, DType dtype, Size work) {
   if (known.impossible) return nullptr;
   if (!known.code) {
     known.work += work;
-    if (known.work < worth_code) return nullptr;
+    if (known.work < worth_code && code_when() != CodeWhen::always) return nullptr;
     auto code = std::make_unique<Pages>(ChainWriter(dtype)(steps));
     known.impossible = !code->memory;
     if (known.impossible) return nullptr;

@@ -15,16 +15,18 @@
 
 namespace xgrad::engine {
 
-// AVX2 is there, and XGRAD_CODE=off does not say that there shall be none. The answer is that of the first call.
-inline bool code_wanted() {
+// When code is made: XGRAD_CODE=off|always, where AVX2 is there; else where it is worth it. The answer is that of the first call.
+enum class CodeWhen { never, worth, always };
+inline CodeWhen code_when() {
 #define XGRAD_NUMBER(arch) arch,
   enum : int { XGRAD_ARCHES(XGRAD_NUMBER) };
 #undef XGRAD_NUMBER
-  static const bool wanted = [] {
-    const char* says = std::getenv("XGRAD_CODE");
-    return arch_in_use() >= avx2 && !(says && std::string_view(says) == "off");
+  static const CodeWhen when = [] {
+    const char* const variable = std::getenv("XGRAD_CODE");
+    const std::string_view says = variable ? variable : "";
+    return arch_in_use() < avx2 || says == "off" ? CodeWhen::never : says == "always" ? CodeWhen::always : CodeWhen::worth;
   }();
-  return wanted;
+  return when;
 }
 
 // Never written and run at the same time. Null where the system forbids new code.

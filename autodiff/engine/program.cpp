@@ -5,6 +5,7 @@
 #include <new>
 
 #include "autodiff/engine/chain_code.hpp"
+#include "autodiff/engine/pages.hpp"
 #include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
@@ -196,7 +197,7 @@ void find_code(Program& p, Size elements) {
 
 void run(Thread& t, Program& p) {
   constexpr Size worth_code = 4096;  // elements
-  if (p.count >= worth_code) find_code(p, p.count);
+  if (p.count >= worth_code || code_when() == CodeWhen::always) find_code(p, p.count);
   const Size columns = p.blocking.columns;
   const Units units = columns ? units_of(p.count / columns, columns) : Units{};
   const Workspace<std::vector<Gathered>, Use::gathered> room(t);

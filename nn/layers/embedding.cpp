@@ -2,29 +2,196 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/autodiff/vmap.hpp>
+#include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
+namespace {
 
-Embedding::Embedding(Extent count, Extent width, EmbeddingOptions options, Source source) {
-  if (count.value < 1 || width.value < 1)
-    fail(source, fmt::format("[Embedding] expected a count and a width of at least 1, got {} and {}", count.value, width.value));
-  if (!is_float(options.dtype))
-    fail(source, fmt::format("[Embedding] expected the dtype f32 or f64, got {}", name(options.dtype)));
-  const Located at(source, "Embedding");
+template <class Options>
+Parameter table(const char* layer, Size count, Size width, Options& o, Source source) {
+  require_sizes(layer, "a count and a width", {count, width}, source);
+  require_float(layer, o.dtype, source);
+  if (o.padding_idx) {
+    if (*o.padding_idx < -count || *o.padding_idx >= count)
+      fail(source, fmt::format("[{}] expected a padding_idx of 0 ... {}, got {}", layer, count - 1, *o.padding_idx));
+    if (*o.padding_idx < 0) *o.padding_idx += count;
+  }
+  if (o.max_norm) require_positive(layer, "a max_norm", *o.max_norm, source);
+  if (!(o.norm_type > 0)) fail(source, fmt::format("[{}] expected a norm_type above 0, got {}", layer, o.norm_type));
+  const Located at(source, layer);
   const LayerStream first;
-  weight = Parameter(randn({count, width}, options.dtype, source), source);
+  Tensor rows = randn({count, width}, o.dtype, source);
+  if (o.padding_idx) {
+    const Tensor others = unsqueeze(arange(count) != *o.padding_idx, 1);
+    rows = where(others, rows, 0.0);
+  }
+  return Parameter(rows, source);
 }
 
-Tensor Embedding::operator()(In index) const {
+void require_table(const char* layer, const Parameter& weight, const In& index) {
+  if (!weight.defined())
+    fail(line_of(index), fmt::format("[{}] expected a table, got an empty one; give it sizes: {}(count, width)", layer, layer));
+}
+
+// Rows that were picked, and are longer than max_norm, get that length where they are: row max_norm / (|row| + 1e-7), PyTorch's.
+// All others stay as they are, untouched.
+void shorten(const char* layer, const Parameter& weight, const Tensor& index, double max_norm, double norm_type, Source source) {
+  if (is_example(index) || is_example(weight))
+    fail(source, fmt::format("[{}] max_norm changes the table, which vmap cannot do for each example", layer));
+  const NoGrad constant;
+  std::vector<Size> picked = index.to_vector<Size>(source);
+  std::sort(picked.begin(), picked.end());
+  picked.erase(std::unique(picked.begin(), picked.end()), picked.end());
+  const Tensor at = tensor(picked), rows = index_select(weight, 0, at);  // here an index that is out of range is an Error
+  const Tensor length = norm(rows, norm_type, 1, true);
+  const Tensor shorter = contiguous(where(length > max_norm, rows * (max_norm / (length + 1e-7)), rows));
+  const auto lengths = cast(length, f64).to_vector<double>();
+  const auto bytes = static_cast<std::size_t>(weight.shape()[1] * item_size(weight.dtype()));
+  char* numbers = nullptr;
+  for (std::size_t i = 0; i < picked.size(); ++i) {
+    if (!(lengths[i] > max_norm)) continue;
+    if (!numbers) numbers = static_cast<char*>(writable(Parameters::Entry{{}, weight.ref()}));
+    std::memcpy(numbers + static_cast<std::size_t>(picked[i]) * bytes, static_cast<const char*>(readable(shorter)) + i * bytes, bytes);
+  }
+}
+
+// The rows at these places, a vector; those of the padding are constants.
+template <class Options>
+Tensor rows_at(const char* layer, const Parameter& weight, const Tensor& i, const Options& o, Source source) {
+  if (o.max_norm) shorten(layer, weight, i, *o.max_norm, o.norm_type, source);
+  const Tensor rows = index_select(weight, 0, i);
+  return o.padding_idx ? where(unsqueeze(i == *o.padding_idx, 1), rows.detach(), rows) : rows;
+}
+
+}  // namespace
+
+Embedding::Embedding(Extent count, Extent width, EmbeddingOptions o, Source source) {
+  weight = table("Embedding", count.value, width.value, o, source);
+  options = o;
+}
+
+Tensor Embedding::operator()(In index) const try {
   const Located at(index, "Embedding");
-  if (!weight.defined()) fail(line_of(index), "[Embedding] expected a table, got an empty one; give it sizes: Embedding(count, width)");
+  require_table("Embedding", weight, index);
+  const Source source = line_of(index);
   const Tensor i = static_cast<Tensor>(index);
-  if (i.dim() == 1) return index_select(weight, 0, i);
+  if (i.dim() == 1) return rows_at("Embedding", weight, i, options, source);
   Shape shape = i.shape();
   shape.push_back(weight.shape()[1]);
-  return reshape(index_select(weight, 0, reshape(i, {-1})), shape);
+  return reshape(rows_at("Embedding", weight, reshape(i, {-1}), options, source), shape);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(line_of(index), "Embedding");
+}
+
+namespace {
+
+// Which bag each index is in, and where each bag begins; one more at the end.
+struct Bags {
+  std::vector<Size> of_index, begins;
+  Size count() const { return static_cast<Size>(begins.size()) - 1; }
+};
+Bags bags_of(const Tensor& offsets, Size n, bool include_last, Source source) {
+  if (!offsets.defined())
+    fail(source, "[EmbeddingBag] expected offsets with indices [n]: where each bag begins; or indices [bags, n]");
+  if (offsets.dim() != 1 || offsets.dtype() != i64)
+    fail(source, fmt::format("[EmbeddingBag] expected offsets [bags] of i64, got {} {}", name(offsets.dtype()), offsets.shape()));
+  Bags bags{{}, offsets.to_vector<Size>(source)};
+  if (include_last ? bags.begins.empty() || bags.begins.back() != n : false)
+    fail(source, fmt::format("[EmbeddingBag] expected {} as the last offset, the number of indices", n));
+  if (!include_last) bags.begins.push_back(n);
+  for (Size b = 0; b < bags.count(); ++b) {
+    const Size begin = bags.begins[static_cast<std::size_t>(b)], end = bags.begins[static_cast<std::size_t>(b) + 1];
+    if (begin > end || begin < 0 || (b == 0 && begin != 0))
+      fail(source, fmt::format("[EmbeddingBag] expected offsets that begin with 0 and ascend, to {} at most; bag {} goes from {} to {}", n, b,
+                               begin, end));
+    bags.of_index.insert(bags.of_index.end(), static_cast<std::size_t>(end - begin), b);
+  }
+  if (bags.count() == 0 && n > 0) fail(source, "[EmbeddingBag] expected an offset, of the first bag, got none");
+  return bags;
+}
+
+std::vector<bool> filled_of(const Bags& bags) {
+  std::vector<bool> filled;
+  for (std::size_t b = 0; b + 1 < bags.begins.size(); ++b) filled.push_back(bags.begins[b] < bags.begins[b + 1]);
+  return filled;
+}
+
+// [bags, longest]: the places of each bag's rows; the first again where there are fewer, 0 in an empty bag.
+Tensor places_of(const Bags& bags) {
+  Size longest = 1;
+  for (Size b = 0; b < bags.count(); ++b)
+    longest = std::max(longest, bags.begins[static_cast<std::size_t>(b) + 1] - bags.begins[static_cast<std::size_t>(b)]);
+  std::vector<Size> places;
+  for (Size b = 0; b < bags.count(); ++b) {
+    const Size begin = bags.begins[static_cast<std::size_t>(b)], end = bags.begins[static_cast<std::size_t>(b) + 1];
+    for (Size k = 0; k < longest; ++k) places.push_back(begin == end ? 0 : begin + k < end ? begin + k : begin);
+  }
+  return tensor(places, {bags.count(), longest});
+}
+
+}  // namespace
+
+EmbeddingBag::EmbeddingBag(Extent count, Extent width, EmbeddingBagOptions o, Source source) {
+  weight = table("EmbeddingBag", count.value, width.value, o, source);
+  options = o;
+}
+
+Tensor EmbeddingBag::operator()(In index_in, const BagInputs& more) const try {
+  const Located at(index_in, "EmbeddingBag");
+  require_table("EmbeddingBag", weight, index_in);
+  const Source source = line_of(index_in);
+  const Tensor index = index_in, &each = more.per_sample_weights;
+  if (!index.defined()) fail(source, "[EmbeddingBag] expected indices, got an empty tensor");
+  const bool matrix = index.dim() == 2;
+  if (!matrix && index.dim() != 1) fail(source, fmt::format("[EmbeddingBag] expected indices [bags, n] or [n], got the shape {}", index.shape()));
+  if (matrix && more.offsets.defined()) fail(source, "[EmbeddingBag] indices [bags, n] say themselves where bags begin: leave the offsets out");
+  if (each.defined() && options.mode != BagMode::sum) fail(source, "[EmbeddingBag] per_sample_weights are for the mode sum");
+  if (each.defined() && !(each.shape() == index.shape()))
+    fail(source, fmt::format("[EmbeddingBag] expected per_sample_weights of the indices' shape {}, got {}", index.shape(), each.shape()));
+  const Size width = weight.shape()[1], n = index.numel();
+  const Bags bags = matrix ? Bags() : bags_of(more.offsets, n, options.include_last_offset, source);
+  const Size count = matrix ? index.shape()[0] : bags.count();
+  const Tensor i = reshape(index, {-1});
+  Tensor rows = rows_at("EmbeddingBag", weight, i, options, source);
+  const Tensor counted = options.padding_idx ? i != *options.padding_idx : Tensor();
+
+  if (options.mode == BagMode::max) {
+    if (n == 0 || count == 0) return zeros({count, width}, weight.dtype()) + sum(rows);
+    constexpr double least = -std::numeric_limits<double>::infinity();
+    const Tensor value = counted.defined() ? where(unsqueeze(counted, 1), rows, least) : rows;
+    const Tensor places = matrix ? reshape(arange(n), index.shape()) : places_of(bags);
+    const Size longest = places.shape()[1];
+    if (longest == 0) return zeros({count, width}, weight.dtype()) + sum(rows);
+    const Tensor of_bags = reshape(index_select(value, 0, reshape(places, {-1})), {count, longest, width});
+    const Tensor first = argmax(of_bags, 1);  // [bags, width]
+    const Tensor y = gather(rows, 0, gather(places, 1, first));
+    Tensor some = ones({count}, boolean);  // has the bag a row that counts?
+    if (counted.defined()) some = any(reshape(index_select(counted, 0, reshape(places, {-1})), {count, longest}), 1);
+    if (!matrix) some = logical_and(some, tensor(filled_of(bags)));
+    return where(unsqueeze(some, 1), y, 0.0);
+  }
+
+  if (counted.defined()) rows = where(unsqueeze(counted, 1), rows, 0.0);
+  if (each.defined()) rows = rows * unsqueeze(reshape(cast(each, weight.dtype()), {-1}), 1);
+  const auto total = [&](const Tensor& t) {
+    return matrix ? sum(reshape(t, {count, index.shape()[1], -1}), 1) : index_add(t, 0, tensor(bags.of_index), count);
+  };
+  const Tensor sums = n == 0 ? zeros({count, width}, weight.dtype()) + sum(rows) : total(rows);
+  if (options.mode == BagMode::sum || n == 0) return sums;
+  const Tensor ones_of = counted.defined() ? cast(counted, weight.dtype()) : ones({n}, weight.dtype());
+  return sums / at_least(total(unsqueeze(ones_of, 1)), 1.0);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(line_of(index_in), "EmbeddingBag");
 }
 
 }  // namespace xgrad::nn

@@ -22,8 +22,8 @@ struct LBFGSRule {
 
   struct State {
     struct Pair {
-      Tensor s, y;
-      double rho;  // 1 / s^T y
+      std::vector<double> s, y;
+      double rho, scale;  // 1 / s^T y, s^T y / y^T y
     };
     std::vector<Pair> pairs;  // oldest first
     Rounding rounding;

@@ -1,0 +1,46 @@
+#include "nn/layers/made.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/nn/init.hpp>
+
+namespace xgrad::nn {
+
+void require_sizes(const char* layer, const char* what, std::initializer_list<Size> sizes, Source source) {
+  for (const Size size : sizes)
+    if (size < 1) fail(source, fmt::format("[{}] expected {} of at least 1, got {}", layer, what, fmt::join(sizes, " and ")));
+}
+
+void require_float(const char* layer, DType dtype, Source source) {
+  if (!is_float(dtype)) fail(source, fmt::format("[{}] expected the dtype f32 or f64, got {}", layer, name(dtype)));
+}
+
+void require_positive(const char* layer, const char* what, double number, Source source) {
+  if (!(number > 0 && std::isfinite(number)))
+    fail(source, fmt::format("[{}] expected {} above 0, and finite, got {}", layer, what, number));
+}
+
+Parameter drawn(const Shape& shape, DType dtype, double bound, Source source) {
+  return Parameter(init::uniform_tensor(shape, dtype, -bound, bound, source), source);
+}
+
+Tensor floats_of(const char* layer, const In& x, std::initializer_list<const Tensor*> held) {
+  for (const Tensor* t : held)
+    if (t->defined()) return input_of(layer, x, *t);
+  const Tensor input = x;
+  if (!input.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", layer));
+  if (!is_float(input.dtype()))
+    fail(line_of(x), fmt::format("[{}] expected floats, got {}; cast them first: cast(x, f32)", layer, name(input.dtype())));
+  return input;
+}
+
+Tensor along_channels(const Tensor& t, int rank) {
+  Shape shape{t.shape()[0]};
+  for (int i = 2; i < rank; ++i) shape.push_back(1);
+  return reshape(t, shape);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,144 @@
+#include <xgrad/nn/layers/transformer.hpp>
+
+#include <fmt/core.h>
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/init.hpp>
+#include <xgrad/nn/layers/activations.hpp>
+#include "nn/layers/made.hpp"
+#include <xgrad/nn/model.hpp>
+
+namespace xgrad::nn {
+
+namespace {
+
+// The parts that both kinds of layers have.
+template <class Layer>
+void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const TransformerLayerOptions& o, Source source) {
+  if (d_model.value < 1 || nhead.value < 1 || d_model.value % nhead.value != 0 || o.dim_feedforward < 1)
+    fail(source, fmt::format("[{}] expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}", name,
+                             d_model.value, nhead.value, o.dim_feedforward));
+  require_float(name, o.dtype, source);
+  if (!(o.dropout >= 0 && o.dropout <= 1)) fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
+  layer.dropout = o.dropout, layer.activation = o.activation, layer.norm_first = o.norm_first;
+  const LinearOptions linear{.bias = o.bias, .dtype = o.dtype};
+  layer.self_attn = MultiheadAttention(d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first, .dtype = o.dtype}, source);
+  layer.linear1 = Linear(d_model, o.dim_feedforward, linear, source);
+  layer.linear2 = Linear(o.dim_feedforward, d_model, linear, source);
+}
+
+// x as the input of a layer, or an Error that names it.
+template <class Layer>
+Tensor input_of_layer(const char* name, const In& x, const Layer& layer) {
+  const Tensor input = input_of(name, x, layer.norm1.weight);
+  const Shape shape = input.shape();
+  const Size width = layer.norm1.weight.shape()[0];
+  if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != width)
+    fail(line_of(x), fmt::format("[{}] expected {} or [time, width], of the width {}, got the shape {}", name,
+                                 layer.self_attn.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, shape));
+  return input;
+}
+
+Tensor dropped(const Tensor& x, double p, bool training) { return training && p > 0 ? dropout(x, p) : x; }
+
+// linear2(activation(linear1(x)))
+template <class Layer>
+Tensor feed_forward(const Layer& layer, const Tensor& x) {
+  const Tensor inner = layer.linear1(x);
+  const Tensor active = layer.activation == TransformerActivation::relu ? relu(inner) : gelu(inner);
+  return layer.linear2(dropped(active, layer.dropout, layer.training));
+}
+
+// x and what a part makes of it, normalised before or after.
+template <class Layer, class Part>
+Tensor residual(const Layer& layer, const LayerNorm& norm, const Tensor& x, const Part& part) {
+  if (layer.norm_first) return x + dropped(part(norm(x)), layer.dropout, layer.training);
+  return norm(x + dropped(part(x), layer.dropout, layer.training));
+}
+
+void check_stack(const char* name, Extent num_layers, Source source) {
+  if (num_layers.value < 1) fail(source, fmt::format("[{}] expected a layer at least, got {}", name, num_layers.value));
+}
+
+}  // namespace
+
+TransformerEncoderLayer::TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
+  const Located at(source, "TransformerEncoderLayer");
+  make(*this, "TransformerEncoderLayer", d_model, nhead, options, source);
+  for (LayerNorm* norm : {&norm1, &norm2}) *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
+}
+
+Tensor TransformerEncoderLayer::operator()(In x) const { return (*this)(x, {}); }
+Tensor TransformerEncoderLayer::operator()(In x, const TransformerEncoderMasks& masks) const {
+  const Located at(x, "TransformerEncoderLayer");
+  const AttentionMasks own{.key_padding_mask = masks.src_key_padding_mask, .attn_mask = masks.src_mask, .is_causal = masks.is_causal};
+  const Tensor y = residual(*this, norm1, input_of_layer("TransformerEncoderLayer", x, *this),
+                            [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
+  return residual(*this, norm2, y, [&](const Tensor& t) { return feed_forward(*this, t); });
+}
+
+TransformerDecoderLayer::TransformerDecoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
+  const Located at(source, "TransformerDecoderLayer");
+  make(*this, "TransformerDecoderLayer", d_model, nhead, options, source);
+  multihead_attn = MultiheadAttention(d_model, nhead, {.dropout = options.dropout, .bias = options.bias, .batch_first = options.batch_first, .dtype = options.dtype}, source);
+  for (LayerNorm* norm : {&norm1, &norm2, &norm3}) *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
+}
+
+Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {
+  const Located at(x, "TransformerDecoderLayer");
+  const AttentionMasks own{.key_padding_mask = masks.tgt_key_padding_mask, .attn_mask = masks.tgt_mask, .is_causal = masks.tgt_is_causal};
+  const AttentionMasks across{.key_padding_mask = masks.memory_key_padding_mask, .attn_mask = masks.memory_mask, .is_causal = masks.memory_is_causal};
+  const Tensor m = input_of("TransformerDecoderLayer", In(Tensor(memory), line_of(x)), norm1.weight);
+  Tensor y = residual(*this, norm1, input_of_layer("TransformerDecoderLayer", x, *this),
+                      [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
+  y = residual(*this, norm2, y, [&](const Tensor& t) { return multihead_attn(t, m, m, across).output; });
+  return residual(*this, norm3, y, [&](const Tensor& t) { return feed_forward(*this, t); });
+}
+
+TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last, Source source)
+    : norm(std::move(last)) {
+  check_stack("TransformerEncoder", num_layers, source);
+  layers.assign(static_cast<std::size_t>(num_layers.value), layer);
+}
+
+Tensor TransformerEncoder::operator()(In x) const { return (*this)(x, {}); }
+Tensor TransformerEncoder::operator()(In x, const TransformerEncoderMasks& masks) const {
+  const Source source = line_of(x);
+  Tensor y = x;
+  for (const TransformerEncoderLayer& layer : layers) y = layer(In(y, source), masks);
+  return norm ? (*norm)(In(y, source)) : y;
+}
+
+TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last, Source source)
+    : norm(std::move(last)) {
+  check_stack("TransformerDecoder", num_layers, source);
+  layers.assign(static_cast<std::size_t>(num_layers.value), layer);
+}
+
+Tensor TransformerDecoder::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {
+  const Source source = line_of(x);
+  Tensor y = x;
+  for (const TransformerDecoderLayer& layer : layers) y = layer(In(y, source), memory, masks);
+  return norm ? (*norm)(In(y, source)) : y;
+}
+
+Transformer::Transformer(TransformerOptions o, Source source) {
+  const TransformerLayerOptions each{o.dim_feedforward, o.dropout, o.activation, o.layer_norm_eps, o.batch_first, o.norm_first, o.bias, o.dtype};
+  const LayerNorm norm({o.d_model}, {.eps = o.layer_norm_eps, .bias = o.bias, .dtype = o.dtype}, source);
+  encoder = TransformerEncoder(TransformerEncoderLayer(o.d_model, o.nhead, each, source), o.num_encoder_layers, norm, source);
+  decoder = TransformerDecoder(TransformerDecoderLayer(o.d_model, o.nhead, each, source), o.num_decoder_layers, norm, source);
+  const Located at(source, "Transformer");
+  const LayerStream first;
+  initialise(*this, [&](const std::string&, Parameter& p) {
+    if (p.dim() > 1) init::xavier_uniform(p, 1, source);
+  });
+}
+
+Tensor Transformer::operator()(In src, In tgt, const TransformerMasks& masks) const {
+  const Tensor memory = encoder(src, {masks.src_mask, masks.src_key_padding_mask, masks.src_is_causal});
+  return decoder(In(Tensor(tgt), line_of(src)), memory,
+                 {masks.tgt_mask, masks.memory_mask, masks.tgt_key_padding_mask, masks.memory_key_padding_mask, masks.tgt_is_causal, masks.memory_is_causal});
+}
+
+}  // namespace xgrad::nn

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ Tensor whole() { return tensor({0, 1}); }
 #define OF_SHAPE(f) {#f, {CALL(f({-1, 2})), CALL(f({std::int64_t{1} << 40, std::int64_t{1} << 40}))}}
 #define CONVOLUTION(f) {#f, {CALL(f(none, two())), CALL(f(two(), none)), CALL(f(two(), two())), CALL(f(two(), two(), none))}}
 #define POOL(f) {#f, {CALL(f(none, 2)), CALL(f(ones({}), 2))}}
+#define NN1(f, ...) {#f, {CALL(nn::f(none __VA_OPT__(,) __VA_ARGS__))}}
+#define NN2(f) {#f, {CALL(nn::f(none, two())), CALL(nn::f(two(), none))}}
+#define NN3(f) {#f, {CALL(nn::f(none, two(), two())), CALL(nn::f(two(), none, two())), CALL(nn::f(two(), two(), none))}}
 #define LOSS(f)                                                                                                            \
   {                                                                                                                        \
 #f, {                                                                                                                  \
@@ -173,6 +177,22 @@ const Row rows[] = {
     LOSS(huber_loss),
     LOSS(smooth_l1_loss),
     LOSS(binary_cross_entropy_with_logits),
+    NN2(binary_cross_entropy), NN2(sigmoid_focal_loss), NN2(dice_loss), NN2(hinge_loss), NN2(squared_hinge_loss), NN2(soft_margin_loss),
+    NN2(multi_margin_loss), NN2(multilabel_margin_loss), NN2(multilabel_soft_margin_loss), NN2(kl_div), NN2(poisson_nll_loss),
+    NN2(quantile_loss), NN2(pairwise_distance), NN2(cosine_similarity), NN2(hinge_embedding_loss), NN2(info_nce_loss),
+    NN3(gaussian_nll_loss), NN3(margin_ranking_loss), NN3(cosine_embedding_loss), NN3(contrastive_loss), NN3(triplet_margin_loss),
+    NN3(triplet_margin_with_distance_loss), NN3(negative_sampling_loss),
+    {"ctc_loss", {CALL(nn::ctc_loss(none, whole(), whole(), whole())), CALL(nn::ctc_loss(ones({2, 2, 3}), none, whole(), whole()))}},
+    NN1(hardtanh), NN1(relu6), NN1(hardsigmoid), NN1(hardswish), NN1(selu), NN1(celu), NN1(mish), NN1(softsign), NN1(logsigmoid),
+    NN1(tanhshrink), NN1(softshrink), NN1(hardshrink), NN1(threshold, 0, 0), NN2(prelu), NN1(glu), NN1(softmin, 0), NN1(rrelu),
+    NN3(scaled_dot_product_attention), NN1(dropout1d), NN1(dropout2d), NN1(dropout3d), NN1(alpha_dropout), NN1(feature_alpha_dropout),
+    NN1(layer_norm, {2}), NN1(rms_norm, {2}), NN1(group_norm, 1), NN1(adaptive_avg_pool1d, 1), NN1(adaptive_avg_pool2d, 1),
+    NN1(adaptive_avg_pool3d, 1), NN1(adaptive_max_pool1d, 1), NN1(adaptive_max_pool2d, 1), NN1(adaptive_max_pool3d, 1),
+    NN1(rotary_embedding), NN1(pixel_shuffle, 2), NN1(pixel_unshuffle, 2), NN1(channel_shuffle, 2),
+    {"interpolate", {CALL(nn::interpolate(none, {.scale_factor = {2.0}}))}},
+    {"pad", {CALL(nn::pad(none, {1, 1}))}},
+    {"generate_square_subsequent_mask", {CALL(nn::generate_square_subsequent_mask(-1))}},
+    {"sinusoidal_positions", {CALL(nn::sinusoidal_positions(-1, 2))}},
     {"gelu", {CALL(nn::gelu(none)), CALL(nn::gelu(none, nn::GeluForm::tanh))}},
     {"silu", {CALL(nn::silu(none))}},
     {"leaky_relu", {CALL(nn::leaky_relu(none)), CALL(nn::leaky_relu(two(), 1e300))}},
@@ -197,14 +217,19 @@ std::string wrong_with(const std::string& message, const std::string& name) {
 // Functions that give tensors, as headers declare them.
 std::set<std::string> declared() {
   const std::filesystem::path root = XGRAD_SOURCE_DIR;
-  std::vector<std::filesystem::path> headers = {root / "autodiff/ops.hpp", root / "autodiff/convolution.hpp",
-                                                root / "nn/losses.hpp", root / "nn/layers/activations.hpp"};
+  std::vector<std::filesystem::path> headers = {root / "autodiff/ops.hpp", root / "autodiff/convolution.hpp"};
+  for (const char* folder : {"nn/losses", "nn/layers"})
+    for (const auto& entry : std::filesystem::directory_iterator(root / folder))
+      if (entry.path().extension() == ".hpp") headers.push_back(entry.path());
   const std::regex function("^(?:Tensors?|bool) ([a-z_0-9]+)\\(");
   std::set<std::string> names;
   for (const auto& header : headers) {
     std::ifstream file(header);
     BOOST_REQUIRE(file.good());
-    for (std::string line; std::getline(file, line);)
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    if (text.find("#pragma GCC visibility push(default)") == std::string::npos) continue;  // a private one
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
       if (std::smatch m; std::regex_search(line, m, function)) names.insert(m[1]);
   }
   return names;

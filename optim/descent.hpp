@@ -17,6 +17,8 @@
 //   check_parameter(const Require&, const Parameters::Entry&) const    refuses parameters that it cannot update
 //   slot_names() const                    names that depend on the options; then the slots come as Tensors& in update
 //   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's)
+//   numbers, advance(numbers, step) const    names of state that is one number a parameter, as a sum over steps: 0 at first, changed
+//                                         before each update, which reads step.numbers
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
@@ -91,6 +93,9 @@ class Descent final : public Optimizer {
     static_assert(of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
     if constexpr (has_names) m.slots = of(group).slot_names();
     else if constexpr (slot_count() > 0) m.slots.assign(Rule::slots, Rule::slots + slot_count());
+    if constexpr (requires { Rule::numbers[0]; })
+      m.numbers.assign(Rule::numbers, Rule::numbers + sizeof(Rule::numbers) / sizeof(*Rule::numbers));
+    static_assert(!(of_all && requires { Rule::numbers[0]; }), "numbers of a parameter are for update: update_all has shared state");
     if constexpr (requires { Rule::shared[0]; })
       m.shared.assign(Rule::shared, Rule::shared + sizeof(Rule::shared) / sizeof(*Rule::shared));
     static_assert(!of_all || !is_elementwise(), "update_all works on whole tensors: leave out `elementwise`");
@@ -117,6 +122,9 @@ class Descent final : public Optimizer {
   Tensor first_shared(int group, std::size_t slot) const override {
     if constexpr (requires(const Rule& r) { r.first_shared(slot); }) return of(group).first_shared(slot);
     else return {};
+  }
+  void advance(int group, double* numbers, const Step& step) const override {
+    if constexpr (requires(const Rule& r) { r.advance(numbers, step); }) of(group).advance(numbers, step);
   }
   template <std::size_t... slot>
   void update(const Rule& rule, Tensors& x, const Step& step, std::index_sequence<slot...>) const {

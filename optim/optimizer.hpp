@@ -73,6 +73,7 @@ class Optimizer {
   // How a group's rule goes.
   struct Manner {
     std::vector<const char*> slots = {};   // names of the state that each parameter has
+    std::vector<const char*> numbers = {};  // of those that each parameter has, which advance() changes
     std::vector<const char*> shared = {};  // of the state that the group has
     bool elementwise = false;  // one pass over all parameters, in place
     bool compiled = false;     // likewise, by run()
@@ -93,6 +94,7 @@ class Optimizer {
   virtual void check_parameter(int group, const Parameters::Entry& p, Source source) const = 0;
   virtual Tensor first(int group, std::size_t slot, const Tensor& p) const = 0;  // of a slot; empty: zeros of p's shape
   virtual Tensor first_shared(int group, std::size_t slot) const = 0;            // empty: a zero of f64
+  virtual void advance(int group, double* numbers, const Step& step) const = 0;
   virtual void update(int group, Tensors& x, const Step& step) const = 0;        // x: p, g and the slots
   virtual void update_all(int group, std::vector<Member>& all, Tensors& shared, const Step& step) const = 0;
   virtual Tensor evaluated(int group, const Tensor& p, const Tensors& slots, const Step& step) const = 0;

@@ -34,6 +34,7 @@ struct Optimizer::Item {
   Store* store;        // null: its slots are tensors
   Tensors slots;       // of a rule that is not elementwise
   Tensor trained;      // while it is evaluated: the weights that are trained
+  std::vector<double> numbers, next;  // those of the rule, and what they are after this step
   char* slot(std::size_t k) const { return store->memory.get() + static_cast<Size>(k) * store->stride + at; }
 };
 

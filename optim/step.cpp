@@ -77,7 +77,7 @@ void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
   const Tensor p = item.entry.value().detach();
   Tensors x{p, item.entry.grad().detach()};
   for (const Tensor& slot : item.slots) x.push_back(slot);
-  update(item.group, x, {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1});
+  update(item.group, x, {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1, item.next.data()});
   require_count(name_, "slots", x.size() - 2, item.slots.size(), source);
   whole.values.push_back(like(name_, "the parameter", item.entry.name, x[0], p, source));
   whole.entries.add(item.entry);
@@ -136,6 +136,7 @@ void Optimizer::step(Source source) try {
   // of the item before
   int group = -1, prepared = -1, slots = 0;
   Size t = -1;
+  const std::vector<double>* numbers_before = nullptr;
   DType dtype = DType::f32;
   const Store* store = nullptr;
   bool compiled = false, by_rows = false;
@@ -147,11 +148,16 @@ void Optimizer::step(Source source) try {
     const engine::Node* g = v->grad.node();
     if (!g && !of_rows) continue;
     state.stepped.push_back(&item);
+    if (!item.numbers.empty()) {
+      item.next = item.numbers;
+      advance(item.group, item.next.data(), {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1});
+    }
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
       continue;
     }
-    if (item.group != group || item.t != t || item.dtype != dtype) [[unlikely]] {
+    const bool other_numbers = !item.next.empty() && numbers_before && item.next != *numbers_before;
+    if (item.group != group || item.t != t || item.dtype != dtype || other_numbers) [[unlikely]] {
       group = item.group;
       t = item.t;
       dtype = item.dtype;
@@ -161,7 +167,8 @@ void Optimizer::step(Source source) try {
       slots = static_cast<int>(manner.slots.size());
       by_rows = manner.by_rows;
       store = item.store;
-      const Step step{state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1};
+      numbers_before = &item.next;
+      const Step step{state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1, item.next.data()};
       if (compiled) {
         prepared = prepare(group, step);
       } else {
@@ -208,7 +215,7 @@ void Optimizer::step(Source source) try {
 
   whole.store(source);
   run_compiled();
-  for (Item* item : state.stepped) ++item->t;
+  for (Item* item : state.stepped) ++item->t, item->numbers.swap(item->next);
   state.held.clear();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);

@@ -1,0 +1,48 @@
+#include "optimizers/rows.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace rows {
+
+std::vector<Row> all() {
+  using optim::Graft;
+  std::vector<Row> table;
+#define OPTIMIZER(Name, ...) table.push_back(row(#__VA_ARGS__, optim::Name##Rule{__VA_ARGS__}));
+#include "optimizers/table.def"
+#undef OPTIMIZER
+  return table;
+}
+
+namespace {
+
+template <class Rule>
+void refuse(std::vector<Refusal>& list, const char* option, double Rule::* member, std::vector<double> bad, const std::string& expected) {
+  bad.insert(bad.end(), {std::numeric_limits<double>::infinity(), std::nan("")});
+  for (const double value : bad)
+    list.push_back({Rule::name, option, value, expected,
+                    [=](Parameter& w) {
+                      Rule rule;
+                      rule.*member = value;
+                      optim::Descent<Rule>({w}, rule);
+                    },
+                    [=](Parameter& w) {
+                      optim::Descent<Rule> optimizer({w});
+                      optimizer.rule().*member = value;
+                      optimizer.step();
+                    }});
+}
+
+}  // namespace
+
+std::vector<Refusal> refusals() {
+  std::vector<Refusal> list;
+#define OTHERS(Name, option, expected, ...) refuse(list, #option, &optim::Name##Rule::option, {__VA_ARGS__}, expected);
+#define FRACTION(Name, option) OTHERS(Name, option, #option " in [0, 1)", -0.1, 1)
+#define NOT_NEGATIVE(Name, option) OTHERS(Name, option, "a finite " #option " of 0 or more", -1)
+#define POSITIVE(Name, option) OTHERS(Name, option, "a finite " #option " above 0", -1, 0)
+#include "optimizers/bad_options.def"
+  return list;
+}
+
+}  // namespace rows

@@ -19,6 +19,8 @@
 //   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's)
 //   numbers, advance(numbers, step) const    names of state that is one number a parameter, as a sum over steps: 0 at first, changed
 //                                         before each update, which reads step.numbers
+//   of_loss                               true: it is stepped by step(loss), and step.loss is its value
+//   wants_curvature(step) const           of_loss, too: does this step want step.curvature? (whole tensors)
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
@@ -103,6 +105,9 @@ class Descent final : public Optimizer {
     m.compiled = is_compiled;
     if constexpr (requires(const Rule& r) { r.by_rows(); }) m.by_rows = of(group).by_rows();
     m.all_at_once = of_all;
+    if constexpr (requires { Rule::of_loss; }) m.of_loss = Rule::of_loss;
+    static_assert(!(is_elementwise() && requires(const Rule& r, const Step& s) { r.wants_curvature(s); }),
+                  "curvature is a tensor: leave out `elementwise`");
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
     return m;
   }
@@ -125,6 +130,10 @@ class Descent final : public Optimizer {
   }
   void advance(int group, double* numbers, const Step& step) const override {
     if constexpr (requires(const Rule& r) { r.advance(numbers, step); }) of(group).advance(numbers, step);
+  }
+  bool wants_curvature(int group, const Step& step) const override {
+    if constexpr (requires(const Rule& r) { r.wants_curvature(step); }) return of(group).wants_curvature(step);
+    else return false;
   }
   template <std::size_t... slot>
   void update(const Rule& rule, Tensors& x, const Step& step, std::index_sequence<slot...>) const {

@@ -16,6 +16,7 @@
 #include <xgrad/optim/rules/asgd.hpp>
 #include <xgrad/optim/rules/came.hpp>
 #include <xgrad/optim/rules/cautious.hpp>
+#include <xgrad/optim/rules/curvature.hpp>
 #include <xgrad/optim/rules/dog.hpp>
 #include <xgrad/optim/rules/ftrl.hpp>
 #include <xgrad/optim/rules/lamb.hpp>
@@ -28,6 +29,7 @@
 #include <xgrad/optim/rules/novograd.hpp>
 #include <xgrad/optim/rules/optimistic.hpp>
 #include <xgrad/optim/rules/own_rates.hpp>
+#include <xgrad/optim/rules/polyak.hpp>
 #include <xgrad/optim/rules/prodigy.hpp>
 #include <xgrad/optim/rules/qhm.hpp>
 #include <xgrad/optim/rules/radam.hpp>

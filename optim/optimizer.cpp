@@ -99,7 +99,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
                                entry.name));
     check_parameter(number, entry, source);
     Store* store = in_memory ? &group->stores[value.dtype() == f64] : nullptr;
-    Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}, {}, {}};
+    Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}, {}, {}, {}};
     item.numbers.assign(m.numbers.size(), 0.0);
     if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
     if (!names.insert(item.entry.name).second)
@@ -234,7 +234,7 @@ void Optimizer::switch_to(bool evaluating, Source source) try {
     item.trained = item.entry.value().detach(source);
     Tensors slots;
     for (std::size_t k = 0; k < group.manner.slots.size(); ++k) slots.push_back(slot_of(item, k, source));
-    const Step step{state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t, item.numbers.data()};
+    const Step step{state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t, item.numbers.data(), 0, {}};
     values.push_back(item.t == 0 ? item.trained : evaluated(item.group, item.trained, slots, step));
   }
   assign_all(stored, values, source);

@@ -3,6 +3,7 @@
 
 #include <xgrad/autodiff/error.hpp>
 #include <xgrad/autodiff/shape.hpp>
+#include <xgrad/autodiff/tensor.hpp>
 
 namespace xgrad::optim {
 
@@ -10,6 +11,9 @@ struct Step {
   double lr = 0;  // of the group, as schedules have made it
   Size t = 1;     // which step of this parameter, from 1; for update_all, the most that one of the group has
   const double* numbers = nullptr;  // of this parameter, as the rule's advance() has left them
+  double loss = 0;                  // of a rule that is of_loss
+  Tensor curvature = {};            // z H z of this parameter, where the rule wants_curvature() in this step: an estimate of the
+                                    // diagonal of the loss's Hessian H, with signs z drawn at random (Hutchinson 1990)
 };
 
 // Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".

@@ -14,6 +14,28 @@ std::vector<Row> all() {
   return table;
 }
 
+std::vector<Row> of_loss() {
+  std::vector<Row> table;
+#define OF_LOSS(Name, ...) table.push_back(row(#__VA_ARGS__, optim::Name##Rule{__VA_ARGS__}));
+#include "optimizers/of_loss.def"
+#undef OF_LOSS
+  return table;
+}
+
+std::vector<Published> published() {
+  using optim::Graft;
+  std::vector<Published> list;
+#define OPTIONS(...) __VA_ARGS__
+#define OF(problem, Name, whose, tolerance, options, ...)                                                            \
+  list.push_back({#problem, #Name, whose, tolerance,                                                                 \
+                  [](const Parameters& p) { return std::make_unique<optim::Name>(p, optim::Name##Rule{OPTIONS options}); }, \
+                  {__VA_ARGS__}});
+#include "optimizers/published.def"
+#undef OF
+#undef OPTIONS
+  return list;
+}
+
 namespace {
 
 template <class Rule>

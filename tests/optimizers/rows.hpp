@@ -147,7 +147,17 @@ Row row(const std::string& options, const Rule& rule) {
   return r;
 }
 
-std::vector<Row> all();  // the table
+std::vector<Row> all();      // the table
+std::vector<Row> of_loss();  // of_loss.def
+
+// What another program made of a problem.
+struct Published {
+  std::string problem, rule, whose;
+  double tolerance;
+  std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)> make;
+  std::vector<double> numbers;
+};
+std::vector<Published> published();  // of published.def
 
 // An option that makes no sense, and what is said of it.
 struct Refusal {

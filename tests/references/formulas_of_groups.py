@@ -112,3 +112,14 @@ def WNGrad(o, shared, p, g, state, t):
     b = shared.get("b", 1)
     shared["b"] = b + o.lr ** 2 * np.dot(g, g) / b
     return p - o.lr / shared["b"] * g
+
+
+@formula(lr=1, c=1, f_min=0, eps=0, batches_per_epoch=0)
+@one_vector
+def Polyak(o, shared, p, g, state, t):
+    squares = np.dot(g, g)
+    rate = min(max(o.loss - o.f_min, 0) / (o.c * squares + o.eps), o.lr) if squares > np.finfo(float).eps else 0
+    if o.batches_per_epoch:
+        rate = min(rate, 2 ** (1 / o.batches_per_epoch) * shared.get("rate", 1))
+    shared["rate"] = rate
+    return p - rate * g

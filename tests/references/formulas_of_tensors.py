@@ -541,3 +541,21 @@ def SOAP(o, s, p, g, t):
             s["Q"][k] = np.linalg.qr(L[k] @ old[k][:, order])[0]
         s["m"] = turned(turned(s["m"], old, True), s["Q"], False)
     return p
+
+
+# ---- of the loss's curvature, s["curvature"]
+
+@formula(lr=1e-3, beta1=0.965, beta2=0.99, gamma=0.01, eps=1e-8, weight_decay=1e-4, every=10)
+def SophiaH(o, s, p, g, t):
+    m, h = ema(s, "m", o.beta1, g) / (1 - o.beta1 ** t), s.get("h", 0 * g)
+    if t % o.every == 1 or o.every == 1:
+        ema(s, "h", o.beta2, s["curvature"])
+    return p - o.lr * (np.clip(m / np.maximum(o.gamma * h, o.eps), -1, 1) + o.weight_decay * p)
+
+
+@formula(lr=0.1, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0, hessian_power=1)
+def AdaHessian(o, s, p, g, t):
+    p = p * (1 - o.lr * o.weight_decay)
+    m, v = ema(s, "m", o.beta1, g), ema(s, "v", o.beta2, s["curvature"] ** 2)
+    denom = (v / (1 - o.beta2 ** t)) ** (o.hessian_power / 2) + o.eps
+    return p - o.lr / (1 - o.beta1 ** t) * m / denom

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes optimizers100.safetensors: 100 steps of each row of tests/optimizers/table.def, by PyTorch (1.13) where it has the optimizer and is
+"""Makes optimizers100.safetensors: 100 steps of each row of tests/optimizers/table.def and of_loss.def, by PyTorch (1.13) where it has the optimizer and is
 right, and else by the papers' and the authors' pseudocode, in NumPy:
     /usr/bin/python3 tests/references/make_optimizers.py
 A function of those takes a step: o are the options, and lr as it is now; p and g of one parameter, s its own state, t its steps from 1.
@@ -35,13 +35,16 @@ NO_MAXIMIZE = ("NAdam", "RAdam")  # have none in 1.13
 
 
 def rows():
-    """(key, name, options) of the table."""
+    """(key, name, options, is it told the loss?) of the tables."""
     values = {"true": True, "false": False}
-    with open(os.path.join(HERE, "..", "optimizers", "table.def")) as f:
-        for name, options in re.findall(r"^OPTIMIZER\((\w+)(?:, (.*))?\)$", f.read(), re.M):
-            pairs = re.findall(r"\.(\w+) = ([^,]+)", options)
-            read = {k: values[v] if v in values else v.split("::")[1] if "::" in v else float(v) for k, v in pairs}
-            yield f"{name} {options}".strip(), name, read
+    text = ""
+    for table in ("table.def", "of_loss.def"):
+        with open(os.path.join(HERE, "..", "optimizers", table)) as f:
+            text += f.read()
+    for kind, name, options in re.findall(r"^(OPTIMIZER|OF_LOSS)\((\w+)(?:, (.*))?\)$", text, re.M):
+        pairs = re.findall(r"\.(\w+) = ([^,]+)", options)
+        read = {k: values[v] if v in values else v.split("::")[1] if "::" in v else float(v) for k, v in pairs}
+        yield f"{name} {options}".strip(), name, read, kind == "OF_LOSS"
 
 
 class OfTorch:
@@ -105,7 +108,7 @@ class OfFormulas:
         else:
             for n, g in gradients.items():
                 self.p[n] = FORMULAS[self.name](self.o, self.state[n], self.p[n], g, self.t[n])
-            assert all(self.p[n].shape == SHAPES[n] for n in gradients), self.name
+            assert all(self.p[n].shape == g.shape for n, g in gradients.items()), self.name
 
     def evaluated(self, n):
         if self.name in EVALUATED:
@@ -120,7 +123,7 @@ def main():
     out = {}
     for n in SHAPES:
         out[n], out[n + ".noise"] = np.array(start[n]), noise[n]
-    for key, name, options in rows():
+    for key, name, options, of_loss in rows():
         names = ("a", "e") if name in MATRICES else ("a", "b", "c", "d")
         if name == "SGD" and "lr" not in options:
             options["lr"] = 1e-3
@@ -130,7 +133,13 @@ def main():
             if t == HALVED:
                 x.halve()
             # gradient = 0.3 p + noise; b has none in every third step, and each counts its own steps
-            x.step({n: 0.3 * x.value(n) + noise[n][t - 1] for n in names if n != "b" or t % 3 != 0})
+            has = [n for n in names if n != "b" or t % 3 != 0]
+            p = {n: x.value(n) for n in has}
+            if of_loss:  # the sum of 0.15 p^2 + 0.1 p^4 + noise p, whose Hessian is diagonal
+                x.o.loss = sum(np.sum(0.15 * p[n] ** 2 + 0.1 * p[n] ** 4 + noise[n][t - 1] * p[n]) for n in has)
+                for n in has:
+                    x.state[n]["curvature"] = 0.3 + 1.2 * p[n] ** 2
+            x.step({n: 0.3 * p[n] + (0.4 * p[n] ** 3 if of_loss else 0) + noise[n][t - 1] for n in has})
             if t in SEEN:
                 seen.append(np.concatenate([x.value(n).reshape(-1) for n in names]))
         out[key] = np.array(seen)

@@ -22,17 +22,27 @@ std::vector<Row> of_loss() {
   return table;
 }
 
+#define OPTIONS(...) __VA_ARGS__
+#define MAKES(Name, options) \
+  [](const Parameters& p) { return std::make_unique<optim::Name>(p, optim::Name##Rule{OPTIONS options}); }
+
 std::vector<Published> published() {
   using optim::Graft;
   std::vector<Published> list;
-#define OPTIONS(...) __VA_ARGS__
-#define OF(problem, Name, whose, tolerance, options, ...)                                                            \
-  list.push_back({#problem, #Name, whose, tolerance,                                                                 \
-                  [](const Parameters& p) { return std::make_unique<optim::Name>(p, optim::Name##Rule{OPTIONS options}); }, \
-                  {__VA_ARGS__}});
+#define OF(problem, Name, whose, tolerance, options, ...) \
+  list.push_back({#problem, #Name, whose, tolerance, MAKES(Name, options), {__VA_ARGS__}});
 #include "optimizers/published.def"
 #undef OF
-#undef OPTIONS
+  return list;
+}
+
+std::vector<Goal> goals() {
+  using optim::Graft;
+  std::vector<Goal> list;
+#define REACHES(problem, Name, steps, below, options) \
+  list.push_back({#problem, #Name, steps, below, MAKES(Name, options)});
+#include "optimizers/problems.def"
+#undef REACHES
   return list;
 }
 

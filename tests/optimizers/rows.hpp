@@ -159,6 +159,15 @@ struct Published {
 };
 std::vector<Published> published();  // of published.def
 
+// What it comes to on a problem of optimizer_problems_test.cpp.
+struct Goal {
+  std::string problem, rule;
+  int steps;
+  double below;
+  std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)> make;
+};
+std::vector<Goal> goals();  // of problems.def
+
 // An option that makes no sense, and what is said of it.
 struct Refusal {
   std::string rule, option;

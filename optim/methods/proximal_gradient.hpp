@@ -40,7 +40,7 @@ struct FISTARule {
   struct State {
     double a = 0, t = 1;
     Tensor y;
-    Rounding rounding;
+    Rounding rounding{.patience = 10};
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;

@@ -17,7 +17,7 @@ struct ProximalGradientRule {
 
   struct State {
     double a = 0;
-    Rounding rounding;
+    Rounding rounding{.patience = 10};
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;

@@ -56,9 +56,9 @@ class Until {
   Watch begin() const { return begin_(); }
 
   // The first that says stop. Both are asked each time, so that both see all iterations.
-  friend Until operator||(const Until& a, const Until& b);
+  friend [[gnu::visibility("default")]] Until operator||(const Until& a, const Until& b);
   // Where both say stop. The reason is that of convergence, where one of them has such.
-  friend Until operator&&(const Until& a, const Until& b);
+  friend [[gnu::visibility("default")]] Until operator&&(const Until& a, const Until& b);
 
  private:
   Callable<Watch()> begin_;
@@ -98,7 +98,7 @@ Until when(Callable<bool(const Progress&)> question, Source source = Source::her
 }  // namespace xgrad::optim
 
 template <>
-struct fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
   fmt::appender format(xgrad::optim::Reason reason, fmt::format_context& context) const;
 };
 

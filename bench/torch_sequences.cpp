@@ -23,7 +23,8 @@ Work step_of(const Sequences& c, Module (*make)(const Sequences&), F forward) {
               for (Tensor& p : model->parameters())
                 p.copy_(tensor(uniform(static_cast<std::size_t>(p.numel()), -0.125, 0.125, seed++), p.sizes()));
             }
-            auto s = std::make_shared<State>(State{model, torch::optim::Adam(model->parameters(), torch::optim::AdamOptions(adam_rate)),
+            auto s = std::make_shared<State>(State{model,
+                                                   torch::optim::Adam(model->parameters(), torch::optim::AdamOptions(adam_rate)),
                                                    tensor(c.numbers(c.in, 1), {c.steps, c.batch, c.in}),
                                                    tensor(c.numbers(c.out, 2), {c.steps, c.batch, c.out}), Tensor()});
             return Running{[=] {
@@ -34,7 +35,8 @@ Work step_of(const Sequences& c, Module (*make)(const Sequences&), F forward) {
                            },
                            [=] {
                              std::vector<double> numbers{s->loss.template item<double>()};
-                             for (const Tensor& p : s->model->parameters()) numbers.push_back(at::mean(at::abs(p)).template item<double>());
+                             for (const Tensor& p : s->model->parameters())
+                               numbers.push_back(at::mean(at::abs(p)).template item<double>());
                              return numbers;
                            }};
           }};
@@ -44,8 +46,10 @@ Work step_of(const Sequences& c, Module (*make)(const Sequences&), F forward) {
 
 void add_sequences(std::vector<Work>& works) {
   const auto output = [](auto& layer, const Tensor& x) { return std::get<0>(layer->forward(x)); };
-  works.push_back(step_of<torch::nn::LSTM>(lstm_work, [](const Sequences& c) { return torch::nn::LSTM(c.in, c.out); }, output));
-  works.push_back(step_of<torch::nn::GRU>(gru_work, [](const Sequences& c) { return torch::nn::GRU(c.in, c.out); }, output));
+  works.push_back(step_of<torch::nn::LSTM>(
+      lstm_work, [](const Sequences& c) { return torch::nn::LSTM(c.in, c.out); }, output));
+  works.push_back(step_of<torch::nn::GRU>(
+      gru_work, [](const Sequences& c) { return torch::nn::GRU(c.in, c.out); }, output));
   works.push_back(step_of<torch::nn::TransformerEncoderLayer>(
       transformer_work,
       [](const Sequences& c) {

@@ -1,7 +1,7 @@
-// A recurrent network that writes, character by character: an embedding, a GRU of 128, a linear layer. On tinyshakespeare, nine tenths to
-// train on, the loss on the last tenth is, after 500 steps of 32 windows of 48 characters:
-//   PyTorch 1.13, the same model and schedule: PYTORCH
-//   this program: OURS
+// A recurrent network that writes, character by character: an embedding, a GRU of 128, a linear layer. On tinyshakespeare, nine
+// tenths to train on, the loss on the last tenth is, after 500 steps of 32 windows of 48 characters:
+//   PyTorch 1.13, the same model and schedule, three seeds: 1.894 to 1.897 (tests/references/measure_language_models.py)
+//   this program, four seeds: 1.890 to 1.910
 //   character_gru [steps]
 #include <cstdlib>
 
@@ -78,5 +78,5 @@ int main(int count, char** arguments) {
   const double loss = loss_of(model, held_out).item();
   fmt::print("{}: loss on the last tenth {:.3f} after {} steps\n{}\n", corpus.name, loss, steps,
              written(model, characters, "the king ", 200));
-  return loss < (corpus.real ? 1.95 : 0.9) ? 0 : 1;
+  return loss < (corpus.real ? 1.93 : 0.9) ? 0 : 1;
 }

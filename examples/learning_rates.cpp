@@ -41,6 +41,7 @@ int main() {
     fmt::print("{:8} {:9.3g} {:9.3g} {:9.3g} {:9.3g}\n", row.name, line.y[0], line.y[10], line.y[30], line.y[60]);
   }
   if (training::can_plot())
-    training::plot_lines(lines, "learning_rates.png", {.title = "Three learning rates", .x_label = "step", .y_label = "cost", .log_y = true});
+    training::plot_lines(lines, "learning_rates.png",
+                         {.title = "Three learning rates", .x_label = "step", .y_label = "cost", .log_y = true});
   return lines[1].y[60] < 1e-6 && lines[0].y[60] > 1 && lines[2].y[60] > lines[2].y[0] ? 0 : 1;
 }

@@ -30,7 +30,9 @@ double minimise(optim::Optimizer& optimizer, const Parameter& x, int steps) {
 
 int main() {
   double least_plain, least_momentum, least_noise, least_of_many = 1e9;
-  const auto say = [](const char* name, const Parameter& x, double value) { fmt::print("{:10} {:7.3f} {:7.3f}\n", name, std::abs(x.item()) < 5e-4 ? 0.0 : x.item(), value); };
+  const auto say = [](const char* name, const Parameter& x, double value) {
+    fmt::print("{:10} {:7.3f} {:7.3f}\n", name, std::abs(x.item()) < 5e-4 ? 0.0 : x.item(), value);  // no -0.000
+  };
   fmt::print("from 5.4         x    cost\n");
   {
     Parameter x = parameter(5.4);

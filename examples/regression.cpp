@@ -2,17 +2,17 @@
 // by Newton's method; with standard errors.
 // Prints:
 //   y = 1 + 0.5 x, and noise: offset, slope
-//     batch           0.895    0.444
-//     stochastic      0.891    0.459
-//     mini-batch      0.902    0.421
+//     batch            0.895    0.444
+//     stochastic       0.891    0.459
+//     mini-batch       0.902    0.421
 //     least squares    0.895    0.444
-//     error           0.074    0.035   198 degrees of freedom
+//     error            0.074    0.035   198 degrees of freedom
 //   p(1) = sigmoid(-1 + 1.5 x): offset, slope
-//     batch          -0.903    1.438
-//     stochastic     -0.894    1.430
-//     mini-batch     -0.903    1.429
-//     Newton         -0.903    1.438
-//     error           0.236    0.217   after 6 steps
+//     batch           -0.903    1.438
+//     stochastic      -0.894    1.430
+//     mini-batch      -0.903    1.429
+//     Newton          -0.903    1.438
+//     error            0.236    0.217   after 6 steps
 #include <cmath>
 
 #include <fmt/core.h>
@@ -38,7 +38,8 @@ Tensor squares(const Tensor& out, const Tensor& y) { return mean(square(out - y)
 Tensor likelihood(const Tensor& out, const Tensor& y) { return mean(softplus(out) - y * out); }  // -log p(y), of logits
 
 // Rates fall as 1 / t, so that single rows do not keep it moving (Robbins & Monro 1951).
-Model descended(const Tensor& x, const Tensor& y, Tensor (*loss)(const Tensor&, const Tensor&), Size batch_size, Size epochs, double lr) {
+using Loss = Tensor (*)(const Tensor& out, const Tensor& y);
+Model descended(const Tensor& x, const Tensor& y, Loss loss, Size batch_size, Size epochs, double lr) {
   Model model;
   optim::SGD descent(model.parameters(), {.lr = lr});
   const data::DataLoader batches({x, y}, {.batch_size = batch_size, .shuffle = true, .seed = 1});
@@ -53,7 +54,7 @@ Model descended(const Tensor& x, const Tensor& y, Tensor (*loss)(const Tensor&, 
   return model;
 }
 
-void say(const char* name, const Model& m) { fmt::print("  {:12} {:8.3f} {:8.3f}\n", name, m.offset.item(), m.slope.item()); }
+void say(const char* name, const Model& m) { fmt::print("  {:13} {:8.3f} {:8.3f}\n", name, m.offset.item(), m.slope.item()); }
 
 bool near(const Model& a, const Model& b) {
   return std::abs(a.offset.item() - b.offset.item()) < 0.05 && std::abs(a.slope.item() - b.slope.item()) < 0.05;
@@ -64,8 +65,9 @@ int main() {
   constexpr Size n = 200;
   const Tensor x = 2 * randn({n}, f64), noise = randn({n}, f64);
   bool good = true;
-  const auto descend = [&](const Tensor& y, auto loss, const Model& best) {
-    const Model batch = descended(x, y, loss, n, 400, 0.4), single = descended(x, y, loss, 1, 40, 0.05), mini = descended(x, y, loss, 16, 100, 0.2);
+  const auto descend = [&](const Tensor& y, Loss loss, const Model& best) {
+    const Model batch = descended(x, y, loss, n, 400, 0.4), single = descended(x, y, loss, 1, 40, 0.05),
+                mini = descended(x, y, loss, 16, 100, 0.2);
     say("batch", batch), say("stochastic", single), say("mini-batch", mini);
     good = good && near(batch, best) && near(single, best) && near(mini, best);
   };
@@ -79,7 +81,7 @@ int main() {
   descend(y, squares, line);
   say("least squares", line);
   const optim::Uncertainty errors = optim::uncertainty(of_line, residuals, line.parameters());
-  fmt::print("  {:12} {:8.3f} {:8.3f}   {} degrees of freedom\n", "error", errors.standard_errors[0].item(), errors.standard_errors[1].item(),
+  fmt::print("  {:13} {:8.3f} {:8.3f}   {} degrees of freedom\n", "error", errors.standard_errors[0].item(), errors.standard_errors[1].item(),
              errors.degrees_of_freedom);
 
   fmt::print("p(1) = sigmoid(-1 + 1.5 x): offset, slope\n");
@@ -91,6 +93,7 @@ int main() {
   descend(labels, likelihood, logit);
   say("Newton", logit);
   const optim::Uncertainty of_both = optim::uncertainty(of_logit, total, logit.parameters());
-  fmt::print("  {:12} {:8.3f} {:8.3f}   after {} steps\n", "error", of_both.standard_errors[0].item(), of_both.standard_errors[1].item(), of_logit.iterations);
+  fmt::print("  {:13} {:8.3f} {:8.3f}   after {} steps\n", "error", of_both.standard_errors[0].item(), of_both.standard_errors[1].item(),
+             of_logit.iterations);
   return good && std::abs(line.slope.item() - 0.5) < 3 * errors.standard_errors[1].item() ? 0 : 1;
 }

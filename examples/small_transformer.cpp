@@ -1,7 +1,7 @@
 // A small transformer that writes, character by character: two layers of 64, normalised first, each step sees those before it. On
 // tinyshakespeare, nine tenths to train on, the loss on the last tenth is, after 600 steps of 32 windows of 32 characters:
-//   PyTorch 1.13, the same model and schedule: PYTORCH
-//   this program: OURS
+//   PyTorch 1.13, the same model and schedule, three seeds: 2.036 to 2.055 (tests/references/measure_language_models.py)
+//   this program, four seeds: 2.031 to 2.055
 //   small_transformer [steps]
 #include <cstdlib>
 
@@ -49,7 +49,8 @@ std::string written(const Writer& model, const std::string& characters, std::str
   const NoGrad no_grad;
   for (int i = 0; i < count; ++i) {
     std::vector<Size> last;
-    for (const char c : text.substr(text.size() - std::min<std::size_t>(text.size(), length))) last.push_back(static_cast<Size>(characters.find(c)));
+    for (const char c : text.substr(text.size() - std::min<std::size_t>(text.size(), length)))
+      last.push_back(static_cast<Size>(characters.find(c)));
     const Tensor logits = model(reshape(tensor(last), {1, -1}))[0][-1];
     const Tensor picked = argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
     text += characters[static_cast<std::size_t>(picked.item())];
@@ -79,5 +80,5 @@ int main(int count, char** arguments) {
   const double loss = loss_of(model, held_out).item();
   fmt::print("{}: loss on the last tenth {:.3f} after {} steps\n{}\n", corpus.name, loss, steps,
              written(model, characters, "the king ", 200));
-  return loss < (corpus.real ? 2.2 : 0.9) ? 0 : 1;
+  return loss < (corpus.real ? 2.08 : 0.9) ? 0 : 1;
 }

@@ -46,7 +46,7 @@ void check_option(DType dtype, const char* op, const char* option, double value,
                              option, name(dtype), value));
 }
 void check_option(const In& x, const char* op, const char* option, double value) {
-  if (x.node()) check_option(static_cast<Tensor>(x).dtype(), op, option, value, line_of(x));  // of nothing, the op itself says so
+  if (x.node()) check_option(Tensor(x).dtype(), op, option, value, line_of(x));  // of nothing, the op itself says so
 }
 
 }  // namespace xgrad::nn

@@ -54,7 +54,8 @@ class Optimizer {
   void set_lr(double lr, Size group, Source source = Source::here());
 
   // Step counts, learning rates, schedules and the rule's state, by parameter: "hidden.weight.exp_avg"; what a group shares, by its
-  // number: "group0.d"; what stands around it: "around.0.hidden.weight.average". Loading checks every name, shape and dtype first, and leaves the optimizer as it was on an Error.
+  // number: "group0.d"; what stands around it: "around.0.hidden.weight.average". Loading checks every name, shape and dtype first, and
+  // leaves the optimizer as it was on an Error.
   NamedTensors state(Source source = Source::here()) const;
   void load_state(const NamedTensors& state, Source source = Source::here());
   void save(const std::string& path, Source source = Source::here()) const;

@@ -41,6 +41,10 @@ struct Progress {
   double seconds = 0;  // since the start
 };
 
+class Until;
+Until operator||(const Until& a, const Until& b);
+Until operator&&(const Until& a, const Until& b);
+
 // A value: it remembers nothing itself. begin() gives what watches one run, which is asked at the start and after each
 // iteration.
 class Until {
@@ -56,9 +60,9 @@ class Until {
   Watch begin() const { return begin_(); }
 
   // The first that says stop. Both are asked each time, so that both see all iterations.
-  friend [[gnu::visibility("default")]] Until operator||(const Until& a, const Until& b);
+  friend Until operator||(const Until& a, const Until& b);
   // Where both say stop. The reason is that of convergence, where one of them has such.
-  friend [[gnu::visibility("default")]] Until operator&&(const Until& a, const Until& b);
+  friend Until operator&&(const Until& a, const Until& b);
 
  private:
   Callable<Watch()> begin_;

@@ -112,8 +112,10 @@ BOOST_AUTO_TEST_CASE(everything_is_as_before) {
   // a loss that is never a number
   const training::RangeTest none = training::lr_range_test(b.adam, [&] { return b.problem.loss() + square(b.other) + std::nan(""); });
   BOOST_TEST((none.diverged && none.lr.empty() && std::isnan(none.suggestion)));
-  for (const training::RangeOptions& bad : {training::RangeOptions{.min_lr = 0}, {.min_lr = 1, .max_lr = 1}, {.steps = 12}, {.smoothing = 1}, {.stop_factor = 1}})
-    BOOST_CHECK_THROW(training::lr_range_test(b.adam, [&] { return b.problem.loss() + square(b.other); }, bad), Error);
+  using Options = training::RangeOptions;
+  const auto loss = [&] { return b.problem.loss() + square(b.other); };
+  for (const Options& bad : {Options{.min_lr = 0}, {.min_lr = 1, .max_lr = 1}, {.steps = 12}, {.smoothing = 1}, {.stop_factor = 1}})
+    BOOST_CHECK_THROW(training::lr_range_test(b.adam, loss, bad), Error);
 }
 
 BOOST_AUTO_TEST_CASE(pictures) {

@@ -208,6 +208,13 @@ BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
   BOOST_TEST(made.find("1,920 multiply-adds") != std::string::npos, made);  // 2 x 4 x 5 x 4 x 3 x 2 x 2
   BOOST_TEST(made.find("52          1,920") != std::string::npos, made);
 
+  struct Turned {
+    Parameter weight = parameter(ones({5, 2}));
+    Tensor operator()(const Tensor& x) const { return matmul(transpose(x), weight); }
+    XGRAD_FIELDS(weight)
+  };
+  BOOST_TEST(nn::summary(Turned{}, ones({5, 3})).find("output (3, 2), 30 multiply-adds") != std::string::npos);
+
   nn::Linear layer(3, 2);
   CHECK_ERROR(nn::summary(layer, ones({4, 4})), "[Linear] expected 3 numbers");
   nn::freeze(layer);

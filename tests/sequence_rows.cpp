@@ -62,10 +62,11 @@ template <class F>
 Row multihead(const char* name, Size heads, nn::MultiheadAttentionOptions options, F f) {
   return {name, [=](DType dtype) mutable {
             options.dtype = dtype;
-            return called(nn::MultiheadAttention(6, heads, options), [f](const nn::MultiheadAttention& layer, const Tensors& x) -> Tensors {
-              const nn::MultiheadAttention::Output y = f(layer, x);
-              return {y.output, y.weights};
-            });
+            return called(nn::MultiheadAttention(6, heads, options),
+                          [f](const nn::MultiheadAttention& layer, const Tensors& x) -> Tensors {
+                            const nn::MultiheadAttention::Output y = f(layer, x);
+                            return {y.output, y.weights};
+                          });
           }};
 }
 
@@ -99,7 +100,8 @@ std::vector<Row> make_rows() {
   add(recurrent<nn::LSTM>("LSTM deep", nn::LSTMOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}));
   add(recurrent<nn::LSTM>("LSTM no bias", nn::LSTMOptions{.num_layers = 2, .bias = false}));
   add(recurrent<nn::LSTM>("LSTM lengths", nn::LSTMOptions{}, true));
-  add(recurrent<nn::LSTM>("LSTM deep lengths", nn::LSTMOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}, true));
+  add(recurrent<nn::LSTM>("LSTM deep lengths", nn::LSTMOptions{.num_layers = 2, .batch_first = true, .bidirectional = true},
+                          true));
   add(recurrent<nn::LSTM>("LSTM projection", nn::LSTMOptions{.num_layers = 2, .bidirectional = true, .proj_size = 2}));
 
   add(cell<nn::RNNCell>("RNNCell", nn::RNNCellOptions{}));
@@ -120,30 +122,29 @@ std::vector<Row> make_rows() {
 
   using MHA = nn::MultiheadAttention;
   add(multihead("MHA", 2, {}, [](const MHA& m, const Tensors& x) { return m(x[0], x[0], x[0]); }));
-  add(multihead("MHA three", 3, {.bias = false, .batch_first = true}, [](const MHA& m, const Tensors& x) { return m(x[0], x[1], x[2]); }));
-  add(multihead("MHA widths", 2, {.kdim = 5, .vdim = 3}, [](const MHA& m, const Tensors& x) {
-    return m(x[0], x[1], x[2], {.average_attn_weights = false});
-  }));
+  add(multihead("MHA three", 3, {.bias = false, .batch_first = true},
+                [](const MHA& m, const Tensors& x) { return m(x[0], x[1], x[2]); }));
+  add(multihead("MHA widths", 2, {.kdim = 5, .vdim = 3},
+                [](const MHA& m, const Tensors& x) { return m(x[0], x[1], x[2], {.average_attn_weights = false}); }));
   add(multihead("MHA masks", 2, {.batch_first = true}, [](const MHA& m, const Tensors& x) {
     return m(x[0], x[1], x[1], {.key_padding_mask = x[2], .attn_mask = x[3]});
   }));
   add(multihead("MHA added", 2, {}, [](const MHA& m, const Tensors& x) {
     return m(x[0], x[1], x[1], {.attn_mask = x[2], .average_attn_weights = false});
   }));
-  add(multihead("MHA unbatched", 2, {.batch_first = true}, [](const MHA& m, const Tensors& x) {
-    return m(x[0], x[1], x[1], {.key_padding_mask = x[2]});
-  }));
+  add(multihead("MHA unbatched", 2, {.batch_first = true},
+                [](const MHA& m, const Tensors& x) { return m(x[0], x[1], x[1], {.key_padding_mask = x[2]}); }));
   add(multihead("MHA causal", 1, {}, [](const MHA& m, const Tensors& x) { return m(x[0], x[0], x[0], {.is_causal = true}); }));
 
   using Encoder = nn::TransformerEncoderLayer;
   using Decoder = nn::TransformerDecoderLayer;
   constexpr auto gelu = nn::TransformerActivation::gelu;
   add(layer<Encoder>("encoder layer", 2, {}, [](const Encoder& m, const Tensors& x) { return m(x[0]); }));
-  add(layer<Encoder>("encoder layer pre-norm", 2, {.activation = gelu, .layer_norm_eps = 1e-3, .batch_first = true, .norm_first = true},
-                     [](const Encoder& m, const Tensors& x) {
-                       return m(x[0], {.src_key_padding_mask = x[1], .is_causal = true});
-                     }));
-  add(layer<Encoder>("encoder layer unbatched", 1, {.batch_first = true}, [](const Encoder& m, const Tensors& x) { return m(x[0]); }));
+  add(layer<Encoder>(
+      "encoder layer pre-norm", 2, {.activation = gelu, .layer_norm_eps = 1e-3, .batch_first = true, .norm_first = true},
+      [](const Encoder& m, const Tensors& x) { return m(x[0], {.src_key_padding_mask = x[1], .is_causal = true}); }));
+  add(layer<Encoder>("encoder layer unbatched", 1, {.batch_first = true},
+                     [](const Encoder& m, const Tensors& x) { return m(x[0]); }));
   add(layer<Decoder>("decoder layer", 2, {}, [](const Decoder& m, const Tensors& x) { return m(x[0], x[1]); }));
   add(layer<Decoder>("decoder layer pre-norm", 2, {.activation = gelu, .batch_first = true, .norm_first = true},
                      [](const Decoder& m, const Tensors& x) {
@@ -152,25 +153,34 @@ std::vector<Row> make_rows() {
   add({"encoder", [](DType dtype) {
          const nn::TransformerLayerOptions options{.dim_feedforward = 6, .dropout = 0, .dtype = dtype};
          return called(nn::TransformerEncoder(Encoder(4, 2, options), 2, nn::LayerNorm({4}, {.dtype = dtype})),
-                       [](const nn::TransformerEncoder& m, const Tensors& x) -> Tensors { return {m(x[0], {.src_key_padding_mask = x[1]})}; });
+                       [](const nn::TransformerEncoder& m, const Tensors& x) -> Tensors {
+                         return {m(x[0], {.src_key_padding_mask = x[1]})};
+                       });
        }});
   add({"decoder", [](DType dtype) {
          const nn::TransformerLayerOptions options{.dim_feedforward = 6, .dropout = 0, .batch_first = true, .dtype = dtype};
-         return called(nn::TransformerDecoder(Decoder(4, 2, options), 2), [](const nn::TransformerDecoder& m, const Tensors& x) -> Tensors {
-           return {m(x[0], x[1], {.tgt_mask = nn::generate_square_subsequent_mask(3, x[0].dtype())})};
-         });
+         return called(nn::TransformerDecoder(Decoder(4, 2, options), 2),
+                       [](const nn::TransformerDecoder& m, const Tensors& x) -> Tensors {
+                         return {m(x[0], x[1], {.tgt_mask = nn::generate_square_subsequent_mask(3, x[0].dtype())})};
+                       });
        }});
   add({"transformer", [](DType dtype) {
-         const nn::TransformerOptions options{.d_model = 4, .nhead = 2, .num_encoder_layers = 1, .num_decoder_layers = 2, .dim_feedforward = 6,
-                                              .dropout = 0, .activation = gelu, .batch_first = true, .dtype = dtype};
+         const nn::TransformerOptions options{.d_model = 4,
+                                              .nhead = 2,
+                                              .num_encoder_layers = 1,
+                                              .num_decoder_layers = 2,
+                                              .dim_feedforward = 6,
+                                              .dropout = 0,
+                                              .activation = gelu,
+                                              .batch_first = true,
+                                              .dtype = dtype};
          return called(nn::Transformer(options), [](const nn::Transformer& m, const Tensors& x) -> Tensors {
            return {m(x[0], x[1], {.src_key_padding_mask = x[2], .memory_key_padding_mask = x[2], .tgt_is_causal = true})};
          });
        }});
   add(function("rotary", [](const Tensors& x) { return nn::rotary_embedding(x[0]); }));
-  add(function("rotary halves", [](const Tensors& x) {
-    return nn::rotary_embedding(x[0], {.base = 500, .offset = 3, .interleaved = false});
-  }));
+  add(function("rotary halves",
+               [](const Tensors& x) { return nn::rotary_embedding(x[0], {.base = 500, .offset = 3, .interleaved = false}); }));
   return rows;
 }
 

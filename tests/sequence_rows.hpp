@@ -1,5 +1,5 @@
-// The table of recurrent layers, attention and transformers: what each is called with, for the sweep of sequences_test.cpp. The names
-// are those of references/make_sequences.py.
+// The table of recurrent layers, attention and transformers: what each is called with, for the sweep of sequences_test.cpp. The
+// names are those of references/make_sequences.py.
 #pragma once
 
 #include <functional>

@@ -36,11 +36,15 @@ std::vector<Row> rows() {
   recurrent("LSTM", nn::LSTM(3, 4, {.num_layers = 2, .batch_first = true, .bidirectional = true, .dtype = f64}));
   recurrent("LSTM with a projection", nn::LSTM(3, 4, {.batch_first = true, .proj_size = 2, .dtype = f64}));
   const nn::MultiheadAttention attention(3, 3, {.batch_first = true, .dtype = f64});
-  list.push_back({"MultiheadAttention", [=](const Tensor& x, const Tensor& n) {
-                    return attention(x, x, x, {.key_padding_mask = n.defined() && x.dim() == 2 ? padding(n, x.size(0))[0] : padding(n, x.size(-2))}).output;
-                  }});
+  list.push_back(
+      {"MultiheadAttention", [=](const Tensor& x, const Tensor& n) {
+         return attention(x, x, x,
+                          {.key_padding_mask = n.defined() && x.dim() == 2 ? padding(n, x.size(0))[0] : padding(n, x.size(-2))})
+             .output;
+       }});
   for (const bool first : {false, true}) {
-    const nn::TransformerEncoderLayer layer(3, 1, {.dim_feedforward = 5, .dropout = 0, .batch_first = true, .norm_first = first, .dtype = f64});
+    const nn::TransformerEncoderLayer layer(
+        3, 1, {.dim_feedforward = 5, .dropout = 0, .batch_first = true, .norm_first = first, .dtype = f64});
     list.push_back({"TransformerEncoderLayer", [=](const Tensor& x, const Tensor& n) {
                       return layer(x, {.src_key_padding_mask = padding(n, x.size(-2))});
                     }});
@@ -59,8 +63,7 @@ bool finite(const Tensor& x) { return all(isfinite(x)).item() != 0; }
 
 BOOST_AUTO_TEST_CASE(odd_shapes) {
   manual_seed(1);
-  for (const Row& row : rows())
-    BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : rows()) BOOST_TEST_CONTEXT(row.name) {
       const Tensor x = randn({3, 5, 3}, f64), y = row.call(x, {});
       const Size width = y.size(2);
       BOOST_TEST((y.shape() == Shape{3, 5, width}));
@@ -82,8 +85,7 @@ BOOST_AUTO_TEST_CASE(odd_shapes) {
 BOOST_AUTO_TEST_CASE(padding_does_not_count) {
   manual_seed(2);
   const std::vector<Size> each{5, 2, 4, 1};
-  for (const Row& row : rows())
-    BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : rows()) BOOST_TEST_CONTEXT(row.name) {
       const Parameter x(randn({4, 5, 3}, f64));
       const Tensor lengths = tensor(each), y = row.call(x, lengths);
       const Tensor other = where(unsqueeze(padding(lengths, 5), 2), 77.0, x), z = row.call(other, lengths);
@@ -151,7 +153,7 @@ BOOST_AUTO_TEST_CASE(masks_of_both_kinds_say_the_same) {
   const nn::MultiheadAttention layer(6, 2, {.dtype = f64});
   const Tensor wanted = layer(x, x, x, {.is_causal = true}).output;
   BOOST_TEST(helpers::same_bits(wanted, layer(x, x, x, {.attn_mask = added}).output));
-  BOOST_TEST(helpers::same_bits(wanted, layer(x, x, x, {.attn_mask = added != 0}).output));  // true keeps out, here
+  BOOST_TEST(helpers::same_bits(wanted, layer(x, x, x, {.attn_mask = added != 0}).output));     // true keeps out, here
   BOOST_TEST(allclose(wanted, layer(x, 1.0 * x, 1.0 * x, {.is_causal = true}).output, 1e-13));  // three products, not one
 }
 
@@ -173,9 +175,12 @@ BOOST_AUTO_TEST_CASE(modes) {
     }
   };
   check("GRU", nn::GRU(8, 5, {.num_layers = 2, .dropout = 0.1}), [&](const nn::GRU& layer) { return layer(x).output; });
-  check("MultiheadAttention", nn::MultiheadAttention(8, 2, {.dropout = 0.1}), [&](const nn::MultiheadAttention& layer) { return layer(x, x, x).output; });
-  check("TransformerEncoderLayer", nn::TransformerEncoderLayer(8, 2, {.dim_feedforward = 8}), [&](const auto& layer) { return layer(x); });
-  check("TransformerDecoderLayer", nn::TransformerDecoderLayer(8, 2, {.dim_feedforward = 8}), [&](const auto& layer) { return layer(x, x); });
+  check("MultiheadAttention", nn::MultiheadAttention(8, 2, {.dropout = 0.1}),
+        [&](const nn::MultiheadAttention& layer) { return layer(x, x, x).output; });
+  check("TransformerEncoderLayer", nn::TransformerEncoderLayer(8, 2, {.dim_feedforward = 8}),
+        [&](const auto& layer) { return layer(x); });
+  check("TransformerDecoderLayer", nn::TransformerDecoderLayer(8, 2, {.dim_feedforward = 8}),
+        [&](const auto& layer) { return layer(x, x); });
   check("PositionalEncoding", nn::PositionalEncoding(8, {.max_len = 20}), [&](const auto& layer) { return layer(x); });
   nn::LSTM one(8, 5, {.dropout = 0.9});  // between layers, of which there is one
   BOOST_TEST(helpers::same_bits(one(x).output, one(x).output));
@@ -197,15 +202,16 @@ BOOST_AUTO_TEST_CASE(first_weights) {
   BOOST_TEST(amax(abs(attention.in_proj_bias)).item() == 0);
   BOOST_TEST(amax(abs(attention.out_proj.bias)).item() == 0);
   BOOST_TEST(inside(nn::MultiheadAttention(32, 4).in_proj_weight, std::sqrt(6.0 / 128)));
-  const nn::Transformer both({.d_model = 32, .nhead = 2, .num_encoder_layers = 2, .num_decoder_layers = 1, .dim_feedforward = 16});
+  const nn::Transformer both(
+      {.d_model = 32, .nhead = 2, .num_encoder_layers = 2, .num_decoder_layers = 1, .dim_feedforward = 16});
   BOOST_TEST(inside(both.encoder.layers[1].linear1.weight, std::sqrt(6.0 / 48)));
   BOOST_TEST(!allclose(both.encoder.layers[0].linear1.weight, both.encoder.layers[1].linear1.weight));
 }
 
 BOOST_AUTO_TEST_CASE(positions_are_added) {
   const Tensor x = zeros({3, 2, 4}, f64);
-  const nn::PositionalEncoding encoding(4, {.dropout = 0, .max_len = 9, .dtype = f64});
-  const nn::PositionalEncoding batch_first(4, {.dropout = 0, .max_len = 9, .batch_first = true, .dtype = f64});
+  const nn::PositionalEncoding encoding(4, {.dropout = 0, .max_len = 9});
+  const nn::PositionalEncoding batch_first(4, {.dropout = 0, .max_len = 9, .batch_first = true});
   const Tensor table = nn::sinusoidal_positions(3, 4, f64);
   for (Size i = 0; i < 2; ++i) BOOST_TEST(helpers::same_bits(select(encoding(x), 1, i), table));
   BOOST_TEST(helpers::same_bits(batch_first(transpose(x, 0, 1))[1], table));
@@ -214,6 +220,7 @@ BOOST_AUTO_TEST_CASE(positions_are_added) {
   BOOST_TEST(helpers::same_bits(select(learned(x), 1, 1), slice(learned.weight, 0, 0, 3)));
   sum(learned(x)).backward();
   BOOST_TEST(sum(learned.weight.grad()).item() == 24);
+  BOOST_TEST(helpers::same_bits(encoding(zeros({3, 4})), cast(table, f32)));
   BOOST_TEST(nn::state_dict(encoding).empty());
 }
 
@@ -222,18 +229,22 @@ BOOST_AUTO_TEST_CASE(rotary_products_depend_on_the_distance) {
   manual_seed(8);
   const Tensor q = expand(randn({1, 6}, f64), {9, 6}), k = expand(randn({1, 6}, f64), {9, 6});
   for (const bool interleaved : {true, false}) {
-    const Tensor products = matmul(nn::rotary_embedding(q, {.interleaved = interleaved}), transpose(nn::rotary_embedding(k, {.interleaved = interleaved})));
+    const Tensor products = matmul(nn::rotary_embedding(q, {.interleaved = interleaved}),
+                                   transpose(nn::rotary_embedding(k, {.interleaved = interleaved})));
     BOOST_TEST(allclose(slice(slice(products, 0, 1), 1, 1), slice(slice(products, 0, 0, 8), 1, 0, 8), 1e-12));
     const Tensor all_of = nn::rotary_embedding(q, {.interleaved = interleaved});
-    BOOST_TEST(allclose(slice(all_of, 0, 4), nn::rotary_embedding(slice(q, 0, 4), {.offset = 4, .interleaved = interleaved}), 1e-12));
+    BOOST_TEST(
+        allclose(slice(all_of, 0, 4), nn::rotary_embedding(slice(q, 0, 4), {.offset = 4, .interleaved = interleaved}), 1e-12));
   }
 }
 
 BOOST_AUTO_TEST_CASE(in_models) {
-  nn::Sequential stack_of{nn::Linear(3, 4), nn::TransformerEncoderLayer(4, 2, {.dim_feedforward = 5, .dropout = 0}), nn::PositionalEncoding(4), nn::Linear(4, 1)};
+  nn::Sequential stack_of{nn::Linear(3, 4), nn::TransformerEncoderLayer(4, 2, {.dim_feedforward = 5, .dropout = 0}),
+                          nn::PositionalEncoding(4), nn::Linear(4, 1)};
   BOOST_TEST((stack_of(ones({5, 2, 3})).shape() == Shape{5, 2, 1}));
   const std::string line = references::error_of([&] { nn::Sequential{nn::TransformerEncoderLayer(4, 2)}(ones({5, 2, 3})); });
-  BOOST_TEST(line.find(fmt::format("sequences_edges_test.cpp:{}: [TransformerEncoderLayer]", __LINE__ - 1)) != std::string::npos, line);
+  BOOST_TEST(line.find(fmt::format("sequences_edges_test.cpp:{}: [TransformerEncoderLayer]", __LINE__ - 1)) != std::string::npos,
+             line);
   nn::LSTM empty;
   BOOST_TEST(nn::parameters(empty).empty());
   empty = nn::LSTM(3, 4);
@@ -249,7 +260,8 @@ BOOST_AUTO_TEST_CASE(in_models) {
 BOOST_AUTO_TEST_CASE(bad_input) {
   const Tensor x = ones({5, 2, 3});
   const nn::LSTM lstm(3, 4), empty;
-  CHECK_ERROR(lstm(ones({5, 2, 4})), "[LSTM] expected [time, batch, in] or [time, in] with 3 numbers along the last axis, got the shape (5, 2, 4)");
+  CHECK_ERROR(lstm(ones({5, 2, 4})),
+              "[LSTM] expected [time, batch, in] or [time, in] with 3 numbers along the last axis, got the shape (5, 2, 4)");
   CHECK_ERROR(lstm(ones({3})), "[LSTM] expected [time, batch, in]");
   CHECK_ERROR(lstm(ones({0, 2, 3})), "[LSTM] expected a step at least");
   CHECK_ERROR(lstm(ones({5, 2, 3}, i64)), "[LSTM] expected floats, got i64");
@@ -271,13 +283,17 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::GRUCell(3, 4)(ones({2, 4})), "[GRUCell] expected [batch, 3] or [3], got the shape (2, 4)");
   CHECK_ERROR(nn::RNNCell(3, 4)(ones({2, 3}), ones({4})), "[RNNCell] expected a hidden state of the shape (2, 4), got (4,)");
   CHECK_ERROR(nn::LSTMCell(3, 4)(ones({2, 3}), {ones({2, 4}, i64), {}}), "[LSTMCell] expected a hidden state of floats, got i64");
+  CHECK_ERROR(nn::LSTMCell(3, 4)(ones({2, 3}), {{}, ones({4})}),
+              "[LSTMCell] expected a cell state of the shape (2, 4), got (4,)");
   CHECK_ERROR(nn::LSTMCell(3, 0), "[LSTMCell] expected sizes");
 
   const Tensor q = ones({2, 4, 3}), k = ones({2, 5, 3});
-  CHECK_ERROR(nn::scaled_dot_product_attention(q, ones({2, 5, 4}), k), "[scaled_dot_product_attention] expected a query [..., queries, width]");
+  CHECK_ERROR(nn::scaled_dot_product_attention(q, ones({2, 5, 4}), k),
+              "[scaled_dot_product_attention] expected a query [..., queries, width]");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, k, q), "[scaled_dot_product_attention]");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, Tensor(), q), "got an empty one");
-  CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.attn_mask = ones({5, 4})}), "that broadcasts to the scores' shape (2, 4, 5), got (5, 4)");
+  CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.attn_mask = ones({5, 4})}),
+              "that broadcasts to the scores' shape (2, 4, 5), got (5, 4)");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.attn_mask = ones({4, 5}, i64)}), "boolean or floats, got i64");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.dropout_p = 2}), "dropout_p in [0, 1]");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, ones({3, 5, 3}), k), "[scaled_dot_product_attention]");
@@ -285,19 +301,26 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(attention(q, k, ones({2, 5, 4})), "[MultiheadAttention] expected query, key and value [batch, time, width]");
   CHECK_ERROR(attention(q, ones({1, 5, 3}), k), "[MultiheadAttention]");
   CHECK_ERROR(attention(q, Tensor(), k), "[MultiheadAttention] expected numbers, got an empty tensor");
-  CHECK_ERROR(attention(q, k, k, {.key_padding_mask = ones({2, 4}, boolean)}), "key_padding_mask of the shape (2, 5), got (2, 4)");
+  CHECK_ERROR(attention(q, k, k, {.key_padding_mask = ones({2, 4}, boolean)}),
+              "key_padding_mask of the shape (2, 5), got (2, 4)");
   CHECK_ERROR(attention(q, k, k, {.attn_mask = ones({2, 4, 5})}), "attn_mask of the shape (4, 5) or (6, 4, 5), got (2, 4, 5)");
-  CHECK_ERROR(nn::MultiheadAttention(10, 3), "[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got 10, 3");
+  CHECK_ERROR(nn::MultiheadAttention(10, 3),
+              "[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got 10, 3");
   CHECK_ERROR(nn::MultiheadAttention()(q, k, k), "[MultiheadAttention] this layer has no weight");
   CHECK_ERROR(nn::TransformerEncoderLayer(10, 3), "[TransformerEncoderLayer] expected sizes");
-  CHECK_ERROR(nn::TransformerEncoderLayer(3, 3)(ones({2, 4})), "[TransformerEncoderLayer] expected [time, batch, width] or [time, width], of the width 3");
+  CHECK_ERROR(nn::TransformerEncoderLayer(3, 3)(ones({2, 4})),
+              "[TransformerEncoderLayer] expected [time, batch, width] or [time, width], of the width 3");
   CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(q, ones({2, 4, 4})), "[TransformerDecoderLayer] expected query, key and value");
   CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(ones({4}), q), "[TransformerDecoderLayer]");
   CHECK_ERROR(nn::TransformerEncoder(nn::TransformerEncoderLayer(3, 3), 0), "[TransformerEncoder] expected a layer at least");
-  CHECK_ERROR(nn::PositionalEncoding(3, {.max_len = 4})(x), "[PositionalEncoding] expected [time, batch, width] or [time, width], of a width of 3 and at most 4 steps");
+  CHECK_ERROR(nn::PositionalEncoding(3, {.max_len = 4})(x),
+              "[PositionalEncoding] expected [time, batch, width] or [time, width], of a width of 3 and at most 4 steps");
+  CHECK_ERROR(nn::PositionalEncoding(3)(ones({5, 3}, i64)), "[PositionalEncoding] expected floats, got i64");
+  CHECK_ERROR(nn::PositionalEncoding()(x), "[PositionalEncoding] this layer was made without sizes");
   CHECK_ERROR(nn::LearnedPositions(9, 4)(x), "[LearnedPositions]");
   CHECK_ERROR(nn::LearnedPositions()(x), "[LearnedPositions] this layer was made without sizes");
-  CHECK_ERROR(nn::rotary_embedding(x), "[rotary_embedding] expected floats [..., time, width] of an even width, got f32 (5, 2, 3)");
+  CHECK_ERROR(nn::rotary_embedding(x),
+              "[rotary_embedding] expected floats [..., time, width] of an even width, got f32 (5, 2, 3)");
   CHECK_ERROR(nn::rotary_embedding(ones({5, 4}), {.base = 0}), "[rotary_embedding] expected a base above 0");
   const int line = __LINE__ + 1;
   const auto of = helpers::line_of_error([&] { attention(q, k, k, {.attn_mask = ones({4, 4})}); });

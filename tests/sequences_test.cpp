@@ -1,5 +1,5 @@
-// Recurrent layers, attention and transformers: every row of sequence_rows.cpp against PyTorch's numbers, and what else they are all
-// held to.
+// Recurrent layers, attention and transformers: every row of sequence_rows.cpp against PyTorch's numbers, and what else they are
+// all held to.
 #define BOOST_TEST_MODULE sequences
 #include <boost/test/unit_test.hpp>
 
@@ -59,7 +59,8 @@ void check_near(const std::string& what, const Tensor& got, const Tensor& wanted
   double greatest = 1e-3, off = 0;
   for (const double v : b) greatest = std::max(greatest, std::abs(v));
   for (std::size_t i = 0; i < a.size(); ++i) off = std::max(off, std::isnan(a[i]) ? 1e300 : std::abs(a[i] - b[i]));
-  BOOST_TEST(off <= (got.dtype() == f64 ? 1e-10 : 1e-5) * greatest, what << " is off by " << off << ", where " << greatest << " is the greatest");
+  BOOST_TEST(off <= (got.dtype() == f64 ? 1e-10 : 1e-5) * greatest,
+             what << " is off by " << off << ", where " << greatest << " is the greatest");
 }
 
 std::vector<Size> float_inputs(const Tensors& in) {
@@ -73,8 +74,7 @@ std::vector<Size> float_inputs(const Tensors& in) {
 
 BOOST_AUTO_TEST_CASE(outputs_and_gradients_are_pytorchs) {
   for (const Row& row : sequences::rows())
-    for (const DType dtype : {f32, f64})
-      BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
+    for (const DType dtype : {f32, f64}) BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
         Called model = loaded(row, dtype);
         Tensors in = numbers(row, "in", dtype);
         const Tensors wanted = numbers(row, "out", dtype), c = numbers(row, "c", dtype);
@@ -89,7 +89,8 @@ BOOST_AUTO_TEST_CASE(outputs_and_gradients_are_pytorchs) {
         for (const auto& p : parameters) wrt.push_back(p.value());
         const Tensors g = grad(total(y, c), wrt, {.allow_unused = true});
         for (std::size_t i = 0; i < floats.size(); ++i)
-          check_near(fmt::format("gradient of input {}", floats[i]), g[i], as(file()[fmt::format("{}/gin.{}", row.name, floats[i])], dtype));
+          check_near(fmt::format("gradient of input {}", floats[i]), g[i],
+                     as(file()[fmt::format("{}/gin.{}", row.name, floats[i])], dtype));
         for (std::size_t i = 0; i < parameters.size(); ++i)
           check_near("gradient of " + parameters[i].name, g[floats.size() + i],
                      as(file()[fmt::format("{}/gstate.{}", row.name, parameters[i].name)], dtype));
@@ -99,13 +100,13 @@ BOOST_AUTO_TEST_CASE(outputs_and_gradients_are_pytorchs) {
 BOOST_AUTO_TEST_CASE(every_name_of_pytorchs_is_there) {
   std::size_t seen = 0, wanted = 0;
   for (const Row& row : sequences::rows()) seen += row.make(f64).state().size();
-  for (const auto& [key, value] : read_safetensors(references::path("sequences")).tensors) wanted += key.find("/state.") != std::string::npos;
+  for (const auto& [key, value] : read_safetensors(references::path("sequences")).tensors)
+    wanted += key.find("/state.") != std::string::npos;
   BOOST_TEST(seen == wanted);
 }
 
 BOOST_AUTO_TEST_CASE(derivatives_to_second_order) {
-  for (const Row& row : sequences::rows())
-    BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       const Tensors in = numbers(row, "in", f64), c = numbers(row, "c", f64);
       for (const Size i : float_inputs(in)) {
@@ -125,8 +126,7 @@ BOOST_AUTO_TEST_CASE(derivatives_to_second_order) {
 
 BOOST_AUTO_TEST_CASE(saved_and_loaded_gives_the_same_bits) {
   for (const Row& row : sequences::rows())
-    for (const DType dtype : {f32, f64})
-      BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
+    for (const DType dtype : {f32, f64}) BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
         const Called model = loaded(row, dtype);
         if (model.state().empty()) continue;
         model.save("sequence.safetensors");
@@ -138,8 +138,7 @@ BOOST_AUTO_TEST_CASE(saved_and_loaded_gives_the_same_bits) {
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_is_a_model_of_its_own) {
-  for (const Row& row : sequences::rows())
-    BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       if (model.state().empty()) continue;
       const Tensors in = numbers(row, "in", f64), before = model.call(in);
@@ -153,28 +152,29 @@ BOOST_AUTO_TEST_CASE(a_copy_is_a_model_of_its_own) {
 
 // Three examples side by side, in one run of the function of one.
 BOOST_AUTO_TEST_CASE(through_vmap) {
-  for (const Row& row : sequences::rows())
-    BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       const Tensors in = numbers(row, "in", f64);
       Tensors many;
       std::vector<Tensors> each(3);
       for (std::size_t i = 0; i < in.size(); ++i) {
         for (Size k = 0; k < 3; ++k)
-          each[static_cast<std::size_t>(k)].push_back(is_float(in[i].dtype()) ? in[i] * (1 + 0.5 * static_cast<double>(k)) : k ? flip(in[i], -1) : in[i]);
+          each[static_cast<std::size_t>(k)].push_back(is_float(in[i].dtype()) ? in[i] * (1 + 0.5 * static_cast<double>(k))
+                                                      : k                     ? flip(in[i], -1)
+                                                                              : in[i]);
         many.push_back(stack({each[0][i], each[1][i], each[2][i]}));
       }
       const Tensors y = vmap(FunctionToMany([&](const Tensors& x) { return model.call(x); }), many);
       for (std::size_t k = 0; k < 3; ++k) {
         const Tensors wanted = model.call(each[k]);
-        for (std::size_t i = 0; i < wanted.size(); ++i) check_near(fmt::format("example {}, output {}", k, i), y[i][k], wanted[i]);
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+          check_near(fmt::format("example {}, output {}", k, i), y[i][k], wanted[i]);
       }
     }
 }
 
 BOOST_AUTO_TEST_CASE(the_other_dtype_comes_in_cast) {
-  for (const Row& row : sequences::rows())
-    BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       if (model.state().empty()) continue;
       const Tensors y = model.call(numbers(row, "in", f32)), wanted = model.call(numbers(row, "in", f64));

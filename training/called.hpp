@@ -47,8 +47,8 @@ inline Tensors as_list(Tensors y) { return y; }
 template <class Model>
 Called called(Model& model, Source source) {
   constexpr Size inputs = inputs_of<Model>();
-  static_assert(inputs != 0, "a model is called with one, two or three tensors, or all but the last of a batch, and gives one "
-                             "tensor or Tensors: Tensor operator()(const Tensor& x) const");
+  static_assert(inputs != 0, "a model is called with one, two or three tensors, and gives one: Tensor operator()(const Tensor& x) "
+                             "const; or it is called with Tensors, all but the last of a batch, or gives Tensors");
   Called made{[&model, source](const Tensors& x) {
                 const auto call = [&](const auto&... in) {
                   if constexpr (std::is_convertible_v<decltype(model(in...)), Tensor>) return as_list(Tensor(model(in...)));

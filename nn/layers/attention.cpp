@@ -17,8 +17,8 @@ namespace {
 
 // What of the scores is left out, and what is added to them. Shapes broadcast to [..., queries, keys].
 struct Mask {
-  Tensor allowed;    // boolean; empty: all
-  Tensor added;      // floats; empty: none
+  Tensor allowed;             // boolean; empty: all
+  Tensor added;               // floats; empty: none
   bool may_be_empty = false;  // might a row allow nothing?
 
   void allow(const Tensor& more) { allowed = allowed.defined() ? logical_and(allowed, more) : more; }
@@ -30,9 +30,7 @@ struct Mask {
     allow(m > -std::numeric_limits<double>::infinity());
     added = added.defined() ? added + m : m;
   }
-  void take_causal(Size queries, Size keys) {
-    allow(reshape(arange(keys), {1, keys}) <= reshape(arange(queries), {queries, 1}));
-  }
+  void take_causal(Size queries, Size keys) { allow(reshape(arange(keys), {1, keys}) <= reshape(arange(queries), {queries, 1})); }
 };
 
 // softmax over the keys of what is allowed; rows that allow nothing are 0.
@@ -64,13 +62,16 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
   const char* const op = "scaled_dot_product_attention";
   const Source source = line_of(query);
   const Tensor q = query, k = key, v = value;
-  if (!q.defined() || !k.defined() || !v.defined()) fail(source, fmt::format("[{}] expected three tensors, got an empty one", op));
+  if (!q.defined() || !k.defined() || !v.defined())
+    fail(source, fmt::format("[{}] expected three tensors, got an empty one", op));
   const Shape sq = q.shape(), sk = k.shape(), sv = v.shape();
   if (sq.rank() < 2 || sk.rank() < 2 || sv.rank() < 2 || sq.back() != sk.back() || sk[sk.rank() - 2] != sv[sv.rank() - 2])
-    fail(source, fmt::format("[{}] expected a query [..., queries, width], a key [..., keys, width] and a value [..., keys, any], got {}, {} and {}",
+    fail(source, fmt::format("[{}] expected a query [..., queries, width], a key [..., keys, width] and a value [..., keys, "
+                             "any], got {}, {} and {}",
                              op, sq, sk, sv));
   if (!is_float(q.dtype()) || !is_float(k.dtype()) || !is_float(v.dtype()))
-    fail(source, fmt::format("[{}] expected floats, got {}, {} and {}; cast them first: cast(x, f32)", op, name(q.dtype()), name(k.dtype()), name(v.dtype())));
+    fail(source, fmt::format("[{}] expected floats, got {}, {} and {}; cast them first: cast(x, f32)", op, name(q.dtype()),
+                             name(k.dtype()), name(v.dtype())));
   if (!(options.dropout_p >= 0 && options.dropout_p <= 1))
     fail(source, fmt::format("[{}] expected a dropout_p in [0, 1], got {}", op, options.dropout_p));
   const Located at(query, op);
@@ -81,7 +82,8 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
   if (options.attn_mask.defined()) {
     check_mask(op, "attn_mask", options.attn_mask, source);
     if (!broadcasts_to(options.attn_mask.shape(), scores.shape()))
-      fail(source, fmt::format("[{}] expected an attn_mask that broadcasts to the scores' shape {}, got {}", op, scores.shape(), options.attn_mask.shape()));
+      fail(source, fmt::format("[{}] expected an attn_mask that broadcasts to the scores' shape {}, got {}", op, scores.shape(),
+                               options.attn_mask.shape()));
     mask.take(options.attn_mask, true, scores.dtype());
   }
   if (options.is_causal) mask.take_causal(sq[sq.rank() - 2], sk[sk.rank() - 2]);
@@ -90,7 +92,8 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
 }
 
 Tensor generate_square_subsequent_mask(At n, DType dtype) {
-  if (n.index < 0) fail(n.source, fmt::format("[generate_square_subsequent_mask] expected an extent of 0 or more, got {}", n.index));
+  if (n.index < 0)
+    fail(n.source, fmt::format("[generate_square_subsequent_mask] expected an extent of 0 or more, got {}", n.index));
   const Located at(n.source, "generate_square_subsequent_mask");
   const Tensor steps = arange(n.index);
   const Tensor seen = reshape(steps, {1, n.index}) <= reshape(steps, {n.index, 1});
@@ -101,10 +104,12 @@ MultiheadAttention::MultiheadAttention(Extent embed_dim, Extent heads, Multihead
     : num_heads(heads.value), dropout(options.dropout), batch_first(options.batch_first) {
   const Size width = embed_dim.value, kdim = options.kdim ? options.kdim : width, vdim = options.vdim ? options.vdim : width;
   if (width < 1 || heads.value < 1 || width % heads.value != 0 || kdim < 1 || vdim < 1)
-    fail(source, fmt::format("[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got {}, {}, kdim {} and vdim {}",
+    fail(source, fmt::format("[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got "
+                             "{}, {}, kdim {} and vdim {}",
                              width, heads.value, kdim, vdim));
   require_float("MultiheadAttention", options.dtype, source);
-  if (!(dropout >= 0 && dropout <= 1)) fail(source, fmt::format("[MultiheadAttention] expected a dropout in [0, 1], got {}", dropout));
+  if (!(dropout >= 0 && dropout <= 1))
+    fail(source, fmt::format("[MultiheadAttention] expected a dropout in [0, 1], got {}", dropout));
   const Located at(source, "MultiheadAttention");
   const LayerStream first;
   // Glorot & Bengio 2010: uniform in +-sqrt(6 / (in + out))
@@ -152,12 +157,14 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
     return rank == 2 || (sq[1 - steps] == sk[1 - steps] && sk[1 - steps] == sv[1 - steps]);
   };
   if (!fits())
-    fail(line_of(query), fmt::format("[{}] expected query, key and value {}, or without a batch, of the widths {}, {} and {}, got {}, {} and {}",
-                                     name, layer.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, kdim, vdim, sq, sk, sv));
+    fail(line_of(query),
+         fmt::format("[{}] expected query, key and value {}, or without a batch, of the widths {}, {} and {}, got {}, {} and {}",
+                     name, layer.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, kdim, vdim, sq, sk, sv));
   o.one_source = together && o.k.node() == o.q.node() && o.v.node() == o.q.node();
   o.batched = sq.rank() == 3;
   o.time = o.batched && !layer.batch_first ? 0 : 1;
-  if (!o.batched) o.q = unsqueeze(o.q, 0), o.k = o.one_source ? o.q : unsqueeze(o.k, 0), o.v = o.one_source ? o.q : unsqueeze(o.v, 0);
+  if (!o.batched)
+    o.q = unsqueeze(o.q, 0), o.k = o.one_source ? o.q : unsqueeze(o.k, 0), o.v = o.one_source ? o.q : unsqueeze(o.v, 0);
   o.batch = o.q.shape()[1 - o.time], o.queries = o.q.shape()[o.time], o.keys = o.k.shape()[o.time];
   return o;
 }
@@ -196,7 +203,8 @@ Mask mask_of(const MultiheadAttention& layer, const Operands& o, const Attention
     check_mask(name, "attn_mask", m, source);
     const Shape each{o.batch * layer.num_heads, o.queries, o.keys};
     if (m.shape() != Shape{o.queries, o.keys} && m.shape() != each)
-      fail(source, fmt::format("[{}] expected an attn_mask of the shape {} or {}, got {}", name, Shape{o.queries, o.keys}, each, m.shape()));
+      fail(source, fmt::format("[{}] expected an attn_mask of the shape {} or {}, got {}", name, Shape{o.queries, o.keys}, each,
+                               m.shape()));
     mask.take(m.dim() == 2 ? m : reshape(m, {o.batch, layer.num_heads, o.queries, o.keys}), false, o.q.dtype());
   }
   if (const Tensor& m = masks.key_padding_mask; m.defined()) {

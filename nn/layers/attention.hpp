@@ -11,16 +11,16 @@
 namespace xgrad::nn {
 
 struct ScaledDotProductOptions {
-  Tensor attn_mask = {};     // broadcasts to [..., queries, keys]. Boolean: true takes part; floats are added to the scores
-  double dropout_p = 0;      // of the weights
-  bool is_causal = false;    // query i sees keys 0 ... i; goes together with a mask
+  Tensor attn_mask = {};   // broadcasts to [..., queries, keys]. Boolean: true takes part; floats are added to the scores
+  double dropout_p = 0;    // of the weights
+  bool is_causal = false;  // query i sees keys 0 ... i; goes together with a mask
   std::optional<double> scale = {};  // none: 1 / sqrt(width)
 };
 
 // Vaswani et al. 2017:  softmax(Q K^T scale + mask) V. query [..., queries, width], key [..., keys, width], value
 // [..., keys, width of values]; leading axes broadcast. The result: [..., queries, width of values], in the floats' common dtype.
-// A query that may see no key at all (a row of the mask that is all false, or all -infinity) gets 0, and gradients of 0; a score is
-// left out altogether where the mask is -infinity, as where it is false.
+// A query that may see no key at all (a row of the mask that is all false, or all -infinity) gets 0, and gradients of 0; a score
+// is left out altogether where the mask is -infinity, as where it is false.
 Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotProductOptions& options = {});
 
 // [n, n], 0 on and below the diagonal, else -infinity: what is added to the scores so that no step sees those after it.
@@ -42,15 +42,15 @@ struct AttentionMasks {
   bool average_attn_weights = true;
 };
 
-// Several attentions side by side, each of embed_dim / num_heads numbers of the projected query, key and value, and a projection of
-// what they give. [time, batch, embed_dim], or [batch, time, embed_dim] with batch_first, or [time, embed_dim] without a batch.
-// `weights` are [batch, queries, keys], the heads' mean, or [batch, heads, queries, keys]; nobody who does not look pays for
-// them. Queries that may see no key get weights of 0, and so the bias of the last projection.
-// Starts as PyTorch's: Glorot uniform, the output's projection as Linear's; biases 0.
+// Several attentions side by side, each of embed_dim / num_heads numbers of the projected query, key and value, and a projection
+// of what they give. [time, batch, embed_dim], or [batch, time, embed_dim] with batch_first, or [time, embed_dim] without a
+// batch. `weights` are [batch, queries, keys], the heads' mean, or [batch, heads, queries, keys]; nobody who does not look pays
+// for them. Queries that may see no key get weights of 0, and so the bias of the last projection. Starts as PyTorch's: Glorot
+// uniform, the output's projection as Linear's; biases 0.
 struct MultiheadAttention {
-  Parameter in_proj_weight;                                  // [3 embed_dim, embed_dim]: of query, key and value; or, of other widths,
-  Parameter q_proj_weight, k_proj_weight, v_proj_weight;     // [embed_dim, embed_dim], [embed_dim, kdim], [embed_dim, vdim]
-  Parameter in_proj_bias;                                    // [3 embed_dim]
+  Parameter in_proj_weight;  // [3 embed_dim, embed_dim]: of query, key and value; or, of other widths,
+  Parameter q_proj_weight, k_proj_weight, v_proj_weight;  // [embed_dim, embed_dim], [embed_dim, kdim], [embed_dim, vdim]
+  Parameter in_proj_bias;                                 // [3 embed_dim]
   Linear out_proj;
   Size num_heads = 0;
   double dropout = 0;

@@ -19,21 +19,25 @@ Tensor angles(Size from, Size length, Size pairs, Size width, double base) {
   return reshape(steps, {length, 1}) * exp(i * (-2 * std::log(base) / static_cast<double>(width)));
 }
 
-// x + table[0 ... time - 1], for the layers below.
-Tensor plus_positions(const char* layer, const In& x, const Tensor& table, bool batch_first) {
+DType float_dtype_of(const Tensor& x) { return x.defined() && is_float(x.dtype()) ? x.dtype() : default_dtype(); }
+
+// x + table[0 ... time - 1] in that dtype, for the layers below.
+Tensor plus_positions(const char* layer, const In& x, const Tensor& table, bool batch_first, DType dtype) {
   const Tensor input = x;
   if (!input.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", layer));
-  if (!table.defined()) fail(line_of(x), fmt::format("[{}] this layer was made without sizes, or moved from; assign one that has them", layer));
+  if (!table.defined())
+    fail(line_of(x), fmt::format("[{}] this layer was made without sizes, or moved from; assign one that has them", layer));
   if (!is_float(input.dtype()))
-    fail(line_of(x), fmt::format("[{}] expected floats, got {}; cast them first: cast(x, {})", layer, name(input.dtype()), name(table.dtype())));
+    fail(line_of(x),
+         fmt::format("[{}] expected floats, got {}; cast them first: cast(x, {})", layer, name(input.dtype()), name(dtype)));
   const Shape shape = input.shape();
   const Size most = table.shape()[0], width = table.shape()[1];
   const int time = shape.rank() == 3 && batch_first ? 1 : 0;
   if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != width || shape[time] > most)
-    fail(line_of(x), fmt::format("[{}] expected {} or [time, width], of a width of {} and at most {} steps, got the shape {}", layer,
-                                 batch_first ? "[batch, time, width]" : "[time, batch, width]", width, most, shape));
-  const Tensor some = slice(table, 0, 0, shape[time]);
-  const Tensor own = input.dtype() == table.dtype() ? input : cast(input, table.dtype());
+    fail(line_of(x), fmt::format("[{}] expected {} or [time, width], of a width of {} and at most {} steps, got the shape {}",
+                                 layer, batch_first ? "[batch, time, width]" : "[time, batch, width]", width, most, shape));
+  const auto in_dtype = [&](const Tensor& t) { return t.dtype() == dtype ? t : cast(t, dtype); };
+  const Tensor some = in_dtype(slice(table, 0, 0, shape[time])), own = in_dtype(input);
   return own + (shape.rank() == 3 && !batch_first ? unsqueeze(some, 1) : some);
 }
 
@@ -41,7 +45,8 @@ Tensor plus_positions(const char* layer, const In& x, const Tensor& table, bool 
 
 Tensor sinusoidal_positions(Extent length, Extent width, DType dtype, Source source) {
   if (length.value < 0 || width.value < 1 || !is_float(dtype))
-    fail(source, fmt::format("[sinusoidal_positions] expected a length of 0 or more, a width of 1 or more and a dtype of floats, got {}, {} and {}",
+    fail(source, fmt::format("[sinusoidal_positions] expected a length of 0 or more, a width of 1 or more and a dtype of floats, "
+                             "got {}, {} and {}",
                              length.value, width.value, name(dtype)));
   const Located at(source, "sinusoidal_positions");
   const NoGrad no_grad;
@@ -53,22 +58,24 @@ Tensor sinusoidal_positions(Extent length, Extent width, DType dtype, Source sou
 PositionalEncoding::PositionalEncoding(Extent width, PositionalEncodingOptions options, Source source)
     : dropout(options.dropout), batch_first(options.batch_first) {
   if (width.value < 1 || options.max_len < 1)
-    fail(source, fmt::format("[PositionalEncoding] expected a width and a max_len of at least 1, got {} and {}", width.value, options.max_len));
-  require_float("PositionalEncoding", options.dtype, source);
-  if (!(dropout >= 0 && dropout <= 1)) fail(source, fmt::format("[PositionalEncoding] expected a dropout in [0, 1], got {}", dropout));
-  positions = sinusoidal_positions(options.max_len, width, options.dtype, source);
+    fail(source, fmt::format("[PositionalEncoding] expected a width and a max_len of at least 1, got {} and {}", width.value,
+                             options.max_len));
+  if (!(dropout >= 0 && dropout <= 1))
+    fail(source, fmt::format("[PositionalEncoding] expected a dropout in [0, 1], got {}", dropout));
+  positions = sinusoidal_positions(options.max_len, width, f64, source);
 }
 
 Tensor PositionalEncoding::operator()(In x) const {
   const Located at(x, "PositionalEncoding");
-  const Tensor y = plus_positions("PositionalEncoding", x, positions, batch_first);
+  const Tensor y = plus_positions("PositionalEncoding", x, positions, batch_first, float_dtype_of(x));
   return training && dropout > 0 ? nn::dropout(y, dropout) : y;
 }
 
 LearnedPositions::LearnedPositions(Extent max_len, Extent width, LearnedPositionsOptions options, Source source)
     : batch_first(options.batch_first) {
   if (max_len.value < 1 || width.value < 1)
-    fail(source, fmt::format("[LearnedPositions] expected a max_len and a width of at least 1, got {} and {}", max_len.value, width.value));
+    fail(source, fmt::format("[LearnedPositions] expected a max_len and a width of at least 1, got {} and {}", max_len.value,
+                             width.value));
   require_float("LearnedPositions", options.dtype, source);
   const Located at(source, "LearnedPositions");
   const LayerStream first;
@@ -77,7 +84,7 @@ LearnedPositions::LearnedPositions(Extent max_len, Extent width, LearnedPosition
 
 Tensor LearnedPositions::operator()(In x) const {
   const Located at(x, "LearnedPositions");
-  return plus_positions("LearnedPositions", x, weight.value(), batch_first);
+  return plus_positions("LearnedPositions", x, weight, batch_first, weight.defined() ? weight.dtype() : default_dtype());
 }
 
 // (a, b) -> (a cos - b sin, a sin + b cos)

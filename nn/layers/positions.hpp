@@ -15,13 +15,12 @@ struct PositionalEncodingOptions {
   double dropout = 0.1;  // of the sum, while training
   Size max_len = 5000;
   bool batch_first = false;
-  DType dtype = default_dtype();
 };
 
 // y = dropout(x + sinusoidal_positions): x is [time, batch, width], or [batch, time, width] with batch_first, or [time, width].
-// Nothing of it is trained or saved.
+// In the dtype of x. Nothing of it is trained or saved.
 struct PositionalEncoding {
-  Tensor positions;  // [max_len, width]
+  Tensor positions;  // f64 [max_len, width]
   double dropout = 0.1;
   bool batch_first = false, training = true;
 

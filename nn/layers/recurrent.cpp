@@ -18,8 +18,11 @@ void Recurrent::xgrad_walk(const Path& path, Walker& to) {
   for (std::size_t k = 0; k < layers.size(); ++k) {
     RecurrentWeights& w = layers[k];
     const std::string suffix = fmt::format("_l{}{}", k / directions, k % directions ? "_reverse" : "");
-    const std::pair<const char*, Parameter*> fields[] = {
-        {"weight_ih", &w.weight_ih}, {"weight_hh", &w.weight_hh}, {"bias_ih", &w.bias_ih}, {"bias_hh", &w.bias_hh}, {"weight_hr", &w.weight_hr}};
+    const std::pair<const char*, Parameter*> fields[] = {{"weight_ih", &w.weight_ih},
+                                                         {"weight_hh", &w.weight_hh},
+                                                         {"bias_ih", &w.bias_ih},
+                                                         {"bias_hh", &w.bias_hh},
+                                                         {"weight_hr", &w.weight_hr}};
     for (const auto& [field, parameter] : fields) {
       const std::string name = field + suffix;
       if (parameter->defined()) to.parameter(Path{&path, name}, *parameter);
@@ -30,12 +33,15 @@ void Recurrent::xgrad_walk(const Path& path, Walker& to) {
 namespace {
 
 template <class Options>
-void make(Recurrent& layer, const char* name, Extent in, Extent hidden, Size gates, Size projection, const Options& o, Source source) {
+void make(Recurrent& layer, const char* name, Extent in, Extent hidden, Size gates, Size projection, const Options& o,
+          Source source) {
   recurrent::check_sizes(name, in, hidden, o.dtype, source);
   if (o.num_layers < 1) fail(source, fmt::format("[{}] expected num_layers of at least 1, got {}", name, o.num_layers));
-  if (!(o.dropout >= 0 && o.dropout <= 1)) fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
+  if (!(o.dropout >= 0 && o.dropout <= 1))
+    fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
   if (projection < 0 || (projection > 0 && projection >= hidden.value))
-    fail(source, fmt::format("[{}] expected a proj_size below the hidden size of {}, or 0 for none, got {}", name, hidden.value, projection));
+    fail(source, fmt::format("[{}] expected a proj_size below the hidden size of {}, or 0 for none, got {}", name, hidden.value,
+                             projection));
   const Located at(source, name);
   const LayerStream first;
   layer.input_size = in.value, layer.hidden_size = hidden.value, layer.proj_size = projection, layer.num_layers = o.num_layers;
@@ -43,8 +49,8 @@ void make(Recurrent& layer, const char* name, Extent in, Extent hidden, Size gat
   const Size directions = o.bidirectional ? 2 : 1, shown = projection > 0 ? projection : hidden.value;
   for (Size k = 0; k < o.num_layers; ++k)
     for (Size d = 0; d < directions; ++d)
-      layer.layers.push_back(
-          recurrent::first_weights({k == 0 ? in.value : directions * shown, hidden.value, gates, projection, o.bias}, o.dtype, source));
+      layer.layers.push_back(recurrent::first_weights(
+          {k == 0 ? in.value : directions * shown, hidden.value, gates, projection, o.bias}, o.dtype, source));
 }
 
 // One call of a layer: what it was given, checked.
@@ -52,8 +58,8 @@ struct Call {
   const Recurrent& layer;
   const char* name;
   Source source;
-  Tensor x;        // with a batch
-  int time;        // the axis of x that counts the steps
+  Tensor x;  // with a batch
+  int time;  // the axis of x that counts the steps
   bool batched;
   Size steps, batch;
   Tensor lengths;  // [batch, 1], or empty
@@ -64,7 +70,8 @@ struct Call {
     const Shape shape = x.shape();
     const char* axes = layer.batch_first ? "[batch, time, in] or [time, in]" : "[time, batch, in] or [time, in]";
     if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != layer.input_size)
-      fail(source, fmt::format("[{}] expected {} with {} numbers along the last axis, got the shape {}", name, axes, layer.input_size, shape));
+      fail(source, fmt::format("[{}] expected {} with {} numbers along the last axis, got the shape {}", name, axes,
+                               layer.input_size, shape));
     batched = shape.rank() == 3;
     time = batched && layer.batch_first ? 1 : 0;
     steps = shape[time];
@@ -77,12 +84,14 @@ struct Call {
   void take(const Tensor& given) {
     const Shape wanted = batched ? Shape{batch} : Shape{};
     if (given.shape() != wanted || given.dtype() != i64)
-      fail(source, fmt::format("[{}] expected lengths as i64 of the shape {}, got {} {}", name, wanted, xgrad::name(given.dtype()), given.shape()));
+      fail(source, fmt::format("[{}] expected lengths as i64 of the shape {}, got {} {}", name, wanted,
+                               xgrad::name(given.dtype()), given.shape()));
     if (!is_example(given)) {
       const std::vector<Size> each = given.to_vector<Size>(source);
       for (std::size_t i = 0; i < each.size(); ++i)
         if (each[i] < 0 || each[i] > steps)
-          fail(source, fmt::format("[{}] expected lengths from 0 to {}, the steps, got {} at position {}", name, steps, each[i], i));
+          fail(source,
+               fmt::format("[{}] expected lengths from 0 to {}, the steps, got {} at position {}", name, steps, each[i], i));
     }
     lengths = reshape(given, {batch, 1});
   }
@@ -143,8 +152,9 @@ Result run(const Call& call, const Tensor& hidden, const Tensor& cell, const Inp
       const RecurrentWeights& w = layer.layers[static_cast<std::size_t>(i)];
       const Values values(w.weight_ih, laid_out(w.weight_hh), w.bias_ih, w.bias_hh, w.weight_hr);
       Tensors states;
-      const State last = over_steps(call, input_part(x, values), {hidden[i], cell.defined() ? cell[i] : Tensor()}, d == 1,
-                                    [&](const Tensor& input, const State& before) { return step(input, before, values); }, states);
+      const State last = over_steps(
+          call, input_part(x, values), {hidden[i], cell.defined() ? cell[i] : Tensor()}, d == 1,
+          [&](const Tensor& input, const State& before) { return step(input, before, values); }, states);
       sides.push_back(stack(states, call.time, call.source));
       last_hidden.push_back(last.hidden);
       if (cell.defined()) last_cell.push_back(last.cell);
@@ -185,7 +195,8 @@ RNN::Output RNN::operator()(In x, const SequenceOptions& options) const {
 GRU::Output GRU::operator()(In x, const SequenceOptions& options) const {
   const Located at(x, "GRU");
   const Call call(*this, "GRU", x, options.lengths);
-  const Result y = run(call, call.first_state("a hidden state", options.hidden, hidden_size), {}, recurrent::gru_input, recurrent::gru_step);
+  const Result y =
+      run(call, call.first_state("a hidden state", options.hidden, hidden_size), {}, recurrent::gru_input, recurrent::gru_step);
   return {y.output, y.hidden};
 }
 

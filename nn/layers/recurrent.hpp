@@ -67,8 +67,8 @@ struct LSTMSequenceOptions {
 
 // All three: x is [time, batch, in], or [batch, time, in] with batch_first, or [time, in] for one sequence without a batch.
 // `output` has the last layer's state at each step, forwards and backwards side by side: [time, batch, directions hidden], laid
-// out as x. `hidden` (`cell`) is each layer's state after the last step, [layers directions, batch, hidden], whatever batch_first says;
-// [layers directions, hidden] without a batch.
+// out as x. `hidden` (`cell`) is each layer's state after the last step, [layers directions, batch, hidden], whatever batch_first
+// says; [layers directions, hidden] without a batch.
 //
 // With lengths, in any order and 0 too, a sequence's state stops after its last step, the backward direction begins there, and
 // `output` is 0 past it: what pack_padded_sequence and pad_packed_sequence are for in PyTorch. What the padding holds

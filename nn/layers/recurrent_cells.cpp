@@ -62,23 +62,28 @@ LSTMCell::LSTMCell(Extent in, Extent hidden, RecurrentCellOptions options, Sourc
 
 Tensor RNNCell::operator()(In x, const Tensor& hidden) const {
   const Located at(x, "RNNCell");
-  return run(*this, "RNNCell", x, {hidden, {}}, false, [&](const Tensor& input, const State& before, const Values& w) {
-           return recurrent::rnn_step(recurrent::rnn_input(input, w), before, w, nonlinearity);
-         }).hidden;
+  return run(*this, "RNNCell", x, {hidden, {}}, false,
+             [&](const Tensor& input, const State& before, const Values& w) {
+               return recurrent::rnn_step(recurrent::rnn_input(input, w), before, w, nonlinearity);
+             })
+      .hidden;
 }
 
 Tensor GRUCell::operator()(In x, const Tensor& hidden) const {
   const Located at(x, "GRUCell");
-  return run(*this, "GRUCell", x, {hidden, {}}, false, [](const Tensor& input, const State& before, const Values& w) {
-           return recurrent::gru_step(recurrent::gru_input(input, w), before, w);
-         }).hidden;
+  return run(*this, "GRUCell", x, {hidden, {}}, false,
+             [](const Tensor& input, const State& before, const Values& w) {
+               return recurrent::gru_step(recurrent::gru_input(input, w), before, w);
+             })
+      .hidden;
 }
 
 LSTMState LSTMCell::operator()(In x, const LSTMState& before) const {
   const Located at(x, "LSTMCell");
-  const State after = run(*this, "LSTMCell", x, {before.hidden, before.cell}, true, [](const Tensor& input, const State& state, const Values& w) {
-    return recurrent::lstm_step(recurrent::lstm_input(input, w), state, w);
-  });
+  const State after =
+      run(*this, "LSTMCell", x, {before.hidden, before.cell}, true, [](const Tensor& input, const State& state, const Values& w) {
+        return recurrent::lstm_step(recurrent::lstm_input(input, w), state, w);
+      });
   return {after.hidden, after.cell};
 }
 

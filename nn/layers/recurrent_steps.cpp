@@ -77,7 +77,8 @@ Tensor state_of(const char* layer, const char* what, const Tensor& given, const 
   if (given.shape() != shape)
     fail(source, fmt::format("[{}] expected {} of the shape {}, got {}", layer, what, shape, given.shape()));
   if (!is_float(given.dtype()))
-    fail(source, fmt::format("[{}] expected {} of floats, got {}; cast it first: cast(x, {})", layer, what, name(given.dtype()), name(dtype)));
+    fail(source, fmt::format("[{}] expected {} of floats, got {}; cast it first: cast(x, {})", layer, what, name(given.dtype()),
+                             name(dtype)));
   return given.dtype() == dtype ? given : cast(given, dtype);
 }
 

@@ -17,13 +17,16 @@ namespace {
 template <class Layer>
 void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const TransformerLayerOptions& o, Source source) {
   if (d_model.value < 1 || nhead.value < 1 || d_model.value % nhead.value != 0 || o.dim_feedforward < 1)
-    fail(source, fmt::format("[{}] expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}", name,
-                             d_model.value, nhead.value, o.dim_feedforward));
+    fail(source,
+         fmt::format("[{}] expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}",
+                     name, d_model.value, nhead.value, o.dim_feedforward));
   require_float(name, o.dtype, source);
-  if (!(o.dropout >= 0 && o.dropout <= 1)) fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
+  if (!(o.dropout >= 0 && o.dropout <= 1))
+    fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
   layer.dropout = o.dropout, layer.activation = o.activation, layer.norm_first = o.norm_first;
   const LinearOptions linear{.bias = o.bias, .dtype = o.dtype};
-  layer.self_attn = MultiheadAttention(d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first, .dtype = o.dtype}, source);
+  layer.self_attn = MultiheadAttention(
+      d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first, .dtype = o.dtype}, source);
   layer.linear1 = Linear(d_model, o.dim_feedforward, linear, source);
   layer.linear2 = Linear(o.dim_feedforward, d_model, linear, source);
 }
@@ -66,13 +69,15 @@ void check_stack(const char* name, Extent num_layers, Source source) {
 TransformerEncoderLayer::TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
   const Located at(source, "TransformerEncoderLayer");
   make(*this, "TransformerEncoderLayer", d_model, nhead, options, source);
-  for (LayerNorm* norm : {&norm1, &norm2}) *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
+  for (LayerNorm* norm : {&norm1, &norm2})
+    *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
 }
 
 Tensor TransformerEncoderLayer::operator()(In x) const { return (*this)(x, {}); }
 Tensor TransformerEncoderLayer::operator()(In x, const TransformerEncoderMasks& masks) const {
   const Located at(x, "TransformerEncoderLayer");
-  const AttentionMasks own{.key_padding_mask = masks.src_key_padding_mask, .attn_mask = masks.src_mask, .is_causal = masks.is_causal};
+  const AttentionMasks own{
+      .key_padding_mask = masks.src_key_padding_mask, .attn_mask = masks.src_mask, .is_causal = masks.is_causal};
   const Tensor y = residual(*this, norm1, input_of_layer("TransformerEncoderLayer", x, *this),
                             [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
   return residual(*this, norm2, y, [&](const Tensor& t) { return feed_forward(*this, t); });
@@ -81,14 +86,19 @@ Tensor TransformerEncoderLayer::operator()(In x, const TransformerEncoderMasks& 
 TransformerDecoderLayer::TransformerDecoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
   const Located at(source, "TransformerDecoderLayer");
   make(*this, "TransformerDecoderLayer", d_model, nhead, options, source);
-  multihead_attn = MultiheadAttention(d_model, nhead, {.dropout = options.dropout, .bias = options.bias, .batch_first = options.batch_first, .dtype = options.dtype}, source);
-  for (LayerNorm* norm : {&norm1, &norm2, &norm3}) *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
+  multihead_attn = MultiheadAttention(
+      d_model, nhead,
+      {.dropout = options.dropout, .bias = options.bias, .batch_first = options.batch_first, .dtype = options.dtype}, source);
+  for (LayerNorm* norm : {&norm1, &norm2, &norm3})
+    *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
 }
 
 Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {
   const Located at(x, "TransformerDecoderLayer");
-  const AttentionMasks own{.key_padding_mask = masks.tgt_key_padding_mask, .attn_mask = masks.tgt_mask, .is_causal = masks.tgt_is_causal};
-  const AttentionMasks across{.key_padding_mask = masks.memory_key_padding_mask, .attn_mask = masks.memory_mask, .is_causal = masks.memory_is_causal};
+  const AttentionMasks own{
+      .key_padding_mask = masks.tgt_key_padding_mask, .attn_mask = masks.tgt_mask, .is_causal = masks.tgt_is_causal};
+  const AttentionMasks across{
+      .key_padding_mask = masks.memory_key_padding_mask, .attn_mask = masks.memory_mask, .is_causal = masks.memory_is_causal};
   const Tensor m = input_of("TransformerDecoderLayer", In(Tensor(memory), line_of(x)), norm1.weight);
   Tensor y = residual(*this, norm1, input_of_layer("TransformerDecoderLayer", x, *this),
                       [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
@@ -96,7 +106,8 @@ Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDec
   return residual(*this, norm3, y, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
-TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last, Source source)
+TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last,
+                                       Source source)
     : norm(std::move(last)) {
   check_stack("TransformerEncoder", num_layers, source);
   layers.assign(static_cast<std::size_t>(num_layers.value), layer);
@@ -110,7 +121,8 @@ Tensor TransformerEncoder::operator()(In x, const TransformerEncoderMasks& masks
   return norm ? (*norm)(In(y, source)) : y;
 }
 
-TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last, Source source)
+TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last,
+                                       Source source)
     : norm(std::move(last)) {
   check_stack("TransformerDecoder", num_layers, source);
   layers.assign(static_cast<std::size_t>(num_layers.value), layer);
@@ -124,7 +136,8 @@ Tensor TransformerDecoder::operator()(In x, In memory, const TransformerDecoderM
 }
 
 Transformer::Transformer(TransformerOptions o, Source source) {
-  const TransformerLayerOptions each{o.dim_feedforward, o.dropout, o.activation, o.layer_norm_eps, o.batch_first, o.norm_first, o.bias, o.dtype};
+  const TransformerLayerOptions each{o.dim_feedforward, o.dropout,    o.activation, o.layer_norm_eps,
+                                     o.batch_first,     o.norm_first, o.bias,       o.dtype};
   const LayerNorm norm({o.d_model}, {.eps = o.layer_norm_eps, .bias = o.bias, .dtype = o.dtype}, source);
   encoder = TransformerEncoder(TransformerEncoderLayer(o.d_model, o.nhead, each, source), o.num_encoder_layers, norm, source);
   decoder = TransformerDecoder(TransformerDecoderLayer(o.d_model, o.nhead, each, source), o.num_decoder_layers, norm, source);
@@ -138,7 +151,8 @@ Transformer::Transformer(TransformerOptions o, Source source) {
 Tensor Transformer::operator()(In src, In tgt, const TransformerMasks& masks) const {
   const Tensor memory = encoder(src, {masks.src_mask, masks.src_key_padding_mask, masks.src_is_causal});
   return decoder(In(Tensor(tgt), line_of(src)), memory,
-                 {masks.tgt_mask, masks.memory_mask, masks.tgt_key_padding_mask, masks.memory_key_padding_mask, masks.tgt_is_causal, masks.memory_is_causal});
+                 {masks.tgt_mask, masks.memory_mask, masks.tgt_key_padding_mask, masks.memory_key_padding_mask,
+                  masks.tgt_is_causal, masks.memory_is_causal});
 }
 
 }  // namespace xgrad::nn

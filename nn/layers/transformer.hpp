@@ -76,7 +76,8 @@ struct TransformerEncoder {
   std::optional<LayerNorm> norm;
 
   TransformerEncoder() = default;
-  TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers, std::optional<LayerNorm> norm = {}, Source source = Source::here());
+  TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers, std::optional<LayerNorm> norm = {},
+                     Source source = Source::here());
   Tensor operator()(In x) const;
   Tensor operator()(In x, const TransformerEncoderMasks& masks) const;
 
@@ -88,7 +89,8 @@ struct TransformerDecoder {
   std::optional<LayerNorm> norm;
 
   TransformerDecoder() = default;
-  TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers, std::optional<LayerNorm> norm = {}, Source source = Source::here());
+  TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers, std::optional<LayerNorm> norm = {},
+                     Source source = Source::here());
   Tensor operator()(In x, In memory, const TransformerDecoderMasks& masks = {}) const;
 
   XGRAD_FIELDS(layers, norm)

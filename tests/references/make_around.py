@@ -205,6 +205,7 @@ rows = {
     "ClipNorm of each": (sgd, lambda: clip_each(1.0)),
     "ClipValue": (sgd, lambda: clip_value(0.5)),
     "ClipAdaptive": (sgd, lambda: agc(0.1, 1e-3)),
+    "ClipAdaptive of small weights": (adam, lambda: agc(0.1, 1.5)),
     "Centralize": (adam, lambda: centralize),
     "Accumulate": (adam, lambda: accumulate(3, True)),
     "Accumulate sums": (sgd, lambda: accumulate(2, False)),

@@ -128,28 +128,6 @@ Seen seen_in(const Called& model, const data::DataLoader& batches, const Loss& l
   return seen;
 }
 
-// g <- g within +-value; then g <- g min(1, norm / (|g| + 1e-6)), |g| over all parameters
-void clip(const Parameters& parameters, double value, double norm, Source source) {
-  const Located at(source, "fit");
-  const NoGrad constant;
-  std::vector<const Parameters::Entry*> given;
-  Tensors gradients;
-  Tensor squares = 0.0;
-  for (const Parameters::Entry& p : parameters) {
-    if (!p.grad().defined()) continue;
-    given.push_back(&p);
-    gradients.push_back(value > 0 ? clamp(p.grad(), -value, value) : p.grad());
-    if (norm > 0) squares = squares + cast(sum(square(gradients[-1 + static_cast<Size>(gradients.size())])), f64);
-  }
-  if (norm > 0) {
-    const double factor = norm / (std::sqrt(squares.item()) + 1e-6);
-    if (factor < 1)
-      for (Tensor& g : gradients) g = g * factor;
-  }
-  evaluate(gradients, source);
-  for (std::size_t i = 0; i < given.size(); ++i) given[i]->set_grad(gradients[i], source);
-}
-
 // The values of a model's parameters and buffers, or of what an optimizer trains where the model shows none.
 class Snapshot {
  public:
@@ -267,7 +245,8 @@ class Loop {
                                   value, epoch));
       }
       if (++done % o_.accumulate == 0 || done == count) {
-        if (o_.clip_norm > 0 || o_.clip_value > 0) clip(optimizer_.parameters(source_), o_.clip_value, o_.clip_norm, source_);
+        if (o_.clip_value > 0) nn::clip_grad_value(optimizer_.parameters(source_), o_.clip_value, source_);
+        if (o_.clip_norm > 0) nn::clip_grad_norm(optimizer_.parameters(source_), o_.clip_norm, {}, source_);
         lr = optimizer_.lr(0, source_);
         optimizer_.step(source_);
         ++steps_;

@@ -177,6 +177,8 @@ class Loop {
       : model_(model), optimizer_(optimizer), batches_(batches), o_(options), source_(source),
         bar_(options.epochs * batches.size()), best_(model, optimizer, source) {
     check();
+    if (o_.clip_value > 0) clip_value_.emplace(optimizer, optim::ClipValueRule{o_.clip_value}, source);
+    if (o_.clip_norm > 0) clip_norm_.emplace(optimizer, optim::ClipNormRule{.max_norm = o_.clip_norm}, source);
     if (o_.schedule) by_epoch_.emplace(optimizer, *o_.schedule, source);
     if (o_.step_schedule) by_step_.emplace(optimizer, *o_.step_schedule, source);
   }
@@ -206,6 +208,7 @@ class Loop {
     if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
     if (!(o_.clip_norm >= 0)) refuse(fmt::format("a clip_norm of 0 or more, got {}", o_.clip_norm));
     if (!(o_.clip_value >= 0)) refuse(fmt::format("a clip_value of 0 or more, got {}", o_.clip_value));
+    if (o_.sam && o_.accumulate > 1) refuse("to accumulate 1 batch with sam, whose gradients are both of one");
     if (o_.patience < 0) refuse(fmt::format("a patience of 0 or more, got {}", o_.patience));
     if (!(o_.min_delta >= 0)) refuse(fmt::format("a min_delta of 0 or more, got {}", o_.min_delta));
     const std::string& m = o_.monitor;
@@ -230,14 +233,24 @@ class Loop {
     Size done = 0, together = 1;  // batches to the step that is being made
     double lr = Epoch::none;
     for (const Tensors& batch : batches_) {
-      const Outcome made = outcome_of(model_, batch, o_.loss, source_);
-      if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
-      if (done % o_.accumulate == 0) {
-        optimizer_.zero_grad();
-        together = std::min(o_.accumulate, count - done);
+      Outcome made;
+      const auto loss = [&] {
+        if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_).loss;  // sam's second
+        made = outcome_of(model_, batch, o_.loss, source_);
+        if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
+        return made.loss;
+      };
+      if (o_.sam) {
+        o_.sam->step(optimizer_, loss, source_);
+      } else {
+        loss();
+        if (done % o_.accumulate == 0) {
+          optimizer_.zero_grad();
+          together = std::min(o_.accumulate, count - done);
+        }
+        const Located here(source_);
+        (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
       }
-      const Located here(source_);
-      (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
       const double value = made.loss.item(source_);
       if (!std::isfinite(value)) {
         optimizer_.zero_grad();
@@ -245,10 +258,8 @@ class Loop {
                                   value, epoch));
       }
       if (++done % o_.accumulate == 0 || done == count) {
-        if (o_.clip_value > 0) nn::clip_grad_value(optimizer_.parameters(source_), o_.clip_value, source_);
-        if (o_.clip_norm > 0) nn::clip_grad_norm(optimizer_.parameters(source_), o_.clip_norm, {}, source_);
         lr = optimizer_.lr(0, source_);
-        optimizer_.step(source_);
+        if (!o_.sam) optimizer_.step(source_);
         ++steps_;
         if (by_step_) by_step_->step(source_);
       }
@@ -317,6 +328,8 @@ class Loop {
   Progress bar_;
   Snapshot best_;
   std::optional<optim::Scheduler> by_epoch_, by_step_;
+  std::optional<optim::ClipValue> clip_value_;
+  std::optional<optim::ClipNorm> clip_norm_;
   History history_;
   bool first_ = true;
   Size steps_ = 0, last_best_ = 0;

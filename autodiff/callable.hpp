@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 namespace engine {
@@ -44,7 +46,7 @@ class Callable<Result(Arguments...)> {
       new (&memory_) Held(std::forward<F>(f));
     } else {
       memory_.heap = held(new (std::nothrow) Held(std::forward<F>(f)));
-      keep_ = [](Memory& to, const Memory* from) {
+      manage_ = [](Memory& to, const Memory* from) {
         if (from) to.heap = held(new (std::nothrow) Held(*static_cast<const Held*>(from->heap)));
         else delete static_cast<Held*>(to.heap);
       };
@@ -54,8 +56,8 @@ class Callable<Result(Arguments...)> {
       return static_cast<Result>((*static_cast<Held*>(const_cast<void*>(held)))(std::forward<Arguments>(arguments)...));
     };
   }
-  Callable(const Callable& other) : memory_(other.memory_), keep_(other.keep_), call_(other.call_) {
-    if (keep_) keep_(memory_, &other.memory_);
+  Callable(const Callable& other) : memory_(other.memory_), manage_(other.manage_), call_(other.call_) {
+    if (manage_) manage_(memory_, &other.memory_);
   }
   Callable(Callable&& other) noexcept { swap(other); }
   Callable& operator=(Callable other) noexcept {
@@ -63,7 +65,7 @@ class Callable<Result(Arguments...)> {
     return *this;
   }
   ~Callable() {
-    if (keep_) keep_(memory_, nullptr);
+    if (manage_) manage_(memory_, nullptr);
   }
 
   explicit operator bool() const noexcept { return call_ != nullptr; }
@@ -94,13 +96,15 @@ class Callable<Result(Arguments...)> {
   }
   void swap(Callable& other) noexcept {
     std::swap(memory_, other.memory_);
-    std::swap(keep_, other.keep_);
+    std::swap(manage_, other.manage_);
     std::swap(call_, other.call_);
   }
 
   Memory memory_ = {};
-  void (*keep_)(Memory& to, const Memory* from) = nullptr;  // copies, or destroys where from is null; null: in place
+  void (*manage_)(Memory& to, const Memory* from) = nullptr;  // copies, or destroys where from is null; null: in place
   Result (*call_)(const Memory& memory, Arguments... arguments) = nullptr;  // null: empty
 };
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 struct ConvolutionOptions {
@@ -71,3 +73,5 @@ Tensor avg_pool2d(const In& x, const Shape& kernel, const AvgPoolOptions& option
 Tensor avg_pool3d(const In& x, const Shape& kernel, const AvgPoolOptions& options = {});
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

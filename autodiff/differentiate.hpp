@@ -1,10 +1,11 @@
 // Derivatives: of a recorded result with respect to what led to it, and of functions.
+// Bodies: api/differentiate.cpp (grad, watch, backward), api/transforms.cpp.
 #pragma once
-
-#include <string>
 
 #include <xgrad/autodiff/callable.hpp>
 #include <xgrad/autodiff/parameter.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad {
 
@@ -89,67 +90,6 @@ Tensor hvp(const Function& f, const In& x, const In& t, TransformOptions options
 Tensor jacobian(const Function& f, const In& x, TransformOptions options = {});  // shape: f(x)'s, then x's
 Tensor hessian(const Function& f, const In& x, TransformOptions options = {});   // shape: x's twice
 
-// ---- memory for time
-// f(x), without the record between: what a derivative needs of it is worked out by running f again, in the sweep.
-// Gradients are those of f(x) to any order, for x and for all that f captured; random numbers come out the same again.
-// Costs a run of f for each sweep, and computes the result at once. Saves where f holds much more than its result, as a
-// block of layers does; but gradients that are to be differentiated again hold what was run again, as any record does.
-// f is copied, and kept until a backward() lets go. What it captured by reference must live until then: capture tensors by
-// value, and a model by reference. A Parameter that it reads must not have been stored anew (an Error). What f itself
-// changes (running statistics), it changes each time.
-Tensor checkpoint(const Function& f, const In& x);
-Tensor checkpoint(const FunctionOfMany& f, const Tensors& x, Source source = Source::here());
-
-// ---- a check of f's derivatives against central differences, in f64
-struct GradCheckOptions {
-  int order = 1;             // 1, or 2: also the gradient's gradient
-  double step = 1e-5;        // of the differences
-  double tolerance = 1e-6;   // |exact - numeric| <= tolerance max(1, |exact|)
-};
-struct GradCheck {
-  bool passed = false;
-  double worst = 0;      // the greatest |exact - numeric| / max(1, |exact|)
-  std::string message;   // says where
-};
-GradCheck gradcheck(const Function& f, const In& x, GradCheckOptions options = {});
-std::string to_string(const GradCheck& check);
-
-// ---- an op whose values and derivative the user gives
-struct CustomOpDefinition {
-  std::string name;
-  // Of values without a history; what it records (for derivatives that it takes itself, or by parameters that it
-  // captured) is dropped when it returns.
-  Callable<Tensor(const Tensors& in)> forward;
-  // Cotangents of the inputs, in tensor ops (so that they can be differentiated again); empty Tensors for none. In a sweep
-  // without create_graph it is given values without a history, too.
-  Callable<Tensors(const Tensor& g, const Tensors& in, const Tensor& out)> vjp;
-  // Inside of vmap, forward and vjp are run on one example, for all, if they are made of tensor ops. If they read numbers,
-  // say how it goes: the results for all examples, along axis 0, by ops or another CustomOp. Of each input in_axes has 0,
-  // the axis of the examples, or -1: it is the same for all.
-  Callable<Tensor(const Tensors& in, const Shape& in_axes)> batch = {};
-  Callable<Shape(const Tensors& in)> shape = {};  // of one example's result, for `batch`; none: that of the first input
-};
-namespace engine {
-struct Custom;
-void retain(const Custom* custom) noexcept;
-void release(const Custom* custom) noexcept;
-}  // namespace engine
-
-class CustomOp {
- public:
-  CustomOp(CustomOpDefinition definition, Source source = Source::here());
-  Tensor operator()(const In& x) const;
-  Tensor operator()(const In& x, const In& y) const;
-  Tensor operator()(const Tensors& in, Source source = Source::here()) const;
-
- private:
-  engine::Ref<const engine::Custom> custom_;
-};
-
 }  // namespace xgrad
 
-template <>
-struct fmt::formatter<xgrad::GradCheck> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
-  fmt::appender format(const xgrad::GradCheck& check, fmt::format_context& context) const;
-};
+#pragma GCC visibility pop

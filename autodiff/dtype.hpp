@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // Extents, indices and counts are signed 64-bit integers.
@@ -36,3 +38,5 @@ constexpr DType dtype_of() {
 }
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

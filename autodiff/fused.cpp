@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
+#include <optional>
 #include <vector>
 
+#include "autodiff/engine/machine_code.hpp"
 #include "autodiff/engine/program.hpp"
 #include "autodiff/engine/walk.hpp"
 #include "autodiff/ops/rules.hpp"
@@ -70,7 +73,7 @@ void each_address(Program& p, const F& f) {
         for (int at = 1; at <= 4; ++at)
           if (static_cast<kernels::From>(s->form >> (8 * at) & 255) == kernels::From::memory)
             f(Address{nullptr, s, fields[at - 1], at, at == 4});
-        if ((s->form & 255) / 2 == static_cast<std::uint64_t>(kernels::Act::end)) break;
+        if (s->act() == kernels::Act::end) break;
       }
       continue;
     }
@@ -84,10 +87,15 @@ void each_address(Program& p, const F& f) {
 }  // namespace
 
 struct Fused::Recorded {
+  int operands;
+  DType dtype;
+  std::vector<bool> changed;
+  std::unique_ptr<engine::MachineCode> code;  // of this formula
+  engine::Formula formula;
+  // where there is none:
   Tensors held;  // the trace: numbers of it are read where they lie
   Program program;
   std::vector<Field> fields;
-  std::vector<bool> changed;
 };
 
 namespace {
@@ -117,12 +125,12 @@ void check_ops(const Trace& trace, const char* what) {
   }
   if (odd)
     fail({odd->file, odd->line}, fmt::format("[{}] says that it is elementwise, but {} is not: it looks at a whole tensor; leave out "
-                                             "`elementwise`", what, rule(odd->op).name));
+                                             "`elementwise`", what, engine::written_name(odd)));
   for (Node* n : trace.nodes)
     for (int k = 0; k < n->inputs; ++k)
       if (const Node* x = n->in[k]; !x->has(engine::traced) && !is_number(x))
         fail({n->file, n->line}, fmt::format("[{}] says that it is elementwise, but {} has an operand {} of its own; keep it as state "
-                                             "(a slot), or leave out `elementwise`", what, rule(n->op).name, x->shape));
+                                             "(a slot), or leave out `elementwise`", what, engine::written_name(n), x->shape));
 }
 
 // The formula on placeholders of `count` elements. Its results are nodes of their own, each of one operand.
@@ -183,17 +191,48 @@ void check_sizes(const Trace& a, const Callable<void(Tensors&)>& f, DType dtype,
                              "`elementwise`", what));
 }
 
+// The trace without its nodes. None where it has operands of dtypes that machine code does not know.
+std::optional<engine::Formula> formula_of(const Trace& trace, DType dtype) {
+  engine::Formula f{dtype, static_cast<int>(trace.operands.size()), {}, {}, {}};
+  for (std::size_t k = 0; k < trace.operands.size(); ++k) trace.operands[k].node()->slot = -1 - static_cast<int>(k);
+  for (Node* n : trace.nodes) {
+    n->slot = static_cast<std::int32_t>(f.lines.size());
+    engine::Formula::Line line{n->op, static_cast<std::uint8_t>(n->inputs), {}};
+    const bool of_booleans = n->op == Op::logical_and || n->op == Op::logical_or || n->op == Op::logical_not;
+    for (int k = 0; k < n->inputs; ++k) {
+      const Node* x = n->in[k];
+      const bool a_mask = of_booleans || (n->op == Op::where && k == 0);
+      if (x->dtype != (a_mask ? DType::boolean : dtype) || (a_mask && !x->has(engine::traced))) return {};
+      if (x->has(engine::traced)) {
+        line.in[k] = x->slot;
+        continue;
+      }
+      line.in[k] = engine::Formula::first_number + static_cast<int>(f.numbers.size());
+      f.numbers.push_back(dtype == DType::f32 ? static_cast<double>(*x->data.as<float>()) : *x->data.as<double>());
+    }
+    f.lines.push_back(line);
+  }
+  for (std::size_t k = 0; k < trace.results.size(); ++k) f.results.push_back(trace.results[k].node()->slot);
+  return f;
+}
+
 }  // namespace
 
 Fused::Fused(const Callable<void(Tensors&)>& f, int operands, DType dtype, const char* what, Source source) try
-    : recorded_(new Recorded) {
+    : recorded_(new Recorded{operands, dtype, {}, nullptr, {}, {}, {}, {}}) {
   Trace trace = trace_of(f, operands, dtype, some, what, source);
   check_sizes(trace, f, dtype, what, source);
   Recorded& r = *recorded_;
   r.changed.resize(static_cast<std::size_t>(operands));
+  for (int k = 0; k < operands; ++k)
+    r.changed[static_cast<std::size_t>(k)] = trace.operands[k].node() != trace.results[k].node();
+  if (std::optional<engine::Formula> formula = formula_of(trace, dtype)) {
+    r.code = engine::MachineCode::of(*formula);
+    r.formula = std::move(*formula);
+    if (r.code) return;
+  }
   for (int k = 0; k < operands; ++k) {
     Node *x = trace.operands[k].node(), *y = trace.results[k].node();
-    r.changed[static_cast<std::size_t>(k)] = x != y;
     if (x != y) y->flags |= engine::wanted, y->slot = 2 * k + 2;  // see the tags
   }
   struct Tags {  // operands are there while the program is written
@@ -234,7 +273,6 @@ Fused::Fused(const Callable<void(Tensors&)>& f, int operands, DType dtype, const
     const int from = scratch[static_cast<std::size_t>(k)];
     if (from < 0) continue;
     Instruction copy{engine::Do::cast, dtype, 1};
-    copy.kernel = engine::current().kernels->cast[static_cast<int>(dtype)][static_cast<int>(dtype)];
     copy.in[0] = {nullptr, 0, from};
     copy.out = {tag(k, true), item_size(dtype), -1};
     r.program.code.push_back(copy);
@@ -247,6 +285,7 @@ Fused::Fused(const Callable<void(Tensors&)>& f, int operands, DType dtype, const
                         static_cast<std::size_t>(static_cast<const char*>(address.where()) - static_cast<const char*>(first)),
                         which / 2});
   });
+  engine::find_code(r.program, std::numeric_limits<Size>::max() / (Size(1) << 20));  // it will be run again and again
   r.held = std::move(trace.operands);
   for (Tensor& y : trace.results) r.held.push_back(std::move(y));
 } catch (const std::bad_alloc&) {
@@ -256,14 +295,27 @@ Fused::Fused(Fused&&) noexcept = default;
 Fused& Fused::operator=(Fused&&) noexcept = default;
 Fused::~Fused() = default;
 
+void Fused::renew(const Callable<void(Tensors&)>& f, const char* what, Source source) try {
+  Recorded& r = *recorded_;
+  if (r.code) {
+    const std::optional<engine::Formula> now = formula_of(trace_of(f, r.operands, r.dtype, some, what, source), r.dtype);
+    if (now && r.formula.same_but_numbers(*now)) return r.code->set_numbers(now->numbers);
+  }
+  *this = Fused(f, r.operands, r.dtype, what, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, what);
+}
+
 bool Fused::changes(int operand) const { return recorded_->changed[static_cast<std::size_t>(operand)]; }
 
 struct Fused::Worker::State {
+  const engine::MachineCode* code;
   Program program;  // its own, as addresses are written into it
   const std::vector<Field>& fields;
-  char* scratch;
+  char* scratch = nullptr;
 
-  explicit State(const Recorded& r) : program(r.program), fields(r.fields) {
+  explicit State(const Recorded& r) : code(r.code.get()), program(r.program), fields(r.fields) {
+    if (code) return;
     const auto bytes = static_cast<std::size_t>(program.scratch * program.scratch_bytes + 4095) / 4096 * 4096;
     scratch = static_cast<char*>(std::aligned_alloc(64, std::max<std::size_t>(bytes, 4096)));
     if (!scratch) throw std::bad_alloc();
@@ -278,6 +330,7 @@ Fused::Worker::~Worker() = default;
 
 void Fused::Worker::operator()(char* const* base, Size begin, Size end) {
   State& s = *state_;
+  if (s.code) return (*s.code)(base, begin, end);
   char* const code = reinterpret_cast<char*>(s.program.code.data());
   char* const steps = reinterpret_cast<char*>(s.program.steps.data());
   for (const Field& f : s.fields) std::memcpy((f.of_step ? steps : code) + f.offset, base + f.operand, sizeof(char*));

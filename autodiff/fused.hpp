@@ -5,6 +5,8 @@
 #include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/autodiff/tensor.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // f is recorded once, on placeholders of one dtype (f32 or f64) that have no numbers. It assigns new values to the operands
@@ -16,6 +18,9 @@ class Fused {
   Fused(Fused&&) noexcept;
   Fused& operator=(Fused&&) noexcept;
   ~Fused();
+
+  // Records f anew, as where it is made: for a formula whose numbers have changed, which is most often all that has.
+  void renew(const Callable<void(Tensors& operands)>& f, const char* what, Source source = Source::here());
 
   bool changes(int operand) const;
 
@@ -40,3 +45,5 @@ class Fused {
 };
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

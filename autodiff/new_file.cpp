@@ -33,7 +33,7 @@ std::string link_to(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
 
 NewFile::NewFile(const std::string& path, const char* op, Source source, bool nameless)
     : path_(path), op_(op), source_(source) {
-  const auto broken = [&](const std::string& what) { fail(source, fmt::format("[{}] {}: {}", op, path, what)); };
+  const auto broken = [&](const std::string& what) { fail(source.named(op), "{}: {}", path, what); };
   const auto refused = [&] { broken(fmt::format("cannot write there: {}", std::strerror(errno))); };
   struct stat there;
   const bool exists = ::stat(path.c_str(), &there) == 0;
@@ -144,8 +144,7 @@ void NewFile::commit() {
 }
 
 void NewFile::fail_writing() {
-  fail(source_, fmt::format("[{}] {}: writing failed: {}; the old file, if any, is as it was", op_, path_,
-                            std::strerror(errno)));
+  fail(source_.named(op_), "{}: writing failed: {}; the old file, if any, is as it was", path_, std::strerror(errno));
 }
 
 }  // namespace xgrad

@@ -8,6 +8,8 @@
 
 #include <xgrad/autodiff/error.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // Bytes that replace the file at `path`, or become it, in one step: by commit(). Until then nothing is changed there, and
@@ -41,3 +43,5 @@ class NewFile {
 };
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 template <class T>
@@ -57,3 +59,5 @@ Real<T, U> atan2(T y, U x) {
 }
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

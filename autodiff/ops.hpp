@@ -6,6 +6,8 @@
 #include <xgrad/autodiff/numbers.hpp>
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // ---- arithmetic. Dtypes meet as in NumPy and PyTorch (docs/numbers.md): a C++ number, and a 0-d tensor, take the float
@@ -103,6 +105,9 @@ Tensor isfinite(const In& x);                   // neither NaN nor infinite
 Tensor logical_and(const In& x, const In& y);   // numbers count as x != 0, in all three
 Tensor logical_or(const In& x, const In& y);
 Tensor logical_not(const In& x);
+Tensor operator&&(const In& x, const In& y);    // the same; both sides are computed
+Tensor operator||(const In& x, const In& y);
+Tensor operator!(const In& x);
 // condition ? x : y. The side not taken gets a gradient of 0, which a slope of infinity makes NaN: keep its argument in
 // range by another `where` inside of it (docs/numerics.md).
 Tensor where(const In& condition, const In& x, const In& y);
@@ -257,3 +262,5 @@ Tensor tensor(const std::vector<T>& numbers, Source source) {
 }
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -1,12 +1,16 @@
 // Parameter: a variable, the one thing that changes. Reading it gives the Tensor that it holds now, for good.
+// Bodies: api/parameter.cpp; what a variable is: engine/variable.hpp.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <xgrad/autodiff/literal.hpp>
 #include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/autodiff/tensor.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad {
 
@@ -66,31 +70,6 @@ class Parameter {
 
  private:
   engine::VariableRef variable_;
-};
-
-// Nested brace lists of numbers: 1.0, {1.0, 2.0}, {{1, 2}, {3, 4}}.
-class Literal {
- public:
-  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  Literal(T number) : dtype_(dtype_of<T>()), number_(static_cast<double>(number)) {
-    if constexpr (std::is_integral_v<T>) integer_ = static_cast<Size>(number);
-    if constexpr (std::is_unsigned_v<T>)
-      if (integer_ < 0) dtype_ = DType::f64;  // past i64
-  }
-  Literal(std::initializer_list<Literal> list);
-
-  bool is_list() const { return is_list_; }
-  DType dtype() const { return dtype_; }
-  double number() const { return number_; }
-  Size integer() const { return integer_; }
-  const std::vector<Literal>& list() const { return list_; }
-
- private:
-  bool is_list_ = false;
-  DType dtype_ = DType::f64;
-  double number_ = 0;
-  Size integer_ = 0;
-  std::vector<Literal> list_;
 };
 
 // A variable that holds `value` (its history dropped), or numbers: a C++ double makes f64, a float f32; integers, which
@@ -174,3 +153,5 @@ struct fmt::formatter<xgrad::Parameter> : fmt::formatter<xgrad::Tensor> {
     return fmt::formatter<xgrad::Tensor>::format(p.value(), context);
   }
 };
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::engine {
 
 // The one owner of an object, whose type need be known only where it is made.
@@ -58,3 +60,5 @@ class Ref {
 };
 
 }  // namespace xgrad::engine
+
+#pragma GCC visibility pop

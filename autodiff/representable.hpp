@@ -3,6 +3,8 @@
 
 #include <xgrad/autodiff/dtype.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // May an option with this value be used in computations of that dtype? Not where it would become 0 or infinite on the way,
@@ -14,3 +16,5 @@ constexpr bool keeps(DType t, double option) {
 }
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -130,7 +130,7 @@ std::string reason() { return errno ? std::strerror(errno) : "the file ends earl
 
 void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata, Source source) try {
   const auto broken = [&](const std::string& what) {
-    fail(source, fmt::format("[write_safetensors] {}: {}", path, what));
+    fail(source.named("write_safetensors"), "{}: {}", path, what);
   };
 
   // Wide numbers first, so that each is aligned.
@@ -185,7 +185,7 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
 
 Safetensors read_safetensors(const std::string& path, Source source) try {
   const auto broken = [&](const std::string& what) {
-    fail(source, fmt::format("[read_safetensors] {}: {}", path, what));
+    fail(source.named("read_safetensors"), "{}: {}", path, what);
   };
   const auto corrupt = [&](const std::string& what) { broken(what + "; the file is corrupt, write it anew"); };
 
@@ -261,7 +261,7 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
   }
   return made;
 } catch (const std::bad_alloc&) {
-  fail(source, fmt::format("[read_safetensors] {}: memory does not hold its header", path));
+  fail(source.named("read_safetensors"), "{}: memory does not hold its header", path);
 }
 
 }  // namespace xgrad

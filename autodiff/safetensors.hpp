@@ -7,6 +7,8 @@
 
 #include <xgrad/autodiff/tensor.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 struct NamedTensor {
@@ -35,3 +37,5 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
 Safetensors read_safetensors(const std::string& path, Source source = Source::here());
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -1,7 +1,9 @@
-// How ops run: evaluation, scopes, and a look at the record.
+// How ops run: evaluation, scopes, and what the engine has done. Bodies: api/scope.cpp; release_memory: engine/pool.cpp.
 #pragma once
 
 #include <xgrad/autodiff/tensor.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad {
 
@@ -65,7 +67,7 @@ class LayerStream {
 };
 
 // While the outermost lives, ops take `at` as their line: for functions that are made of ops. Their errors there go by
-// the name `op`, the outermost that is given.
+// the name `op` (a string that stays), the outermost that is given.
 class Located {
  public:
   explicit Located(Source at, const char* op = nullptr);
@@ -75,13 +77,14 @@ class Located {
   Located& operator=(const Located&) = delete;
 
  private:
-  bool outermost_, names_;
-  const char* before_ = nullptr;
+  bool before_;
+  Source at_before_;
 };
 
-// The record that leads to y, one op a line:  %3 f32[64, 3] = matmul(%1, %2)   model.cpp:12
-std::string tape(const Tensor& y, Source source = Source::here());
-void print_tape(const Tensor& y, Source source = Source::here());
+// The line of an op that is written here, as its Errors give it: of the outermost Located, or the operand's own. `op` is the
+// name that it goes by where no Located gives one.
+Source line_of(const In& x, const char* op = nullptr);
+Source line_of(Source source, const char* op = nullptr);
 
 // Gives free memory back to the system: what the library keeps so that the next step need not ask for it. This thread's
 // goes at once, another's when it next makes or lets go of a tensor. Tensors stay as they are. The library does it by
@@ -100,3 +103,5 @@ struct Counters {
 Counters counters();
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -10,17 +10,18 @@
 namespace xgrad {
 
 void fail_too_large(const char* what, std::uint64_t number, Source source) {
-  fail(source, fmt::format("[{}] {} does not fit a signed 64-bit integer", what, number));
+  fail(source.named(what), "{} does not fit a signed 64-bit integer", number);
 }
 
 void Shape::fail_place(At i) const {
-  fail(i.source, fmt::format("[shape] no extent {} in {}; {}", i.index, to_string(*this),
-                             rank_ == 0 ? "a 0-d tensor has none" : "-1 is the last"));
+  fail(i.source.named("shape"), "no extent {} in {}; {}", i.index, to_string(*this),
+       rank_ == 0 ? "a 0-d tensor has none" : "-1 is the last");
 }
 
 void Shape::require_rank(std::size_t n, Source source) const {
   if (size() != n)
-    fail(source, fmt::format("[shape] {} has {} extents where {} are taken; as<{}>() takes so many", to_string(*this), rank_, n, rank_));
+    fail(source.named("shape"), "{} has {} extents where {} are taken; as<{}>() takes so many", to_string(*this), rank_, n,
+         rank_);
 }
 
 void Shape::insert(int at, Size extent) {

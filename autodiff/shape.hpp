@@ -12,6 +12,8 @@
 #include <xgrad/autodiff/dtype.hpp>
 #include <xgrad/autodiff/error.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 [[noreturn]] void fail_too_large(const char* what, std::uint64_t number, Source source);
@@ -210,3 +212,5 @@ template <std::size_t i>
 struct std::tuple_element<i, xgrad::Shape> {
   using type = xgrad::Size;
 };
+
+#pragma GCC visibility pop

@@ -1,4 +1,5 @@
 // Tensor: a value. Shape and dtype are known at run time; the handle is one pointer; the numbers never change.
+// Bodies: api/tensor.cpp; operator[]: ops/slices.cpp; backward: api/differentiate.cpp; to_string: api/print.cpp.
 #pragma once
 
 #include <fmt/core.h>
@@ -15,6 +16,8 @@
 #include <xgrad/autodiff/dtype.hpp>
 #include <xgrad/autodiff/error.hpp>
 #include <xgrad/autodiff/shape.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad {
 
@@ -335,3 +338,5 @@ struct fmt::formatter<xgrad::Shape> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   fmt::appender format(const xgrad::Shape& s, fmt::format_context& context) const;
 };
+
+#pragma GCC visibility pop

@@ -1,7 +1,10 @@
 // How many threads the kernels use.
+// Bodies: kernels/threads.cpp.
 #pragma once
 
 #include <xgrad/autodiff/error.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad {
 
@@ -11,3 +14,5 @@ int threads();
 void set_threads(int n, Source source = Source::here());
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -1,7 +1,10 @@
 // vmap: a function of one example, run on all of them at once.
+// Bodies: api/vmap.cpp; what it does: engine/batch.hpp.
 #pragma once
 
 #include <xgrad/autodiff/differentiate.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad {
 
@@ -40,3 +43,5 @@ using FunctionToMany = Callable<Tensors(const Tensors&)>;
 Tensors vmap(const FunctionToMany& f, const Tensors& x, const VmapOptions& options = {}, Source source = Source::here());
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 
 #include <xgrad/autodiff/memory.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad {
 
 // A tensor of an expression's numbers, computed now. Its dtype is that of the expression's C++ type.
@@ -50,3 +52,5 @@ auto as_xtensor(const Tensor& t, Source source = Source::here()) {
 }
 
 }  // namespace xgrad
+
+#pragma GCC visibility pop

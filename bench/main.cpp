@@ -1,5 +1,6 @@
 // The speed table: xgrad against libtorch and hand-written loops, on one thread and on all.
-//   xgrad_bench [--quick] [--filter name] [--markdown] [--write-readme]
+  --filter name    only the rows whose name or work contains this (chain, gelu, conv, images, norm, lstm, gru, transformer, mlp,
+                   adam, mnist, loop, compiling)
 #include <fmt/core.h>
 
 #include <cstring>
@@ -24,7 +25,8 @@ struct Options {
 
 constexpr const char* usage = R"(xgrad_bench [options]: the speed table
   --quick          fewer and shorter runs: a first look
-  --filter name    only the rows whose name or work contains this (chain, gelu, conv, lstm, gru, transformer, mlp, adam, mnist, loop, compiling)
+  --filter name    only the rows whose name or work contains this (chain, gelu, conv, images, norm, lstm, gru, transformer, mlp,
+                   adam, mnist, loop, compiling)
   --markdown       as Markdown
   --write-readme   and into README.md
 )";

@@ -149,6 +149,7 @@ int main() {
   std::vector<Work> works;
   add_ops(works);
   add_convolutions(works);
+  add_layers(works);
   add_sequences(works);
   for (const Network& network : networks) {
     works.push_back(training(network, Clear::drop, adam));

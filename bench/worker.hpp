@@ -5,6 +5,7 @@
 //   count NAME       what one repeat counts (Running::count)
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -28,6 +29,7 @@ struct Work {
 int serve(const std::vector<Work>& works);
 void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
 void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
+void add_layers(std::vector<Work>& works);  // networks of images, normalisation: *_layers.cpp
 void add_sequences(std::vector<Work>& works);  // each side's *_sequences.cpp
 void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
 
@@ -73,7 +75,37 @@ struct Convolution {
   std::vector<float> bias() const { return uniform(static_cast<std::size_t>(out), -1, 1, 3); }
   std::vector<float> cotangent() const { return uniform(static_cast<std::size_t>(images * out * side * side), -1, 1, 4); }
 };
-inline constexpr Convolution convolutions[] = {{"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28}};
+inline constexpr Convolution convolutions[] = {{"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28},
+                                             {"conv.16x64x32x32", 16, 64, 64, 32}};
+
+// A network of images 28 x 28: two convolutions, each with relu and a pool of 2 x 2; then dense layers with relu between, and classes.
+struct ImageNetwork {
+  const char* name;
+  std::int64_t batch, channels[3], kernel, padding;
+  std::vector<std::int64_t> dense;  // 10 at the end
+
+  std::vector<float> points() const { return uniform(static_cast<std::size_t>(batch * 28 * 28), 0, 1, 20); }
+  std::vector<std::int64_t> labels() const {
+    std::vector<std::int64_t> all;
+    for (std::int64_t i = 0; i < batch; ++i) all.push_back(i * 7 % 10);
+    return all;
+  }
+  static std::vector<float> weights(std::int64_t count, std::int64_t fan_in, std::uint64_t seed) {
+    const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+    return uniform(static_cast<std::size_t>(count), -bound, bound, seed);
+  }
+};
+inline const ImageNetwork image_networks[] = {{"images.1-8-16", 64, {1, 8, 16}, 3, 1, {16 * 7 * 7, 10}},
+                                              {"images.lenet5", 64, {1, 6, 16}, 5, 0, {256, 120, 84, 10}}};
+
+// Normalisation of rows, with a weight and a bias: the result, and the gradients of all.
+struct Norm {
+  static constexpr std::int64_t rows = 256, width = 1024;
+  static std::vector<float> x() { return uniform(rows * width, -2, 2, 1); }
+  static std::vector<float> weight() { return uniform(width, 0.5, 1.5, 2); }
+  static std::vector<float> bias() { return uniform(width, -1, 1, 3); }
+  static std::vector<float> cotangent() { return uniform(rows * width, -1, 1, 4); }
+};
 
 // Sequences [steps, batch, in], and what a layer makes of them, [steps, batch, out].
 struct Sequences {

@@ -104,6 +104,7 @@ int main() {
   std::vector<Work> works;
   add_ops(works);
   add_convolutions(works);
+  add_layers(works);
   add_sequences(works);
   add_own(works);
   for (const Network& network : networks) works.push_back(steps_of(network));

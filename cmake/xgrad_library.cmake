@@ -1,7 +1,7 @@
 # How every file of the library is compiled. Fused and unfused results have the same bits only without contraction;
 # loops with sqrt vectorise only without errno; thread-local storage by function call is too slow for small tensors.
 set(XGRAD_LIBRARY_OPTIONS -ffp-contract=off -fno-math-errno -fno-semantic-interposition -fno-plt
-  -ftls-model=initial-exec)
+  -ftls-model=initial-exec -fvisibility=hidden)
 
 # Where <xgrad/...> is found in the tree, as in an installed package: links to the folders, and copies of what the
 # install puts elsewhere, the umbrella headers.
@@ -9,22 +9,34 @@ set(XGRAD_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${XGRAD_INCLUDE}/xgrad)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/xgrad.hpp ${XGRAD_INCLUDE}/xgrad/xgrad.hpp COPYONLY)
 
-# xgrad_library(name [FOLDERS names...] [SOURCES globs...] [LINKS targets...] [PRIVATE_LINKS targets...]
+# xgrad_library(name [FOLDERS names...] [SOURCES globs...] [WITHOUT names...] [LINKS targets...] [PRIVATE_LINKS targets...]
 #   [PRIVATE_HEADERS names...])
 # The library of one top-level folder: xgrad_<name>, alias xgrad::<name>. Its sources and headers are the folder's own and
 # those of its FOLDERS; the headers are public but for the private ones: <xgrad/name/part.hpp>, and <xgrad/name.hpp>, which
 # includes them; each must compile by itself (target
-# all_verify_interface_header_sets). Sources write public headers so, and private ones as "name/folder/part.hpp".
+# all_verify_interface_header_sets). Sources write public headers so, and private ones as "name/folder/part.hpp". WITHOUT
+# names sources that are left out. What a public header declares is exported, and nothing else: each says so.
 function(xgrad_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;SOURCES;LINKS;PRIVATE_LINKS;PRIVATE_HEADERS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;SOURCES;WITHOUT;LINKS;PRIVATE_LINKS;PRIVATE_HEADERS")
   list(TRANSFORM arg_FOLDERS APPEND /*.cpp OUTPUT_VARIABLE folder_sources)
   list(TRANSFORM arg_FOLDERS APPEND /*.hpp OUTPUT_VARIABLE folder_headers)
   file(GLOB sources CONFIGURE_DEPENDS *.cpp ${folder_sources} ${arg_SOURCES})
   file(GLOB headers CONFIGURE_DEPENDS *.hpp ${folder_headers})
+  list(TRANSFORM arg_WITHOUT PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(REMOVE_ITEM sources ${arg_WITHOUT})
   list(TRANSFORM arg_PRIVATE_HEADERS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   list(REMOVE_ITEM headers ${arg_PRIVATE_HEADERS})
   set_property(GLOBAL APPEND PROPERTY XGRAD_PUBLIC_HEADERS ${headers})
   list(REMOVE_ITEM headers ${CMAKE_CURRENT_SOURCE_DIR}/${name}.hpp)
+  foreach(header ${headers})
+    file(STRINGS ${header} lines REGEX "^#pragma GCC visibility")
+    file(STRINGS ${header} declares REGEX "^namespace xgrad")
+    list(LENGTH lines count)
+    if(declares AND NOT count EQUAL 2)
+      message(FATAL_ERROR "${header}: a public header has `#pragma GCC visibility push(default)` after its includes, and "
+        "`#pragma GCC visibility pop` as its last line; else nothing of it is exported (a private one is listed in PRIVATE_HEADERS)")
+    endif()
+  endforeach()
   list(TRANSFORM headers REPLACE ^${PROJECT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad)
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad/${name} SYMBOLIC)
   configure_file(${name}.hpp ${XGRAD_INCLUDE}/xgrad/${name}.hpp COPYONLY)
@@ -38,6 +50,7 @@ function(xgrad_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE ${XGRAD_LIBRARY_OPTIONS})
   target_link_libraries(${target} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
+  set_property(GLOBAL APPEND PROPERTY XGRAD_OBJECTS $<TARGET_OBJECTS:${target}>)
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name}
     VERSION ${PROJECT_VERSION}
@@ -47,19 +60,24 @@ function(xgrad_library name)
   install(TARGETS ${target} EXPORT xgrad FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()
 
+# The instruction sets, as autodiff/arches.hpp lists them: the first list is x86-64's, the second all others'.
+file(STRINGS ${PROJECT_SOURCE_DIR}/autodiff/arches.hpp lists REGEX "EACH\\([a-z0-9]+ __VA_OPT__")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(GET lists 0 arches)
+else()
+  list(GET lists 1 arches)
+endif()
+string(REGEX MATCHALL "EACH\\([a-z0-9]+" arches "${arches}")
+list(TRANSFORM arches REPLACE "EACH\\(" "" OUTPUT_VARIABLE XGRAD_ARCHES)
+
 # xgrad_per_instruction_set(name sources...): compiles the sources once for each, with XGRAD_ARCH its name, into the
 # library of that folder. They hold what is in a namespace of that name, or has internal linkage, and nothing else.
 function(xgrad_per_instruction_set name)
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    set(arches sse2 avx2 avx512)
-    set(flags_avx2 -mavx2 -mfma -mprfchw)
-    # GCC 12 warns of its own AVX-512 intrinsics (PR 105593)
-    set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprfchw -Wno-uninitialized -Wno-maybe-uninitialized)
-  else()
-    set(arches native)
-  endif()
+  set(flags_avx2 -mavx2 -mfma -mprfchw)
+  # GCC 12 warns of its own AVX-512 intrinsics (PR 105593)
+  set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprfchw -Wno-uninitialized -Wno-maybe-uninitialized)
   find_package(xsimd REQUIRED)
-  foreach(arch ${arches})
+  foreach(arch ${XGRAD_ARCHES})
     set(target xgrad_${name}_${arch})
     add_library(${target} OBJECT ${ARGN})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${XGRAD_INCLUDE})
@@ -67,6 +85,7 @@ function(xgrad_per_instruction_set name)
     target_compile_options(${target} PRIVATE ${flags_${arch}} ${XGRAD_LIBRARY_OPTIONS})
     target_link_libraries(${target} PRIVATE fmt::fmt xsimd)
     target_sources(xgrad_${name} PRIVATE $<TARGET_OBJECTS:${target}>)
+    set_property(GLOBAL APPEND PROPERTY XGRAD_OBJECTS $<TARGET_OBJECTS:${target}>)
     set_property(GLOBAL APPEND PROPERTY XGRAD_ISOLATED $<TARGET_OBJECTS:${target}>)
   endforeach()
 endfunction()

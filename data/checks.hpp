@@ -5,6 +5,7 @@
 #include <string>
 
 #include <xgrad/autodiff/tensor.hpp>
+#include <xgrad/data/dataset.hpp>
 
 namespace xgrad::data {
 
@@ -13,6 +14,9 @@ Size checked_count(const char* op, Size classes, Size per_class, Source source);
 void check_noise(const char* op, double noise, Source source);
 
 Tensor cycling_labels(const char* op, Size n, Size classes, Source source);  // 0, 1, ..., classes - 1, 0, 1, ...
+
+// How many rows there are: as many inputs as labels.
+Size checked_rows(const char* op, const Dataset& whole, Source source);
 
 // f(), where a lack of memory is an Error: "[op] what is more than memory holds".
 template <class F>

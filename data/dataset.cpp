@@ -8,13 +8,12 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/data/random.hpp>
+#include "data/checks.hpp"
 
 namespace xgrad::data {
 
-namespace {
-
 // How many rows there are: as many inputs as labels.
-Size rows_of(const char* op, const Dataset& whole, Source source) {
+Size checked_rows(const char* op, const Dataset& whole, Source source) {
   if (whole.inputs.dim(source) == 0 || whole.labels.dim(source) == 0)
     fail(source, fmt::format("[{}] expected inputs and labels with a first axis, got a 0-d tensor", op));
   const Size rows = whole.inputs.size(0);
@@ -24,12 +23,10 @@ Size rows_of(const char* op, const Dataset& whole, Source source) {
   return rows;
 }
 
-}  // namespace
-
 // Fisher and Yates; Durstenfeld 1964
 Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source source) {
-  const Located at(source);
-  const Size rows = rows_of("shuffled", whole, source);
+  const Located at(source, "shuffled");
+  const Size rows = checked_rows("shuffled", whole, source);
   Random random = Random::from(seed);
   const Tensor order = filled(Shape{rows}, i64, [&](void* memory) {
     auto* index = static_cast<Size*>(memory);
@@ -40,8 +37,8 @@ Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source
 }
 
 Split split(const Dataset& whole, Size count, Source source) {
-  const Located at(source);
-  const Size rows = rows_of("split", whole, source);
+  const Located at(source, "split");
+  const Size rows = checked_rows("split", whole, source);
   if (count < 0 || count > rows)
     fail(source, fmt::format("[split] expected a count in 0 ... {}, got {}", rows, count));
   return {.train = {slice(whole.inputs, 0, 0, count), slice(whole.labels, 0, 0, count)},

@@ -6,6 +6,8 @@
 
 #include <xgrad/autodiff/tensor.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 // xtl, which xtensor's headers include, calls a function data() that is to be found by its argument. After `using
 // namespace xgrad` it would find the namespace xgrad::data first, but for this name, which is nearer.
 namespace mpark::detail::access {
@@ -16,7 +18,7 @@ namespace xgrad::data {
 
 struct Dataset {
   Tensor inputs;  // f32 [n, ...]
-  Tensor labels;  // i64 [n]
+  Tensor labels;  // i64 [n], classes; of a regression f32 [n, 1]
 
   operator Tensors() const { return {inputs, labels}; }  // what a DataLoader takes
 };
@@ -32,3 +34,5 @@ Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed = {}, S
 Split split(const Dataset& whole, Size count, Source source = Source::here());
 
 }  // namespace xgrad::data
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <xgrad/data/dataset.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::data {
 
 // Each digit is a set of strokes, drawn at a random place, size, slant and thickness, with noise on top. Rows go round
@@ -20,3 +22,5 @@ struct DigitOptions {
 Dataset digits(DigitOptions options = {}, Source source = Source::here());  // f32 [n, side^2] in [0, 1], i64 [n]
 
 }  // namespace xgrad::data
+
+#pragma GCC visibility pop

@@ -99,7 +99,7 @@ Tensor idx_images(const std::string& path, Source source) {
 }
 
 Split mnist(const std::string& folder, Source source) {
-  const Located at(source);
+  const Located at(source, "mnist");
   Dataset all;
   all.inputs = flatten(idx_images(find(folder, "t10k-images-idx3-ubyte", source), source), 1);
   all.labels = idx_integers(find(folder, "t10k-labels-idx1-ubyte", source), source);

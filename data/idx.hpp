@@ -5,6 +5,8 @@
 
 #include <xgrad/data/dataset.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::data {
 
 // The numbers of an IDX file of bytes, in its shape: i64, or divided by 255 as f32 in [0, 1]. A file that is missing,
@@ -17,3 +19,5 @@ Tensor idx_images(const std::string& path, Source source = Source::here());
 Split mnist(const std::string& folder, Source source = Source::here());
 
 }  // namespace xgrad::data
+
+#pragma GCC visibility pop

@@ -1,4 +1,4 @@
-#include <xgrad/data/loader.hpp>
+#include <xgrad/data/loader_of.hpp>
 
 #include <fmt/core.h>
 
@@ -14,6 +14,11 @@
 #include "data/checks.hpp"
 
 namespace xgrad::data {
+
+void fields::check_count(std::size_t count, std::size_t tensors, Source source) {
+  if (count != tensors)
+    fail(source, fmt::format("[LoaderOf] expected {} tensors, one for each field, got {}", count, tensors));
+}
 
 struct Order {
   std::vector<Size> rows;
@@ -79,7 +84,7 @@ DataLoader::Iterator& DataLoader::Iterator::operator++() {
 }
 
 Tensors DataLoader::batch(Size at, const Order* order) const {
-  const Located here(source_);
+  const Located here(source_, "DataLoader");
   const Size from = at * options_.batch_size, to = std::min(rows_, from + options_.batch_size);
   Tensors batch;
   for (const Tensor& t : tensors_) {

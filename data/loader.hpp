@@ -9,6 +9,8 @@
 #include <xgrad/data/dataset.hpp>
 #include <xgrad/data/random.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::data {
 
 struct Order;  // of the rows in one epoch
@@ -68,3 +70,5 @@ class DataLoader {
 };
 
 }  // namespace xgrad::data
+
+#pragma GCC visibility pop

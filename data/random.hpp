@@ -6,6 +6,8 @@
 
 #include <xgrad/autodiff/dtype.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::data {
 
 // SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators")
@@ -36,3 +38,5 @@ class Random {
 };
 
 }  // namespace xgrad::data
+
+#pragma GCC visibility pop

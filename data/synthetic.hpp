@@ -7,6 +7,8 @@
 
 #include <xgrad/data/dataset.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::data {
 
 // Arms that wind round the origin: radius from 0.05 to 1, over 4 radians (Karpathy, CS231n, "Putting it together").
@@ -27,3 +29,5 @@ Dataset moons(PointOptions options = {}, Source source = Source::here());    // 
 Dataset circles(PointOptions options = {}, Source source = Source::here());  // radius 1 round radius 0.5
 
 }  // namespace xgrad::data
+
+#pragma GCC visibility pop

@@ -1,9 +1,27 @@
 # Runs PROGRAM, a list with its arguments, in an empty FOLDER; afterwards the files WRITES must be there, whole: those
-# that are pictures where gnuplot is.
+# that are pictures where gnuplot is. What it prints must be what SOURCE, its source, says behind "// Prints:", if that is there.
 cmake_policy(VERSION 3.25)
 file(REMOVE_RECURSE ${FOLDER})
 file(MAKE_DIRECTORY ${FOLDER})
-execute_process(COMMAND ${PROGRAM} WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+set(expected "")
+file(READ ${SOURCE} text)
+set(mark "\n// Prints:\n")
+string(FIND "${text}" "${mark}" begin)
+if(NOT begin EQUAL -1)
+  string(LENGTH "${mark}" length)
+  math(EXPR begin "${begin} + ${length}")
+  string(SUBSTRING "${text}" ${begin} -1 text)
+  while(text MATCHES "^//   ([^\n]*)\n")
+    string(APPEND expected "${CMAKE_MATCH_1}\n")
+    string(LENGTH "${CMAKE_MATCH_0}" length)
+    string(SUBSTRING "${text}" ${length} -1 text)
+  endwhile()
+endif()
+
+execute_process(COMMAND ${PROGRAM} WORKING_DIRECTORY ${FOLDER} OUTPUT_VARIABLE printed ECHO_OUTPUT_VARIABLE COMMAND_ERROR_IS_FATAL ANY)
+if(NOT expected STREQUAL "" AND NOT printed STREQUAL expected)
+  message(FATAL_ERROR "it should print\n${expected}")
+endif()
 
 find_program(GNUPLOT gnuplot NO_CACHE)
 foreach(name ${WRITES})

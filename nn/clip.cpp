@@ -5,33 +5,37 @@
 #include <cmath>
 #include <vector>
 
-#include "autodiff/engine/variable.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
 namespace {
 
-// The numbers of a gradient: of its rows, where it is kept by rows.
-const Tensor& numbers_of(const engine::Variable* v) { return v->rows.index.defined() ? v->rows.values : v->grad; }
+// The numbers of a gradient: of its rows, where it is kept by rows. Null: there is none.
+const Tensor* numbers_of(const Parameters::Entry& p) {
+  const GradientNumbers g = gradient_numbers(p);
+  return g.rows ? g.row_values : g.dense;
+}
 
-std::vector<engine::Variable*> with_gradients(const Parameters& parameters) {
-  std::vector<engine::Variable*> all;
+std::vector<const Parameters::Entry*> with_gradients(const Parameters& parameters) {
+  std::vector<const Parameters::Entry*> all;
   for (const Parameters::Entry& p : parameters)
-    if (engine::Variable* v = p.variable.get(); v && numbers_of(v).defined()) all.push_back(v);
+    if (p.variable.get() && numbers_of(p)) all.push_back(&p);
   return all;
 }
 
 // All of them, or where that fails none.
 template <class F>
-void replace(const std::vector<engine::Variable*>& all, Source source, const F& f) {
+void replace(const std::vector<const Parameters::Entry*>& all, Source source, const F& f) {
   Tensors next;
-  for (const engine::Variable* v : all) next.push_back(f(numbers_of(v)));
+  for (const Parameters::Entry* p : all) next.push_back(f(*numbers_of(*p)));
   evaluate(next, source);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    engine::Variable& v = *all[i];
-    if (v.rows.index.defined()) v.rows.values = next[i], v.grad = Tensor();
-    else v.grad = next[i];
+    GradientValue g;
+    if (const GradientNumbers own = gradient_numbers(*all[i]); own.rows) g = {{}, *own.rows, next[i]};
+    else g.dense = next[i];
+    swap_gradient(*all[i], g);
   }
 }
 
@@ -42,10 +46,10 @@ double clip_grad_norm(const Parameters& parameters, double max_norm, ClipGradOpt
   const NoGrad constant;
   if (!(max_norm >= 0)) fail(source, fmt::format("[clip_grad_norm] expected a max_norm of 0 or more, got {}", max_norm));
   if (!(options.norm_type > 0)) fail(source, fmt::format("[clip_grad_norm] expected a norm_type above 0, got {}", options.norm_type));
-  const std::vector<engine::Variable*> all = with_gradients(parameters);
+  const std::vector<const Parameters::Entry*> all = with_gradients(parameters);
   if (all.empty()) return 0;
   Tensors norms;
-  for (const engine::Variable* v : all) norms.push_back(cast(norm(numbers_of(v), options.norm_type), f64));
+  for (const Parameters::Entry* p : all) norms.push_back(cast(norm(*numbers_of(*p), options.norm_type), f64));
   const double total = norm(stack(norms), options.norm_type).item();
   if (!std::isfinite(total) && options.error_if_nonfinite)
     fail(source, fmt::format("[clip_grad_norm] the norm of the gradients is {}; nothing was changed", total));

@@ -3,6 +3,8 @@
 
 #include <xgrad/autodiff/parameter.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct ClipGradOptions {
@@ -18,3 +20,5 @@ double clip_grad_norm(const Parameters& parameters, double max_norm, ClipGradOpt
 void clip_grad_value(const Parameters& parameters, double clip_value, Source source = Source::here());
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

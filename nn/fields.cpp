@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "autodiff/engine/record.hpp"
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/representable.hpp>
 
@@ -27,8 +26,6 @@ std::string_view fields::next_name(std::string_view& names) {
   return name;
 }
 
-Source line_of(const In& x) { return engine::source_of(x); }
-
 Tensor input_of(const char* layer, const In& x, const Tensor& weight) {
   if (!weight.defined())
     fail(line_of(x), fmt::format("[{}] this layer has no weight: it was made without sizes, or moved from; assign one that "
@@ -49,7 +46,7 @@ void check_option(DType dtype, const char* op, const char* option, double value,
                              option, name(dtype), value));
 }
 void check_option(const In& x, const char* op, const char* option, double value) {
-  if (x.node()) check_option(x.node()->dtype, op, option, value, line_of(x));  // of nothing, the op itself says so
+  if (x.node()) check_option(Tensor(x).dtype(), op, option, value, line_of(x));  // of nothing, the op itself says so
 }
 
 }  // namespace xgrad::nn

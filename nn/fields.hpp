@@ -12,9 +12,13 @@
 #include <vector>
 
 #include <xgrad/autodiff/parameter.hpp>
+#include <xgrad/autodiff/scope.hpp>
 
-// Names a struct's parameters, buffers (plain Tensors) and sub-layers; vectors, arrays and optionals of them too. Any
-// number of fields, none included. A derived struct writes its own line, with the inherited fields in it.
+#pragma GCC visibility push(default)  // what the library exports
+
+// Names a struct's parameters, buffers (plain Tensors) and sub-layers; vectors, arrays, optionals, unique_ptrs and maps (by
+// a name) of them too. Any number of fields, none included. A derived struct writes its own line, with the inherited fields
+// in it. What an optional or a pointer holds has the field's name, what a map holds "field.key".
 // xgrad_fields() gives a function that calls another with them all: std::tie would cost a compiler sixty times as much.
 #define XGRAD_FIELDS(...)                                              \
   auto xgrad_fields() {                                                \
@@ -89,6 +93,25 @@ struct Optional : std::false_type {};
 template <class T>
 struct Optional<std::optional<T>> : std::true_type {};
 
+// A pointer that owns what it points to, as std::unique_ptr; and a map in the order of its names, as std::map<std::string, L>.
+// By what they can do: <memory> and <map> would cost every program.
+template <class T>
+concept Pointer = requires(T& p) {
+  typename T::element_type;
+  { p.get() } -> std::same_as<typename T::element_type*>;
+  { p.release() } -> std::same_as<typename T::element_type*>;
+};
+template <class T>
+concept Map = requires(T& m) {
+  typename T::key_compare;
+  typename T::mapped_type;
+  requires std::is_convertible_v<const typename T::key_type&, std::string_view>;
+  m.begin()->second;
+};
+// A walk sees the fields of the type that it is given: where that is a base class, it must walk what is there.
+template <class T>
+constexpr bool is_whole = !std::is_polymorphic_v<T> || std::is_final_v<T> || Walks<T> || HandsOn<T>;
+
 template <class Owner>
 Owner owner(void (Owner::*)() const);
 // The struct whose body holds the XGRAD_FIELDS line that T shows: T itself, or a base.
@@ -135,6 +158,13 @@ void walk(T& field, const Path& path, Walker& to) {
     for (auto& element : field) walk(element, Path{&path, {}, i++}, to);
   } else if constexpr (fields::Optional<T>::value) {
     if (field) walk(*field, path, to);
+  } else if constexpr (fields::Pointer<T>) {
+    static_assert(fields::is_whole<typename T::element_type>,
+                  "a pointer to a base class shows the base's fields alone: give the base a `virtual void walk(const "
+                  "nn::Path& path, nn::Walker& to)`, in which each derived struct calls nn::walk of its fields");
+    if (field) walk(*field, path, to);
+  } else if constexpr (fields::Map<T>) {
+    for (auto& [key, element] : field) walk(element, Path{&path, std::string_view(key)}, to);
   } else if constexpr (fields::HandsOn<T>) {
     field.walk(path, to);
   } else {
@@ -159,7 +189,7 @@ void walk(T& field, const Path& path, Walker& to) {
 }
 
 // The line that an Error of a layer or a loss names: of the outermost call that is Located, or the operand's own.
-Source line_of(const In& x);
+using xgrad::line_of;
 
 // x as the input of a layer that computes in the dtype of `weight`: other floats are cast, and their gradient comes back
 // in their own dtype. What is no float is an Error that says cast; so is an empty weight. `layer` is its name in Errors.
@@ -191,3 +221,5 @@ class MutableModel : public AnyModel {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

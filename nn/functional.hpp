@@ -4,6 +4,8 @@
 #include <xgrad/autodiff/convolution.hpp>
 #include <xgrad/autodiff/ops.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 using xgrad::avg_pool1d;
@@ -28,3 +30,5 @@ using xgrad::softplus;
 using xgrad::tanh;
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

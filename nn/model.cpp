@@ -95,6 +95,35 @@ std::string other_mode(AnyModel model, bool training) {
   return std::move(to.found);
 }
 
+void freeze(MutableModel model, bool frozen, Source source) { xgrad::freeze(parameters(model), frozen, source); }
+
+void cast_model(MutableModel model, DType dtype, Source source) try {
+  if (!is_float(dtype)) fail(source, fmt::format("[cast] expected the dtype f32 or f64 for a model, got {}", name(dtype)));
+  struct Make final : Walker {
+    void parameter(const Path&, Parameter& p) override {
+      if (p.dtype() == dtype) return;
+      Parameter made(xgrad::cast(p.detach(), dtype), source);
+      if (!p.requires_grad()) made.requires_grad(false, source);
+      parameters.push_back({&p, std::move(made)});
+    }
+    void buffer(const Path&, Tensor& t) override {
+      if (is_float(t.dtype()) && t.dtype() != dtype) buffers.push_back({&t, evaluate(xgrad::cast(t.detach(), dtype))});
+    }
+    std::vector<std::pair<Parameter*, Parameter>> parameters;
+    std::vector<std::pair<Tensor*, Tensor>> buffers;
+    DType dtype;
+    Source source;
+  } to;
+  to.dtype = dtype;
+  to.source = source;
+  const Located at(source, "cast");
+  model.walk(to);
+  for (auto& [p, made] : to.parameters) *p = std::move(made);
+  for (auto& [t, made] : to.buffers) *t = std::move(made);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "cast");
+}
+
 void initialise(MutableModel model, const Callable<void(const std::string&, Parameter&)>& f) {
   struct Initialise final : Walker {
     explicit Initialise(const Callable<void(const std::string&, Parameter&)>& function) : f(function) {}
@@ -143,7 +172,7 @@ bool fits(DType from, DType to) { return from == to || (from == f32 && to == f64
 
 LoadReport load_from(const char* op, const std::string& origin, MutableModel model, const Safetensors& state,
                      LoadOptions options, Source source) try {
-  const Located at(source);
+  const Located at(source, op);
   std::unordered_map<std::string_view, const Tensor*> given;
   for (const NamedTensor& entry : state.tensors)
     if (!given.emplace(entry.name, &entry.value).second)

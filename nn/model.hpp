@@ -5,6 +5,8 @@
 #include <xgrad/autodiff/safetensors.hpp>
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // The model's variables, by reference, with PyTorch's names ("hidden.weight"): what optimizers take.
@@ -46,6 +48,18 @@ std::string untrained(const Parameters& trained, const Parameters& known, const 
 // Calls f for every parameter; f stores into it: initialise(net, [](const std::string& name, Parameter& p) {...})
 void initialise(MutableModel model, const Callable<void(const std::string& name, Parameter& p)>& f);
 
+// Constants from now on, or variables again: all of the model's parameters, or those of a part of it, freeze(net.hidden). Of
+// some by name: freeze(parameters(net).where(...)). An optimizer leaves what is frozen as it is.
+using xgrad::freeze;
+void freeze(MutableModel model, bool frozen = true, Source source = Source::here());
+
+// All float parameters and buffers in another dtype, f32 or f64, as new variables without a gradient; those that are frozen
+// stay so. The old variables are nobody's then: an optimizer that was made before says so at its next step, so make it after.
+// On an Error nothing has changed.
+template <class M>
+requires(!std::is_convertible_v<M&, In>) void cast(M& model, DType dtype, Source source = Source::here());
+void cast_model(MutableModel model, DType dtype, Source source);
+
 // Calls f for every layer of type L: apply<Linear>(net, [](Linear& layer) { init::xavier_uniform(layer.weight); })
 template <class L, class F>
 void apply(MutableModel model, const F& f);
@@ -77,6 +91,30 @@ LoadReport load(MutableModel model, const std::string& path, LoadOptions options
 
 // A table of the layers, their parameters' shapes and counts.
 std::string summary(AnyModel model);
+// The same with what each layer made of an input: the model is called once, in eval mode, with what you would call it with:
+// summary(net, x). A layer's output is what its own parameters led to last; multiply-adds are those of matrix products and
+// convolutions, at the layer whose parameters they read, and all of them below. Layers without parameters leave no trace.
+template <class M, class... More>
+std::string summary(const M& model, In x, const More&... more);
+std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source);
+
+template <class M>
+requires(!std::is_convertible_v<M&, In>) void cast(M& model, DType dtype, Source source) {
+  cast_model(model, dtype, source);
+}
+
+template <class M, class... More>
+std::string summary(const M& model, In x, const More&... more) {
+  auto& changeable = const_cast<M&>(model);  // its modes have their own values back
+  const auto result = [&] {
+    if constexpr (fields::TakesIn<M>) return changeable(x);
+    else return changeable(static_cast<Tensor>(x), more...);
+  };
+  return summary_of(changeable, [&]() -> Tensors {
+    if constexpr (std::is_convertible_v<decltype(result()), Tensor>) return {Tensor(result())};
+    else return Tensors(result());
+  }, x.source());
+}
 
 template <class L, class F>
 void apply(MutableModel model, const F& f) {
@@ -97,3 +135,5 @@ struct fmt::formatter<xgrad::nn::LoadReport> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   fmt::appender format(const xgrad::nn::LoadReport& report, fmt::format_context& context) const;
 };
+
+#pragma GCC visibility pop

@@ -23,5 +23,6 @@
 #include <xgrad/nn/layers/transformer.hpp>
 #include <xgrad/nn/layers/weight_norm.hpp>
 #include <xgrad/nn/losses.hpp>
+#include <xgrad/nn/metrics.hpp>
 #include <xgrad/nn/model.hpp>
 #include <xgrad/nn/sequential.hpp>

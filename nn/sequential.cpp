@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "autodiff/engine/node.hpp"
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::nn {
@@ -15,8 +15,7 @@ namespace {
 Source made_at(const Layer& layer) {
   struct First final : Walker {
     void parameter(const Path&, Parameter& p) override {
-      const engine::Node* n = p.value().node();
-      if (!at.file) at = {n->file, n->line};
+      if (!at.file) at = xgrad::made_at(p.value());
     }
     Source at;
   } first;

@@ -8,6 +8,8 @@
 #include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // A layer of any type: a struct, a function, a lambda. A value: a copy is a copy of the layer.
@@ -146,3 +148,5 @@ class Sequential {
 std::string type_name(const std::type_info& type);  // without namespaces; "function" for lambdas and pointers
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -1,7 +1,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <unordered_map>
 
+#include "autodiff/recorded.hpp"
+#include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/model.hpp>
 #include <xgrad/nn/sequential.hpp>
 
@@ -10,19 +13,22 @@ namespace {
 
 struct Row {
   std::string name, type, shapes;
-  Size count = 0;
+  Size count = 0, multiply_adds = 0;
+  std::string output = {};
 };
 
 struct Rows final : Walker {
   void enter(const Path& path, const Visit& visit) override {
     open.push_back(rows.size());
-    rows.push_back({path.dotted(), type_name(*visit.type), "", 0});
+    rows.push_back({path.dotted(), type_name(*visit.type), ""});
   }
   void leave() override { open.pop_back(); }
   void parameter(const Path& path, Parameter& p) override {
     count += p.numel();
     bytes += p.numel() * item_size(p.dtype());
-    add(path, p.value(), "").count += p.numel();
+    Row& row = add(path, p.value(), "");
+    row.count += p.numel();
+    owner[p.variable()] = static_cast<std::size_t>(&row - rows.data());
   }
   void buffer(const Path& path, Tensor& t) override { add(path, t, " (buffer)"); }
 
@@ -36,8 +42,18 @@ struct Rows final : Walker {
     return row;
   }
 
+  // The model itself heads the table only where it has parameters of its own or is all there is.
+  std::vector<Row> shown() const {
+    std::vector<Row> list = rows;
+    if (list.size() > 1 && list[0].shapes.empty()) list.erase(list.begin());
+    for (Row& row : list)
+      if (row.name.empty()) row.name = "(model)";
+    return list;
+  }
+
   std::vector<Row> rows;
   std::vector<std::size_t> open;
+  std::unordered_map<const engine::Variable*, std::size_t> owner;  // the row whose own a parameter is
   Size count = 0, bytes = 0;
 };
 
@@ -57,34 +73,110 @@ std::string sized(Size bytes) {
   return fmt::format("{:.{}f} {}", size, unit == 0 ? 0 : 1, units[unit]);
 }
 
+using Cells = std::vector<std::string>;
+
+// A table whose columns are as wide as they need to be; those named by `right` end, and do not begin, in one line.
+std::string table_of(const std::vector<Cells>& lines, const std::vector<bool>& right) {
+  std::vector<std::size_t> width(right.size());
+  for (const Cells& cells : lines)
+    for (std::size_t i = 0; i < cells.size(); ++i) width[i] = std::max(width[i], cells[i].size());
+  std::string table;
+  for (const Cells& cells : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      text += right[i] ? fmt::format("{:>{}}  ", cells[i], width[i]) : fmt::format("{:<{}}  ", cells[i], width[i]);
+    text.resize(text.find_last_not_of(' ') + 1);
+    table += text + '\n';
+    if (&cells != lines.data()) continue;
+    std::size_t all = 2 * (width.size() - 1);
+    for (const std::size_t w : width) all += w;
+    table.append(all, '-') += '\n';
+  }
+  return table;
+}
+
+// ---- what the record of a call says
+
+// Is it made of parameters alone, as a transpose, or a normalised weight?
+bool only_parameters(const RecordedOp& op, const std::unordered_map<const void*, bool>& known) {
+  for (const RecordedOp::Input& x : op.inputs) {
+    const auto found = known.find(x.id);
+    if (x.variable || (found != known.end() && found->second) || x.is_number) continue;
+    return false;
+  }
+  return !op.inputs.empty();
+}
+
+// Each layer's own output is what was made of its parameters last; products are those of the layer whose parameters they read.
+Size read_record(Rows& walked, const Tensor& y, Source source) {
+  const std::vector<RecordedOp> ops = recorded(y, "summary", source);
+  std::unordered_map<const void*, bool> parameters_alone;
+  std::unordered_map<const void*, std::vector<std::size_t>> read_by;  // of what is made of parameters alone: whose they are
+  std::vector<const RecordedOp*> last(walked.rows.size());
+  Size all = 0;
+  for (const RecordedOp& op : ops) {
+    std::vector<std::size_t> of;
+    for (const RecordedOp::Input& x : op.inputs) {
+      if (x.variable)
+        if (const auto found = walked.owner.find(x.variable); found != walked.owner.end()) of.push_back(found->second);
+      if (const auto found = read_by.find(x.id); found != read_by.end()) of.insert(of.end(), found->second.begin(), found->second.end());
+    }
+    if (only_parameters(op, parameters_alone)) {
+      parameters_alone[op.id] = true;
+      read_by[op.id] = of;
+      continue;
+    }
+    all += op.multiply_adds;
+    for (const std::size_t row : of) last[row] = &op;
+    if (!of.empty()) walked.rows[of.front()].multiply_adds += op.multiply_adds;
+    // a product of matrices for an input of more axes: it gets them back at once
+    if (op.adds_axes)
+      for (const RecordedOp*& at : last)
+        if (at && at->id == op.inputs[0].id && op.source.file == at->source.file && op.source.line == at->source.line) at = &op;
+  }
+  for (std::size_t row = 0; row < last.size(); ++row)
+    if (last[row]) walked.rows[row].output = fmt::format("{}", last[row]->shape);
+  return all;
+}
+
 }  // namespace
 
 std::string summary(AnyModel model) {
   Rows walked;
   model.walk(walked);
-  // The model itself heads the table only where it has parameters of its own or is all there is.
-  std::vector<Row>& rows = walked.rows;
-  if (rows.size() > 1 && rows[0].shapes.empty()) rows.erase(rows.begin());
-  for (Row& row : rows)
-    if (row.name.empty()) row.name = "(model)";
+  std::vector<Cells> lines{{"layer", "type", "parameters", "count"}};
+  for (const Row& row : walked.shown())
+    lines.push_back({row.name, row.type, row.shapes, row.shapes.empty() ? "" : grouped(row.count)});
+  return table_of(lines, {false, false, false, true}) +
+         fmt::format("{} parameters, {}", grouped(walked.count), sized(walked.bytes));
+}
 
-  std::size_t name = 5, type = 4, shapes = 10, count = 5;  // widths, of the headings at least
-  for (const Row& row : rows) {
-    name = std::max(name, row.name.size());
-    type = std::max(type, row.type.size());
-    shapes = std::max(shapes, row.shapes.size());
-    count = std::max(count, grouped(row.count).size());
+std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source) {
+  Rows walked;
+  model.walk(walked);
+  Parameters frozen;
+  for (const Parameters::Entry& p : parameters(model))
+    if (!p.value().requires_grad()) frozen.add(p);
+  if (!frozen.empty())
+    fail(source, "[summary] some parameters are frozen, so the record does not show who reads them; call it before freeze(), "
+                 "or with the model alone");
+  const EnableGrad recorded;
+  const Mode evaluating(model, false);
+  const Tensors outputs = call();
+  Size products = 0;
+  std::string shapes;
+  for (const Tensor& y : outputs) {
+    if (!y.defined()) fail(source, "[summary] the model gave an empty tensor; return its outputs");
+    if (y.requires_grad()) products = std::max(products, read_record(walked, y, source));
+    shapes += fmt::format("{}{}", shapes.empty() ? "" : ", ", y.shape());
   }
-  const auto line = [&](const std::string& a, const std::string& b, const std::string& c, const std::string& d) {
-    std::string text = fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}", a, name, b, type, c, shapes, d, count);
-    text.resize(text.find_last_not_of(' ') + 1);
-    return text += '\n';
-  };
-  std::string table = line("layer", "type", "parameters", "count");
-  table.append(name + type + shapes + count + 6, '-') += '\n';
-  for (const Row& row : rows)
-    table += line(row.name, row.type, row.shapes, row.shapes.empty() ? "" : grouped(row.count));
-  return table + fmt::format("{} parameters, {}", grouped(walked.count), sized(walked.bytes));
+  std::vector<Cells> lines{{"layer", "type", "output", "parameters", "multiply-adds"}};
+  for (const Row& row : walked.shown())
+    lines.push_back({row.name, row.type, row.output, row.shapes.empty() ? "" : grouped(row.count),
+                     row.multiply_adds ? grouped(row.multiply_adds) : ""});
+  return table_of(lines, {false, false, false, true, true}) +
+         fmt::format("{} parameters, {}; output {}, {} multiply-adds", grouped(walked.count), sized(walked.bytes), shapes,
+                     grouped(products));
 }
 
 }  // namespace xgrad::nn

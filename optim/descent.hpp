@@ -32,6 +32,8 @@
 
 #include <xgrad/optim/optimizer.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 template <class Rule>
@@ -202,3 +204,5 @@ void Descent<Rule>::add_group(const Parameters& parameters, Rule rule, Source so
 }
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <xgrad/optim/objective.hpp>
 #include <xgrad/optim/optimizer.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // What came of an iteration.
@@ -13,6 +15,7 @@ enum class Advance {
   moved,  // the objective is at a new point
   stuck,  // no better point was found; the objective is where it was
   exact,  // nothing is left to gain but what is lost in the rounding of the value; the objective is where it was
+  unbounded,  // as moved, and the value still falls as steeply as at first, as far as the search may go
 };
 
 // Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the
@@ -43,6 +46,7 @@ class Method {
   const Parameters& parameters() const { return parameters_; }
 
   virtual bool keeps_record() const = 0;      // does it ask for more than gradients?
+  virtual const Separable& separable() const = 0;  // bounds and L1 penalty
   virtual void begin() = 0;                   // forgets what it knows of another problem
   virtual Advance advance(Objective& f) = 0;  // one iteration
 
@@ -62,13 +66,20 @@ class Method {
 //   keeps_record                  true where it asks for Hessian, hvp or Jacobian (Objective::keep_record); may be left
 //   out State                         what it knows from the iterations before; made anew for each minimize
 //   check(require)                refuses options that make no sense
+//   bounds, l1                    fields of these names and types (separable.hpp), where it can have them: the Objective knows
+//                                 them then
 //   advance(f, state)             one iteration
 template <class Rule>
 class Minimiser final : public Method {
  public:
   explicit Minimiser(const Parameters& parameters, Rule options = {}, Source source = Source::here())
-      : Method(Rule::name, parameters, source), rule_(options) {
-    rule_.check(Require{Rule::name, source});
+      : Method(Rule::name, parameters, source), rule_(std::move(options)) {
+    const Require require{Rule::name, source};
+    rule_.check(require);
+    if constexpr (requires { rule_.bounds; } && requires { rule_.l1; })
+      separable_ = Separable(this->parameters(), rule_.bounds, rule_.l1, require);
+    else if constexpr (requires { rule_.bounds; })
+      separable_ = Separable(this->parameters(), rule_.bounds, L1(), require);
   }
   const Rule& options() const { return rule_; }
 
@@ -78,12 +89,16 @@ class Minimiser final : public Method {
     else
       return false;
   }
+  const Separable& separable() const override { return separable_; }
   void begin() override { state_ = typename Rule::State(); }
   Advance advance(Objective& f) override { return rule_.advance(f, state_); }
 
  private:
   Rule rule_;
+  Separable separable_;
   typename Rule::State state_;
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,10 +3,14 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/optim/minimize.hpp>
+
+#include "optim/interrupt.hpp"
+#include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
 namespace {
@@ -22,6 +26,7 @@ void check(const Stop& stop, const char* name, Source source) {
   require(!std::isnan(stop.target), "a target that is a number", stop.target);
   not_negative("max_evaluations", static_cast<double>(stop.max_evaluations));
   not_negative("max_seconds", stop.max_seconds);
+  not_negative("report_every", static_cast<double>(stop.report_every));
 }
 
 // Puts the parameters to the best point when an exception goes by.
@@ -38,8 +43,8 @@ class BestPoint {
   void look() {
     if (f_.value() < best_.value) best_ = without_history(f_.here());
   }
-  void go_back() {
-    if (!(f_.value() <= best_.value)) f_.move_to(best_);
+  void go_back(bool at_once) {  // at once: without a call of the function, where it is now
+    if (at_once || !(f_.value() <= best_.value)) f_.move_to(best_);
   }
   void done() { done_ = true; }
 
@@ -54,74 +59,98 @@ class BestPoint {
   bool done_ = false;
 };
 
+struct Interrupted {};  // thrown where the function would be called
+
+// Stop's fields as one rule.
+Until rule_of(const Stop& stop) {
+  const bool any = stop.gradient_tolerance > 0 || stop.loss_tolerance > 0 || stop.step_tolerance > 0 ||
+                   stop.target > -std::numeric_limits<double>::infinity() || !stop.until.empty();
+  Until rule;
+  if (stop.when) rule = when(stop.when);
+  rule = rule || gradient_tolerance(any ? stop.gradient_tolerance : 1e-6) || target(stop.target);
+  if (stop.loss_tolerance > 0) rule = rule || loss_tolerance(stop.loss_tolerance, stop.patience);
+  if (stop.step_tolerance > 0) rule = rule || step_tolerance(stop.step_tolerance);
+  rule = rule || stop.until;
+  if (!stop.until.ends()) rule = rule || max_iterations(stop.max_iterations);
+  if (stop.max_evaluations > 0) rule = rule || max_evaluations(stop.max_evaluations);
+  if (stop.max_seconds > 0) rule = rule || max_seconds(stop.max_seconds);
+  return rule;
+}
+
 class Run {
  public:
-  Run(Method& method, Objective& f, const Stop& stop) : method_(method), f_(f), stop_(stop) {
-    const bool any = stop.gradient_tolerance > 0 || stop.loss_tolerance > 0 || stop.step_tolerance > 0 ||
-                     stop.target > -std::numeric_limits<double>::infinity();
-    gradient_tolerance_ = any ? stop.gradient_tolerance : 1e-6;
-  }
+  Run(Method& method, Objective& f, const Stop& stop)
+      : method_(method), f_(f), stop_(stop), watch_(rule_of(stop).begin()), interrupts_(stop.interruptible) {}
 
   Result operator()() {
     method_.begin();
+    f_.set_separable(method_.separable());
     f_.gradient();  // and with it, in one evaluation, the value
     f_.value();
     BestPoint best(f_);
-    std::optional<Reason> reason = f_.finite() ? look() : Reason::not_finite;
-    while (!reason) {
-      const double before = f_.value();
-      const Tensor x_before = f_.x();
-      f_.forget_nonfinite();
-      const NoGrad constant;  // the objective records what it needs
-      const Advance advance = method_.advance(f_);
-      if (advance != Advance::moved) {
-        reason = advance == Advance::exact ? Reason::exact : f_.met_nonfinite() ? Reason::not_finite : Reason::stuck;
-        break;
-      }
-      ++result_.iterations;
-      if (!f_.finite()) {
-        reason = Reason::not_finite;
-        break;
-      }
-      best.look();
-      step_ = norm(f_.x() - x_before).item();
-      const double change = std::abs(f_.value() - before);
-      const bool small = change <= stop_.loss_tolerance * std::max(std::abs(f_.value()), std::abs(before));
-      small_changes_ = small ? small_changes_ + 1 : 0;
-      reason = look();
+    f_.before_each_call([this] {
+      if (interrupts_.requested()) throw Interrupted();
+    });
+    std::optional<Reason> reason = f_.finite() ? look() : not_finite();
+    try {
+      while (!reason) reason = iterate(best);
+    } catch (const Interrupted&) {
+      reason = Reason::interrupted;
     }
     result_.reason = *reason;
     result_.converged = *reason <= Reason::exact;
-    if (*reason > Reason::asked) best.go_back();
+    if (*reason > Reason::asked) best.go_back(*reason == Reason::interrupted);
     best.done();
     result_.value = f_.value();
     result_.gradient_norm = f_.gradient_norm();
     result_.evaluations = f_.evaluations();
     result_.seconds = seconds();
+    if (stop_.report_every > 0) report(fmt::format("{}", *reason).c_str());
     return std::move(result_);
   }
 
  private:
+  std::optional<Reason> iterate(BestPoint& best) {
+    const Tensor x_before = f_.x();
+    f_.forget_nonfinite();
+    const NoGrad constant;  // the objective records what it needs
+    const Advance advance = method_.advance(f_);
+    if (advance == Advance::exact) return Reason::exact;
+    if (advance == Advance::stuck) return f_.met_nonfinite() ? Reason::not_finite : Reason::stuck;
+    ++result_.iterations;
+    if (!f_.finite()) return not_finite();
+    best.look();
+    step_ = distance(f_.x(), x_before);
+    const std::optional<Reason> reason = look();
+    if (advance == Advance::unbounded && !reason) return Reason::unbounded;
+    return reason;
+  }
+
   // Is there a reason to stop here?
   std::optional<Reason> look() {
-    const double value = f_.value(), gradient_norm = f_.gradient_norm();
-    if (stop_.trace) result_.trace.push_back({value, gradient_norm});
-    const Size done = result_.iterations;
-    if (stop_.when && done > 0 && stop_.when({done, value, gradient_norm, step_, f_.evaluations()}))
-      return Reason::asked;
-    if (gradient_norm <= gradient_tolerance_) return Reason::gradient;
-    if (value <= stop_.target) return Reason::target;
-    if (done > 0) {
-      if (stop_.loss_tolerance > 0 && small_changes_ >= stop_.patience) return Reason::loss;
-      if (const double tol = stop_.step_tolerance; tol > 0) {
-        const NoGrad constant;
-        if (step_ <= tol * (tol + norm(f_.x()).item())) return Reason::step;
-      }
-    }
-    if (done >= stop_.max_iterations) return Reason::iterations;
-    if (stop_.max_evaluations > 0 && f_.evaluations().value >= stop_.max_evaluations) return Reason::evaluations;
-    if (stop_.max_seconds > 0 && seconds() >= stop_.max_seconds) return Reason::seconds;
-    return {};
+    const Progress progress{result_.iterations, f_.value(), f_.gradient_norm(), step_,
+                            f_.evaluations(),   length(numbers(f_.x()), f_.size()), seconds()};
+    if (stop_.trace) result_.trace.push_back({progress.value, progress.gradient_norm});
+    if (stop_.report_every > 0 && progress.iteration % stop_.report_every == 0) report("");
+    std::optional<Reason> reason = watch_(progress);
+    if (!reason && interrupts_.requested()) reason = Reason::interrupted;
+    return reason;
+  }
+
+  Reason not_finite() {
+    return f_.value() == -std::numeric_limits<double>::infinity() ? Reason::unbounded : Reason::not_finite;
+  }
+
+  void report(const char* end) {
+    fmt::print(stderr, "{} {}: loss {:.9g}, gradient {:.3g}, step {:.3g}, {} calls, {:.3g} s{}{}\n", method_.name(),
+               result_.iterations, f_.value(), f_.gradient_norm(), step_, f_.evaluations().value, seconds(),
+               *end ? "; " : "", end);
+  }
+
+  double distance(const Tensor& x, const Tensor& y) {
+    difference_.resize(static_cast<std::size_t>(f_.size()));
+    combine(difference_.data(), numbers(x), -1, numbers(y), f_.size());
+    return length(difference_.data(), f_.size());
   }
 
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
@@ -129,8 +158,10 @@ class Run {
   Method& method_;
   Objective& f_;
   const Stop& stop_;
-  double gradient_tolerance_ = 0, step_ = 0;
-  Size small_changes_ = 0;
+  Until::Watch watch_;
+  Interrupts interrupts_;
+  double step_ = 0;
+  std::vector<double> difference_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   Result result_;
 };
@@ -141,6 +172,7 @@ class FirstOrder final : public Method {
   FirstOrder(Optimizer& optimizer, Source source)
       : Method("minimize", optimizer.parameters(source), source), optimizer_(optimizer), source_(source) {}
   bool keeps_record() const override { return false; }
+  const Separable& separable() const override { return none_; }
   void begin() override {}
   Advance advance(Objective& f) override {
     const Tensors& g = f.gradients();
@@ -154,6 +186,7 @@ class FirstOrder final : public Method {
  private:
   Optimizer& optimizer_;
   Source source_;
+  Separable none_;
 };
 
 Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind kind, const Stop& stop, Source source) {
@@ -180,37 +213,4 @@ Result least_squares(Method& method, const Callable<Tensor()>& residuals, const 
   return run(method, residuals, Objective::Kind::residuals, stop, source);
 }
 
-const char* to_string(Reason reason) {
-  switch (reason) {
-    case Reason::gradient:
-      return "converged: the gradient is within gradient_tolerance";
-    case Reason::loss:
-      return "converged: the loss changed by no more than loss_tolerance";
-    case Reason::step:
-      return "converged: the step is within step_tolerance";
-    case Reason::target:
-      return "converged: the loss has reached the target";
-    case Reason::exact:
-      return "converged: what is left to gain is lost in rounding";
-    case Reason::asked:
-      return "stopped by Stop::when";
-    case Reason::iterations:
-      return "not converged: max_iterations are done";
-    case Reason::evaluations:
-      return "not converged: max_evaluations are done";
-    case Reason::seconds:
-      return "not converged: max_seconds are over";
-    case Reason::stuck:
-      return "not converged: no better point was found along the last direction";
-    case Reason::not_finite:
-      return "not converged: the loss or its gradient is not finite";
-  }
-  return "unknown";
-}
-
 }  // namespace xgrad::optim
-
-fmt::appender fmt::formatter<xgrad::optim::Reason>::format(xgrad::optim::Reason reason,
-                                                           fmt::format_context& context) const {
-  return formatter<string_view>::format(to_string(reason), context);
-}

@@ -5,21 +5,17 @@
 #include <vector>
 
 #include <xgrad/optim/method.hpp>
+#include <xgrad/optim/until.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad::optim {
 
-// Of an iteration, for Stop::when.
-struct Progress {
-  Size iteration;
-  double value, gradient_norm;
-  double step;  // the length of the last step
-  const Evaluations& evaluations;
-};
-
-// When to stop: at whatever comes first. Tests of convergence that are 0 are off; where none is given (gradient, loss,
-// step, target), gradient_tolerance is 1e-6. They are looked at after each iteration, and a gradient of 0 always stops.
+// When to stop: at whatever comes first. The fields are the rules of until.hpp by their names, and `until` is one made of
+// several. Tests of convergence that are 0 are off; where none is given (gradient, loss, step, target, until),
+// gradient_tolerance is 1e-6. They are looked at after each iteration, and a gradient of 0 always stops.
 struct Stop {
-  Size max_iterations = 1000;
+  Size max_iterations = 1000;     // not where `until` has a limit itself
   double gradient_tolerance = 0;  // the greatest |df/dx_i| is at most this
   double loss_tolerance = 0;      // |f - f_before| <= loss_tolerance max(|f|, |f_before|), `patience` times in a row
   Size patience = 1;
@@ -30,28 +26,16 @@ struct Stop {
   // Called after each iteration; true stops. It must not move the parameters.
   Callable<bool(const Progress&)> when = nullptr;
   bool trace = false;  // keep value and gradient norm of each iteration
+  Until until = {};
+  Size report_every = 0;       // a line on stderr each so many iterations, and at the end; 0: none
+  bool interruptible = false;  // Ctrl-C (SIGINT) ends this run, and not the program; a second one does that
 };
-
-enum class Reason {
-  gradient,  // converged: what Stop says of each
-  loss,
-  step,
-  target,
-  exact,       // converged: what is left to gain is lost in the rounding of the value
-  asked,       // Stop::when returned true
-  iterations,  // ended by a limit
-  evaluations,
-  seconds,
-  stuck,       // no better point was found along the last direction
-  not_finite,  // value or gradient is NaN or infinite, at the start or wherever a step led
-};
-const char* to_string(Reason reason);
 
 struct Result {
   double value = 0;  // at the point where the parameters are now; of residuals 1/2 sum r^2
   Size iterations = 0;
   Reason reason = Reason::iterations;
-  double gradient_norm = 0;  // the greatest |df/dx_i| there
+  double gradient_norm = 0;  // the greatest |df/dx_i| there; with bounds or an L1 penalty the greatest |x - prox(x - df/dx)|
   bool converged = false;    // by a test of Stop, or `exact`
   Evaluations evaluations;
   double seconds = 0;
@@ -63,7 +47,7 @@ struct Result {
 };
 
 // Moves the method's parameters to a minimum of the loss, a function of no arguments that reads them and returns one
-// element. Where a limit, a failure or an Error ends it, the parameters are at the best point that it was at; an Error
+// element. Where a limit, a failure, an interrupt or an Error ends it, the parameters are at the best point that it was at; an Error
 // (also one of the user's own, from the loss or from Stop::when) is passed on. An iteration's trial that gives NaN or
 // infinity counts as too far. The loss must be the same function each time: no dropout, no batches that change.
 Result minimize(Method& method, const Callable<Tensor()>& loss, const Stop& stop = {}, Source source = Source::here());
@@ -79,7 +63,4 @@ Result least_squares(Method& method, const Callable<Tensor()>& residuals, const 
 
 }  // namespace xgrad::optim
 
-template <>
-struct fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
-  fmt::appender format(xgrad::optim::Reason reason, fmt::format_context& context) const;
-};
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <xgrad/autodiff/vmap.hpp>
 #include <xgrad/optim/objective.hpp>
 
+#include "optim/methods/vectors.hpp"
+
 namespace xgrad::optim {
 
 void check_parameters(const char* name, const Parameters& parameters, Source source) {
@@ -54,7 +56,7 @@ void Objective::move_to(const Tensor& x) {
   if (x.shape(source_) != Shape{size_})
     fail(source_, fmt::format("[{}] expected a point of shape ({},), got {}", name_, size_, x.shape()));
   Point next;
-  next.x = evaluate(cast(x.detach(), f64));
+  next.x = contiguous(evaluate(separable_.nearest(cast(x.detach(), f64))));
   next.values = unpack(next.x);
   if (f32_) next.x = Tensor();  // what the parameters hold is not quite what was asked for
   move_to(next);
@@ -67,10 +69,18 @@ void Objective::move_to(const Point& point) {
 
 void Objective::moved() { point_ = {}; }
 
+void Objective::set_separable(const Separable& part) {
+  separable_ = part;
+  point_ = {};
+  if (!separable_.bounded()) return;
+  const NoGrad constant;
+  if (!all(separable_.nearest(x()) == x()).item()) move_to(x());
+}
+
 const Tensor& Objective::x() {
   if (!point_.x.defined()) {
     const NoGrad constant;
-    point_.x = evaluate(pack(here().values)).detach();
+    point_.x = contiguous(evaluate(pack(here().values)).detach());
   }
   return point_.x;
 }
@@ -99,6 +109,7 @@ std::vector<Tensor> Objective::unpack(const Tensor& x) const {
 void Objective::run() {
   if (point_.result.defined()) return;
   here();
+  if (before_each_call_) before_each_call_();
   ++evaluations_.value;
   const EnableGrad recorded;
   Tensor result = function_();
@@ -146,11 +157,14 @@ double Objective::value() {
     run();
     const NoGrad constant;
     point_.value = kind_ == Kind::loss ? point_.result.item() : 0.5 * sum(square(residuals())).item();
+    if (separable_.l1.defined()) point_.value += point_.penalty = separable_.penalty(x());
     point_.evaluated = true;
     met_nonfinite_ |= !std::isfinite(point_.value);
   }
   return point_.value;
 }
+
+double Objective::smooth() { return value() - point_.penalty; }
 
 const Tensor& Objective::residuals() {
   require_residuals();
@@ -201,22 +215,32 @@ const Tensor& Objective::gradient() {
     const NoGrad constant;
     Tensors plain;
     for (const Tensor& g : gradients()) plain.push_back(g.detach());
-    point_.gradient = evaluate(pack(plain));
+    point_.gradient = contiguous(evaluate(pack(plain)));
     met_nonfinite_ |= !std::isfinite(gradient_norm());
   }
   return point_.gradient;
 }
 
+// Without bounds and penalty the prox is x - df/dx itself.
 double Objective::gradient_norm() {
-  const NoGrad constant;
-  return amax(abs(gradient())).item();
+  const Tensor& g = gradient();
+  if (point_.norm < 0) {
+    point_.norm = largest(numbers(g), size_);
+    if (!separable_.empty() && std::isfinite(point_.norm)) {
+      const NoGrad constant;
+      point_.norm = amax(abs(x() - separable_.prox(x() - g, 1))).item();
+    }
+  }
+  return point_.norm;
 }
 
 bool Objective::finite() { return std::isfinite(gradient_norm()) && std::isfinite(value()); }
 
 double Objective::noise() {
-  const NoGrad constant;
-  return rounding_ * std::max(4 * std::abs(value()), dot(abs(gradient()), abs(x())).item());
+  if (point_.noise < 0)
+    point_.noise =
+        rounding_ * std::max(4 * std::abs(value()), absolute_dot(numbers(gradient()), numbers(x()), size_));
+  return point_.noise;
 }
 
 // ---- second derivatives, and the Jacobian
@@ -255,7 +279,7 @@ const Tensor& Objective::slopes() {
     if (point_.gradients.empty()) {
       ++evaluations_.gradient;
       const NoGrad constant;
-      point_.gradient = evaluate(point_.slopes.detach());
+      point_.gradient = contiguous(evaluate(point_.slopes.detach()));
       for (const Tensor& part : unpack(point_.gradient)) point_.gradients.push_back(part);
     }
   }

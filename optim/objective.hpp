@@ -5,6 +5,9 @@
 #include <xgrad/autodiff/callable.hpp>
 #include <xgrad/autodiff/differentiate.hpp>
 #include <xgrad/autodiff/parameter.hpp>
+#include <xgrad/optim/separable.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad::optim {
 
@@ -17,6 +20,10 @@ struct Evaluations {
 // A function of parameters of any shapes and float dtypes, seen as one of a vector x of f64 that holds all their
 // numbers, one parameter after the other, each row by row. It is a loss f(x) of one element, or residuals r(x), whose
 // loss is f(x) = 1/2 sum r^2. The point x is where the parameters are: moving stores new values in them.
+//
+// A problem may have bounds and an L1 penalty h (separable.hpp): then value() is f + h, moving goes to the nearest point
+// within the bounds, and gradient_norm() is the greatest |x - prox(x - df/dx)|, which is 0 at a minimum of f + h. gradient() and all
+// other derivatives are f's.
 class Objective {
  public:
   enum class Kind { loss, residuals };
@@ -31,7 +38,8 @@ class Objective {
     Tensor x;
     Tensor result;  // what the function gave, with its history; empty where it was not called, or is not kept
     bool evaluated = false;
-    double value = 0;
+    double value = 0;                // f + h
+    double penalty = 0, norm = -1, noise = -1;  // h; below 0: not worked out yet
     Tensors gradients;  // by parameter
     Tensor slopes;      // all of them as one vector, with a history, where second derivatives are wanted
     Tensor gradient, hessian, residuals, jacobian;
@@ -41,6 +49,13 @@ class Objective {
   void move_to(const Point& point);
   void moved();  // somebody else has stored new values in the parameters
 
+  // From then on; moves into the bounds.
+  void set_separable(const Separable& part);
+  const Separable& separable() const { return separable_; }
+
+  // Is called before each call of the function; what it throws ends the run.
+  void before_each_call(Callable<void()> f) { before_each_call_ = std::move(f); }
+
   // Keep the record of the function once the gradient is known? Second derivatives and the Jacobian need it, or call
   // the function again. A method that asks for neither gives its memory back.
   void keep_record(bool keep) { keep_record_ = keep; }
@@ -48,16 +63,17 @@ class Objective {
   Size size() const { return size_; }  // of x
   const Tensor& x();                   // f64 [size]; numbers that f32 parameters hold, exactly
   double value();
+  double smooth();              // f alone
   const Tensor& gradient();     // df/dx
   const Tensors& gradients();   // the same, in the parameters' shapes and dtypes
-  double gradient_norm();       // the greatest |df/dx_i|
+  double gradient_norm();       // the greatest |df/dx_i|, or as said above
   Tensor hvp(const Tensor& v);  // (d2f/dx2) v
   const Tensor& hessian();      // f64 [size, size], symmetric
   const Tensor& residuals();    // f64 [m]; an Error where there is a loss only
   const Tensor& jacobian();     // dr/dx: f64 [m, size]
 
   double noise();  // differences of values below this are the rounding of the value, and of x
-  bool finite();   // value and gradient
+  bool finite();   // value, and gradient
   bool met_nonfinite() const { return met_nonfinite_; }  // at a point it has been at since the last forget_nonfinite()
   void forget_nonfinite() { met_nonfinite_ = false; }
 
@@ -85,6 +101,8 @@ class Objective {
   bool second_order_ = false;  // have second derivatives been asked for?
   bool keep_record_ = true, checked_ = false, met_nonfinite_ = false;
   double rounding_ = 0x1p-52;
+  Separable separable_;
+  Callable<void()> before_each_call_;
   Point point_;
   Evaluations evaluations_;
 };
@@ -93,3 +111,5 @@ class Objective {
 void check_parameters(const char* name, const Parameters& parameters, Source source);
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

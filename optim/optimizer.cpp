@@ -10,20 +10,15 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/representable.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include "autodiff/engine/variable.hpp"
-#include "optim/state.hpp"
+#include "optim/place.hpp"
 
 namespace xgrad::optim {
-namespace {
-
-char* zeroed(const char* name, Size bytes, Source source) {
+char* Store::zeroed(const char* name, Size bytes, Source source) {
   if (bytes == 0) return nullptr;
   void* memory = std::aligned_alloc(alignment, static_cast<std::size_t>(bytes));
   if (!memory) fail(source, fmt::format("[{}] no memory for a state of {} bytes", name, bytes));
   return static_cast<char*>(std::memset(memory, 0, static_cast<std::size_t>(bytes)));
 }
-
-}  // namespace
 
 void retain(Rates* rates) noexcept { rates->refs.fetch_add(1, std::memory_order_relaxed); }
 void release(Rates* rates) noexcept {
@@ -62,6 +57,10 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
   State& state = state_or_fail(source);
   Require{name_, source}.not_negative("lr", lr);
   if (state.evaluating) fail(source, fmt::format("[{}] add_group() while it is evaluated; call train() first", name_));
+  for (const auto& place : state.rates->around)
+    if (!place->manner.slots.empty())
+      fail(source, fmt::format("[{}] add_group() while {} stands around it, with a state for each parameter; add groups before", name_,
+                               place->rule->name()));
   if (parameters.empty())
     fail(source,
          fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
@@ -101,7 +100,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
     items.push_back(std::move(item));
   }
   for (Store& store : group->stores)
-    store.memory.reset(zeroed(name_, store.stride * static_cast<Size>(m.slots.size()), source));
+    store.take(static_cast<Size>(m.slots.size()), name_, source);
   for (Item& item : items)
     for (std::size_t k = 0; k < m.slots.size(); ++k) {
       const Tensor p = item.entry.value().detach(source), start = first(number, k, p);
@@ -212,23 +211,37 @@ void Optimizer::switch_to(bool evaluating, Source source) try {
   State& state = state_or_fail(source);
   bool any = false;
   for (const auto& group : state.groups) any |= group->manner.evaluates;
+  for (const auto& place : state.rates->around) any |= place->manner.evaluates;
   if (!any || state.evaluating == evaluating) return;
   const NoGrad constant;
   Parameters stored;
   std::vector<Tensor> values;
-  for (Item& item : state.items) {
-    const auto& group = *state.groups[static_cast<std::size_t>(item.group)];
-    if (!group.manner.evaluates) continue;
-    stored.add(item.entry);
+  for (std::size_t i = 0; i < state.items.size(); ++i) {
+    Item& item = state.items[i];
     if (!evaluating) {
+      if (!item.trained.defined()) continue;
+      stored.add(item.entry);
       values.push_back(item.trained);
       continue;
     }
     item.trained = item.entry.value().detach(source);
-    Tensors slots;
-    for (std::size_t k = 0; k < group.manner.slots.size(); ++k) slots.push_back(slot_of(item, k, source));
-    const Step step{state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t};
-    values.push_back(item.t == 0 ? item.trained : evaluated(item.group, item.trained, slots, step));
+    const auto& group = *state.groups[static_cast<std::size_t>(item.group)];
+    Tensor value = item.trained;
+    if (group.manner.evaluates && item.t > 0) {
+      Tensors slots;
+      for (std::size_t k = 0; k < group.manner.slots.size(); ++k) slots.push_back(slot_of(item, k, source));
+      value = evaluated(item.group, value, slots, {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t});
+    }
+    for (const auto& place : state.rates->around)
+      if (place->manner.evaluates && place->t > 0 && item.n > 0)
+        value = like(place->rule->name(), "the weights to be judged by", item.entry.name,
+                     place->rule->evaluated(value, place->slots_of(item, i, source), place->t), item.trained, source);
+    if (value.node() == item.trained.node()) {  // nothing else to be judged by
+      item.trained = Tensor();
+      continue;
+    }
+    stored.add(item.entry);
+    values.push_back(value);
   }
   assign_all(stored, values, source);
   state.evaluating = evaluating;

@@ -11,6 +11,8 @@
 #include <xgrad/optim/step.hpp>
 #include <xgrad/optim/work.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 struct Rates;  // of learning
@@ -39,8 +41,9 @@ class Optimizer {
   // which no parameter has a gradient is an Error, too: backward() was not called, or went to a copy of the model.
   void step(Source source = Source::here());
 
-  // Of a rule that trains other weights than it is to be judged by (averages of them): eval() puts those into the
-  // parameters, train() those that are trained. A step belongs to train(), where an optimizer begins. Other rules: nothing.
+  // Of a rule that trains other weights than it is to be judged by (averages of them), or where such averages stand around it
+  // (around.hpp): eval() puts those into the parameters, train() those that are trained. A step belongs to train(), where an
+  // optimizer begins. Elsewhere they do nothing.
   void eval(Source source = Source::here());
   void train(Source source = Source::here());
 
@@ -51,7 +54,8 @@ class Optimizer {
   void set_lr(double lr, Size group, Source source = Source::here());
 
   // Step counts, learning rates, schedules and the rule's state, by parameter: "hidden.weight.exp_avg"; what a group shares, by its
-  // number: "group0.d". Loading checks every name, shape and dtype first, and leaves the optimizer as it was on an Error.
+  // number: "group0.d"; what stands around it: "around.0.hidden.weight.average". Loading checks every name, shape and dtype first, and
+  // leaves the optimizer as it was on an Error.
   NamedTensors state(Source source = Source::here()) const;
   void load_state(const NamedTensors& state, Source source = Source::here());
   void save(const std::string& path, Source source = Source::here()) const;
@@ -83,10 +87,13 @@ class Optimizer {
 
  private:
   friend class Scheduler;
+  friend class Standing;
+  friend struct Place;
 
   struct Item;
   struct State;
   struct Whole;
+  struct Ahead;
 
   virtual Manner manner(int group) const = 0;
   virtual void check_options(int group, bool any_of_f32, Source source) const = 0;
@@ -119,3 +126,5 @@ class Optimizer {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

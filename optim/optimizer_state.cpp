@@ -8,7 +8,7 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include "optim/state.hpp"
+#include "optim/place.hpp"
 
 namespace xgrad::optim {
 namespace {
@@ -21,6 +21,16 @@ constexpr Size most_steps = Size{1} << 53;  // no optimizer takes more, and a do
 std::string shared_name(std::size_t group, const char* slot) { return fmt::format("group{}.{}", group, slot); }
 
 std::string schedule_name(std::size_t i) { return fmt::format("schedule.{}", i); }
+
+std::string around_name(std::size_t i, const std::string& what) { return fmt::format("around.{}.{}", i, what); }
+
+// Those that keep something, in order.
+std::vector<Place*> saved(const Rates& rates) {
+  std::vector<Place*> list;
+  for (const auto& place : rates.around)
+    if (place->manner.saved) list.push_back(&*place);
+  return list;
+}
 
 template <class F>
 Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
@@ -48,6 +58,17 @@ NamedTensors Optimizer::state(Source source) const try {
   for (std::size_t g = 0; g < own.groups.size(); ++g)
     for (std::size_t k = 0; k < own.groups[g]->shared.size(); ++k)
       made.push_back({shared_name(g, own.groups[g]->manner.shared[k]), own.groups[g]->shared[static_cast<Size>(k)]});
+  const std::vector<Place*> around = saved(*own.rates);
+  for (std::size_t a = 0; a < around.size(); ++a) {
+    const Place& place = *around[a];
+    made.push_back({around_name(a, step_name), full({}, place.t, source)});
+    for (std::size_t i = 0; i < own.items.size(); ++i) {
+      const Tensors slots = place.slots_of(own.items[i], i, source);
+      for (std::size_t k = 0; k < slots.size(); ++k)
+        made.push_back({around_name(a, own.items[i].entry.name + "." + place.manner.slots[k]), slots.begin()[k]});
+    }
+    for (std::size_t k = 0; k < place.shared.size(); ++k) made.push_back({around_name(a, place.manner.shared[k]), place.shared.begin()[k]});
+  }
   return made;
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
@@ -74,6 +95,13 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
                       value.defined() ? fmt::format("{} {}", name(value.dtype()), value.shape()) : "an empty Tensor"));
     given.erase(found);
     return contiguous(value, source);
+  };
+
+  const auto steps_of = [&](const std::string& of) {
+    const Size step = take(of + "." + step_name, i64, {}).to_vector<Size>()[0];
+    if (step < 0 || step > most_steps)
+      broken(fmt::format("{} has taken {} steps, and 0 ... {} are possible", of, step, most_steps));
+    return step;
   };
 
   const Shape each_group{groups()};
@@ -103,10 +131,7 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
   for (const Item& item : own.items) {
-    const Size step = take(item.entry.name + "." + step_name, i64, {}).to_vector<Size>()[0];
-    if (step < 0 || step > most_steps)
-      broken(fmt::format("{} has taken {} steps, and 0 ... {} are possible", item.entry.name, step, most_steps));
-    steps.push_back(step);
+    steps.push_back(steps_of(item.entry.name));
     const Manner& manner = own.groups[static_cast<std::size_t>(item.group)]->manner;
     for (std::size_t k = 0; k < manner.slots.size(); ++k)
       slots.push_back(take(item.entry.name + "." + manner.slots[k], item.store ? item.dtype : item.slots[static_cast<Size>(k)].dtype(),
@@ -118,7 +143,28 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
       const Tensor& held = own.groups[g]->shared[static_cast<Size>(k)];
       shared.push_back(take(shared_name(g, own.groups[g]->manner.shared[k]), held.dtype(), held.shape()));
     }
-  if (!given.empty()) broken(given.begin()->first + " belongs to no parameter here");
+  const std::vector<Place*> around = saved(*own.rates);
+  std::vector<Size> around_steps;
+  std::vector<Tensor> around_slots, around_shared;
+  for (std::size_t a = 0; a < around.size(); ++a) {
+    const Place& place = *around[a];
+    around_steps.push_back(steps_of(fmt::format("around.{}", a)));
+    for (std::size_t i = 0; i < own.items.size(); ++i)
+      for (std::size_t k = 0; k < place.manner.slots.size(); ++k) {
+        const Item& item = own.items[i];
+        const Tensor* held = place.manner.after ? nullptr : &place.slots[i].begin()[k];
+        around_slots.push_back(take(around_name(a, item.entry.name + "." + place.manner.slots[k]), held ? held->dtype() : item.dtype,
+                                    held ? held->shape() : item.entry.value().shape()));
+      }
+    for (std::size_t k = 0; k < place.shared.size(); ++k) {
+      const Tensor& held = place.shared.begin()[k];
+      around_shared.push_back(take(around_name(a, place.manner.shared[k]), held.dtype(), held.shape()));
+    }
+  }
+  if (!given.empty())
+    broken(given.count(around_name(around.size(), step_name)) != 0
+               ? fmt::format("more stood around it than the {} with a state here", around.size())
+               : given.begin()->first + " belongs to no parameter here");
 
   for (std::size_t g = 0; g < lr.size(); ++g) {
     rates[g].lr = lr[g];
@@ -142,6 +188,22 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   next = 0;
   for (auto& group : own.groups)
     for (Tensor& value : group->shared) value = std::move(shared[next++]);
+  next = 0;
+  for (std::size_t a = 0; a < around.size(); ++a) {
+    Place& place = *around[a];
+    place.t = around_steps[a];
+    for (std::size_t i = 0; i < own.items.size(); ++i)
+      for (std::size_t k = 0; k < place.manner.slots.size(); ++k, ++next) {
+        const Item& item = own.items[i];
+        if (!place.manner.after) place.slots[i].begin()[k] = std::move(around_slots[next]);
+        else if (item.n > 0)
+          std::memcpy(place.slot(k, i, item.dtype), readable(around_slots[next], source),
+                      static_cast<std::size_t>(item.n * item_size(item.dtype)));
+      }
+  }
+  next = 0;
+  for (Place* place : around)
+    for (Tensor& value : place->shared) value = std::move(around_shared[next++]);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::optim {
 
@@ -13,13 +13,6 @@ constexpr Size together = 512;           // elements of small parameters that ar
 constexpr Size small = 256;              // of a parameter that is worked on with others
 constexpr Size of_a_job = 1 << 14;       // elements
 constexpr Size worth_sharing = 1 << 16;
-
-// What one thread does at a time: elements begin to end of a slot's, of these runs.
-struct Job {
-  const Formula* formula;
-  std::size_t first, last;  // runs; one, or small ones that lie side by side
-  Size begin, end;
-};
 
 std::vector<Job> jobs_of(const std::vector<Formula>& formulas) {
   std::vector<Job> jobs;
@@ -71,32 +64,40 @@ void work(const Job& job, Fused::Worker& worker, char* const* base_of_slots, cha
 
 }  // namespace
 
-void run_formulas(const std::vector<Formula>& formulas) {
-  if (formulas.empty()) return;
+const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula, int operands,
+                     DType dtype, const char* name, Source source) {
+  if (n < kept.size()) kept[n]->renew(formula, name, source);
+  else kept.push_back(std::make_unique<Fused>(formula, operands, dtype, name, source));
+  return kept[n].get();
+}
+
+Pass::Pass(std::vector<Formula> formulas) : formulas_(std::move(formulas)) {
+  if (formulas_.empty()) return;
   Size total = 0;
   int slots = 0;
-  for (const Formula& f : formulas) {
+  for (const Formula& f : formulas_) {
     slots = std::max(slots, f.slot_count);
     for (const Run& run : f.runs) total += run.n;
   }
-  const std::vector<Job> jobs = jobs_of(formulas);
-  const Size count = static_cast<Size>(jobs.size());
-  const int threads = total < worth_sharing ? 1 : kernels::workers(count);
-  // Each thread's own, made before the first number changes.
-  const std::size_t width = static_cast<std::size_t>(2 + slots);
-  std::vector<std::vector<Fused::Worker>> workers(static_cast<std::size_t>(threads));
-  std::vector<char*> bases(width * static_cast<std::size_t>(threads));
-  for (auto& list : workers)
-    for (const Formula& f : formulas) list.emplace_back(f.fused);
+  jobs_ = jobs_of(formulas_);
+  const int threads = total < worth_sharing ? 1 : workers_for(static_cast<Size>(jobs_.size()));
+  workers_.resize(static_cast<std::size_t>(threads));
+  bases_.resize(static_cast<std::size_t>(2 + slots) * static_cast<std::size_t>(threads));
+  for (auto& list : workers_)
+    for (const Formula& f : formulas_) list.emplace_back(*f.fused);
+}
+
+void Pass::run() {
+  const Size count = static_cast<Size>(jobs_.size());
   const auto one = [&](Size job, int worker) {
-    const Job& j = jobs[static_cast<std::size_t>(job)];
-    const auto which = static_cast<std::size_t>(j.formula - formulas.data());
-    work(j, workers[static_cast<std::size_t>(worker)][which], &j.formula->slots, bases.data() + width * static_cast<std::size_t>(worker));
+    const Job& j = jobs_[static_cast<std::size_t>(job)];
+    const auto which = static_cast<std::size_t>(j.formula - formulas_.data()), w = static_cast<std::size_t>(worker);
+    work(j, workers_[w][which], &j.formula->slots, bases_.data() + bases_.size() / workers_.size() * w);
   };
-  if (threads == 1) {
+  if (workers_.size() < 2) {
     for (Size job = 0; job < count; ++job) one(job, 0);
   } else {
-    kernels::parallel(count, one);
+    parallel_for(count, one);
   }
 }
 

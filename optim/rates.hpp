@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/optim/schedule.hpp>
 
 namespace xgrad::optim {
@@ -54,11 +55,15 @@ struct Attached {
   double operator()(double base, Source source) const { return factor(memory, base, source); }
 };
 
+struct Place;  // of what stands around
+
 struct Rates {
   std::vector<Rate> groups;
   std::vector<Attached> attached;  // in the order in which they came
   std::size_t schedules = 0;       // that there have been: the next one's number
-  bool gone = false;               // the optimizer
+  std::vector<engine::Own<Place>> around;  // in the order in which they came
+  std::size_t places = 0;                  // that there have been
+  bool gone = false;                       // the optimizer
   std::atomic<int> refs{1};
 
   Attached& at(std::size_t number) {
@@ -79,6 +84,9 @@ struct Rates {
     return any;
   }
 };
+
+// min_lr / base; 0 for a base of 0, next to which a min_lr above it is an Error.
+double least_of(const char* name, double min_lr, double base, Source at);
 
 // schedule.hpp's, with the name that Errors speak of.
 Schedule named_step_decay(const char* name, StepOptions options, Source source);

@@ -10,6 +10,8 @@
 #include <xgrad/autodiff/dtype.hpp>
 #include <xgrad/autodiff/error.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // A factor for each step t = 0, 1, ..: a function of your own of t, or one of those below. One that goes to a value
@@ -66,3 +68,5 @@ Schedule sequence(std::vector<Part> parts, Source source = Source::here());
 Schedule product(std::vector<Schedule> factors, Source source = Source::here());
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -78,10 +78,13 @@ const Scheduler::Memory& Scheduler::memory(Source source) const {
 
 void Scheduler::remember(Memory memory, Source source) {
   Attached& own = rates_->at(number_);
+  if (own.option != Attached::lr) {  // looked up at each step of the optimizer
+    own.memory = std::move(memory);
+    return;
+  }
   std::vector<double> factors;  // may fail: before anything changes
   for (const Rate& rate : rates_->groups) factors.push_back(own.factor(memory, rate.base, source));
   own.memory = std::move(memory);
-  if (own.option != Attached::lr) return;  // looked up at each step of the optimizer
   for (std::size_t g = 0; g < factors.size(); ++g) rates_->groups[g].set(number_, factors[g]);
 }
 
@@ -103,6 +106,18 @@ CosineAnnealing::CosineAnnealing(const Optimizer& optimizer, CosineOptions optio
     : Scheduler(optimizer, named_cosine("CosineAnnealing", options, source), source) {}
 LinearWarmup::LinearWarmup(const Optimizer& optimizer, WarmupOptions options, Source source)
     : Scheduler(optimizer, named_warmup("LinearWarmup", options, source), source) {}
+
+MultiplicativeLR::MultiplicativeLR(const Optimizer& optimizer, Callable<double(Size)> f, Source source)
+    : Scheduler(
+          optimizer, "MultiplicativeLR", {0, 1}, [](const Memory& memory, double, Source) { return memory[1]; }, source),
+      f_(std::move(f)) {}
+
+void MultiplicativeLR::step(Source source) {
+  Memory m = memory(source);
+  m[1] *= f_(static_cast<Size>(++m[0]));
+  Require{"MultiplicativeLR", source}.not_negative("product", m[1]);
+  remember(std::move(m), source);
+}
 
 // ---- reduce on plateau, as PyTorch has it
 

@@ -4,6 +4,8 @@
 #include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/schedule.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Multiplies the lr of each group, or another option of each, by a schedule of the count of its step() calls; several
@@ -68,6 +70,17 @@ class LinearWarmup final : public Scheduler {
   LinearWarmup(const Optimizer& optimizer, WarmupOptions options = {}, Source source = Source::here());
 };
 
+// lr(t) = lr(t - 1) f(t), t = 1, 2, ..   (PyTorch's MultiplicativeLR.) The product so far is what it remembers, and is saved.
+class MultiplicativeLR final : public Scheduler {
+ public:
+  MultiplicativeLR(const Optimizer& optimizer, Callable<double(Size t)> f, Source source = Source::here());
+  void step(Source source = Source::here());
+
+ private:
+  using Scheduler::resume;  // it is not the count alone
+  Callable<double(Size t)> f_;
+};
+
 // One that looks at a value, the loss of an epoch, and not at the count alone: lr *= factor once the value has not
 // become better for more than `patience` steps in a row. Better is a value below best (1 - threshold); NaN never is.
 struct PlateauOptions {
@@ -90,3 +103,5 @@ class ReduceOnPlateau final : public Scheduler {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

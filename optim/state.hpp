@@ -19,6 +19,9 @@ struct Store {
   };
   std::unique_ptr<char, Free> memory;
   Size stride = 0;  // bytes of a slot
+
+  void take(Size slots, const char* name, Source source) { memory.reset(zeroed(name, stride * slots, source)); }
+  static char* zeroed(const char* name, Size bytes, Source source);
 };
 
 constexpr Size alignment = 64;  // bytes: a parameter's part of a slot begins on a cache line
@@ -41,13 +44,18 @@ struct Optimizer::State {
   struct Group {
     Manner manner;
     Store stores[2];  // of f32, f64
+    // An elementwise rule's formula as the last steps had it, by dtype, one for each count that parameters are at.
+    std::vector<std::unique_ptr<Fused>> formulas[2];
     Tensors shared;
   };
 
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() { rates->gone = true; }
+  ~State() {
+    rates->gone = true;
+    rates->around.clear();
+  }
 
   std::vector<Item> items;
   std::vector<std::unique_ptr<Group>> groups;

@@ -3,14 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include "autodiff/engine/variable.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "optim/pass.hpp"
+#include "optim/place.hpp"
 
 namespace xgrad::optim {
 
@@ -34,30 +33,6 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
   return static_cast<const char*>(readable(state_->held.back(), source));
 }
 
-// New values of what tensors' formulas change, stored when all are there.
-struct Optimizer::Whole {
-  Parameters entries;
-  std::vector<Tensor> values;
-  std::vector<std::pair<Tensor*, Tensor>> slots;
-
-  void keep(Tensor& slot, Tensor value) {
-    if (value.node() != slot.node()) slots.emplace_back(&slot, std::move(value));
-  }
-  void evaluate_all(Source source) {
-    Tensors all;
-    for (Tensor& v : values) all.push_back(v = v.detach(source));
-    for (auto& [slot, value] : slots) all.push_back(value = value.detach(source));
-    evaluate(all, source);
-  }
-  void store(Source source) {
-    assign_all(entries, values, source);
-    for (auto& [slot, value] : slots) *slot = std::move(value);
-  }
-};
-
-namespace {
-
-// What a formula gave, in the dtype that is held: a 0-d tensor of f64, as a group's state may be, makes f64 of another of f32.
 Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
   if (got.defined() && got.dtype() == f64 && expected.dtype() == f32 && got.shape() == expected.shape()) return cast(got, f32);
   if (!got.defined() || got.dtype() != expected.dtype() || got.shape() != expected.shape())
@@ -69,8 +44,6 @@ Tensor like(const char* name, const char* what, const std::string& of, const Ten
 void require_count(const char* name, const char* of_what, std::size_t got, std::size_t expected, Source source) {
   if (got != expected) fail(source, fmt::format("[{}] its update left {} {} where {} came", name, got, of_what, expected));
 }
-
-}  // namespace
 
 void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
   const std::vector<const char*>& names = state_->groups[static_cast<std::size_t>(item.group)]->manner.slots;
@@ -128,6 +101,11 @@ void Optimizer::step(Source source) try {
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
   if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
   begin(source);
+  engine::Own<Ahead> ahead;
+  if (!state.rates->around.empty()) [[unlikely]] {
+    ahead = engine::Own<Ahead>(new Ahead(*this, source));
+    if (ahead->verdict != Verdict::step) return ahead->keep();
+  }
   state.work.clear();
   state.stepped.clear();
   state.held.clear();
@@ -141,11 +119,9 @@ void Optimizer::step(Source source) try {
   bool compiled = false, by_rows = false;
   const auto held = [&](Tensor t) { return state.held.emplace_back(std::move(t)); };
   for (Item& item : state.items) {
-    const engine::Variable* v = item.entry.variable.get();
-    if (v->strong.load(std::memory_order_relaxed) == 1) [[unlikely]] fail_alone(item, source);
-    const bool of_rows = v->rows.index.defined();
-    const engine::Node* g = v->grad.node();
-    if (!g && !of_rows) continue;
+    const GradientNumbers g = gradient_numbers(item.entry);
+    if (!g.held) [[unlikely]] fail_alone(item, source);
+    if (!g.any) continue;
     state.stepped.push_back(&item);
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
@@ -155,7 +131,7 @@ void Optimizer::step(Source source) try {
       group = item.group;
       t = item.t;
       dtype = item.dtype;
-      const State::Group& own = *state.groups[static_cast<std::size_t>(group)];
+      State::Group& own = *state.groups[static_cast<std::size_t>(group)];
       const Manner& manner = own.manner;
       compiled = manner.compiled;
       slots = static_cast<int>(manner.slots.size());
@@ -166,9 +142,11 @@ void Optimizer::step(Source source) try {
         prepared = prepare(group, step);
       } else {
         prepared = static_cast<int>(formulas.size());
-        formulas.push_back({Fused([&](Tensors& x) { update(group, x, step); }, 2 + slots, dtype,
-                                  name_, source),
-                            store->memory.get(), store->stride, slots, dtype, {}});
+        const auto nth = static_cast<std::size_t>(std::count_if(
+            formulas.begin(), formulas.end(), [&](const Formula& f) { return f.group == group && f.dtype == dtype; }));
+        const Fused* fused = renewed(own.formulas[dtype == DType::f64], nth, [&](Tensors& x) { update(group, x, step); }, 2 + slots,
+                                     dtype, name_, source);
+        formulas.push_back({group, fused, store->memory.get(), store->stride, slots, dtype, {}});
       }
     }
     const auto update_run = [&](char* p, const char* numbers, Size first, Size count) {  // elements of the item
@@ -182,8 +160,8 @@ void Optimizer::step(Source source) try {
         formulas[static_cast<std::size_t>(prepared)].runs.push_back({p + bytes, numbers, from + first, count, until});
       }
     };
-    if (of_rows && by_rows) {
-      const Tensor index = held(contiguous(v->rows.index, source)), values = held(contiguous(v->rows.values, source));
+    if (g.rows && by_rows) {
+      const Tensor index = held(contiguous(*g.rows, source)), values = held(contiguous(*g.row_values, source));
       const Size* at = static_cast<const Size*>(readable(index, source));
       const char* numbers = static_cast<const char*>(readable(values, source));
       char* const p = static_cast<char*>(writable(item.entry));
@@ -191,8 +169,7 @@ void Optimizer::step(Source source) try {
       for (Size k = 0; k < rows; ++k) update_run(p, numbers + k * row * item_size(dtype), at[k] * row, row);
       continue;
     }
-    const bool ready = g && g->data && g->row_major() && g->count == item.n && g->dtype == item.dtype;
-    const char* numbers = ready ? g->data : dense_gradient(item, source);
+    const char* numbers = g.numbers ? g.numbers : dense_gradient(item, source);
     update_run(static_cast<char*>(writable(item.entry)), numbers, 0, item.n);
   }
   if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
@@ -203,11 +180,14 @@ void Optimizer::step(Source source) try {
       update_whole(*item, whole, source);
   for (std::size_t k = 0; k < state.groups.size(); ++k)
     if (state.groups[k]->manner.all_at_once) update_group(static_cast<int>(k), whole, source);
+  if (ahead) ahead->after_whole(whole);
   whole.evaluate_all(source);
-  run_formulas(formulas);  // takes its memory before it begins
+  Pass pass(std::move(formulas));  // takes its memory
 
+  pass.run();
   whole.store(source);
   run_compiled();
+  if (ahead) ahead->finish();
   for (Item* item : state.stepped) ++item->t;
   state.held.clear();
 } catch (const std::bad_alloc&) {
@@ -231,7 +211,7 @@ void Optimizer::run_compiled() {
       state.blocks.push_back({w.p + bytes, w.g + bytes, w.slots ? w.state + bytes : nullptr, w.stride,
                               std::min(block, w.n - from), w.slots, w.step, w.dtype});
     }
-  kernels::parallel(static_cast<Size>(state.blocks.size()),
+  parallel_for(static_cast<Size>(state.blocks.size()),
                     [&](Size job) { run(state.blocks.data() + job, state.blocks.data() + job + 1); });
 }
 

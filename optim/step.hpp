@@ -4,6 +4,8 @@
 #include <xgrad/autodiff/error.hpp>
 #include <xgrad/autodiff/shape.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 struct Step {
@@ -22,3 +24,5 @@ struct Require {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/minimize.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 struct UncertaintyOptions {
@@ -24,3 +26,5 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
                         UncertaintyOptions options = {}, Source source = Source::here());
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

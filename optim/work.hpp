@@ -3,6 +3,8 @@
 
 #include <xgrad/autodiff/dtype.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // A run of elements of one parameter that a rule updates: p, g and the state's slots are contiguous.
@@ -19,3 +21,5 @@ struct Work {
 };
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

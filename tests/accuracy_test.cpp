@@ -125,85 +125,17 @@ Wide gelu_tanh_terms(Wide x, Wide sign) {
 }
 
 const std::map<std::string, Unary> unary{
-    {"neg", {[](Wide x) { return -x; }, 0, 0}},
-    {"abs", {[](Wide x) { return std::abs(x); }, 0, 0}},
-    {"sign", {[](Wide x) { return x > 0   ? 1
-                                  : x < 0 ? -1
-                                          : x; }, 0, 0}},
-    {"floor", {[](Wide x) { return std::floor(x); }, 0, 0}},
-    {"ceil", {[](Wide x) { return std::ceil(x); }, 0, 0}},
-    {"round", {[](Wide x) { return std::nearbyint(x); }, 0, 0}},
-    {"square", {[](Wide x) { return x * x; }, 0.51, 0.51}},
-    {"sqrt", {[](Wide x) { return std::sqrt(x); }, 0.51, 0.51}},
-    {"rsqrt", {[](Wide x) { return 1 / std::sqrt(x); }, 1.75, 1.75}},
-    {"reciprocal", {[](Wide x) { return 1 / x; }, 0.51, 0.51}},
-    {"exp", {[](Wide x) { return std::exp(x); }, 1.25, 1.25}},
-    {"expm1", {[](Wide x) { return std::expm1(x); }, 2, 2.25}},
-    {"log", {[](Wide x) { return std::log(x); }, 1, 1}},
-    {"log1p", {[](Wide x) { return std::log1p(x); }, 1.5, 1.5}},
-    {"log2", {[](Wide x) { return std::log2(x); }, 1.75, 2}},
-    {"log10", {[](Wide x) { return std::log10(x); }, 2, 1.75}},
-    {"sin", {[](Wide x) { return std::sin(x); }, 2.5, 2}},
-    {"cos", {[](Wide x) { return std::cos(x); }, 2.5, 2.5}},
-    {"tan", {[](Wide x) { return std::tan(x); }, 4, 4}},
-    {"asin", {[](Wide x) { return std::asin(x); }, 2.5, 2.5}},
-    {"acos", {[](Wide x) { return std::acos(x); }, 1.25, 1.25}},
-    {"atan", {[](Wide x) { return std::atan(x); }, 2.25, 2.5}},
-    {"sinh", {[](Wide x) { return std::sinh(x); }, 2, 1.75}},
-    {"cosh", {[](Wide x) { return std::cosh(x); }, 1.75, 1.5}},
-    {"tanh", {[](Wide x) { return std::tanh(x); }, 3.25, 3.25}},
-    {"sigmoid", {sigmoid, 2.5, 2.5}},
-    {"softplus", {softplus, 1.75, 1.75}},
-    {"relu", {[](Wide x) { return x < 0 ? 0 : x; }, 0, 0, false}},
-    {"step", {[](Wide x) { return std::isnan(x) ? x
-                                  : x > 0       ? 1
-                                                : 0; }, 0, 0}},
-    {"log_or_0", {[](Wide x) { return x == 0 ? 0 : std::log(x); }, 1, 1}},
-    {"erf", {[](Wide x) { return std::erf(x); }, 1.25, 1.5}},
-    {"erfc", {[](Wide x) { return std::erfc(x); }, 6, 6}},
-    {"ndtr", {ndtr, 6, 6}},
-    {"times_sigmoid_slope", {[](Wide x) { return silu_terms(x, 1); }, 6, 6, false, [](Wide x) { return silu_terms(x, -1); }}},
-    {"times_ndtr_slope", {[](Wide x) { return gelu_terms(x, 1); }, 7, 7, false, [](Wide x) { return gelu_terms(x, -1); }}},
-    {"times_sigmoid_cubic_slope", {[](Wide x) { return gelu_tanh_terms(x, 1); }, 600, 5000, false,
-                         [](Wide x) { return gelu_tanh_terms(x, -1); }}},  // as above
-    {"tanh_slope", {[](Wide x) { return 1 / (std::cosh(x) * std::cosh(x)); }, 6, 6}},
-    {"sigmoid_slope", {[](Wide x) { return 0.25L / (std::cosh(x / 2) * std::cosh(x / 2)); }, 4.5, 4.5}},
-    {"times_sigmoid", {[](Wide x) { return x < -12000 ? -Wide(0) : x * sigmoid(x); }, 5, 5, false}},
-    {"times_ndtr", {[](Wide x) { return x < -150 ? -Wide(0) : x * ndtr(x); }, 7, 7, false}},
-    {"times_sigmoid_cubic", {[](Wide x) { return x < -64 ? -Wide(0) : x * sigmoid(1.5957691216057307L * (x + 0.044715L * x * x * x)); },
-                   300, 2500}},  // it has the digits that the cube has
-    {"lgamma", {[](Wide x) { return gamma_of([](Wide v) { return boost::math::lgamma(v, NoErrors()); }, x, infinite); }, 1, 1, true, below_0}},
-    {"digamma", {[](Wide x) { return x == 0 ? std::copysign(infinite, -x) : gamma_of([](Wide v) { return boost::math::digamma(v, NoErrors()); }, x, x > 0 ? x : NAN); },
-                 1, 2, true, below_0}},
-    {"one_minus_square", {[](Wide x) { return (1 - x) * (1 + x); }, 1.51, 1.51}},
-    {"pow_half", {[](Wide x) { return x == 0 ? 0 : std::pow(x, 0.5L); }, 0.51, 0.51}},
-    {"reciprocal_or_0", {[](Wide x) { return x == 0 ? 0 : 1 / x; }, 0.51, 0.51}},
+#define EXACT1(op, formula, ...) {#op, {[]([[maybe_unused]] Wide x) -> Wide { return formula; }, __VA_ARGS__}},
+#include "autodiff/exact.def"
 };
 const std::map<std::string, Binary> binary{
-    {"add", {[](Wide x, Wide y) { return x + y; }, 0.51, 0.51}},
-    {"sub", {[](Wide x, Wide y) { return x - y; }, 0.51, 0.51}},
-    {"mul", {[](Wide x, Wide y) { return x * y; }, 0.51, 0.51}},
-    {"div", {[](Wide x, Wide y) { return x / y; }, 0.51, 0.51}},
-    {"pow", {power, 0.75, 1.25}},
-    {"maximum", {greater, 0, 0, false}},
-    {"minimum", {lesser, 0, 0, false}},
-    {"at_least", {greater, 0, 0, false}},
-    {"at_most", {lesser, 0, 0, false}},
-    {"half_step", {half_step, 0, 0}},
-    {"floor_divide", {floor_quotient, 0.51, 1.75, false}},
-    {"remainder", {modulo, 0.51, 0.51, false}},
-    {"pow_slope", {pow_slope, 1, 2, false}},
-    {"pow_log", {pow_log, 1, 3}},
-    {"inversion", {inversion, 3, 3}},
-    {"gaussian", {gaussian, 1.25, 1.25, true, [](Wide, Wide y) { return std::abs(y) < 1e15L; }}},  // 0.5, 1 and 2 in slopes
-    {"leaky_relu", {[](Wide x, Wide y) { return x > 0 ? x : x * y; }, 0.51, 0.51}},
-    {"polygamma", {[](Wide n, Wide x) { return few_times(n, x) ? boost::math::polygamma(static_cast<int>(n), x, NoErrors()) : 0; }, 1, 3, true,
-                   few_times}},
-    {"atan2", {[](Wide x, Wide y) { return std::atan2(x, y); }, 2.25, 2.25}},
+#define EXACT2(op, formula, ...) \
+  {#op, {[]([[maybe_unused]] Wide x, [[maybe_unused]] Wide y) -> Wide { return formula; }, __VA_ARGS__}},
+#include "autodiff/exact.def"
 };
 const std::map<std::string, Ternary> ternary{
-    {"lerp", {[](Wide x, Wide y, Wide z) { return z < 0.5L ? x + z * (y - x) : y - (1 - z) * (y - x); }, 2.5, 2.5,
-              [](Wide x, Wide y, Wide z) { return std::max(std::abs(x), std::abs(y)) * std::max(Wide(1), std::abs(z)); }}},
+#define EXACT3(op, formula, ...) {#op, {[](Wide x, Wide y, Wide z) -> Wide { return formula; }, __VA_ARGS__}},
+#include "autodiff/exact.def"
 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -262,7 +194,7 @@ template <class T>
 void check_unary() {
   for (const auto& [op_name, op] : unary_ops) {
     const auto known = unary.find(op_name);
-    BOOST_TEST_REQUIRE((known != unary.end()), op_name << " has no row here; add one");
+    BOOST_TEST_REQUIRE((known != unary.end()), op_name << " has no EXACT row in autodiff/exact.def; add one");
     const std::vector<T> x = arguments<T>(seed_of(op_name));
     std::vector<Wide> exact;
     for (const T v : x) exact.push_back(known->second.f(v));
@@ -282,7 +214,7 @@ template <class T>
 void check_binary() {
   for (const auto& [op_name, op] : binary_ops) {
     const auto known = binary.find(op_name);
-    BOOST_TEST_REQUIRE((known != binary.end()), op_name << " has no row here; add one");
+    BOOST_TEST_REQUIRE((known != binary.end()), op_name << " has no EXACT row in autodiff/exact.def; add one");
     std::vector<T> all_x, all_y, x, y;
     pairs(all_x, all_y, seed_of(op_name));
     for (std::size_t i = 0; i < all_x.size(); ++i)
@@ -304,7 +236,7 @@ template <class T>
 void check_ternary() {
   for (const auto& [op_name, op] : ternary_ops) {
     const auto known = ternary.find(op_name);
-    BOOST_TEST_REQUIRE((known != ternary.end()), op_name << " has no row here; add one");
+    BOOST_TEST_REQUIRE((known != ternary.end()), op_name << " has no EXACT row in autodiff/exact.def; add one");
     std::mt19937_64 random(seed_of(op_name));
     const Wide most = std::sqrt(Wide(std::numeric_limits<T>::max())), least = 1 / most;
     const auto number = [&] {

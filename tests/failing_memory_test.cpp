@@ -71,6 +71,27 @@ struct Step : Trial {
   }
 };
 
+// With what may stand around it.
+template <class Rule>
+struct Surrounded : Step<Rule> {
+  optim::RequireFinite finite{this->rule, {.skip = true}};
+  optim::Accumulate parts{this->rule, {.steps = 2}};
+  optim::ClipNorm clip{this->rule, {.max_norm = 1e-2}};
+  optim::GradientNoise noise{this->rule};
+  optim::Lookahead lookahead{this->rule, {.steps = 2}};
+  optim::EMA ema{this->rule, {.decay = 0.5}};
+  explicit Surrounded(int calls) : Step<Rule>(8, 5, 7) {
+    for (int i = 0; i < calls; ++i) Step<Rule>::act();
+  }
+};
+template <class Rule>
+struct Climbing : Step<Rule> {
+  Climbing() : Step<Rule>(8, 5, 7) {}
+  void act() override {
+    optim::SAM{}.step(this->rule, [this] { return nn::cross_entropy(this->net(this->x), this->labels); });
+  }
+};
+
 // A result that is not kept where it fails.
 struct Value : Trial {
   std::function<Tensors()> f;
@@ -204,6 +225,10 @@ std::vector<Kind> kinds() {
       {"Adan, regions", step<optim::Adan>(300, 20, 40)},
       {"LAMB", step<optim::LAMB>(8, 5, 7)},
       {"Adafactor", step<optim::Adafactor>(8, 5, 7)},
+      {"Adam, surrounded, that waits", [] { return manual_seed(5), std::make_unique<Surrounded<optim::Adam>>(0); }},
+      {"Adam, surrounded", [] { return manual_seed(5), std::make_unique<Surrounded<optim::Adam>>(3); }},
+      {"LAMB, surrounded", [] { return manual_seed(5), std::make_unique<Surrounded<optim::LAMB>>(3); }},
+      {"SAM", [] { return manual_seed(5), std::make_unique<Climbing<optim::Adam>>(); }},
       {"a rule of all parameters", step<optim::Descent<Together>>(8, 5, 7)},
       {"weights to be judged by", [] {
          manual_seed(5);

@@ -2,14 +2,19 @@
 #define BOOST_TEST_MODULE fused
 #include <boost/test/unit_test.hpp>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/autodiff/fused.hpp>
 #include <xgrad/autodiff/memory.hpp>
+#include "autodiff/engine/machine_code.hpp"
+#include "autodiff/engine/pages.hpp"
 #include "helpers.hpp"
 
 using namespace xgrad;
+using engine::Op;
+using helpers::same_bits;
 using helpers::says;
 
 namespace {
@@ -46,6 +51,23 @@ const Row rows[] = {
        x[0] = y;
        x[1] = y * y + log1p(abs(y));
      }},
+    {"every op that machine code has", [](Tensors& x) {
+       const Tensor a = x[0], b = x[1], c = x[2];
+       const Tensor some = (a == b) || (a != c && !(b < c)), more = (a <= b) && (b > 0.25 || c >= a);
+       x[0] = where(some, a + b, a - b) + where(more, a * b, a / b) * neg(c);
+       x[1] = maximum(a, b) + minimum(b, c) * sign(a) + floor(a) + ceil(b) - round(c * 3);
+       x[2] = sqrt(abs(a)) + rsqrt(square(b) + 1) - reciprocal(c) + relu(a) + clamp(b, -0.5, 0.5);
+       x[3] = leaky_relu(a, 0.1) + lerp(b, c, x[3]) + 1 / a + (2 - b) + maximum(c, 0.5) - sign(c);
+     }},
+    {"more values than registers", [](Tensors& x) {
+       Tensors kept;
+       for (int i = 0; i < 40; ++i) kept.push_back(x[i % 4] * (i + 0.5) + x[(i + 1) % 4]);
+       const Tensor first = x[0];
+       x[0] = kept[0] * x[1];
+       Tensor y = x[0];
+       for (int i = 39; i > 0; --i) y = maximum(y * 0.5, kept[i]) - kept[39 - i];
+       x[1] = y, x[2] = first + kept[20], x[3] = y + 0.25 * kept[7];
+     }},
     {"a slope beside its function", [](Tensors& x) { x[0] = tanh(x[1]) * x[0]; x[1] = tanh_slope(x[1]) + x[2]; }},
 };
 
@@ -79,6 +101,92 @@ BOOST_AUTO_TEST_CASE(in_place_as_on_tensors) {
         }
       }
     }
+}
+
+namespace {
+
+// Which NaN is nobody's promise.
+bool same_or_nan(const Tensor& a, const Tensor& b) {
+  const Tensor no = zeros_like(a);
+  return same_bits(where(a != a, no, a), where(b != b, no, b)) && same_bits(a != a, b != b);
+}
+// f on tensors and in place, from the same numbers.
+void check(const Fused& fused, const Callable<void(Tensors&)>& f, const Tensors& x) {
+  Tensors expected = x, got;
+  f(expected);
+  std::vector<char*> base;
+  for (const Tensor& t : x) got.push_back(copy_of(t));
+  for (const Tensor& t : got) base.push_back(static_cast<char*>(const_cast<void*>(readable(t))));
+  Fused::Worker worker(fused);
+  worker(base.data(), 0, x[0].numel());
+  for (std::size_t k = 0; k < x.size(); ++k) BOOST_TEST(same_or_nan(got[k], expected[k]), "operand " << k);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(special_numbers) {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  for (const DType dtype : {f32, f64}) {
+    const Tensor odd = tensor({0.0, -0.0, 1.0, -1.0, 0.5, -2.5, inf, -inf, nan, 1e-310, 3e-39, 1e38, -1e300});
+    const Size n = odd.numel();
+    const auto along = [&](int axis) {  // each with each
+      Shape one{1, 1, 1};
+      one[static_cast<std::size_t>(axis)] = n;
+      return cast(reshape(expand(reshape(odd, one), {n, n, n}), {n * n * n}), dtype);
+    };
+    const Tensors x{along(0), along(1), along(2), flip(along(0), 0)};
+    for (const Row& row : rows)
+      BOOST_TEST_CONTEXT(row.name << " " << name(dtype)) check(Fused([&](Tensors& y) { row.f(y); }, 4, dtype, row.name), row.f, x);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(renewed) {
+  manual_seed(2);
+  const Tensors x{randn({77}), randn({77})};
+  double a = 0.5;
+  bool other = false;
+  const auto f = [&](Tensors& y) {
+    y[0] = a * y[0] + (1 - a) * y[1];
+    if (other) y[1] = y[0] * y[0];
+    else y[1] = y[0] / a;
+  };
+  Fused fused(f, 2, f32, "Rule");
+  for (const double now : {0.5, 0.25, 1.0, 0.0, 0.75, 1e-3}) {  // 1 and 0 fold
+    a = now;
+    for (const bool changed : {false, true, true, false}) {
+      other = changed;
+      fused.renew(f, "Rule");
+      BOOST_TEST_CONTEXT(a << " " << other) check(fused, f, x);
+    }
+  }
+  // What is not elementwise any more is refused, and the formula is as it was.
+  other = false;
+  BOOST_CHECK_EXCEPTION(fused.renew([](Tensors& y) { y[0] = sum(y[0]); }, "Rule"), Error, says("of the operand's shape"));
+  check(fused, f, x);
+}
+
+BOOST_AUTO_TEST_CASE(machine_code_has_the_bits_of_kernels) {
+  using engine::Formula;
+  constexpr int n = Formula::first_number;
+  Formula f{f32, 12, {{Op::mul, 2, {-1, n}}, {Op::add, 2, {0, -12}}, {Op::exp, 1, {1}}}, {}, {3}};
+  f.results.assign(12, 0);
+  for (int k = 0; k < 12; ++k) f.results[k] = -1 - k;
+  f.results[5] = 1;
+  const auto code = engine::MachineCode::of(f);  // what nobody wants needs no instruction
+  BOOST_TEST(bool(code) == (engine::code_when() != engine::CodeWhen::never));
+  f.results[6] = 2;
+  BOOST_TEST(!engine::MachineCode::of(f));
+  if (!code) return;
+  float numbers[12][19];
+  char* base[12];
+  for (int k = 0; k < 12; ++k) {
+    base[k] = reinterpret_cast<char*>(numbers[k]);
+    for (int i = 0; i < 19; ++i) numbers[k][i] = static_cast<float>(k + 0.1 * i);
+  }
+  (*code)(base, 1, 18);  // two vectors, and one more
+  for (int k = 0; k < 12; ++k)
+    for (int i = 0; i < 19; ++i)
+      BOOST_TEST(numbers[k][i] == (k == 5 && i > 0 && i < 18 ? numbers[0][i] * 3.0f + numbers[11][i] : static_cast<float>(k + 0.1 * i)));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_elementwise) {

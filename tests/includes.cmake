@@ -21,6 +21,10 @@ foreach(library autodiff nn optim data training)
       if(line MATCHES "[\"/](autodiff|nn|optim|data|training)[/.]" AND NOT CMAKE_MATCH_1 IN_LIST may_${library})
         list(APPEND wrong "${shown}: ${library} must not know ${CMAKE_MATCH_1}: ${line}")
       endif()
+      # what is inside of autodiff is seen through its headers alone
+      if(NOT library STREQUAL autodiff AND line MATCHES "autodiff/[a-z_]+/")
+        list(APPEND wrong "${shown}: ${library} must not know what is inside of autodiff: ${line}")
+      endif()
       # <xgrad/part.hpp> for what is installed, "folder/part.hpp" for what is not
       if(line MATCHES "\"([^\"]+)\"")
         if("${ROOT}/${CMAKE_MATCH_1}" IN_LIST public)

@@ -1,9 +1,9 @@
 # What is compiled for one instruction set must not be picked by the linker for all: OBJECTS (a file that lists them)
-# define nothing that other objects may define too, but in the namespace of their instruction set.
+# define nothing that other objects may define too, but in the namespace of their instruction set, one of ARCHES (a|b|c).
 file(STRINGS ${OBJECTS} objects)
 set(wrong "")
 foreach(object ${objects})
-  string(REGEX MATCH "_(sse2|avx2|avx512|native)\\.dir" _ ${object})
+  string(REGEX MATCH "_(${ARCHES})\\.dir" _ ${object})
   set(arch ${CMAKE_MATCH_1})
   execute_process(COMMAND ${NM} -C --defined-only --extern-only ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
   string(REPLACE "\n" ";" symbols "${symbols}")

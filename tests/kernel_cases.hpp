@@ -42,7 +42,9 @@ inline const Op compare_ops[] = {
 
 inline std::vector<const kernels::Simd*> instruction_sets() {
   std::vector<const kernels::Simd*> list;
-  for (const char* name : {"sse2", "avx2", "avx512", "native"}) {
+#define XGRAD_NAME(arch) #arch,
+  for (const char* name : {XGRAD_ARCHES(XGRAD_NAME)}) {
+#undef XGRAD_NAME
     if (const kernels::Simd* s = kernels::simd(name))
       list.push_back(s);
     else

@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(maximum_entropy) {
     const optim::Result fit = optim::minimize(*made, [&] { return logsumexp(matmul(f, x), 0) - dot(k, x); });
     BOOST_TEST(fit.converged);
     BOOST_TEST(off(x, {0, -0.524869316, 0.487525860}) <= 1e-5, row.name);
-    BOOST_TEST(fit.evaluations.value <= 11, row.name);
+    BOOST_TEST(fit.evaluations.value <= row.entropy_calls, row.name << ": " << fit.evaluations.value);
   }
 }
 
@@ -283,13 +283,7 @@ BOOST_AUTO_TEST_CASE(shapes_and_dtypes) {
               s = parameter(ones({2, 1, 1}, second));
     const auto residuals = [&] { return reshape(matmul(x, cast(w, f64)) + b - y, {-1}) * 0.5; };
     const auto loss = [&] { return sum(square(residuals())) + sum(square(s - 3.0)); };
-    std::unique_ptr<optim::Method> made;
-    if (std::string(row.name) == "LBFGS")
-      made = std::make_unique<optim::LBFGS>(Parameters{w, b, s});
-    else if (std::string(row.name) == "Newton")
-      made = std::make_unique<optim::Newton>(Parameters{w, b, s});
-    else
-      made = std::make_unique<optim::LevenbergMarquardt>(Parameters{w, b, s});
+    const auto made = row.make(Parameters{w, b, s});
     const optim::Stop stop{.gradient_tolerance = first == f64 && second == f64 ? 1e-12 : 1e-5};
     const optim::Result fit = row.of_residuals ? optim::least_squares(
                                                      *made,

@@ -11,18 +11,16 @@
 #include <thread>
 #include <vector>
 
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include <xgrad/autodiff/threads.hpp>
 
 using namespace xgrad;
-using kernels::parallel;
-using kernels::workers;
 
 namespace {
 
 // Boost's checks are not for several threads at once: jobs count what they saw.
 struct Seen {
-  explicit Seen(Size jobs) : most(workers(jobs)), runs(static_cast<std::size_t>(jobs)), busy(4096) {}
+  explicit Seen(Size jobs) : most(workers_for(jobs)), runs(static_cast<std::size_t>(jobs)), busy(4096) {}
 
   // One job, from its beginning to its end; `inside` is what it does.
   template <class F>
@@ -41,7 +39,7 @@ struct Seen {
   std::string wrong() const {
     for (const auto& r : runs)
       if (r != 1) return "a job ran " + std::to_string(r) + " times";
-    if (outside) return "a worker's number is outside 0 ... workers(jobs) - 1";
+    if (outside) return "a worker's number is outside 0 ... workers_for(jobs) - 1";
     return twice_at_once ? "two jobs had one worker's number at once" : "";
   }
 
@@ -61,13 +59,13 @@ BOOST_AUTO_TEST_CASE(every_job_runs_once) {
     for (int round = 0; round < 300; ++round)
       for (const Size jobs : {0, 1, 2, 3, 5, 64, 257}) {
         Seen seen(jobs);
-        parallel(jobs, [&](Size i, int worker) { seen.job(i, worker); });
+        parallel_for(jobs, [&](Size i, int worker) { seen.job(i, worker); });
         const std::string wrong = seen.wrong();
         if (!wrong.empty()) BOOST_ERROR(wrong << ": " << jobs << " jobs on " << n << " threads, round " << round);
       }
-    BOOST_TEST(workers(1) == 1);
-    BOOST_TEST(workers(2) == std::min(2, n));
-    BOOST_TEST(workers(1000) == n);
+    BOOST_TEST(workers_for(1) == 1);
+    BOOST_TEST(workers_for(2) == std::min(2, n));
+    BOOST_TEST(workers_for(1000) == n);
   }
 }
 
@@ -77,7 +75,7 @@ BOOST_AUTO_TEST_CASE(several_threads_take_part) {
   const bool met = [&] {
     for (int round = 0; round < 50; ++round) {
       std::atomic<bool> together{false};
-      parallel(3, [&](Size) {
+      parallel_for(3, [&](Size) {
         ++inside;
         for (int i = 0; i < 200 && !together; ++i) {
           if (inside >= 2) together = true;
@@ -98,7 +96,7 @@ BOOST_AUTO_TEST_CASE(what_a_job_throws_reaches_the_caller) {
     for (int round = 0; round < 100; ++round) {
       for (const Size bad : {0, 1, 17, 39}) {
         try {
-          parallel(40, [&](Size i) {
+          parallel_for(40, [&](Size i) {
             if (i == bad) throw std::runtime_error("job " + std::to_string(i));
           });
           BOOST_ERROR("nothing was thrown, on " << n << " threads");
@@ -107,13 +105,13 @@ BOOST_AUTO_TEST_CASE(what_a_job_throws_reaches_the_caller) {
         }
       }
       try {  // by all of them: one arrives
-        parallel(40, [](Size i) { throw i; });
+        parallel_for(40, [](Size i) { throw i; });
         BOOST_ERROR("nothing was thrown, on " << n << " threads");
       } catch (Size i) {
         BOOST_TEST((0 <= i && i < 40));
       }
       Seen seen(40);  // and the pool is as it was
-      parallel(40, [&](Size i, int worker) { seen.job(i, worker); });
+      parallel_for(40, [&](Size i, int worker) { seen.job(i, worker); });
       BOOST_TEST(seen.wrong() == "");
     }
   }
@@ -128,23 +126,23 @@ BOOST_AUTO_TEST_CASE(a_call_inside_a_call_runs_in_place) {
       std::vector<std::unique_ptr<Seen>> within;
       for (Size i = 0; i < outer; ++i) within.push_back(nullptr);
       std::atomic<int> elsewhere{0}, several{0}, lost{0};
-      parallel(outer, [&](Size i, int worker) {
+      parallel_for(outer, [&](Size i, int worker) {
         seen.job(i, worker, [&] {
           const auto here = std::this_thread::get_id();
-          if (n > 1) several += workers(inner) != 1;
+          if (n > 1) several += workers_for(inner) != 1;
           Seen& own = *(within[static_cast<std::size_t>(i)] = std::make_unique<Seen>(inner));
-          parallel(inner, [&](Size j, int w) {
+          parallel_for(inner, [&](Size j, int w) {
             elsewhere += n > 1 && std::this_thread::get_id() != here;
             own.job(j, w);
           });
           try {
-            parallel(inner, [](Size j) {
+            parallel_for(inner, [](Size j) {
               if (j == 7) throw std::runtime_error("inside");
             });
             ++lost;
           } catch (const std::runtime_error&) {
           }
-          if (n > 1) several += workers(inner) != 1;  // still inside
+          if (n > 1) several += workers_for(inner) != 1;  // still inside
         });
       });
       BOOST_TEST(seen.wrong() == "");
@@ -152,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_call_inside_a_call_runs_in_place) {
       BOOST_TEST(elsewhere == 0);
       BOOST_TEST(several == 0);
       BOOST_TEST(lost == 0);
-      BOOST_TEST(workers(inner) == n);
+      BOOST_TEST(workers_for(inner) == n);
     }
   }
 }
@@ -170,7 +168,7 @@ BOOST_AUTO_TEST_CASE(two_threads_call_at_once) {
           Seen seen(33);
           const bool fails = round % 10 == k;
           try {
-            parallel(33, [&](Size i, int worker) {
+            parallel_for(33, [&](Size i, int worker) {
               if (fails && i == 11) throw k;
               seen.job(i, worker);
             });
@@ -190,7 +188,7 @@ BOOST_AUTO_TEST_CASE(the_number_of_threads_may_change_between_calls) {
   for (int round = 0; round < 300; ++round) {
     set_threads(1 + round * 7 % 5);
     Seen seen(19);
-    parallel(19, [&](Size i, int worker) { seen.job(i, worker); });
+    parallel_for(19, [&](Size i, int worker) { seen.job(i, worker); });
     BOOST_TEST(seen.wrong() == "");
   }
 }

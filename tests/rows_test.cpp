@@ -9,6 +9,7 @@
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
 #include "helpers.hpp"
+#include "references/references.hpp"
 
 using namespace xgrad;
 using helpers::same_bits;
@@ -152,6 +153,38 @@ BOOST_AUTO_TEST_CASE(sparse_adam) {
     for (std::size_t i = 0; i < 60; ++i) BOOST_REQUIRE_SMALL(now[i] - own.p[i], 1e-12);
     BOOST_REQUIRE_SMALL(scalar.item() - other.p[0], 1e-12);
   }
+}
+
+// Rows that catch up: a transcription's numbers (references/make_around.py), and AdamW's where every row is picked.
+BOOST_AUTO_TEST_CASE(lazy_adam) {
+  const references::File file("around");
+  Parameter table = parameter(file["lazy.start"]);
+  optim::LazyAdam optimizer({table}, {.lr = 0.05, .beta2 = 0.99, .weight_decay = 0.1});
+  for (Size t = 1; t <= 100; ++t) {
+    const Tensor index = file[fmt::format("lazy.index.{}", t)];
+    optimizer.zero_grad();
+    sum(index_select(table, 0, index) * file[fmt::format("lazy.gradient.{}", t)]).backward();
+    BOOST_TEST(by_rows(table));
+    optimizer.step();
+    BOOST_TEST(!dense(table));
+    if (const std::string at = fmt::format("lazy.table.{}", t); file.has(at)) CHECK_NEAR(at, table, file[at]);
+    if (t == 40) {  // it goes on from a file
+      optimizer.save("lazy");
+      optimizer = optim::LazyAdam({table}, {.lr = 0.05, .beta2 = 0.99, .weight_decay = 0.1});
+      optimizer.load("lazy");
+    }
+  }
+  Parameter a = parameter(file["lazy.start"]), b = a;
+  optim::LazyAdam lazy({a}, {.lr = 0.1, .weight_decay = 0.2});
+  optim::AdamW adamw({b}, {.lr = 0.1, .weight_decay = 0.2});
+  for (int t = 0; t < 20; ++t) {
+    lazy.zero_grad(), adamw.zero_grad();
+    sum(pow(index_select(a, 0, tensor({5, 4, 3, 2, 1, 0})), 4)).backward();
+    sum(pow(b, 4)).backward();
+    lazy.step(), adamw.step();
+  }
+  CHECK_NEAR("every row", a, b.value());
+  BOOST_CHECK_EXCEPTION(optim::LazyAdam({a}, {.lr = 2, .weight_decay = 0.5}), Error, helpers::says("[LazyAdam] expected lr weight_decay below 1, got 1"));
 }
 
 // A rule of one's own goes by rows if it says so.

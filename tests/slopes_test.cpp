@@ -28,7 +28,6 @@ namespace {
 struct Bound {
   double f32, f64;  // in ulp: the worst that was met on any instruction set, and a little room
 };
-constexpr Bound exact_to_the_bit{0, 0};
 
 using Of1 = Wide (*)(Wide x);
 struct Unary {
@@ -48,9 +47,6 @@ struct Binary {
 };
 
 const Wide root_pi = std::sqrt(std::acos(Wide(-1)));
-Wide zero(Wide) { return 0; }
-Wide zero2(Wide, Wide) { return 0; }
-Wide one2(Wide, Wide) { return 1; }
 bool positive(Wide x) { return x > 0; }
 bool inside_one(Wide x) { return std::abs(x) < 1; }
 
@@ -98,87 +94,11 @@ Wide less_square(Wide x) { return (1 - x) * (1 + x); }
 bool few_quotients(Wide x, Wide y) { return y != 0 && std::abs(x / y) < 1e6L && std::isfinite(x); }
 
 const std::map<std::string, Unary> unary{
-    {"neg", {[](Wide) { return Wide(-1); }, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"abs", {[](Wide x) { return Wide((x > 0) - (x < 0)); }, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"sign", {zero, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"floor", {zero, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"ceil", {zero, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"round", {zero, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"square", {[](Wide x) { return 2 * x; }, [](Wide) { return Wide(2); }, exact_to_the_bit, exact_to_the_bit}},
-    {"sqrt", {[](Wide x) { return 0.5L / std::sqrt(x); }, [](Wide x) { return -0.25L / (x * std::sqrt(x)); },
-              {2, 2}, {4, 4}, positive}},
-    {"rsqrt", {[](Wide x) { return -0.5L / (x * std::sqrt(x)); }, [](Wide x) { return 0.75L / (x * x * std::sqrt(x)); },
-               {4, 4}, {6, 6}, positive}},
-    {"reciprocal", {[](Wide x) { return -1 / (x * x); }, [](Wide x) { return 2 / (x * x * x); },
-                    {2, 2}, {3, 3}, [](Wide x) { return x != 0; }}},
-    {"exp", {[](Wide x) { return std::exp(x); }, [](Wide x) { return std::exp(x); }, {2, 2}, {2, 2}}},
-    {"expm1", {[](Wide x) { return std::exp(x); }, [](Wide x) { return std::exp(x); }, {2, 2}, {2, 2}}},
-    {"log", {[](Wide x) { return 1 / x; }, [](Wide x) { return -1 / (x * x); }, {1, 1}, {2, 2}, positive}},
-    {"log1p", {[](Wide x) { return 1 / (1 + x); }, [](Wide x) { return -1 / square(1 + x); },
-               {2, 2}, {4, 4}, [](Wide x) { return x > -1; }}},
-    {"log2", {[](Wide x) { return 1.4426950408889634074L / x; }, [](Wide x) { return -1.4426950408889634074L / (x * x); },
-              {2, 2}, {3, 3}, positive}},
-    {"log10", {[](Wide x) { return 0.43429448190325182765L / x; },
-               [](Wide x) { return -0.43429448190325182765L / (x * x); }, {2, 2}, {3, 3}, positive}},
-    {"sin", {[](Wide x) { return std::cos(x); }, [](Wide x) { return -std::sin(x); }, {4, 4}, {4, 4}}},
-    {"cos", {[](Wide x) { return -std::sin(x); }, [](Wide x) { return -std::cos(x); }, {4, 4}, {4, 4}}},
-    {"tan", {[](Wide x) { return 1 / square(std::cos(x)); }, [](Wide x) { return 2 * std::tan(x) / square(std::cos(x)); },
-             {10, 10}, {14, 14}}},
-    {"asin", {[](Wide x) { return 1 / std::sqrt(less_square(x)); },
-              [](Wide x) { return x / (less_square(x) * std::sqrt(less_square(x))); }, {4, 4}, {8, 8}, inside_one}},
-    {"acos", {[](Wide x) { return -1 / std::sqrt(less_square(x)); },
-              [](Wide x) { return -x / (less_square(x) * std::sqrt(less_square(x))); }, {4, 4}, {8, 8}, inside_one}},
-    {"atan", {[](Wide x) { return 1 / (1 + x * x); }, [](Wide x) { return -2 * x / square(1 + x * x); }, {4, 4}, {8, 8}}},
-    {"sinh", {[](Wide x) { return std::cosh(x); }, [](Wide x) { return std::sinh(x); }, {4, 4}, {4, 4}}},
-    {"cosh", {[](Wide x) { return std::sinh(x); }, [](Wide x) { return std::cosh(x); }, {4, 4}, {4, 4}}},
-    {"tanh", {sech2, [](Wide x) { return -2 * std::tanh(x) * sech2(x); }, {8, 8}, {10, 10}}},
-    {"sigmoid", {sigmoid_slope, sigmoid_slope2, {8, 8}, {10, 10}}},
-    {"softplus", {sigmoid, sigmoid_slope, {4, 4}, {8, 8}}},
-    {"relu", {[](Wide x) { return Wide(x > 0); }, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"step", {zero, zero, exact_to_the_bit, exact_to_the_bit}},
-    {"erf", {bell, [](Wide x) { return -2 * x * bell(x); }, {4, 4}, {6, 6}}},
-    {"erfc", {[](Wide x) { return -bell(x); }, [](Wide x) { return 2 * x * bell(x); }, {4, 4}, {6, 6}}},
-    {"ndtr", {normal, [](Wide x) { return -x * normal(x); }, {4, 4}, {6, 6}}},
-    {"times_sigmoid", {[](Wide x) { return sigmoid(x) + x * sigmoid_slope(x); },
-              [](Wide x) { return 2 * sigmoid_slope(x) + x * sigmoid_slope2(x); }, {8, 8}, {12, 12}, anywhere,
-              [](Wide x) { return sigmoid(x) + std::abs(x) * sigmoid_slope(x); },
-              [](Wide x) { return 2 * sigmoid_slope(x) + std::abs(x * sigmoid_slope2(x)); }}},
-    {"times_ndtr", {[](Wide x) { return ndtr(x) + x * normal(x); }, [](Wide x) { return normal(x) * (2 - x * x); }, {6, 6}, {8, 8},
-              anywhere, [](Wide x) { return ndtr(x) + std::abs(x) * normal(x); },
-              [](Wide x) { return normal(x) * (2 + x * x); }}},
-    {"times_sigmoid_cubic", {[](Wide x) { return sigmoid(cubic(x)) + x * sigmoid_slope(cubic(x)) * cubic1(x); },
-                   [](Wide x) { return sigmoid_slope(cubic(x)) * gelu_tanh_terms(x, 1); }, {8, 8}, {12, 12}, near_0,
-                   [](Wide x) { return sigmoid(cubic(x)) + std::abs(x) * sigmoid_slope(cubic(x)) * cubic1(x); },
-                   [](Wide x) { return sigmoid_slope(cubic(x)) * gelu_tanh_terms(x, -1); }}},
-    {"times_sigmoid_slope", {[](Wide x) { return 2 * sigmoid_slope(x) + x * sigmoid_slope2(x); },
-                    [](Wide x) { return 3 * sigmoid_slope2(x) + x * sigmoid_slope3(x, 1); }, {12, 12}, {16, 16}, anywhere,
-                    [](Wide x) { return 2 * sigmoid_slope(x) + std::abs(x * sigmoid_slope2(x)); },
-                    [](Wide x) { return 3 * std::abs(sigmoid_slope2(x)) + std::abs(x) * sigmoid_slope3(x, -1); }}},
-    {"times_ndtr_slope", {[](Wide x) { return normal(x) * (2 - x * x); }, [](Wide x) { return normal(x) * (x * x - 4) * x; },
-                    {8, 8}, {12, 12}, anywhere, [](Wide x) { return normal(x) * (2 + x * x); },
-                    [](Wide x) { return normal(x) * (x * x + 4) * std::abs(x); }}},
-    {"times_sigmoid_cubic_slope", {[](Wide x) { return sigmoid_slope(cubic(x)) * gelu_tanh_terms(x, 1); },
-                         [](Wide x) { return gelu_tanh_third(x, false); }, {12, 12}, {16, 16}, near_0,
-                         [](Wide x) { return sigmoid_slope(cubic(x)) * gelu_tanh_terms(x, -1); },
-                         [](Wide x) { return gelu_tanh_third(x, true); }}},
-    {"lgamma", {[](Wide x) { return boost::math::digamma(x); }, [](Wide x) { return boost::math::trigamma(x); }, {2, 2}, {4, 4},
-                positive}},
-    {"digamma", {[](Wide x) { return boost::math::trigamma(x); }, [](Wide x) { return boost::math::polygamma(2, x); }, {4, 4},
-                 {6, 6}, [](Wide x) { return x > 1e-6L && x < 1e9L; }}},
-    {"one_minus_square", {[](Wide x) { return -2 * x; }, [](Wide) { return Wide(-2); }, exact_to_the_bit, exact_to_the_bit}},
-    {"tanh_slope", {[](Wide x) { return -2 * std::tanh(x) * sech2(x); },
-                    [](Wide x) { return (4 * square(std::tanh(x)) - 2 * sech2(x)) * sech2(x); }, {10, 10}, {14, 14},
-                    [](Wide) { return true; }, nullptr,
-                    [](Wide x) { return (4 * square(std::tanh(x)) + 2 * sech2(x)) * sech2(x); }}},
-    {"sigmoid_slope", {sigmoid_slope2, [](Wide x) { return (square(std::tanh(x / 2)) - 2 * sigmoid_slope(x)) * sigmoid_slope(x); },
-                       {10, 10}, {14, 14}, [](Wide) { return true; }, nullptr,
-                       [](Wide x) { return (square(std::tanh(x / 2)) + 2 * sigmoid_slope(x)) * sigmoid_slope(x); }}},
-    {"pow_half", {[](Wide x) { return 0.5L / std::sqrt(x); }, [](Wide x) { return -0.25L / (x * std::sqrt(x)); },
-                  {2, 2}, {4, 4}, positive}},
-    {"log_or_0", {[](Wide x) { return x == 0 ? 0 : 1 / x; }, [](Wide x) { return x == 0 ? 0 : -1 / (x * x); },
-                  {1, 1}, {2, 2}, [](Wide x) { return x >= 0; }}},
-    {"reciprocal_or_0", {[](Wide x) { return x == 0 ? 0 : -1 / (x * x); },
-                         [](Wide x) { return x == 0 ? 0 : 2 / (x * x * x); }, {2, 2}, {3, 3}}},
+#define SLOPES1(op, first, second, ...)                                                                            \
+  {#op,                                                                                                            \
+   {[]([[maybe_unused]] Wide x) -> Wide { return first; }, []([[maybe_unused]] Wide x) -> Wide { return second; }, \
+    __VA_ARGS__}},
+#include "autodiff/exact.def"
 };
 
 Wide step2(Wide x, Wide y) { return x > y ? 1 : x < y ? 0 : 0.5L; }
@@ -190,65 +110,21 @@ bool ordinary_power(Wide x, Wide y) {
   return x > 0 && (y == 0 || std::abs(y) > 1e-3L) && (std::abs(y) + 2) * std::abs(std::log(x)) < 80;
 }
 Wide pow_xx(Wide x, Wide y) { return y * (y - 1) * std::pow(x, y - 2); }
+// of the terms of these: the second exponent, y - 2, is rounded, and 1 + y log x has a zero
+Wide log_size(Wide x) { return 1 + std::abs(std::log(x)); }
+Wide pow_terms(Wide x, Wide y) {
+  const Wide l = log_size(x);
+  return l * (std::abs(pow_xx(x, y)) + std::pow(x, y - 1) * (1 + std::abs(y) * l));
+}
 Wide pow_xy(Wide x, Wide y) { return std::pow(x, y - 1) * (1 + y * std::log(x)); }
 
+#define OF2(formula) []([[maybe_unused]] Wide x, [[maybe_unused]] Wide y) -> Wide { return formula; }
 const std::map<std::string, Binary> binary{
-    {"add", {one2, one2, zero2, zero2, zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"sub", {one2, [](Wide, Wide) { return Wide(-1); }, zero2, zero2, zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"mul", {[](Wide, Wide y) { return y; }, [](Wide x, Wide) { return x; }, zero2, one2, zero2, exact_to_the_bit,
-             exact_to_the_bit}},
-    {"div", {[](Wide, Wide y) { return 1 / y; }, [](Wide x, Wide y) { return -x / (y * y); }, zero2,
-             [](Wide, Wide y) { return -1 / (y * y); }, [](Wide x, Wide y) { return 2 * x / (y * y * y); },
-             {2, 2}, {4, 4}, [](Wide, Wide y) { return y != 0; }}},
-    {"pow", {[](Wide x, Wide y) { return y * std::pow(x, y - 1); },
-             [](Wide x, Wide y) { return std::pow(x, y) * std::log(x); }, pow_xx, pow_xy,
-             [](Wide x, Wide y) { return std::pow(x, y) * square(std::log(x)); },
-             {2, 4}, {4, 4},
-             [](Wide x, Wide) { return x > 0; }, nullptr,
-             // the second exponent, y - 2, is rounded, and 1 + y log x has a zero
-             [](Wide x, Wide y) {
-               const Wide l = 1 + std::abs(std::log(x));
-               return l * (std::abs(pow_xx(x, y)) + std::pow(x, y - 1) * (1 + std::abs(y) * l) + std::pow(x, y) * l);
-             }, ordinary_power}},
-    {"pow_slope", {pow_xx, pow_xy, nullptr, nullptr, nullptr, {4, 4}, {},
-                   ordinary_power,
-                   [](Wide x, Wide y) {
-                     const Wide l = 1 + std::abs(std::log(x));
-                     return l * (std::abs(pow_xx(x, y)) + std::pow(x, y - 1) * (1 + std::abs(y) * l));
-                   }}},
-    {"pow_log", {pow_xy, [](Wide x, Wide y) { return std::pow(x, y) * square(std::log(x)); }, nullptr, nullptr, nullptr,
-                 {4, 4}, {}, ordinary_power,
-                 [](Wide x, Wide y) {
-                   const Wide l = 1 + std::abs(std::log(x));
-                   return l * std::pow(x, y - 1) * (1 + std::abs(y) * l);
-                 }}},
-    {"maximum", {step2, [](Wide x, Wide y) { return step2(y, x); }, zero2, zero2, zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"minimum", {[](Wide x, Wide y) { return step2(y, x); }, step2, zero2, zero2, zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"at_least", {[](Wide x, Wide y) { return Wide(x >= y); }, [](Wide x, Wide y) { return Wide(x < y); }, zero2, zero2,
-                  zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"at_most", {[](Wide x, Wide y) { return Wide(x <= y); }, [](Wide x, Wide y) { return Wide(x > y); }, zero2, zero2,
-                 zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"half_step", {zero2, zero2, zero2, zero2, zero2, exact_to_the_bit, exact_to_the_bit}},
-    {"floor_divide", {zero2, zero2, zero2, zero2, zero2, exact_to_the_bit, exact_to_the_bit, few_quotients}},
-    {"remainder", {[](Wide, Wide) { return Wide(1); }, [](Wide x, Wide y) { return -std::floor(x / y); }, zero2, zero2,
-                   zero2, exact_to_the_bit, exact_to_the_bit, few_quotients}},
-    {"atan2", {[](Wide x, Wide y) { return y / radius2(x, y); }, [](Wide x, Wide y) { return -x / radius2(x, y); },
-               [](Wide x, Wide y) { return -2 * x * y / square(radius2(x, y)); },
-               [](Wide x, Wide y) { return (x - y) * (x + y) / square(radius2(x, y)); },
-               [](Wide x, Wide y) { return 2 * x * y / square(radius2(x, y)); },
-               {4, 4}, {8, 8}, normal_radius, nullptr, inverse_radius2}},
-    {"inversion", {[](Wide x, Wide y) { return (y - x) * (y + x) / square(radius2(x, y)); },
-                   [](Wide x, Wide y) { return -2 * x * y / square(radius2(x, y)); }, nullptr, nullptr, nullptr,
-                   {8, 8}, {}, normal_radius, inverse_radius2}},
-    {"leaky_relu", {[](Wide x, Wide y) { return x > 0 ? 1 : y; }, [](Wide x, Wide) { return x > 0 ? 0 : x; }, zero2,
-                    [](Wide x, Wide) { return Wide(x > 0 ? 0 : 1); }, zero2, exact_to_the_bit, exact_to_the_bit,
-                    [](Wide x, Wide) { return x != 0; }}},
-    {"polygamma", {zero2, [](Wide n, Wide x) { return boost::math::polygamma(static_cast<int>(n) + 1, x); }, nullptr, nullptr, nullptr,
-                   {4, 4}, {}, [](Wide n, Wide x) { return (n == 1 || n == 2 || n == 3) && x > 1e-2L && x < 1e4L; }}},
-    {"gaussian", {[](Wide x, Wide y) { return -2 * x * y * gaussian(x, y); },
-                  [](Wide x, Wide y) { return -x * x * gaussian(x, y); }, nullptr, nullptr, nullptr,
-                  {4, 4}, {}, [](Wide, Wide y) { return y == 0.5L || y == 1 || y == 2; }}},
+#define SLOPES2(op, dx, dy, dxx, dxy, dyy, ...) {#op, {OF2(dx), OF2(dy), OF2(dxx), OF2(dxy), OF2(dyy), __VA_ARGS__}},
+#define FIRST2(op, dx, dy, ...) {#op, {OF2(dx), OF2(dy), nullptr, nullptr, nullptr, __VA_ARGS__}},
+#include "autodiff/exact.def"
 };
+#undef OF2
 
 // ---- where they are tried
 
@@ -377,7 +253,7 @@ BOOST_AUTO_TEST_CASE(of_one_operand) {
   for (const auto& [op, f] : ops) {
     const auto known = unary.find(op);
     if (known == unary.end()) {
-      BOOST_ERROR(op << " has no exact slopes here: add a row to `unary`, its first and second derivative in long double");
+      BOOST_ERROR(op << " has no exact slopes: add a SLOPES1 row to autodiff/exact.def");
       continue;
     }
     check_unary<float>(op, f, known->second, slopes.count(op));
@@ -393,7 +269,7 @@ BOOST_AUTO_TEST_CASE(of_two_operands) {
   for (const auto& [op, f] : ops) {
     const auto known = binary.find(op);
     if (known == binary.end()) {
-      BOOST_ERROR(op << " has no exact slopes here: add a row to `binary`, with its derivatives in long double");
+      BOOST_ERROR(op << " has no exact slopes: add a SLOPES2 or FIRST2 row to autodiff/exact.def");
       continue;
     }
     check_binary<float>(op, f, known->second);

@@ -1,4 +1,4 @@
-// What fit, accuracy and plots take for a model: anything that is called with tensors and gives one.
+// What fit, accuracy and plots take for a model: anything that is called with tensors and gives one, or several.
 #pragma once
 
 #include <optional>
@@ -6,12 +6,14 @@
 #include <xgrad/autodiff/callable.hpp>
 #include <xgrad/nn/model.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::training {
 
 // A model by reference, for parameters only.
 struct Called {
-  Callable<Tensor(const Tensors& batch)> call;  // with the first of a batch
-  Size inputs = 1;                              // so many
+  Callable<Tensors(const Tensors& batch)> call;  // with the first of a batch
+  Size inputs = 1;                               // so many; all_but_last: the target is the last of a batch
   std::optional<nn::MutableModel> layers = {};  // what a walk sees; functions and lambdas have nothing to see
   bool may_change = false;                      // their modes
 };
@@ -19,25 +21,47 @@ struct Called {
 template <class Model>
 constexpr bool has_layers = nn::fields::Named<Model> || nn::fields::Walks<Model> || nn::fields::HandsOn<Model>;
 
+constexpr Size all_but_last = -1;
+inline Size inputs_in(const Tensors& batch, Size inputs) {
+  return inputs == all_but_last ? static_cast<Size>(batch.size()) - 1 : inputs;
+}
+
+// Is Model called with these, and gives a tensor, or Tensors?
+template <class Model, class... Inputs>
+constexpr bool takes = std::is_invocable_r_v<Tensor, Model&, const Inputs&...> ||
+                       std::is_invocable_r_v<Tensors, Model&, const Inputs&...>;
+
 template <class Model>
 constexpr Size inputs_of() {
-  if constexpr (std::is_invocable_r_v<Tensor, Model&, const Tensor&>) return 1;
-  else if constexpr (std::is_invocable_r_v<Tensor, Model&, const Tensor&, const Tensor&>) return 2;
-  else if constexpr (std::is_invocable_r_v<Tensor, Model&, const Tensor&, const Tensor&, const Tensor&>) return 3;
+  if constexpr (takes<Model, Tensor>) return 1;
+  else if constexpr (takes<Model, Tensor, Tensor>) return 2;
+  else if constexpr (takes<Model, Tensor, Tensor, Tensor>) return 3;
+  else if constexpr (takes<Model, Tensors>) return all_but_last;
   else return 0;
 }
+
+inline Tensors as_list(Tensor y) { return {std::move(y)}; }
+inline Tensors as_list(Tensors y) { return y; }
 
 // Where the model is a layer that takes In, `source` is the line that its Errors name.
 template <class Model>
 Called called(Model& model, Source source) {
   constexpr Size inputs = inputs_of<Model>();
-  static_assert(inputs > 0, "a model is called with one, two or three tensors, and gives one: "
-                            "Tensor operator()(const Tensor& x) const");
+  static_assert(inputs != 0, "a model is called with one, two or three tensors, and gives one: Tensor operator()(const Tensor& x) "
+                             "const; or it is called with Tensors, all but the last of a batch, or gives Tensors");
   Called made{[&model, source](const Tensors& x) {
-                if constexpr (inputs == 2) return Tensor(model(x[0], x[1]));
-                else if constexpr (inputs == 3) return Tensor(model(x[0], x[1], x[2]));
-                else if constexpr (nn::fields::TakesIn<std::remove_const_t<Model>>) return Tensor(model(In(x[0], source)));
-                else return Tensor(model(x[0]));
+                const auto call = [&](const auto&... in) {
+                  if constexpr (std::is_convertible_v<decltype(model(in...)), Tensor>) return as_list(Tensor(model(in...)));
+                  else return as_list(Tensors(model(in...)));
+                };
+                if constexpr (inputs == 2) return call(x[0], x[1]);
+                else if constexpr (inputs == 3) return call(x[0], x[1], x[2]);
+                else if constexpr (inputs == all_but_last) {
+                  Tensors first;
+                  for (Size i = 0; i < inputs_in(x, inputs); ++i) first.push_back(x[i]);
+                  return call(first);
+                } else if constexpr (nn::fields::TakesIn<std::remove_const_t<Model>>) return call(In(x[0], source));
+                else return call(x[0]);
               },
               inputs};
   if constexpr (has_layers<std::remove_const_t<Model>>) {
@@ -65,3 +89,5 @@ auto evaluated(Model& model, Source source, const F& f) {
 }
 
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

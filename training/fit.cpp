@@ -3,44 +3,48 @@
 #include <fmt/core.h>
 
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/training/progress.hpp>
+#include "training/hits.hpp"
 
 namespace xgrad::training {
+
+const Tensor& target_of(const Tensors& batch, Size inputs, Source source) {
+  if (static_cast<Size>(batch.size()) > inputs + 1)
+    fail(source, fmt::format("[fit] a batch has {} tensors, of which the model takes {} and the loss one; let the model take "
+                             "more (operator()(const Tensor& a, const Tensor& b) const), or the loss the batch: "
+                             ".loss = [](const Tensor& outputs, const Tensors& batch) {{...}}",
+                             batch.size(), inputs));
+  return batch[inputs];
+}
+
+Tensor Loss::operator()(const Tensor& outputs, const Tensors& batch, Size inputs, Source source) const {
+  if (of_outputs_) return of_outputs_({outputs}, batch);
+  return of_batch_ ? of_batch_(outputs, batch) : of_target_(outputs, target_of(batch, inputs, source));
+}
+Tensor Loss::operator()(const Tensors& outputs, const Tensors& batch, Size inputs, Source source) const {
+  if (of_outputs_) return of_outputs_(outputs, batch);
+  if (outputs.size() != 1)
+    fail(source, fmt::format("[fit] the model gives {} tensors; write a loss of all: .loss = [](const Tensors& outputs, const "
+                             "Tensors& batch) {{...}}", outputs.size()));
+  return (*this)(outputs[0], batch, inputs, source);
+}
+
+const Tensor& Metric::target(const Tensors& batch, Size inputs, Source source) {
+  if (static_cast<Size>(batch.size()) <= inputs) fail(source, "[fit] a batch has no targets for a metric");
+  return batch[inputs];
+}
+
+double Epoch::metric(std::string_view name, Source source) const {
+  for (const Measured& m : validation_metrics.empty() ? metrics : validation_metrics)
+    if (m.name == name) return m.value;
+  fail(source, fmt::format("[metric] there is no metric {}", name));
+}
+
 namespace {
-
-// How many labels the outputs meet, of how many; none where the targets are no classes.
-struct Hits {
-  double right = 0, of = 0;
-};
-
-// Logits of one column, [n] or [n, 1], and labels 0 or 1, likewise.
-std::optional<Hits> hits_of_column(const Tensor& outputs, const Tensor& targets, double threshold) {
-  const Tensor labels = cast(reshape(targets, {-1}), f64);
-  if (!all(square(labels) == labels).item()) return {};  // so are 0 and 1, and no others
-  const Tensor ones = cast(reshape(outputs, {-1}) > threshold, f64);
-  return Hits{sum(cast(ones == labels, f64)).item(), static_cast<double>(labels.numel())};
-}
-
-bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
-
-// Outputs [n, classes, ...] and classes [n, ...]; or one column, where `floats` may be labels too.
-std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double threshold, bool floats, Source source) {
-  const NoGrad no_grad;
-  const Located at(source);
-  if (is_column(outputs) && is_column(targets) && outputs.size(0) == targets.size(0) &&
-      (floats || !is_float(targets.dtype())))
-    return hits_of_column(outputs, targets, threshold);
-  if (targets.dtype() != i64 || outputs.dim() < 2 || outputs.size(1) < 2) return {};
-  Shape rest = outputs.shape();
-  rest.erase(1);
-  if (!(rest == targets.shape())) return {};
-  return Hits{sum(argmax(outputs, 1) == targets).item(), static_cast<double>(targets.numel())};
-}
 
 Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) {
   if (target.dtype() != i64)
@@ -56,110 +60,300 @@ void verify_first(const Called& model, const optim::Optimizer& optimizer, const 
   if (!wrong.empty()) fail(source, fmt::format("[fit] {} (where it is meant to be so: {{.verify = false}})", wrong));
 }
 
+// What has been seen of some batches: the mean loss, the accuracy, the metrics.
+class Seen {
+ public:
+  Seen(std::vector<Metric> metrics, Source source) : metrics_(std::move(metrics)), source_(source) {
+    for (Metric& m : metrics_) m.reset();
+  }
+  void add(const Tensors& outputs, const Tensors& batch, Size inputs, double loss) {
+    const auto n = static_cast<double>(batch[0].size(0));
+    loss_ += loss * n;
+    rows_ += n;
+    if (const auto h = classes_ ? hits(outputs[0], batch[inputs], 0, false, source_) : std::nullopt) {
+      hits_.right += h->right;
+      hits_.of += h->of;
+    } else {
+      classes_ = false;
+    }
+    const NoGrad constant;
+    for (Metric& m : metrics_) m.update(outputs, batch, inputs, source_);
+  }
+  double loss() const { return rows_ > 0 ? loss_ / rows_ : 0; }
+  double accuracy() const { return !classes_ ? Epoch::none : hits_.of > 0 ? hits_.right / hits_.of : 0; }
+  std::vector<Measured> metrics() const {
+    std::vector<Measured> list;
+    for (const Metric& m : metrics_) list.push_back({m.name(), m.value()});
+    return list;
+  }
+
+ private:
+  std::vector<Metric> metrics_;
+  Source source_;
+  double loss_ = 0, rows_ = 0;
+  Hits hits_;
+  bool classes_ = true;
+};
+
+struct Outcome {
+  Tensors outputs;
+  Tensor loss;
+  Size inputs;
+};
+Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_of, Source source) {
+  const Size inputs = inputs_in(batch, model.inputs);
+  if (inputs < 1 || static_cast<Size>(batch.size()) <= inputs)
+    fail(source, fmt::format("[fit] expected batches of inputs and targets, got {}",
+                             batch.size() == 1 ? "one tensor" : fmt::format("{} tensors", batch.size())));
+  Tensors outputs = model.call(batch);
+  if (outputs.empty()) fail(source, "[fit] the model gave no tensor; return its outputs");
+  for (const Tensor& y : outputs)
+    if (!y.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
+  if (!loss_of && outputs.size() != 1)
+    fail(source, fmt::format("[fit] the model gives {} tensors; name a loss of all of them", outputs.size()));
+  const Tensor loss = loss_of ? loss_of(outputs, batch, inputs, source)
+                              : classes_loss(outputs[0], target_of(batch, inputs, source), source);
+  if (!loss.defined()) fail(source, "[fit] the loss gave an empty tensor; return a number");
+  return {std::move(outputs), loss, inputs};
+}
+
+Seen seen_in(const Called& model, const data::DataLoader& batches, const Loss& loss, const std::vector<Metric>& metrics,
+             Source source) {
+  const NoGrad constant;
+  Seen seen(metrics, source);
+  for (const Tensors& batch : batches) {
+    const Outcome made = outcome_of(model, batch, loss, source);
+    seen.add(made.outputs, batch, made.inputs, made.loss.item(source));
+  }
+  return seen;
+}
+
+// g <- g within +-value; then g <- g min(1, norm / (|g| + 1e-6)), |g| over all parameters
+void clip(const Parameters& parameters, double value, double norm, Source source) {
+  const Located at(source, "fit");
+  const NoGrad constant;
+  std::vector<const Parameters::Entry*> given;
+  Tensors gradients;
+  Tensor squares = 0.0;
+  for (const Parameters::Entry& p : parameters) {
+    if (!p.grad().defined()) continue;
+    given.push_back(&p);
+    gradients.push_back(value > 0 ? clamp(p.grad(), -value, value) : p.grad());
+    if (norm > 0) squares = squares + cast(sum(square(gradients[-1 + static_cast<Size>(gradients.size())])), f64);
+  }
+  if (norm > 0) {
+    const double factor = norm / (std::sqrt(squares.item()) + 1e-6);
+    if (factor < 1)
+      for (Tensor& g : gradients) g = g * factor;
+  }
+  evaluate(gradients, source);
+  for (std::size_t i = 0; i < given.size(); ++i) given[i]->set_grad(gradients[i], source);
+}
+
+// The values of a model's parameters and buffers, or of what an optimizer trains where the model shows none.
+class Snapshot {
+ public:
+  Snapshot(const Called& model, const optim::Optimizer& optimizer, Source source) : model_(model), source_(source) {
+    if (!model.layers) trained_ = optimizer.parameters(source);
+  }
+  void take() {
+    if (model_.layers) {
+      state_ = nn::state_dict(*model_.layers);
+    } else {
+      state_.clear();
+      for (const Parameters::Entry& p : trained_) state_.push_back({p.name, p.value().detach()});
+    }
+  }
+  void put_back() const {
+    if (model_.layers) {
+      nn::load_state_dict(*model_.layers, state_, {}, source_);
+      return;
+    }
+    std::size_t i = 0;
+    for (const Parameters::Entry& p : trained_) p.assign(state_[i++].value, source_);
+  }
+
+ private:
+  const Called& model_;
+  Source source_;
+  Parameters trained_;
+  NamedTensors state_;
+};
+
+// While one lives, an optimizer that has other weights to be judged by, as averages, has put those into the parameters.
+struct Judged {
+  Judged(optim::Optimizer& o, Source s) : optimizer(o), source(s) { optimizer.eval(source); }
+  ~Judged() {
+    try {
+      optimizer.train(source);
+    } catch (const Error&) {  // it could before; and there is an Error on its way, or its next step says so
+    }
+  }
+  optim::Optimizer& optimizer;
+  Source source;
+};
+
+class Loop {
+ public:
+  Loop(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches, const FitOptions& options, Source source)
+      : model_(model), optimizer_(optimizer), batches_(batches), o_(options), source_(source),
+        bar_(options.epochs * batches.size()), best_(model, optimizer, source) {
+    check();
+    if (o_.schedule) by_epoch_.emplace(optimizer, *o_.schedule, source);
+    if (o_.step_schedule) by_step_.emplace(optimizer, *o_.step_schedule, source);
+  }
+
+  History run() {
+    for (Size epoch = 1; epoch <= o_.epochs && !history_.stopped; ++epoch) {
+      Epoch seen = train(epoch);
+      {
+        const Judged weights(optimizer_, source_);
+        if (o_.validation) validate(seen);
+        look_for_best(seen);
+      }
+      if (by_epoch_) by_epoch_->step(source_);
+      if (o_.progress) bar_.line(line_of(seen));
+      history_.epochs.push_back(std::move(seen));
+      if (o_.after_epoch && !o_.after_epoch(history_.epochs.back())) history_.stopped = true;
+      if (o_.patience > 0 && epoch - last_best_ >= o_.patience && epoch < o_.epochs) history_.stopped = true;
+    }
+    if (o_.keep_best && history_.best_epoch > 0) best_.put_back();
+    return std::move(history_);
+  }
+
+ private:
+  void check() const {
+    const auto refuse = [&](const std::string& what) { fail(source_, "[fit] expected " + what); };
+    if (o_.epochs < 0) refuse(fmt::format("0 epochs or more, got {}", o_.epochs));
+    if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
+    if (!(o_.clip_norm >= 0)) refuse(fmt::format("a clip_norm of 0 or more, got {}", o_.clip_norm));
+    if (!(o_.clip_value >= 0)) refuse(fmt::format("a clip_value of 0 or more, got {}", o_.clip_value));
+    if (o_.patience < 0) refuse(fmt::format("a patience of 0 or more, got {}", o_.patience));
+    if (!(o_.min_delta >= 0)) refuse(fmt::format("a min_delta of 0 or more, got {}", o_.min_delta));
+    const std::string& m = o_.monitor;
+    const bool validation = m == "validation_loss" || m == "validation_accuracy";
+    if (validation && !o_.validation) refuse(fmt::format("validation data, for {} is to be monitored", m));
+    bool known = m.empty() || validation || m == "loss" || m == "accuracy";
+    for (const Metric& metric : o_.metrics) known |= m == metric.name();
+    if (!known) refuse(fmt::format("a monitor that is a loss, an accuracy or a metric's name, got {}", m));
+    if (model_.layers && !model_.may_change) {
+      if (const std::string layer = nn::other_mode(*model_.layers, true); !layer.empty())
+        fail(source_, fmt::format("[fit] the layer {} is not in training mode, and the model is const; call nn::train(model) "
+                                  "before, or give it as one that may be changed", layer));
+      if (o_.keep_best) refuse("a model that may be changed, for its best state is to be put back; this one is const");
+    }
+  }
+
+  Epoch train(Size epoch) {
+    std::optional<nn::Mode> mode;
+    if (model_.may_change) mode.emplace(*model_.layers, true);
+    Seen seen(o_.metrics, source_);
+    const Size count = batches_.size();
+    Size done = 0, together = 1;  // batches to the step that is being made
+    double lr = Epoch::none;
+    for (const Tensors& batch : batches_) {
+      const Outcome made = outcome_of(model_, batch, o_.loss, source_);
+      if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
+      if (done % o_.accumulate == 0) {
+        optimizer_.zero_grad();
+        together = std::min(o_.accumulate, count - done);
+      }
+      const Located here(source_);
+      (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
+      const double value = made.loss.item(source_);
+      if (!std::isfinite(value)) {
+        optimizer_.zero_grad();
+        fail(source_, fmt::format("[fit] the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
+                                  value, epoch));
+      }
+      if (++done % o_.accumulate == 0 || done == count) {
+        if (o_.clip_norm > 0 || o_.clip_value > 0) clip(optimizer_.parameters(source_), o_.clip_value, o_.clip_norm, source_);
+        lr = optimizer_.lr(0, source_);
+        optimizer_.step(source_);
+        ++steps_;
+        if (by_step_) by_step_->step(source_);
+      }
+      seen.add(made.outputs, batch, made.inputs, value);
+      if (o_.progress)
+        bar_.step(bar_.due() ? fmt::format("epoch {}/{}  loss {:.4f}", epoch, o_.epochs, value) : std::string());
+      if (o_.after_batch && !o_.after_batch(Batch{epoch, done, steps_, value})) {
+        history_.stopped = true;
+        break;
+      }
+    }
+    Epoch made{epoch, seen.loss(), seen.accuracy()};
+    made.metrics = seen.metrics();
+    made.lr = lr;
+    return made;
+  }
+
+  void validate(Epoch& epoch) {
+    std::optional<nn::Mode> mode;
+    if (model_.may_change) mode.emplace(*model_.layers, false);
+    const Seen seen = seen_in(model_, *o_.validation, o_.loss, o_.metrics, source_);
+    epoch.validation_loss = seen.loss();
+    epoch.validation_accuracy = seen.accuracy();
+    epoch.validation_metrics = seen.metrics();
+  }
+
+  struct Monitored {
+    double value;
+    bool greater_is_better;
+  };
+  Monitored monitored(const Epoch& seen) const {
+    const std::string& m = o_.monitor;
+    if (m == "accuracy") return {seen.accuracy, true};
+    if (m == "validation_accuracy") return {seen.validation_accuracy, true};
+    for (const Metric& metric : o_.metrics)
+      if (m == metric.name()) return {seen.metric(m, source_), metric.greater_is_better()};
+    return {m == "validation_loss" || (m.empty() && o_.validation) ? seen.validation_loss : seen.loss, false};
+  }
+
+  void look_for_best(const Epoch& seen) {
+    const auto [value, greater] = monitored(seen);
+    if (std::isnan(value)) return;
+    const double gain = greater ? value - history_.best : history_.best - value;
+    if (history_.best_epoch > 0 && !(gain > o_.min_delta)) return;
+    history_.best = value;
+    last_best_ = history_.best_epoch = seen.epoch;
+    if (o_.keep_best) best_.take();
+  }
+
+  std::string line_of(const Epoch& seen) const {
+    std::string text = fmt::format("epoch {:3}  loss {:.4f}", seen.epoch, seen.loss);
+    if (!std::isnan(seen.accuracy)) text += fmt::format("  accuracy {:.3f}", seen.accuracy);
+    for (const Measured& m : seen.metrics) text += fmt::format("  {} {:.4f}", m.name, m.value);
+    if (!o_.validation) return text;
+    text += fmt::format("  validation: loss {:.4f}", seen.validation_loss);
+    if (!std::isnan(seen.validation_accuracy)) text += fmt::format("  accuracy {:.3f}", seen.validation_accuracy);
+    for (const Measured& m : seen.validation_metrics) text += fmt::format("  {} {:.4f}", m.name, m.value);
+    return text;
+  }
+
+  const Called& model_;
+  optim::Optimizer& optimizer_;
+  const data::DataLoader& batches_;
+  const FitOptions& o_;
+  const Source source_;
+  Progress bar_;
+  Snapshot best_;
+  std::optional<optim::Scheduler> by_epoch_, by_step_;
+  History history_;
+  bool first_ = true;
+  Size steps_ = 0, last_best_ = 0;
+};
+
 }  // namespace
-
-const Tensor& target_of(const Tensors& batch, Size inputs, Source source) {
-  if (static_cast<Size>(batch.size()) > inputs + 1)
-    fail(source, fmt::format("[fit] a batch has {} tensors, of which the model takes {} and the loss one; let the model take "
-                             "more (operator()(const Tensor& a, const Tensor& b) const), or the loss the batch: "
-                             ".loss = [](const Tensor& outputs, const Tensors& batch) {{...}}",
-                             batch.size(), inputs));
-  return batch[inputs];
-}
-
-Tensor Loss::operator()(const Tensor& outputs, const Tensors& batch, Size inputs, Source source) const {
-  return of_batch_ ? of_batch_(outputs, batch) : of_target_(outputs, target_of(batch, inputs, source));
-}
 
 History fit_called(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches,
                    const FitOptions& options, Source source) {
-  if (options.epochs < 0) fail(source, fmt::format("[fit] expected 0 epochs or more, got {}", options.epochs));
-  if (model.layers && !model.may_change)
-    if (const std::string layer = nn::other_mode(*model.layers, true); !layer.empty())
-      fail(source, fmt::format("[fit] the layer {} is not in training mode, and the model is const; call nn::train(model) "
-                               "before, or give it as one that may be changed", layer));
-  History history;
-  Progress bar(options.epochs * batches.size());
-  bool first = true;
-  for (Size epoch = 1; epoch <= options.epochs; ++epoch) {
-    std::optional<nn::Mode> mode;
-    if (model.may_change) mode.emplace(*model.layers, true);
-    double loss_sum = 0, rows = 0;
-    Hits seen_hits;
-    bool classes = true;
-    for (const Tensors& batch : batches) {
-      if (static_cast<Size>(batch.size()) <= model.inputs)
-        fail(source, fmt::format("[fit] expected batches of inputs and targets, got {}",
-                                 batch.size() == 1 ? "one tensor" : fmt::format("{} tensors", batch.size())));
-      const Tensor outputs = model.call(batch);
-      if (!outputs.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
-      const Tensor loss = options.loss ? options.loss(outputs, batch, model.inputs, source)
-                                       : classes_loss(outputs, target_of(batch, model.inputs, source), source);
-      if (!loss.defined()) fail(source, "[fit] the loss gave an empty tensor; return a number");
-      if (std::exchange(first, false) && options.verify) verify_first(model, optimizer, loss, source);
-      optimizer.zero_grad();
-      loss.backward({}, source);
-      const double value = loss.item(source);
-      if (!std::isfinite(value)) {
-        optimizer.zero_grad();
-        fail(source, fmt::format("[fit] the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
-                                 value, epoch));
-      }
-      optimizer.step(source);
-      const auto n = static_cast<double>(batch[0].size(0));
-      loss_sum += value * n;
-      rows += n;
-      if (const auto h = classes ? hits(outputs, batch[model.inputs], 0, false, source) : std::nullopt) {
-        seen_hits.right += h->right;
-        seen_hits.of += h->of;
-      } else {
-        classes = false;
-      }
-      if (options.progress)
-        bar.step(bar.due() ? fmt::format("epoch {}/{}  loss {:.4f}", epoch, options.epochs, value) : std::string());
-    }
-    mode.reset();
-    constexpr double none = std::numeric_limits<double>::quiet_NaN();
-    const Epoch seen{epoch, rows > 0 ? loss_sum / rows : 0,
-                     !classes ? none : seen_hits.of > 0 ? seen_hits.right / seen_hits.of : 0};
-    history.epochs.push_back(seen);
-    if (options.progress) {
-      bar.line(std::isnan(seen.accuracy)
-                   ? fmt::format("epoch {:3}  loss {:.4f}", epoch, seen.loss)
-                   : fmt::format("epoch {:3}  loss {:.4f}  accuracy {:.3f}", epoch, seen.loss, seen.accuracy));
-    }
-    if (options.after_epoch && !options.after_epoch(seen)) {
-      history.stopped = true;
-      break;
-    }
-  }
-  return history;
+  return Loop(model, optimizer, batches, options, source).run();
 }
 
-double accuracy_of_called(const Called& model, const data::Dataset& rows, const AccuracyOptions& options, Source source) {
-  const NoGrad no_grad;
-  if (options.batch_size < 1)
-    fail(source, fmt::format("[accuracy] expected a batch_size of 1 or more, got {}", options.batch_size));
-  if (!rows.inputs.defined() || !rows.labels.defined()) fail(source, "[accuracy] of an empty dataset; give it rows first");
-  if (rows.inputs.dim() == 0 || rows.labels.dim() == 0 || rows.inputs.size(0) != rows.labels.size(0))
-    fail(source, fmt::format("[accuracy] expected a label for each input, got inputs {} and labels {}", rows.inputs.shape(),
-                             rows.labels.shape()));
-  if (model.inputs != 1) fail(source, fmt::format("[accuracy] expected a model of one input, got one of {}", model.inputs));
-  const Size n = rows.labels.size(0);
-  Hits all;
-  for (Size from = 0; from < n; from += options.batch_size) {
-    const Size to = std::min(n, from + options.batch_size);
-    const Tensor outputs = model.call({slice(rows.inputs, 0, from, to)}), labels = slice(rows.labels, 0, from, to);
-    if (!outputs.defined()) fail(source, "[accuracy] the model gave an empty tensor; return its outputs");
-    const auto h = hits(outputs, labels, options.threshold, true, source);
-    if (!h)
-      fail(source, fmt::format("[accuracy] expected outputs [n, classes] and i64 labels [n], or one column and labels 0 or "
-                               "1, got {} and {} {}",
-                               outputs.shape(), name(labels.dtype()), labels.shape()));
-    all.right += h->right;
-    all.of += h->of;
-  }
-  return all.of > 0 ? all.right / all.of : 0;
+Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss, std::vector<Metric> metrics,
+                           Source source) {
+  const Seen seen = seen_in(model, batches, loss, metrics, source);
+  return {seen.loss(), seen.accuracy(), seen.metrics()};
 }
 
 }  // namespace xgrad::training

@@ -1,6 +1,9 @@
 // The training loop for classifiers and regressions, and what it saw.
 #pragma once
 
+#include <limits>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include <xgrad/data/loader.hpp>
@@ -8,13 +11,34 @@
 #include <xgrad/optim.hpp>
 #include <xgrad/training/called.hpp>
 #include <xgrad/training/loss.hpp>
+#include <xgrad/training/metric.hpp>
+
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad::training {
 
+struct Measured {
+  std::string name;
+  double value;
+};
+
 struct Epoch {
+  static constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
   Size epoch;       // from 1
   double loss;      // mean over the rows of the epoch
   double accuracy;  // of the outputs made while training; NaN where targets are no classes
+  double validation_loss = none, validation_accuracy = none;  // NaN without validation data
+  std::vector<Measured> metrics = {}, validation_metrics = {};
+  double lr = none;  // of the optimizer's first group, in the epoch's last step
+
+  double metric(std::string_view name, Source source = Source::here()) const;  // of the validation data, where there are some
+};
+
+struct Batch {
+  Size epoch, batch;  // each from 1
+  Size step;          // of the optimizer, so far in this fit
+  double loss;
 };
 
 struct FitOptions {
@@ -23,18 +47,36 @@ struct FitOptions {
   Loss loss = {};                                 // .loss = nn::mse_loss; where empty nn::cross_entropy, of i64 classes
   Callable<bool(const Epoch&)> after_epoch = {};  // false stops the training
   bool verify = true;                             // at the first step: see nn::verify
+  std::optional<data::DataLoader> validation = {};  // looked at after each epoch, in eval mode, without a record
+  std::vector<Metric> metrics = {};                 // of both: {{"f1", nn::metrics::F1{}}}
+  Callable<bool(const Batch&)> after_batch = {};    // false stops the training
+  // Batches to a step: their mean gradient, as of one batch that is so much larger. The last step of an epoch takes what is left.
+  Size accumulate = 1;
+  double clip_norm = 0;   // above 0: the gradients' common length is this at most (Pascanu, Mikolov, Bengio 2013)
+  double clip_value = 0;  // above 0: each number of a gradient is within +-this; before clip_norm
+  std::optional<optim::Schedule> schedule = {};       // of the lr, by epochs, while fit runs
+  std::optional<optim::Schedule> step_schedule = {};  // likewise, by steps of the optimizer
+  // What is looked at for the best epoch: "loss", "validation_loss", "accuracy", "validation_accuracy" or a metric's name; ""
+  // is the validation's loss, or without such data the loss.
+  std::string monitor = "";
+  Size patience = 0;       // above 0: stops after so many epochs without a new best
+  double min_delta = 0;    // a new best is better by more than this
+  bool keep_best = false;  // the model ends as it was after its best epoch
 };
 
 struct History {
   std::vector<Epoch> epochs;
-  bool stopped = false;  // by after_epoch, before all epochs were done
+  bool stopped = false;  // by a callback, or for want of a new best, before all epochs were done
+  Size best_epoch = 0;   // by what is monitored; 0: none was a number
+  double best = Epoch::none;
 };
 
 History fit_called(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches,
                    const FitOptions& options, Source source);
 
 // For each epoch and each batch (inputs, targets): loss, zero_grad, backward, step. `model` is anything that is called
-// with a batch's first tensor (or its first two or three, where it takes so many); it is called where it is, for a copy of
+// with a batch's first tensor (or its first two or three, where it takes so many; or all but the last, where it takes Tensors),
+// and gives a tensor, or Tensors, of which metrics and the accuracy see the first; it is called where it is, for a copy of
 // a model is a snapshot. Its layers are in training mode while an epoch runs, and have their own modes back after it, after
 // an Error too; a const model must be in that mode. A function or a lambda has no mode that could be seen: set those of its
 // layers (nn::train). A loss that is not finite is an Error (the learning rate is too high, or the data hold what they
@@ -61,4 +103,24 @@ double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions option
   return evaluated(model, source, [&](const Called& c) { return accuracy_of_called(c, rows, options, source); });
 }
 
+struct Evaluation {
+  double loss;      // mean over the rows
+  double accuracy;  // NaN where targets are no classes
+  std::vector<Measured> metrics;
+};
+struct EvaluateOptions {
+  Loss loss = {};
+  std::vector<Metric> metrics = {};
+};
+Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss, std::vector<Metric> metrics,
+                           Source source);
+
+// Loss, accuracy and metrics of a model on other data, as fit's validation: in eval mode, without a record.
+template <class Model>
+Evaluation evaluate(Model&& model, const data::DataLoader& batches, EvaluateOptions options = {}, Source source = Source::here()) {
+  return evaluated(model, source, [&](const Called& c) { return evaluate_called(c, batches, options.loss, options.metrics, source); });
+}
+
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

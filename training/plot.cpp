@@ -1,15 +1,12 @@
 #include <xgrad/training/plot.hpp>
 
 #include <fmt/core.h>
-#include <gnuplot-iostream.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
 #include <tuple>
 
-#include "autodiff/new_file.hpp"
+#include "training/draw.hpp"
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -17,39 +14,9 @@
 namespace xgrad::training {
 namespace {
 
-void require_gnuplot(Source source) {
-  if (!can_plot()) fail(source, "[plot] gnuplot is not there; install it: apt-get install gnuplot-nox");
-}
-
-// Draws into a file that takes its name when it is whole.
-template <class Draw>
-void draw_file(const std::string& path, Source source, const Draw& draw) {
-  require_gnuplot(source);
-  NewFile file(path, "plot", source);
-  {
-    Gnuplot gnuplot(fmt::format("gnuplot >/proc/{}/fd/{} 2>/dev/null", ::getpid(), file.descriptor()));
-    gnuplot << "set terminal pngcairo size 800,600 font 'sans,11'\n";
-    draw(gnuplot);
-  }
-  struct stat drawn;
-  if (::fstat(file.descriptor(), &drawn) != 0 || (S_ISREG(drawn.st_mode) && drawn.st_size == 0))
-    fail(source, fmt::format("[plot] {} could not be drawn; check the folder and the disk", path));
-  file.commit();
-}
-
-// of points and lines; and paler, of regions behind points
-constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd",
-                                   "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"};
+// of colours, paler: of regions behind points
 constexpr const char* pale[] = {"#a5c8e1", "#efa9a9", "#abd9ab", "#ffcc9e", "#d4c2e5",
                                 "#d1bbb7", "#f4c9e7", "#cccccc", "#e5e5a7", "#a2e5ec"};
-constexpr int colour_count = 10;
-
-std::string quoted(std::string text) {
-  for (char& c : text)
-    if (c == '\'' || c == '\n') c = ' ';
-  return text;
-}
-
 // The class of each row of outputs [n, classes], or of one column of logits.
 std::vector<Size> regions_of(const Tensor& outputs, Source source) {
   const Located at(source);
@@ -109,7 +76,7 @@ void plot_regions_of_called(const Called& model, const data::Dataset& points, co
   });
   std::vector<Size> regions;
   for (Size row = 0; row < side; ++row)  // a line of the picture at once
-    for (const Size region : regions_of(model.call({slice(grid, 0, row * side, (row + 1) * side)}), source))
+    for (const Size region : regions_of(model.call({slice(grid, 0, row * side, (row + 1) * side)})[0], source))
       regions.push_back(region);
 
   std::vector<std::tuple<double, double, double>> cells;

@@ -5,6 +5,8 @@
 
 #include <xgrad/training/fit.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::training {
 
 // Is there a gnuplot to draw with? Without one every plot is an Error that names the package.
@@ -25,3 +27,5 @@ void plot_regions(Model&& model, const data::Dataset& points, const std::string&
 }
 
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <xgrad/autodiff/dtype.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::training {
 
 class Progress {
@@ -27,3 +29,5 @@ class Progress {
 };
 
 }  // namespace xgrad::training
+
+#pragma GCC visibility pop

@@ -4,5 +4,8 @@
 #include <xgrad/training/called.hpp>
 #include <xgrad/training/fit.hpp>
 #include <xgrad/training/loss.hpp>
+#include <xgrad/training/metric.hpp>
 #include <xgrad/training/plot.hpp>
+#include <xgrad/training/plot_lines.hpp>
 #include <xgrad/training/progress.hpp>
+#include <xgrad/training/range_test.hpp>

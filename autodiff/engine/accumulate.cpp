@@ -132,17 +132,17 @@ class Accumulation {
   const bool no_grad_;
   const unsigned cut_as_;
   const bool create_graph_;
-  const Workspace<Sums, Kept::sums> room_;
+  const Workspace<Sums, Use::sums> room_;
 };
 
 }  // namespace
 
-void accumulate(Thread& t, Node* y, Record& record, bool create_graph, Source source) {
+void accumulate(Thread& t, Node* y, Sweep& sweep, bool create_graph, Source source) {
   const Located at(source);
   Accumulation sums(t, create_graph, source);
-  for (Record::Entry& e : record.leaves())
+  for (Sweep::Entry& e : sweep.leaves())
     if (Variable* v = e.n->variable; v && alive(v))
-      sums.add(v, std::move(e.g), e.rows >= 0 ? std::move(record.rows(e)) : RowGradient{});
+      sums.add(v, std::move(e.g), e.rows >= 0 ? std::move(sweep.rows(e)) : RowGradient{});
   sums.run(y);
 }
 

@@ -6,25 +6,17 @@
 
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/walk.hpp"
-#include "autodiff/ops/rules.hpp"
+#include <xgrad/autodiff/ops.hpp>
+#include "autodiff/engine/history.hpp"
+#include "autodiff/engine/primitives.hpp"
 
 namespace xgrad::engine {
 
-void fail_traced(const Node* n, const char* op, Source source) try {
-  if (const char* what = current().traced_by)
-    fail(source, fmt::format("[{}] {} says that it is elementwise, so its formula is run once for all parameters, and has no numbers "
-                             "to read; say it with tensors (where instead of if), or leave out `elementwise`", op, what));
-  fail(source, fmt::format("[{}] this {} {} is of one example, inside of vmap, and has no numbers yet: the function is run "
-                           "once for all examples; say it with tensors (where instead of if), or read it outside",
-                           op, name(n->dtype), n->shape));
-} catch (const Error& e) {
-  throw NoNumbers(e.what());
-}
-
 void fail_draw(const Batch& batch, const char* op, Source source) {
-  fail(source, fmt::format("[{}] random numbers inside of {}; say which: {{.randomness = Randomness::different}} for each "
-                           "example, or Randomness::same for all",
-                           op, batch.op()));
+  fail(source.named(op),
+       "random numbers inside of {}; say which: {{.randomness = Randomness::different}} for each "
+       "example, or Randomness::same for all",
+       batch.op());
 }
 
 Shape Replayed::with(const Shape& one) const {

@@ -74,8 +74,6 @@ template <class Draw>
 Tensor for_examples(const Shape& shape, const char* op, Source source, const Draw& draw);
 
 [[noreturn]] void fail_draw(const Batch& batch, const char* op, Source source);
-// An op, or the user, asks for a number of an example: NoNumbers.
-[[noreturn]] void fail_traced(const Node* n, const char* op, Source source);
 
 template <class Draw>
 Tensor for_examples(const Shape& shape, const char* op, Source source, const Draw& draw) {

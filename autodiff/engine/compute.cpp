@@ -2,9 +2,7 @@
 
 #include <cstring>
 
-#include "autodiff/engine/record.hpp"
-#include "autodiff/engine/reduce.hpp"
-#include "autodiff/engine/region.hpp"
+#include "autodiff/engine/nodes.hpp"
 #include "autodiff/engine/strided.hpp"
 
 namespace xgrad::engine {
@@ -84,17 +82,6 @@ void compute_small(Thread& t, Node* n) {
   else
     kernel_of(t, n)[mask](out, in[0], in[1], in[2], n->count);
   n->data = out;
-}
-
-void compute(Thread& t, Node* n) {
-  switch (kind_of(n->op)) {
-    case Kind::elementwise:
-      if (n->count <= small_count) compute_small(t, n);
-      else run_region(t, &n, 1);
-      break;
-    case Kind::reduction: reduce(t, n); break;
-    default: rule(n->op).compute(n);
-  }
 }
 
 void settle(Thread& t, Node* n) {

@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-#include "autodiff/engine/record.hpp"
+#include "autodiff/engine/located.hpp"
 
 namespace xgrad {
 
@@ -15,7 +15,7 @@ std::atomic<DType> chosen{DType::f32};
 DType default_dtype() noexcept { return chosen.load(std::memory_order_relaxed); }
 void set_default_dtype(DType dtype, Source source) {
   if (!is_float(dtype))
-    fail(source, fmt::format("[set_default_dtype] expected f32 or f64, got {}", name(dtype)));
+    fail(source.named("set_default_dtype"), "expected f32 or f64, got {}", name(dtype));
   chosen.store(dtype, std::memory_order_relaxed);
 }
 
@@ -68,13 +68,6 @@ DType computed_in(const kernels::Table& kernels, Op op, DType dtype) {
   if (dtype == DType::boolean && has(DType::i64)) return DType::i64;
   return default_dtype();
 }
-
-Tensor converted(const Tensor& t, DType dtype) {
-  if (t.node()->dtype == dtype) return t;
-  Node* n = t.node();
-  return record(Op::cast, dtype, n->shape, {n}, {}, {n->file, n->line});
-}
-Tensor floats(const Tensor& t) { return is_float(t.node()->dtype) ? t : converted(t, default_dtype()); }
 
 }  // namespace engine
 }  // namespace xgrad

@@ -15,7 +15,4 @@ DType meet(const Tensors& list);  // of one tensor or more
 // none for integers takes them as floats of the default dtype.
 DType computed_in(const kernels::Table& kernels, Op op, DType dtype);
 
-Tensor converted(const Tensor& t, DType dtype);  // t cast, where it must be
-Tensor floats(const Tensor& t);                  // integers and booleans in the default dtype
-
 }  // namespace xgrad::engine

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "autodiff/engine/batch.hpp"
+#include <xgrad/autodiff/vmap.hpp>
 #include "autodiff/engine/compute.hpp"
-#include "autodiff/engine/record.hpp"
 #include "autodiff/engine/region.hpp"
 #include "autodiff/engine/walk.hpp"
 
@@ -42,7 +41,7 @@ class Planner {
     parts_.resize(n);
     for (std::size_t i = 0; i < n; ++i) {
       Node* node = p.nodes[n - 1 - i];  // the walk gives the latest first
-      node->place = static_cast<std::int32_t>(i);
+      node->position = static_cast<std::int32_t>(i);
       parts_[i] = {node, 0, std::numeric_limits<int>::max(), 0, false, false, alone, node->count};
     }
   }
@@ -65,7 +64,7 @@ class Planner {
   }
 
  private:
-  Part& part(const Node* n) { return parts_[static_cast<std::size_t>(n->place)]; }
+  Part& part(const Node* n) { return parts_[static_cast<std::size_t>(n->position)]; }
 
   // Does n take x's numbers block by block, in one region with it?
   bool joins(const Part& n, const Part& x) const {
@@ -96,7 +95,8 @@ class Planner {
     }
   }
 
-  // What only later levels use is computed there, where that makes it read no more than it would write.
+  // An elementwise node that only later levels use is computed there instead, and its result need not be stored between: where
+  // it has at most one pending input, so that what must be stored for it is no more than its own result would be.
   void move_later(Part& p) {
     Node* n = p.n;
     if (kind_of(n->op) == Kind::elementwise && !p.held && p.uses > 0 && p.latest > p.level) {
@@ -159,6 +159,31 @@ void run_group(Thread& t, Plan& p, Size count) {
 
 }  // namespace
 
+void compute(Thread& t, Node* n) {
+  switch (kind_of(n->op)) {
+    case Kind::elementwise:
+      if (n->count <= small_count) compute_small(t, n);
+      else run_region(t, &n, 1);
+      break;
+    case Kind::reduction: reduce(t, n); break;
+    default: rule(n->op).compute(n);
+  }
+}
+
+void fail_traced(const Node* n, const char* op, Source source) try {
+  if (const char* what = current().traced_by)
+    fail(source.named(op),
+         "{} says that it is elementwise, so its formula is run once for all parameters, and has no numbers "
+         "to read; say it with tensors (where instead of if), or leave out `elementwise`",
+         what);
+  fail(source.named(op),
+       "this {} {} is of one example, inside of vmap, and has no numbers yet: the function is run "
+       "once for all examples; say it with tensors (where instead of if), or read it outside",
+       name(n->dtype), n->shape);
+} catch (const Error& e) {
+  throw NoNumbers(e.what());
+}
+
 void fail_foreign(Node* n, const char* op, Source source) {
   if (n->has(traced)) fail_traced(n, op, source);
   bool ended;
@@ -167,11 +192,14 @@ void fail_foreign(Node* n, const char* op, Source source) {
     ended = n->home->dead;
   }
   if (ended)
-    fail(source, fmt::format("[{}] got a pending tensor, {} {}, of a thread that has ended and found no memory to compute "
-                             "it; call evaluate(...) on it while its thread lives",
-                             op, name(n->dtype), n->shape));
-  fail(source, fmt::format("[{}] got a pending tensor of another thread, {} {}; call evaluate(...) on it where it was "
-                           "recorded", op, name(n->dtype), n->shape));
+    fail(source.named(op),
+         "got a pending tensor, {} {}, of a thread that has ended and found no memory to compute "
+         "it; call evaluate(...) on it while its thread lives",
+         name(n->dtype), n->shape);
+  fail(source.named(op),
+       "got a pending tensor of another thread, {} {}; call evaluate(...) on it where it was "
+       "recorded",
+       name(n->dtype), n->shape);
 }
 
 void evaluate(Node* n, const char* op, Source source) {
@@ -221,7 +249,7 @@ void forget_wanted(Thread& t, Plan& p, Node* const* targets, std::size_t count) 
 
 void evaluate(Thread& t, Node* const* targets, std::size_t count) try {
   const Quiet quiet(t);
-  const Workspace<Plan, Kept::plan> plan(t);
+  const Workspace<Plan, Use::plan> plan(t);
   Plan& p = *plan;
   walk(t, targets, count, [&](Node* n) {
     if (!n->pending()) return false;

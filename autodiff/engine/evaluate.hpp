@@ -5,6 +5,9 @@
 
 namespace xgrad::engine {
 
+// Gives n its numbers. Its inputs are evaluated.
+void compute(Thread& t, Node* n);
+
 // Gives all targets their numbers, and what leads to them where it must be stored. They keep their handles meanwhile.
 void evaluate(Thread& t, Node* const* targets, std::size_t count);
 inline void evaluate(Thread& t, Node* n) {
@@ -12,6 +15,8 @@ inline void evaluate(Thread& t, Node* n) {
 }
 // For a read at `source`: what another thread has yet to compute is an Error there.
 void evaluate(Node* n, const char* op, Source source);
+// An op, or the user, asks for a number of an example: NoNumbers.
+[[noreturn]] void fail_traced(const Node* n, const char* op, Source source);
 [[noreturn]] void fail_foreign(Node* n, const char* op, Source source);
 inline void evaluate(Node* n) {
   if (n->pending()) evaluate(current(), &n, 1);

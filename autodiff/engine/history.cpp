@@ -1,6 +1,10 @@
 #include "autodiff/engine/history.hpp"
 
-#include "autodiff/engine/record.hpp"
+#include <cstring>
+#include <new>
+
+#include "autodiff/engine/nodes.hpp"
+#include "autodiff/engine/strided.hpp"
 #include "autodiff/engine/walk.hpp"
 
 namespace xgrad::engine {
@@ -23,37 +27,41 @@ void note_cut(Thread& t, Node* n, unsigned why) {
     if (!w->all_cut()) first = std::min(first, w->watched_[0]->order);
   if (n->order < first) return;
   // All that led to n is marked, back to what was recorded when the first of the watched was.
-  const Workspace<std::vector<Node*>, Kept::listed> led(t);
+  const Workspace<std::vector<Node*>, Use::listed> led(t);
   const std::uint64_t id = walk(t, &n, 1, [&](Node* x) {
     return x->has(needs_grad) && x->home == &t && x->order >= first && x->op != Op::leaf;
   }, *led);
-  Watching::note(t, [&](const Node* x) { return x->mark == id; }, why);
+  Watching::note(t, [&](const Node* x) { return x->walked == id; }, why);
 }
 
 void note_cuts(Thread& t, Node* const* in, int count) {
   for (int i = 0; i < count; ++i) note_cut(t, in[i], t.cut_as);
 }
 
-Tensor without_history(Node* n, unsigned why) {
-  if (!n->has(needs_grad) && !n->pending()) return share(n);
-  Thread& t = current();
-  const Source source{n->file, n->line};  // it stands for the same value
-  const unsigned flags = (n->flags & cuts) | (n->has(needs_grad) ? why : 0u);
-  note_cut(t, n, why);
-  Tensor d;
-  if (n->pending()) {
-    struct Scope {
-      Thread& t;
-      bool no_grad;
-      Watching* watching;
-      ~Scope() { t.no_grad = no_grad, t.watching = watching; }
-    } const scope{t, std::exchange(t.no_grad, true), std::exchange(t.watching, nullptr)};  // it has been told
-    d = record(Op::identity, n->dtype, n->shape, {n}, {}, source);
-    turn_like(d.node(), n);
+void bind_detached(Node* d, Node* n) {
+  turn_like(d, n);
+  const bool few = static_cast<std::size_t>(n->count * item_size(n->dtype)) <= inline_bytes;
+  if (n->count == 0 || is_number(n)) {
+    bind(d, n, nullptr, 0);
+  } else if (char* data = n->data; Node* k = few ? nullptr : holder_of(n, data)) {
+    d->base = k;
+    if (n->has(strided)) {
+      new (d->local) Shape(n->strides());  // d holds k, and goes where this fails
+      d->flags |= strided;
+    }
+    d->data = data;
   } else {
-    d = Tensor::adopt(detached(n, source));
+    char* memory = allocate(d, "detach");
+    copy_broadcast(memory, n, n->shape);
+    d->data = memory;
   }
-  d.node()->flags = (d.node()->flags & ~cuts) | flags;
+}
+
+Node* detached(Node* n, Source source) {
+  Node* d = new_node(Op::leaf, n->dtype, n->shape, source);
+  Tensor holder = Tensor::adopt(d);
+  bind_detached(d, n);
+  retain(d);  // the caller's
   return d;
 }
 

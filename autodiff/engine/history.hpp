@@ -61,8 +61,9 @@ inline unsigned history(Thread& t, unsigned flags, Node* const* in, int count) {
   return (flags & cuts) | cut_here(t, in, count);
 }
 
-// n's numbers without its history: n itself where it has none.
-Tensor without_history(Node* n, unsigned why);
+// Makes the pending d see n's numbers and hold nothing of n's history. No bytes are copied where that can be.
+void bind_detached(Node* d, Node* n);
+Node* detached(Node* n, Source source);  // such a leaf
 
 // "it was computed under NoGrad; ...", of cut flags.
 const char* why_cut(unsigned flags);

@@ -5,9 +5,9 @@
 #include <memory>
 #include <new>
 
-#include <xgrad/autodiff/differentiate.hpp>
-#include "autodiff/engine/op.hpp"
+#include <xgrad/autodiff/pointers.hpp>
 #include <xgrad/autodiff/tensor.hpp>
+#include "autodiff/engine/op.hpp"
 
 namespace xgrad::engine {
 
@@ -98,11 +98,12 @@ struct alignas(64) Node : NodeHead {
   Op op;
   DType dtype;
   std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
-  std::uint8_t lent;  // handles that nobody will read: temporaries of a user's expression, which live to its semicolon
+  std::uint8_t
+      temporaries;  // handles that are temporaries of a user's expression: they live to its semicolon, and are read no more
   std::uint16_t inputs;
   Flags flags;
   std::uint32_t users;  // scratch of an evaluation: uses by the nodes of its region
-  std::int32_t place;   // scratch: position in the walk that saw this last
+  std::int32_t position;// scratch: position in the walk that saw this last
   Size count;           // elements
   Node* previous;       // on the tape
   Node* next;
@@ -112,18 +113,22 @@ struct alignas(64) Node : NodeHead {
   };
   Node* in[inline_inputs];
   Base base;              // whose memory `data` points into, counted; null: our own
-  std::uint64_t mark;     // scratch: that walk's number; 0: none has
+  std::uint64_t walked;    // scratch: that walk's number; 0: none has
   Variable* variable;     // of a parameter's leaf: weak
   const char* file;
   int line;
   std::int32_t slot;      // scratch of a sweep: its entry
-  std::uint32_t waits;    // what it keeps in memory while it waits, in units of 64 bytes: see record
+  std::uint32_t waits;    // while it waits: an estimate of the memory that it keeps alive, its result or its largest stored
+                        // input, in units of 64 bytes; summed, it bounds what waits (finish() in record.cpp)
   std::uint32_t given;    // handles that others let go of, for home to count down: under its mutex
   Size a[4];              // what the op was told: see the op
   Extra* extra;           // owned
   Node* next_foreign;     // the next in its home's list of nodes that others let go of, under its mutex
   Shape shape;
   alignas(64) char local[inline_bytes];  // small values live here, and the strides of a view that is not row-major
+
+  // Of a node of a trace, which gets no numbers: what the user wrote, where that is not the op itself; null: it is.
+  const char*& written() { return *reinterpret_cast<const char**>(local); }
 
   Shape& strides() { return *std::launder(reinterpret_cast<Shape*>(local)); }
   const Shape& strides() const { return *std::launder(reinterpret_cast<const Shape*>(local)); }
@@ -150,12 +155,22 @@ static_assert(sizeof(Node) == 5 * 64, "a node is five cache lines");
 // More handles than `uses` and those that do not count: somebody outside holds it.
 inline bool held_beside(const Node* n, std::uint32_t uses) {
   const auto shared = static_cast<std::uint32_t>(n->shared().load(std::memory_order_relaxed) >> 1);
-  return n->refs + shared > uses + n->lent;
+  return n->refs + shared > uses + n->temporaries;
 }
 
 // The axes of view v are those of x: what one is read by, rows or columns, the other is.
 inline void turn_like(Node* v, const Node* x) {
   if (x->has(turned)) v->flags |= turned;
+}
+
+// n is of a trace, of the op that the user wrote at `source`.
+inline void put_on_trace(Node* n, Source source) {
+  n->flags |= traced;
+  n->written() = source.op;
+}
+inline const char* written_name(const Node* n) {
+  const char* written = n->has(traced) && n->op != Op::leaf ? const_cast<Node*>(n)->written() : nullptr;
+  return written ? written : rule(n->op).name;
 }
 
 inline bool is_number(const Node* n) { return n->count == 1 || n->has(uniform); }  // one number, whatever the shape
@@ -175,27 +190,10 @@ inline Tensor share(Node* n) {  // a new handle
   return Tensor::adopt(n);
 }
 
-Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
-
-// Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.
-char* allocate(Node* n, const char* op = nullptr);  // op: null: n's own
-
-// Gives that back where the node has not got its numbers by the end.
-struct Unfinished {
-  Node* n;
-  char* memory;
-  ~Unfinished() { if (!n->data && n->pool) undo(); }
-  void undo() noexcept;
-};
-
-Extra& extra_of(Node* n);  // made where there is none
 template <class T>
 const T& told(const Node* n) {  // what it was told, of the type that its op has
   return static_cast<const T&>(*n->extra->told);
 }
-void give_extra(Node* n) noexcept;
-void set_inputs(Node* n, Node* const* in, int count);  // each counted once more
-
 inline bool same_numbers(const Node* a, const Node* b) { return a->count == b->count && a->shape == b->shape; }
 
 // The number of elements of a shape; an Error where an extent is negative or the product overflows.
@@ -203,17 +201,6 @@ Size checked_numel(const Shape& shape, DType dtype, const char* op, Source sourc
 
 Shape row_major_strides(const Shape& shape);
 Shape strides_of(const Node* n);  // in elements; 0 for a uniform
-
-// Makes the pending view v see n's numbers: strides null means row-major.
-void bind(Node* v, Node* n, const Shape* strides, Size offset);
-
-// Makes the pending d see n's numbers and hold nothing of n's history. No bytes are copied where that can be.
-void bind_detached(Node* d, Node* n);
-Node* detached(Node* n, Source source);  // such a leaf
-
-// A node whose elements are all the number at `value` (of that dtype).
-Node* uniform_node(DType dtype, const Shape& shape, const void* value, Source source);
-Node* uniform_number(DType dtype, const Shape& shape, double value, Source source);
 
 double read_number(DType dtype, const void* at);
 void write_number(DType dtype, void* at, double value);

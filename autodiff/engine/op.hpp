@@ -92,7 +92,7 @@ enum class Forward : std::uint8_t { slopes, linear, bilinear, transposed, own, n
 
 struct Node;
 struct Replayed;
-class Record;
+class Sweep;
 
 // One op on the reverse sweep: a rule reads x(i), y and the cotangent g, and gives the cotangents of all inputs in one
 // call; empty, or not in the list: zero, or not wanted. Each is of its input's shape or of any that the input broadcasts
@@ -100,7 +100,7 @@ class Record;
 struct Step {
   Node* n;
   const Tensor& g;
-  Record* sweep = nullptr;  // that asks; null: a call for one input
+  Sweep* sweep = nullptr;  // that asks; null: a call for one input
   int only = -1;            // which; -1: all
   Tensor x(int i = 0) const;
   Tensor y() const;

@@ -6,7 +6,8 @@
 #include <new>
 
 #include <xgrad/autodiff/scope.hpp>
-#include "autodiff/engine/thread.hpp"
+#include "autodiff/engine/located.hpp"
+#include "autodiff/engine/nodes.hpp"
 
 namespace xgrad::engine {
 
@@ -55,12 +56,12 @@ void* system_memory(std::size_t bytes, std::size_t alignment = 64) noexcept {
   return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
 }
 void to_system(int c, void* memory) noexcept {
-  lend(memory, class_bytes(c));
+  unpoison(memory, class_bytes(c));
   std::free(memory);
 }
 
 [[noreturn]] void fail_memory(std::size_t bytes, const char* op, Source source) try {
-  fail(source, fmt::format("[{}] no memory for {} bytes", op, bytes));
+  fail(source.named(op), "no memory for {} bytes", bytes);
 } catch (const std::bad_alloc&) {  // nor for the message
   fail_no_memory(source, op);
 }
@@ -170,8 +171,8 @@ inline char* find_buffer(std::size_t bytes, std::uint8_t& pool) {
     t.buffers.untake(c);
     return nullptr;
   }
-  forbid(memory, size);
-  lend(memory, bytes);
+  poison(memory, size);
+  unpoison(memory, bytes);
   pool = static_cast<std::uint8_t>(c);
   return static_cast<char*>(memory);
 }
@@ -187,7 +188,7 @@ char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source 
 namespace {
 [[gnu::noinline]] char* allocate_buffer(Node* n, std::size_t bytes, const char* op) {
   char* memory = find_buffer(bytes, n->pool);
-  if (!memory) fail_memory(bytes, op ? op : rule(n->op).name, {n->file, n->line});
+  if (!memory) fail_memory(bytes, op ? op : rule(n->op).name, line_of(n, op ? op : rule(n->op).name));
   return memory;
 }
 }  // namespace
@@ -197,7 +198,7 @@ char* allocate(Node* n, const char* op) {
 }
 
 void give_buffer(char* data, std::uint8_t pool) noexcept {
-  forbid(data, class_bytes(pool));
+  poison(data, class_bytes(pool));
   Thread* t = this_thread;
   if (!t) return give_to_process(pool, data);
   follow_releases(*t);
@@ -246,7 +247,7 @@ void release_nodes(Thread& t) noexcept {
   t.nodes = magazine;  // the rest, fewer than a magazine
   while (unused) {
     Chunk* const chunk = std::exchange(unused, unused->next);
-    lend(chunk, chunk_bytes);
+    unpoison(chunk, chunk_bytes);
     std::free(chunk);
   }
 }
@@ -275,7 +276,7 @@ void refill_nodes(Thread& t, Op op, Source source) {
   if (!memory) fail_memory(chunk_bytes, op == Op::leaf ? "tensor" : rule(op).name, source);
   char* const nodes = reinterpret_cast<char*>(static_cast<Chunk*>(memory)->nodes());
   for (std::size_t i = node_magazine; i-- > 0;) {
-    forbid(nodes + i * sizeof(Node), sizeof(Node));
+    poison(nodes + i * sizeof(Node), sizeof(Node));
     t.nodes.push(nodes + i * sizeof(Node));
   }
 }

@@ -4,9 +4,29 @@
 #include <cstring>
 #include <new>
 
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/engine/chain_code.hpp"
+#include "autodiff/engine/pages.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
+
+bool Blocking::admit(const Reduced& sink) {
+  const auto chunks_of = [](Size length) { return chunk % length == 0 || length % chunk == 0; };
+  if (sink.whole()) {
+    if (row && !chunks_of(row)) return false;
+    whole_ = true;
+  } else if (sink.rows()) {
+    if ((row && row != sink.length) || (columns && columns != sink.length)) return false;
+    if (whole_ && !chunks_of(sink.length)) return false;
+    row = sink.length;
+  } else {
+    constexpr Size most_columns = 16384;  // more: units too long to share among threads
+    if (!sink.columns() || sink.inner > most_columns || sink.kind != kernels::Reduction::sum) return false;
+    if ((columns && columns != sink.inner) || (row && row != sink.inner)) return false;
+    columns = sink.inner;
+  }
+  return true;
+}
 
 namespace {
 
@@ -65,21 +85,24 @@ struct Pass {
     for (const Instruction& op : p.code) {
       switch (op.what) {
         case Do::kernel:
-        case Do::cast:
-          op.kernel(at(op.out), at(op.in[0]), op.operands > 1 ? at(op.in[1]) : nullptr,
-                    op.operands > 2 ? at(op.in[2]) : nullptr, n);
+          kernels_of(kernels, op.op, op.dtype)[op.mask](at(op.out), at(op.in[0]), op.operands > 1 ? at(op.in[1]) : nullptr,
+                                                        op.operands > 2 ? at(op.in[2]) : nullptr, n);
           break;
-        case Do::with_slope: op.with_slope(at(op.out), at(op.slope), at(op.in[0]), n); break;
+        case Do::cast:
+          kernels.cast[static_cast<int>(op.dtype)][static_cast<int>(op.to)](at(op.out), at(op.in[0]), nullptr, nullptr, n);
+          break;
+        case Do::with_slope:
+          kernels.with_slope[static_cast<int>(lanes_of(op.op))][static_cast<int>(op.dtype)](at(op.out), at(op.slope),
+                                                                                            at(op.in[0]), n);
+          break;
         case Do::load:
           gather_elements(at(op.out), op.in[0].base, p.layouts[static_cast<std::size_t>(op.layout)],
                           item_size(op.dtype), start, n);
           break;
-        case Do::chain:
-          kernels.chain[op.dtype == DType::f64](&p.steps[static_cast<std::size_t>(op.step)], scratch, start, n);
-          break;
+        case Do::chain: chain(op, scratch, start, n); break;
         case Do::chain_sum: ++sinks; break;
         case Do::fold_whole:
-          op.fold(gathered[sinks++].data + start / chunk * item_size(op.dtype), at(op.in[0]), n);
+          fold_of(op)(gathered[sinks++].data + start / chunk * item_size(op.dtype), at(op.in[0]), n);
           break;
         case Do::fold_rows: fold_rows(op, gathered[sinks++].data, at(op.in[0]), start, n); break;
         case Do::add_columns: add_columns(op, gathered[sinks++].data, at(op.in[0]), start, n); break;
@@ -87,17 +110,40 @@ struct Pass {
     }
   }
 
+  Folding fold_of(const Instruction& op) const { return folding(kernels, reduction_of(op.op), op.dtype); }
+
+  // Whole strips by machine code, where there is some; the rest by the interpreter.
+  void chain(const Instruction& op, char* scratch, Size start, Size n) const {
+    kernels::Step const* const steps = &p.steps[static_cast<std::size_t>(op.step)];
+    const kernels::Chain interpret = kernels.chain[op.dtype == DType::f64];
+    const Size item = item_size(op.dtype), strip = strip_bytes / item, whole = op.code ? n / strip * strip : 0;
+    if (whole == 0 || (op.sums && whole < n)) return interpret(steps, scratch, start, n);
+    const auto each_sum = [&](const auto& f) {
+      if (!op.sums) return;
+      for (const kernels::Step* s = steps; s->act() != kernels::Act::end; ++s)
+        if (s->act() == kernels::Act::sum) f(*s);
+    };
+    each_sum([&](const kernels::Step& s) { std::memset(scratch + s.y, 0, static_cast<std::size_t>(kept_sums)); });
+    op.code(steps, scratch, start, whole);
+    each_sum([&](const kernels::Step& s) {
+      const kernels::Fold fold = kernels.fold[static_cast<int>(kernels::Reduction::sum)][static_cast<int>(op.dtype)];
+      fold(reinterpret_cast<char*>(s.x) + start / chunk * item, scratch + s.y, kept_sums / item);
+    });
+    if (whole < n) interpret(steps, scratch + whole * item, start + whole, n - whole);
+  }
+
   void fold_rows(const Instruction& op, char* partials, const char* x, Size start, Size n) const {
     const Size item = item_size(op.dtype), length = op.length;
+    const Folding fold = fold_of(op);
     if (length <= chunk) {
       for (Size i = 0; i < n / length; ++i)
-        op.fold(op.out.base + (start / length + i) * item, x + i * length * item, length);
+        fold(op.out.base + (start / length + i) * item, x + i * length * item, length);
       return;
     }
     const Size parts = partials_of(length), r = start / length, in_row = start % length;
     char* own = partials + r * parts * item;
-    op.fold(own + in_row / chunk * item, x, n);
-    if (in_row + n == length) fold_partials(op.fold, op.out.base + r * item, own, parts, item);
+    fold(own + in_row / chunk * item, x, n);
+    if (in_row + n == length) fold_partials(fold, op.out.base + r * item, own, parts, item);
   }
 
   void add_columns(const Instruction& op, char* sums, const char* x, Size start, Size n) const {
@@ -110,7 +156,7 @@ struct Pass {
   void finish(const Instruction& op, char* gathered) const {
     const Size item = item_size(op.dtype);
     if (op.what == Do::fold_whole || op.what == Do::chain_sum)
-      fold_partials(op.fold, op.out.base, gathered, partials_of(p.count), item);
+      fold_partials(fold_of(op), op.out.base, gathered, partials_of(p.count), item);
     if (op.what == Do::add_columns) add_totals(*t, op.dtype, op.out.base, gathered, units);
   }
 };
@@ -139,11 +185,23 @@ void run_blocks(const Program& p, Size begin, Size end, char* scratch) {
   Pass{kernels::table(), nullptr, p, nullptr, {}}(begin, end, scratch);
 }
 
+void find_code(Program& p, Size elements) {
+  for (Instruction& op : p.code) {
+    if (op.what != Do::chain) continue;
+    const kernels::Step *const first = &p.steps[static_cast<std::size_t>(op.step)], *s = first;
+    op.sums = false;
+    for (; s->act() != kernels::Act::end; ++s) op.sums |= s->act() == kernels::Act::sum;
+    op.code = chain_code(first, op.dtype, (s - first) * elements);
+  }
+}
+
 void run(Thread& t, Program& p) {
+  constexpr Size worth_code = 4096;  // elements
+  if (p.count >= worth_code || code_when() == CodeWhen::always) find_code(p, p.count);
   const Size columns = p.blocking.columns;
   const Units units = columns ? units_of(p.count / columns, columns) : Units{};
-  const Workspace<std::vector<Gathered>, Kept::gathered> room(t);
-  const Workspace<Memory, Kept::blocks> memory(t);
+  const Workspace<std::vector<Gathered>, Use::gathered> room(t);
+  const Workspace<Memory, Use::blocks> memory(t);
   std::vector<Gathered>& gathered = *room;
   gathered.clear();
   gathered.reserve(p.code.size());
@@ -166,8 +224,8 @@ void run(Thread& t, Program& p) {
     if (jobs == 1 || p.count * static_cast<Size>(p.code.size() + p.steps.size() / 2) < worth_sharing) {
       pass(0, p.count, scratch_memory(*memory, bytes));
     } else {
-      char* scratch = scratch_memory(*memory, bytes * kernels::workers(jobs));
-      kernels::parallel(jobs, [&](Size job, int worker) {
+      char* scratch = scratch_memory(*memory, bytes * workers_for(jobs));
+      parallel_for(jobs, [&](Size job, int worker) {
         pass(job * size, std::min(p.count, (job + 1) * size), scratch + worker * bytes);
       });
     }

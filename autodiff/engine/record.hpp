@@ -1,54 +1,21 @@
-// Recording: checks of operands, and what becomes of an op as it is written.
+// Recording: what becomes of an op as it is written. Bodies: record.cpp; of elementwise ops and operands: elementwise.cpp.
 #pragma once
 
 #include <initializer_list>
 #include <utility>
 
-#include "autodiff/engine/thread.hpp"
+#include "autodiff/engine/compute.hpp"
+#include "autodiff/engine/history.hpp"
+#include "autodiff/engine/located.hpp"
+#include "autodiff/engine/nodes.hpp"
 #include <xgrad/autodiff/scope.hpp>
 
 namespace xgrad::engine {
-
-// Work on no more elements than this is done as it is recorded.
-inline constexpr Size small_count = 1024;
 
 struct Args {
   Size a[4] = {0, 0, 0, 0};
   Ref<const Told> told = {};  // more, if that is not enough
 };
-
-// The line that an op is at: the outermost Located's, or the operand's own.
-inline Source source_of(const In& x) {
-  const Thread& t = current();
-  return t.located ? t.at : x.source();
-}
-inline Source source_of(Source s) {
-  const Thread& t = current();
-  return t.located ? t.at : s;
-}
-
-// While one lives, ops name their own lines and may lead to derivatives: around calls of the user's functions.
-class UsersOwn {
- public:
-  explicit UsersOwn(Thread& t, bool no_grad = false) noexcept
-      : t_(t),
-        located_(std::exchange(t.located, false)),
-        no_grad_(std::exchange(t.no_grad, no_grad)),
-        cut_as_(std::exchange(t.cut_as, cut_no_grad)) {}
-  ~UsersOwn() {
-    t_.located = located_;
-    t_.no_grad = no_grad_;
-    t_.cut_as = cut_as_;
-  }
-  UsersOwn(const UsersOwn&) = delete;
-
- private:
-  Thread& t_;
-  bool located_, no_grad_;
-  unsigned cut_as_;
-};
-
-[[noreturn]] void fail_empty(const char* op, Source source);
 
 // The operand's node, made from a number where it is one (of dtype `number`). An Error where it is empty.
 Tensor operand(const In& x, const char* op, DType number);
@@ -60,6 +27,21 @@ inline Tensor record(Op op, DType dtype, const Shape& shape, std::initializer_li
                      Source source) {
   return record(op, dtype, shape, in.begin(), static_cast<int>(in.size()), args, source);
 }
+
+Tensor converted(const Tensor& t, DType dtype);  // t cast, where it must be
+Tensor floats(const Tensor& t);                  // integers and booleans in the default dtype
+
+// n's numbers without its history: n itself where it has none.
+Tensor without_history(Node* n, unsigned why);
+
+// The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
+inline Tensor as_it_is(const Tensor& x) {
+  return current().no_grad && x.requires_grad() ? without_history(x.node(), cut_no_grad) : x;
+}
+
+// Of an elementwise op of so many elements.
+Tensor record_elementwise(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
+                          Source source);
 
 // Elementwise ops of one, two or three operands, with the rules for numbers, dtypes and broadcasting.
 Tensor unary(Op op, const In& x);

@@ -5,7 +5,8 @@
 
 #include "autodiff/engine/strided.hpp"
 #include "autodiff/kernels/rows.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/engine/nodes.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
 
@@ -27,8 +28,8 @@ Units units_of(Size rows, Size columns) {
   return {columns, step, unit, job, (all + job - 1) / job};
 }
 
-Folding folding(const Thread& t, kernels::Reduction kind, DType dtype) {
-  return {t.kernels->fold[static_cast<int>(kind)][static_cast<int>(dtype)], dtype,
+Folding folding(const kernels::Table& kernels, kernels::Reduction kind, DType dtype) {
+  return {kernels.fold[static_cast<int>(kind)][static_cast<int>(dtype)], dtype,
           kind == kernels::Reduction::sum && is_float(dtype)};
 }
 
@@ -126,7 +127,7 @@ void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out
   if (r.outer == 1 && r.length > chunk) {  // one long row: its chunks side by side
     const Size parts = partials_of(r.length), together = 64;
     Buffer partials(parts * item, n);
-    kernels::parallel((parts + together - 1) / together, [&](Size job) {
+    parallel_for((parts + together - 1) / together, [&](Size job) {
       alignas(64) Elements::Scratch scratch;
       for (Size k = job * together; k < std::min(parts, (job + 1) * together); ++k) {
         const Size some = std::min(chunk, r.length - k * chunk);
@@ -138,7 +139,7 @@ void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out
   const Size together = std::max<Size>(1, 65536 / std::max<Size>(1, r.length)), parts = partials_of(r.length);
   const Size jobs = (r.outer + together - 1) / together;
   Buffer partials(jobs * parts * item, n);
-  kernels::parallel(jobs, [&](Size job) {
+  parallel_for(jobs, [&](Size job) {
     for (Size i = job * together; i < std::min(r.outer, (job + 1) * together); ++i)
       fold_row(out + i * item, i * r.length, partials.data + job * parts * item);
   });
@@ -174,7 +175,7 @@ void sum_columns(Thread& t, const Node* n, const Reduced& r, char* out, const El
   };
   if (u.jobs == 1 && u.alone()) return add_job(out, nullptr, 0);
   Buffer gathered(u.gathered() * item, n);
-  kernels::parallel(u.jobs, [&](Size j) {
+  parallel_for(u.jobs, [&](Size j) {
     add_job(gathered.data + j * u.step * item, gathered.data + (u.jobs + j) * u.step * item, j * u.job);
   });
   add_totals(t, n->dtype, out, gathered.data, u);
@@ -204,7 +205,7 @@ void reduce(Thread& t, Node* n) {
   char* out = allocate(n);
   const Unfinished guard{n, out};
   if (r.rows()) {
-    reduce_rows(n, r, folding(t, r.kind, n->dtype), out, x, item);
+    reduce_rows(n, r, folding(*t.kernels, r.kind, n->dtype), out, x, item);
   } else {
     for (Size o = 0; o < r.outer; ++o) {
       char* to = out + o * r.inner * item;

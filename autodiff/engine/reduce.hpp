@@ -58,7 +58,7 @@ struct Folding {
     *reinterpret_cast<T*>(y) = sum;
   }
 };
-Folding folding(const Thread& t, kernels::Reduction kind, DType dtype);
+Folding folding(const kernels::Table& kernels, kernels::Reduction kind, DType dtype);
 
 // y = the `n` numbers at x reduced; x is overwritten where n > chunk.
 void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item);

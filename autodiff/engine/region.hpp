@@ -2,19 +2,9 @@
 // in the first cache. What nobody else holds never touches memory.
 #pragma once
 
-#include "autodiff/engine/reduce.hpp"
+#include "autodiff/engine/program.hpp"
 
 namespace xgrad::engine {
-
-// How a region's blocks must lie for the sinks that it has.
-class Blocking {
- public:
-  bool admit(const Reduced& sink);  // false: it does not go with those that were let in before
-  Size row = 0;      // length of the rows that are folded; 0: none
-  Size columns = 0;  // of the sums over rows; 0: none
- private:
-  bool whole_ = false;
-};
 
 // Computes pending nodes, given in order of recording: elementwise ops and row-major reshapes over one count of
 // elements, and reductions of them that one Blocking admitted. Their other inputs are evaluated. Stores the reductions,

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "autodiff/engine/thread.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/engine/nodes.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
 
@@ -156,7 +156,7 @@ void copy_strided(char* out, const char* x, const Layout& l, Size item, Size n) 
     else gather_elements(out, x, l, item, 0, n);
     return;
   }
-  kernels::parallel((n + block - 1) / block, [&](Size job) {
+  parallel_for((n + block - 1) / block, [&](Size job) {
     const Size start = job * block;
     gather_elements(out + start * item, x, l, item, start, std::min(block, n - start));
   });

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
-#include "autodiff/ops/rules.hpp"
+#include <xgrad/autodiff/differentiate.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include "autodiff/engine/primitives.hpp"
+#include "autodiff/engine/record.hpp"
 
 namespace xgrad::engine {
 
@@ -12,7 +15,7 @@ Size Step::a(int i) const { return n->a[i]; }
 Source Step::source() const { return {n->file, n->line}; }
 bool Step::wants(int i) const {
   if (!sweep) return only < 0 || only == i;
-  const Record::Entry* e = sweep->entry(n->input(i));
+  const Sweep::Entry* e = sweep->entry(n->input(i));
   return e && e->useful;
 }
 
@@ -49,8 +52,9 @@ inline bool is_one(const Node* n) {
                                 : n->dtype == DType::f64 && *n->data.as<const double>() == 1;
 }
 
-// slope * g; numbers that change nothing are left out. Whether they are known yet may differ from run to run, so what a
-// product would read otherwise than a result is multiplied.
+// slope * g, without the multiplication where either is the constant 1. Whether a constant has been computed yet may differ
+// from run to run, and a matrix product reads a turned operand otherwise than a fresh result: so what is turned is multiplied
+// always, for the same bits.
 Tensor scaled(const Slope& slope, const Tensor& g) {
   if (!slope.tensor.defined()) {
     if (slope.number == 0) return {};
@@ -97,13 +101,13 @@ bool add_in_place(const Thread& t, Node* x, const Node* y) {
 
 }  // namespace
 
-void Record::add(Entry& e, Tensor&& g, Source source) {
+void Sweep::add(Entry& e, Tensor&& g, Source source) {
   if (!(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, source);
   if (!e.g.defined()) e.g = std::move(g);
   else if (!t_.no_grad || !add_in_place(t_, e.g.node(), g.node())) e.g = e.g + g;
 }
 
-void Record::pull(const Tensor& g, bool create_graph) {
+void Sweep::pull(const Tensor& g, bool create_graph) {
   RuleScope scope(t_, create_graph);
   if (Entry* e = find(y_)) e->g = g;
   for (Entry& e : nodes()) {
@@ -112,7 +116,7 @@ void Record::pull(const Tensor& g, bool create_graph) {
     if (!e.g.defined()) continue;
     Node* n = e.n;
     scope.at(n);
-    const Tensor own = e.keep ? e.g : std::move(e.g);
+    const Tensor own = e.asked ? e.g : std::move(e.g);
     const Rule& r = rule(n->op);
     if (r.gather) {
       if (Entry* to = entry(n->in[0]); to && to->useful) {
@@ -144,7 +148,7 @@ void Record::pull(const Tensor& g, bool create_graph) {
 
 // The cotangents of all uses of one tensor by one op come together: n rows cost one tensor of zeros, not n; or none, where
 // they may stay rows.
-void Record::gather_parts(Entry& e) {
+void Sweep::gather_parts(Entry& e) {
   std::vector<const Part*>& order = storage_.order;  // as they came
   order.clear();
   for (std::int32_t i = std::exchange(e.parts, -1); i >= 0; i = order.back()->before)
@@ -191,19 +195,19 @@ Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
     if (static_cast<std::size_t>(i) < parts.size()) v = parts[static_cast<std::size_t>(i)];
   }
   if (!v.defined()) return {};
-  Record record(t, v.node(), "jvp", source, g.node()->order);
-  if (!record.prune([&](const Node* x) { return x == g.node(); })) {
+  Sweep sweep(t, v.node(), "jvp", source, g.node()->order);
+  if (!sweep.prune([&](const Node* x) { return x == g.node(); })) {
     if (n->op == Op::custom && !v.requires_grad())
-      fail(source, "[jvp] a CustomOp's vjp is not made of tensor ops, so it has no transpose; write it in ops of its g");
+      fail(source.named("jvp"), "a CustomOp's vjp is not made of tensor ops, so it has no transpose; write it in ops of its g");
     return {};
   }
-  record.pull(tangent, !no_grad);
-  return record.find(g.node())->g;
+  sweep.pull(tangent, !no_grad);
+  return sweep.find(g.node())->g;
 }
 
 }  // namespace
 
-Tensor Record::push() {
+Tensor Sweep::push() {
   RuleScope scope(t_, !t_.no_grad);
   for (std::size_t i = nodes().size(); i-- > 0;) {
     Entry& own = nodes()[i];

@@ -10,19 +10,19 @@
 namespace xgrad::engine {
 
 // The record that leads to one result, with a place for a cotangent or a tangent at each node.
-class Record {
+class Sweep {
  public:
   enum class Older : std::uint8_t { constants, leaves };
   // What was recorded before `oldest`, and what other threads did, counts as constants; or as leaves.
-  Record(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
-  ~Record();
-  Record(const Record&) = delete;
+  Sweep(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
+  ~Sweep();
+  Sweep(const Sweep&) = delete;
 
   struct Entry {
     Node* n;
     Tensor g;  // cotangent or tangent; empty: zero
     bool useful;
-    bool keep = true;  // g is asked for; others are let go of as the sweep passes, so that they need not be stored
+    bool asked = true;  // g is asked for; others are let go of as the sweep passes, so that they need not be stored
     std::int32_t parts = -1;  // the last cotangent of a use that comes by parts, and is not in g yet; -1: none
     std::int32_t rows = -1;   // of a variable that is picked from by rows alone: its gradient, instead of g; -1: none
   };
@@ -42,11 +42,11 @@ class Record {
   template <class Wanted>
   bool prune(const Wanted& wanted) {
     bool any = false;
-    for (Entry& e : leaves()) any |= e.keep = e.useful = wanted(e.n);
+    for (Entry& e : leaves()) any |= e.asked = e.useful = wanted(e.n);
     for (std::size_t i = nodes().size(); i-- > 0;) {
       Entry& e = nodes()[i];
-      e.keep = e.useful = wanted(e.n);
-      any |= e.keep;
+      e.asked = e.useful = wanted(e.n);
+      any |= e.asked;
       for (int k = 0; !e.useful && k < e.n->inputs; ++k)
         if (const Entry* x = entry(e.n->input(k))) e.useful = x->useful;
     }
@@ -100,8 +100,8 @@ class Record {
   Thread& t_;
   Node* y_;
   const Tensor held_;  // y: the user's functions may let go of it
-  Record* const outer_;  // the sweep that this one runs inside of; null: none
-  const Workspace<Storage, Kept::sweeps> room_;
+  Sweep* const outer_;  // the sweep that this one runs inside of; null: none
+  const Workspace<Storage, Use::sweeps> room_;
   Storage& storage_;
   const bool older_are_leaves_;
   bool keeps_rows_ = false;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "autodiff/engine/record.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/kernels/fork.hpp"
 
 namespace xgrad::engine {
 
@@ -37,8 +37,8 @@ void compute_what_waits(Thread& t) noexcept {
   }
 }
 
-void forget_kept(Thread& t) noexcept {
-  for (Thread::Keeping& k : t.kept)
+void forget_workspaces(Thread& t) noexcept {
+  for (Thread::Idle& k : t.workspaces)
     if (void* object = std::exchange(k.object, nullptr)) k.destroy(object);
   std::vector<Node*>().swap(t.seen);
   std::vector<Node*>().swap(t.heap);
@@ -51,7 +51,7 @@ void end_thread(void* p) {
   compute_what_waits(t);
   for (bool done = false; !done;) {
     collect_foreign(t);
-    forget_kept(t);
+    forget_workspaces(t);
     give_up_buffers(t);
     const std::lock_guard lock(t.mutex);
     done = t.dead = t.foreign == nullptr;
@@ -63,7 +63,7 @@ void end_thread(void* p) {
 pthread_key_t end_key() {
   static const pthread_key_t key = [] {
     pthread_key_t k;
-    if (pthread_key_create(&k, end_thread) != 0) fail({}, "[thread] the system has no room for one more key");
+    if (pthread_key_create(&k, end_thread) != 0) fail(Source{}.named("thread"), "the system has no room for one more key");
     return k;
   }();
   return key;
@@ -106,7 +106,7 @@ std::uint64_t next_seed() {
 }
 
 [[noreturn]] void fail_start() {
-  fail({}, "[thread] no memory for what a thread needs to begin with; free some, or start fewer threads");
+  fail(Source{}.named("thread"), "no memory for what a thread needs to begin with; free some, or start fewer threads");
 }
 
 // This thread's state, from now on; null: there is no memory for one.
@@ -125,7 +125,6 @@ Thread* start() {
   }
   t->kernels = &table;
   t->no_grad = t->eager = t->located = false;
-  t->named = nullptr;
   t->seed = next_seed();
   t->counter = t->layers = 0;
   t->for_layers = false;
@@ -299,7 +298,50 @@ void destroy(Thread& own, Node* n) {
   own.releasing = false;
 }
 
+}  // namespace
+
+void copy_deep_shape(Thread& t, Node* n, const Shape& shape) {
+  try {
+    new (&n->shape) Shape(shape);
+  } catch (...) {
+    give_node(t, n);
+    throw;
+  }
+}
+
+// ---- what few nodes need
+
+namespace {
+void destroy(Extra* extra) noexcept {
+  const UsersOwn scope(*this_thread);
+  const std::uint8_t pool = extra->pool;
+  extra->~Extra();
+  give_buffer(reinterpret_cast<char*>(extra), pool);
+}
+}  // namespace
+
+void give_extra(Node* n) noexcept {
+  Extra* extra = std::exchange(n->extra, nullptr);
+  if (!extra) return;
+  if (extra->in) give_buffer(reinterpret_cast<char*>(extra->in), extra->in_pool);
+  if (this_thread->quiet && extra->told) {
+    extra->next = this_thread->resting;
+    this_thread->resting = extra;
+  } else {
+    destroy(extra);
+  }
+}
+
+void Quiet::give_resting(Thread& t) noexcept {
+  while (Extra* extra = t.resting) {
+    t.resting = extra->next;
+    destroy(extra);
+  }
+}
+
 // ---- fork()
+
+namespace {
 
 // A child has the calling thread alone, and its memory as it is at that moment. So nobody may be inside of what a lock
 // guards, nor in a pass of the pool or a call of a library. States of threads that are not in the child stay as they

@@ -40,13 +40,13 @@ struct FreeList {
 
 // The address sanitizer is told what of a pool's memory is in use; a free block keeps its link.
 #ifdef __SANITIZE_ADDRESS__
-inline void lend(void* memory, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(memory, bytes); }
-inline void forbid(void* memory, std::size_t size) {
+inline void unpoison(void* memory, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(memory, bytes); }
+inline void poison(void* memory, std::size_t size) {
   ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory) + sizeof(FreeList::Link), size - sizeof(FreeList::Link));
 }
 #else
-inline void lend(void*, std::size_t) {}
-inline void forbid(void*, std::size_t) {}
+inline void unpoison(void*, std::size_t) {}
+inline void poison(void*, std::size_t) {}
 #endif
 
 inline constexpr int buffer_classes = 200;
@@ -77,9 +77,9 @@ class Shelf {
   std::size_t rise_ = 0, rise_before_ = 0, taken_ = 0;  // of this window, of the last
 };
 
-enum class Kept : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, rows, count };
+enum class Use : std::uint8_t { plan, region, program, gathered, blocks, sweeps, sums, flushed, listed, rows, count };
 
-class Record;
+class Sweep;
 class Watching;
 class Batch;
 
@@ -88,7 +88,7 @@ struct Thread {
   // the tape: live nodes that are pending or lead to a derivative, in order of recording
   Node* newest = nullptr;
   std::uint64_t order = 0;
-  std::uint64_t walks = 0;  // numbers the marks
+  std::uint64_t walks = 0;  // numbers them
 
   bool no_grad = false;
   unsigned cut_as = cut_no_grad;  // what no_grad makes of a history: in a sweep, cut_sweep
@@ -97,13 +97,12 @@ struct Thread {
   bool releasing = false;
   bool quiet = false;       // see Quiet
   Extra* resting = nullptr;  // what waits for its end
-  Record* sweep = nullptr;   // the innermost that is going on
+  Sweep* sweep = nullptr;   // the innermost that is going on
   Watching* watching = nullptr;  // likewise, of the transforms
   Batch* batch = nullptr;        // the innermost whose examples are being recorded
   const char* traced_by = nullptr;  // the rule that is being recorded, of no numbers; null: none, or vmap's
   std::uint64_t reads = 0;       // of numbers that have a history
-  Source at;  // what Located says
-  const char* named = nullptr;  // the op that errors there go by
+  Source at;  // what Located says, with the name that errors there go by
 
   std::uint64_t seed = 0x9E3779B97F4A7C15ull, counter = 0;  // of the random generator
   std::uint64_t layers = 0;  // the counter of its second stream, and whether that is drawn from
@@ -132,10 +131,10 @@ struct Thread {
   Shelf buffers;
   std::uint32_t releases = 0;  // calls of release_memory() that this thread has followed
 
-  struct Keeping {
+  struct Idle {
     void* object = nullptr;
     void (*destroy)(void*) = nullptr;
-  } kept[static_cast<int>(Kept::count)];
+  } workspaces[static_cast<int>(Use::count)];
 };
 
 Thread& new_thread();  // adopts the state of a thread that has ended, or makes one
@@ -145,7 +144,7 @@ void collect_foreign(Thread& t);
 // What a call works in, left behind for the next, so that calls after the first allocate nothing. A call inside of
 // another has one of its own. The main thread's are never destroyed, for static objects may still evaluate while they end;
 // another's go after its thread_local objects.
-template <class T, Kept which>
+template <class T, Use which>
 class Workspace {
   struct Room {
     T value;
@@ -153,7 +152,7 @@ class Workspace {
   };
 
  public:
-  explicit Workspace(Thread& t) : idle_(t.kept[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
+  explicit Workspace(Thread& t) : idle_(t.workspaces[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
     if (room_) {
       idle_.object = room_->next;
     } else {
@@ -173,8 +172,29 @@ class Workspace {
   static void destroy(void* rooms) {
     for (Room* room = static_cast<Room*>(rooms); room;) delete std::exchange(room, room->next);
   }
-  Thread::Keeping& idle_;
+  Thread::Idle& idle_;
   Room* room_;
+};
+
+// While one lives, ops name their own lines and may lead to derivatives: around calls of the user's functions.
+class UsersOwn {
+ public:
+  explicit UsersOwn(Thread& t, bool no_grad = false) noexcept
+      : t_(t),
+        located_(std::exchange(t.located, false)),
+        no_grad_(std::exchange(t.no_grad, no_grad)),
+        cut_as_(std::exchange(t.cut_as, cut_no_grad)) {}
+  ~UsersOwn() {
+    t_.located = located_;
+    t_.no_grad = no_grad_;
+    t_.cut_as = cut_as_;
+  }
+  UsersOwn(const UsersOwn&) = delete;
+
+ private:
+  Thread& t_;
+  bool located_, no_grad_;
+  unsigned cut_as_;
 };
 
 // While one lives, a rule of that name is recorded on placeholders.
@@ -198,7 +218,7 @@ class NodeList {
   std::size_t size() const { return list_->size(); }
 
  private:
-  Workspace<std::vector<Node*>, Kept::listed> list_;
+  Workspace<std::vector<Node*>, Use::listed> list_;
 };
 
 // While one lives, functions of the user's that nodes let go of are kept: what they captured may compute as it ends.
@@ -248,6 +268,8 @@ inline void forget_inputs(Node* n) {
   for (int i = 0; i < inputs; ++i) release(n->input(i));
 }
 
+void give_extra(Node* n) noexcept;  // what few nodes need, of one that goes
+
 // Memory: 64-byte aligned, from the thread's pool. `pool` receives the size class. An Error of `op` at `source` where
 // there is none.
 char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source source);
@@ -261,11 +283,11 @@ void unlock_pools() noexcept;
 inline void* take_node(Thread& t, Op op, Source source) {
   if (!t.nodes.top) refill_nodes(t, op, source);
   void* memory = t.nodes.pop();
-  lend(memory, sizeof(Node));
+  unpoison(memory, sizeof(Node));
   return memory;
 }
 inline void give_node(Thread& t, void* memory) noexcept {
-  forbid(memory, sizeof(Node));
+  poison(memory, sizeof(Node));
   t.nodes.push(memory);
   if (t.nodes.size >= node_magazine) spill_nodes(t);
 }
@@ -283,13 +305,13 @@ inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size co
   n->op = op;
   n->dtype = dtype;
   n->pool = 0;
-  n->lent = 0;
+  n->temporaries = 0;
   n->inputs = 0;
   n->flags = 0;
   n->count = count;
   n->order = ++t.order;
   n->base = nullptr;
-  n->mark = 0;
+  n->walked = 0;
   n->slot = 0;
   n->variable = nullptr;
   n->file = source.file;

@@ -48,8 +48,8 @@ void Values::number() {
   values_.assign(count_, {});
   for (std::size_t i = 0; i < count_; ++i) {
     Node* n = nodes_[i];
-    n->mark = id_;
-    n->place = static_cast<std::int32_t>(i);
+    n->walked = id_;
+    n->position = static_cast<std::int32_t>(i);
     n->users = 0;
     values_[i].alias = n->op == Op::reshape;
     for (int k = 0; k < n->inputs; ++k)

@@ -44,8 +44,8 @@ class Values {
     find_uses();
   }
 
-  bool mine(const Node* n) const { return n->data == nullptr && n->mark == id_; }
-  int place(const Node* n) const { return n->place; }
+  bool mine(const Node* n) const { return n->data == nullptr && n->walked == id_; }
+  int place(const Node* n) const { return n->position; }
   int source(int i) const {  // through reshapes
     while (values_[i].alias) i = place(nodes_[i]->in[0]);
     return i;

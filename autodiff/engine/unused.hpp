@@ -9,10 +9,10 @@ namespace xgrad::engine {
 inline bool is_lost(const Node* y) { return !y->has(needs_grad) && y->flags & (cut_no_grad | cut_sweep | cut_read); }
 
 // A sweep of this record, which is not recorded itself: it loses the history of what it leads to.
-void note_sweep(Thread& t, Record& record);
+void note_sweep(Thread& t, Sweep& sweep);
 
 // Of grad(): y does not depend on x, the i-th that was asked for.
-[[noreturn]] void fail_unused(Record& record, Node* y, Node* x, std::size_t i, Source source);
+[[noreturn]] void fail_unused(Sweep& sweep, Node* y, Node* x, std::size_t i, Source source);
 
 // Of backward(): nothing leads to y.
 [[noreturn]] void fail_no_parameter(const Node* y, Source source);

@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/history.hpp"
+#include "autodiff/engine/nodes.hpp"
 #include "autodiff/engine/strided.hpp"
 
 namespace xgrad::engine {
@@ -48,7 +49,7 @@ bool only_ours(const Node* n) {
 
 Variable* new_variable(const Tensor& value, Source source) try {
   static std::atomic<std::uint64_t> made{0};
-  if (!value.defined()) fail(source, "[parameter] expected a value, got an empty tensor");
+  if (!value.defined()) fail(source.named("parameter"), "expected a value, got an empty tensor");
   auto* v = new Variable;
   v->origin = made.fetch_add(1, std::memory_order_relaxed);
   try {
@@ -70,11 +71,11 @@ Variable* copy_of(const Variable* v, Source source) {
 }
 
 Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source) {
-  if (!value.defined()) fail(source, fmt::format("[{}] expected a value, got an empty tensor", op));
+  if (!value.defined()) fail(source.named(op), "expected a value, got an empty tensor");
   const Node *held = v->leaf.node(), *n = value.node();
   if (held->dtype != n->dtype || !(held->shape == n->shape))
-    fail(source, fmt::format("[{}] the variable holds {}, got {} {}; a variable keeps its shape and dtype", op, v->what(),
-                             name(n->dtype), n->shape));
+    fail(source.named(op), "the variable holds {}, got {} {}; a variable keeps its shape and dtype", v->what(), name(n->dtype),
+         n->shape);
   evaluate(value.node(), op, source);
   return new_leaf(v, value, {held->file, held->line});
 }

@@ -9,7 +9,8 @@ namespace xgrad::engine {
 
 // Nodes that lead to `roots`, the latest first, into `out`. `follow(n)`: is n, own and taped, part of the walk?
 // Walks the tape while what it wants is dense there, and then a heap: a walk costs its own graph.
-// `follow` calls nothing of the user's. Nodes of a finished walk have `mark` == its number and `place` == their position, until the next walk.
+// `follow` calls nothing of the user's. Nodes of a finished walk have `walked` == its number and `position` == their place in
+// it, until the next walk.
 template <class Follow>
 std::uint64_t walk(Thread& t, Node* const* roots, std::size_t count, const Follow& follow, std::vector<Node*>& out) {
   const std::uint64_t id = ++t.walks;
@@ -18,8 +19,8 @@ std::uint64_t walk(Thread& t, Node* const* roots, std::size_t count, const Follo
   out.clear();
   Node* at = nullptr;
   const auto see = [&](Node* n) {
-    if (!follow(n) || n->mark == id) return false;
-    n->mark = id;
+    if (!follow(n) || n->walked == id) return false;
+    n->walked = id;
     seen.push_back(n);
     return true;
   };
@@ -27,8 +28,8 @@ std::uint64_t walk(Thread& t, Node* const* roots, std::size_t count, const Follo
     if (see(roots[i]) && (!at || roots[i]->order > at->order)) at = roots[i];
   std::size_t skipped = 0;
   while (at && out.size() < seen.size()) {
-    if (at->mark == id) {
-      at->place = static_cast<std::int32_t>(out.size());
+    if (at->walked == id) {
+      at->position = static_cast<std::int32_t>(out.size());
       out.push_back(at);
       for (int i = 0; i < at->inputs; ++i) see(at->input(i));
     } else if (++skipped > 64 + 2 * out.size()) {
@@ -49,7 +50,7 @@ std::uint64_t walk(Thread& t, Node* const* roots, std::size_t count, const Follo
     std::pop_heap(heap.begin(), heap.end(), later);
     Node* n = heap.back();
     heap.pop_back();
-    n->place = static_cast<std::int32_t>(out.size());
+    n->position = static_cast<std::int32_t>(out.size());
     out.push_back(n);
     for (int i = 0; i < n->inputs; ++i)
       if (see(n->input(i))) {

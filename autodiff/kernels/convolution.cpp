@@ -12,7 +12,7 @@
 
 #include "autodiff/kernels/convolution_planes.hpp"
 #include "autodiff/kernels/simd.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::kernels {
 
@@ -79,11 +79,11 @@ struct Jobs {
     together = std::max<Size>(1, static_cast<Size>(worth_a_job / std::max(1.0, work)));
     count = (pairs * blocks + together - 1) / together;
   }
-  int workers() const { return kernels::workers(count); }
+  int workers() const { return workers_for(count); }
   // f(image, group, first channel, how many, worker)
   template <class F>
   void run(const Convolution& c, const F& f) const {
-    parallel(count, [&](Size job, int worker) {
+    parallel_for(count, [&](Size job, int worker) {
       for (Size i = job * together; i < std::min(pairs * blocks, (job + 1) * together); ++i) {
         const Size pair = i / blocks, from = i % blocks * block;
         f(pair / c.groups, pair % c.groups, from, std::min(block, channels - from), worker);
@@ -266,11 +266,11 @@ void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
   const Size of_image = c.in * p.channel(), numbers = jobs.images * of_image + slack;
   const Size of_job = SumJobs::block * depth;  // strips of [depth][strip_rows]
   Size* offset = memory.take<Size>(depth);
-  T* planes = memory.take<T>(workers(jobs.count) * numbers);
+  T* planes = memory.take<T>(workers_for(jobs.count) * numbers);
   double* sums = memory.take<double>(jobs.count * of_job);
   offsets_in_x(c, l, p, offset);
   const Size blocks = jobs.blocks / c.groups;  // of a group
-  parallel(jobs.count, [&](Size job, int worker) {
+  parallel_for(jobs.count, [&](Size job, int worker) {
     const Size part = job / jobs.blocks, group = job % jobs.blocks / blocks, from = job % blocks * SumJobs::block;
     T* own = planes + worker * numbers;
     std::fill_n(sums + job * of_job, of_job, 0.0);
@@ -319,7 +319,7 @@ Size convolution_memory(DType dtype, const Convolution& c, Convolved which) {
   const Wide taps = product(c.kernel);
   if (which == Convolved::w) {
     const SumJobs jobs(c);
-    bytes += (numbers * jobs.images + slack) * item * workers(jobs.count) + c.in * taps * 8;
+    bytes += (numbers * jobs.images + slack) * item * workers_for(jobs.count) + c.in * taps * 8;
     bytes += static_cast<Wide>(jobs.count) * SumJobs::block * c.in * taps * 8;
   } else {
     const Jobs jobs = which == Convolved::y ? Jobs(c, c.out, c.in) : Jobs(c, c.in, c.out);

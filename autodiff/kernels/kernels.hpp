@@ -84,6 +84,7 @@ struct Step {
         y(y.at) {
     store(out);
   }
+  Act act() const { return static_cast<Act>((form & 255) / 2); }
   void store(Spot to) {
     form |= bits(to, 4);
     out = to.at;
@@ -102,15 +103,14 @@ inline constexpr int mask_count = 8;  // bit k set: operand k is one value, read
 // Null where an op does not exist for a dtype. The dtype is that of the operands (of where: of b and c).
 struct Table {
   const char* name;  // "avx512"
-  int level;         // of sse2, avx2, avx512: 0, 1, 2
   Kernel elementwise[op_count][dtype_count][mask_count];
   WithSlope with_slope[op_count][dtype_count];  // of the ops that have a BESIDE row
   Chain chain[2];  // f32, f64
-  Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is 0
+  Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is the least
   Fold fold[static_cast<int>(Reduction::count)][dtype_count];
 };
 
-// The machine's widest table that was compiled in, or what XGRAD_SIMD=sse2|avx2|avx512 names. Chosen once.
+// The machine's widest table that was compiled in, or the one that XGRAD_SIMD names. Chosen once.
 const Table& table();
 
 }  // namespace xgrad::kernels

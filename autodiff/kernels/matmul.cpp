@@ -8,7 +8,7 @@
 
 #include "autodiff/kernels/libraries.hpp"
 #include "autodiff/kernels/simd.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::kernels {
 
@@ -74,7 +74,7 @@ void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
   constexpr Size most_tiles = 8;
   const Size grains = (length + grain - 1) / grain, tiles = std::clamp<Size>((grains + 1) / 2, 2, most_tiles);
   const Size each = (grains + tiles - 1) / tiles * grain;
-  parallel((length + each - 1) / each, [&](Size job) {
+  parallel_for((length + each - 1) / each, [&](Size job) {
     const Size from = job * each, extent = std::min(each, length - from);
     if (rows) one(ta, tb, extent, n, k, a + (ta ? from : from * lda), lda, b, ldb, c + from * ldc, ldc);
     else one(ta, tb, m, extent, k, a, lda, b + (tb ? from * ldb : from), ldb, c + from, ldc);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "autodiff/kernels/simd.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::kernels {
 
@@ -14,7 +14,7 @@ constexpr Size together = 1 << 15;  // elements of a job; a multiple of a group'
 template <class F>
 void in_pieces(Size n, const F& f) {
   if (n <= together) return f(0, n);
-  parallel((n + together - 1) / together,
+  parallel_for((n + together - 1) / together,
            [&](Size job) { f(job * together, std::min(together, n - job * together)); });
 }
 

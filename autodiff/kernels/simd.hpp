@@ -2,6 +2,7 @@
 // The sources in simd/ are compiled once for each, into the namespace of its name, and fill one of these.
 #pragma once
 
+#include "autodiff/arches.hpp"
 #include "autodiff/kernels/kernels.hpp"
 
 namespace xgrad::kernels {
@@ -36,7 +37,7 @@ struct Simd {
                               const Size* offset, Size depth, double* sums);
 };
 
-// Null where the machine, or the build, has no instruction set of this name: "sse2", "avx2", "avx512".
+// Null where the machine, or the build, has no instruction set of this name.
 const Simd* simd(const char* name);
 
 // The one in use: behind table().
@@ -55,10 +56,7 @@ const Simd& simd();
   void fill_matmul(Simd& all);     \
   void fill_convolution(Simd& all); \
   }
-XGRAD_FILLS(sse2)
-XGRAD_FILLS(avx2)
-XGRAD_FILLS(avx512)
-XGRAD_FILLS(native)  // what the compiler targets, on machines that are not x86
+XGRAD_ARCHES(XGRAD_FILLS)
 #undef XGRAD_FILLS
 
 }  // namespace xgrad::kernels

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <iterator>
+#include <string>
 #include <string_view>
 
 #include <xgrad/autodiff/error.hpp>
@@ -12,68 +14,77 @@ namespace xgrad::kernels {
 
 namespace {
 
-#define XGRAD_FILLED(arch, number)    \
-  const Simd& filled_##arch() {       \
-    static const Simd filled = [] {   \
-      Simd all{};                     \
-      all.table.name = #arch;         \
-      all.table.level = number;       \
-      arch::fill_chains(all);         \
-      arch::fill_folds(all);          \
-      arch::fill_functions(all);      \
-      arch::fill_slopes(all);         \
-      arch::fill_integers(all);       \
-      arch::fill_rows(all);           \
-      arch::fill_random(all);         \
-      arch::fill_matmul(all);         \
-      arch::fill_convolution(all);    \
-      return all;                     \
-    }();                              \
-    return filled;                    \
+#define XGRAD_FILLED(arch)          \
+  const Simd& filled_##arch() {     \
+    static const Simd filled = [] { \
+      Simd all{};                   \
+      all.table.name = #arch;       \
+      arch::fill_chains(all);       \
+      arch::fill_folds(all);        \
+      arch::fill_functions(all);    \
+      arch::fill_slopes(all);       \
+      arch::fill_integers(all);     \
+      arch::fill_rows(all);         \
+      arch::fill_random(all);       \
+      arch::fill_matmul(all);       \
+      arch::fill_convolution(all);  \
+      return all;                   \
+    }();                            \
+    return filled;                  \
   }
+XGRAD_ARCHES(XGRAD_FILLED)
+#undef XGRAD_FILLED
 
+// Does the machine have it?
 #if defined(__x86_64__)
-XGRAD_FILLED(sse2, 0)
-XGRAD_FILLED(avx2, 1)
-XGRAD_FILLED(avx512, 2)
-
+bool has_sse2() { return true; }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+#else
+bool has_native() { return true; }
+#endif
 
-const Simd* find(std::string_view name) {
-  if (name == "avx512") return has_avx512() ? &filled_avx512() : nullptr;
-  if (name == "avx2") return has_avx2() ? &filled_avx2() : nullptr;
-  return name == "sse2" ? &filled_sse2() : nullptr;
+struct Arch {
+  std::string_view name;
+  bool (*has)();
+  const Simd& (*filled)();
+};
+#define XGRAD_ARCH_ROW(arch) Arch{#arch, has_##arch, filled_##arch},
+constexpr Arch arches[] = {XGRAD_ARCHES(XGRAD_ARCH_ROW)};  // the least first
+#undef XGRAD_ARCH_ROW
+
+// Its number; -1: the machine, or the build, has none of that name.
+int find(std::string_view name) {
+  for (const Arch& a : arches)
+    if (a.name == name) return a.has() ? static_cast<int>(&a - arches) : -1;
+  return -1;
 }
 
-constexpr const char* widest_first[] = {"avx512", "avx2", "sse2"};
-#else
-XGRAD_FILLED(native, 0)
-const Simd* find(std::string_view name) { return name == "native" ? &filled_native() : nullptr; }
-constexpr const char* widest_first[] = {"native"};
-#endif
-#undef XGRAD_FILLED
-
-const Simd& choose() {
+int choose() {
   if (const char* wanted = std::getenv("XGRAD_SIMD"); wanted && *wanted) {
-    if (const Simd* s = find(wanted)) return *s;
-    fail({}, fmt::format("[XGRAD_SIMD] expected sse2, avx2 or avx512, as this machine has them, got {}; unset it to take "
-                         "the widest", wanted));
+    if (const int found = find(wanted); found >= 0) return found;
+    std::string names;
+    for (const Arch& a : arches) names += fmt::format("{}{}", names.empty() ? "" : ", ", a.name);
+    fail(Source{}.named("XGRAD_SIMD"), "expected one of {}, as this machine has them, got {}; unset it to take the widest",
+         names, wanted);
   }
-  for (const char* name : widest_first)
-    if (const Simd* s = find(name)) return *s;
-  fail({}, "[kernels] no instruction set that this library was built for");
+  for (int i = static_cast<int>(std::size(arches)); i-- > 0;)
+    if (arches[i].has()) return i;
+  fail(Source{}.named("kernels"), "no instruction set that this library was built for");
 }
 
 }  // namespace
 
-const Simd* simd(const char* name) { return find(name); }
+const Simd* simd(const char* name) {
+  const int found = find(name);
+  return found < 0 ? nullptr : &arches[found].filled();
+}
 
 const Simd& simd() {
-  static const Simd& chosen = choose();
+  static const Simd& chosen = arches[arch_in_use()].filled();
   return chosen;
 }
 
@@ -93,3 +104,12 @@ void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {
 }
 
 }  // namespace xgrad::kernels
+
+namespace xgrad {
+
+int arch_in_use() {
+  static const int chosen = kernels::choose();
+  return chosen;
+}
+
+}  // namespace xgrad

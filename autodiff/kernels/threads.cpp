@@ -1,7 +1,7 @@
 // The pool. OpenMP's would do, but for two things: its barrier waits for every thread, so on a machine with other work
 // a pass takes as long as the scheduler takes to run the last one (measured: 100 times as long), and the thread
 // sanitizer does not know it. Here the calling thread waits only for jobs that have begun.
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 
 #include <fmt/format.h>
 
@@ -18,6 +18,7 @@
 #include <immintrin.h>
 #endif
 
+#include "autodiff/kernels/fork.hpp"
 #include "autodiff/kernels/libraries.hpp"
 #include "autodiff/kernels/processors.hpp"
 #include "autodiff/kernels/simd.hpp"
@@ -53,7 +54,7 @@ int threads() {
 
 void set_threads(int n, Source source) {
   if (n < 1 || n > most_threads)
-    fail(source, fmt::format("[set_threads] expected 1 ... {} threads, got {}", most_threads, n));
+    fail(source.named("set_threads"), "expected 1 ... {} threads, got {}", most_threads, n);
   chosen.store(n, std::memory_order_relaxed);
 }
 
@@ -184,13 +185,6 @@ Pool& pool() {
 
 }  // namespace
 
-int workers(Size jobs) { return in_job ? 1 : static_cast<int>(std::clamp<Size>(jobs, 1, threads())); }
-
-void parallel(Size jobs, void (*run)(Size job, int worker, void* context), void* context) {
-  if (const int wanted = workers(jobs); wanted > 1) return pool().run(jobs, wanted, run, context);
-  for (Size job = 0; job < jobs; ++job) run(job, 0, context);
-}
-
 void before_fork() {
   try {
     (void)simd();  // another thread may be about to choose
@@ -206,5 +200,12 @@ void after_fork(bool in_child) {
 }
 
 }  // namespace kernels
+
+int workers_for(Size jobs) { return kernels::in_job ? 1 : static_cast<int>(std::clamp<Size>(jobs, 1, threads())); }
+
+void parallel_for(Size jobs, void (*run)(Size job, int worker, void* context), void* context) {
+  if (const int wanted = workers_for(jobs); wanted > 1) return kernels::pool().run(jobs, wanted, run, context);
+  for (Size job = 0; job < jobs; ++job) run(job, 0, context);
+}
 
 }  // namespace xgrad

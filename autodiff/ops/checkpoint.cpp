@@ -6,6 +6,7 @@
 
 #include "autodiff/engine/history.hpp"
 #include "autodiff/engine/sweep.hpp"
+#include <xgrad/autodiff/checkpoint.hpp>
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -34,7 +35,7 @@ class Generator {
 };
 
 // What a derivative leads to that f did not make itself, or made to outlive it.
-bool is_outside(const Record::Entry& e, std::uint64_t before) {
+bool is_outside(const Sweep::Entry& e, std::uint64_t before) {
   return e.n->home != this_thread || e.n->order <= before || (e.n->variable && alive(e.n->variable));
 }
 
@@ -45,21 +46,21 @@ bool has(const Nodes& list, const Node* n) { return std::binary_search(list.begi
 struct Rerun {
   std::uint64_t before;
   Tensor y;
-  Record record;
+  Sweep sweep;
 
   Rerun(Thread& t, Node* n)
       : before(t.order),
         y(run(t, n)),
-        record(t, y.node(), "checkpoint", {n->file, n->line}, before + 1, Record::Older::leaves) {
+        sweep(t, y.node(), "checkpoint", {n->file, n->line}, before + 1, Sweep::Older::leaves) {
     Nodes known;
     for (int i = 0; i < n->inputs; ++i) known.push_back(n->input(i));
     std::sort(known.begin(), known.end());
-    for (const Record::Entry& e : record.leaves())
+    for (const Sweep::Entry& e : sweep.leaves())
       if (is_outside(e, before) && !has(known, e.n))
-        fail({n->file, n->line},
-             fmt::format("[checkpoint] run again for a derivative, the function reads {}{} {} that it did "
-                         "not read before; what it reads must stay as it was until then",
-                         e.n->variable ? "a Parameter " : "", name(e.n->dtype), e.n->shape));
+        fail(line_of(n, "checkpoint"),
+             "run again for a derivative, the function reads {}{} {} that it did "
+             "not read before; what it reads must stay as it was until then",
+             e.n->variable ? "a Parameter " : "", name(e.n->dtype), e.n->shape);
   }
 
  private:
@@ -71,10 +72,10 @@ struct Rerun {
     const UsersOwn scope(t);
     Tensor y = c.f(x);
     const Source source{n->file, n->line};
-    if (!y.defined()) fail(source, "[checkpoint] run again for a derivative, the function gave an empty tensor");
+    if (!y.defined()) fail(source.named("checkpoint"), "run again for a derivative, the function gave an empty tensor");
     if (y.node()->dtype != n->dtype || !(y.node()->shape == n->shape))
-      fail(source, fmt::format("[checkpoint] run again for a derivative, the function gave {} {}, and before {} {}",
-                               name(y.node()->dtype), y.node()->shape, name(n->dtype), n->shape));
+      fail(source.named("checkpoint"), "run again for a derivative, the function gave {} {}, and before {} {}",
+           name(y.node()->dtype), y.node()->shape, name(n->dtype), n->shape);
     return y;
   }
 };
@@ -110,11 +111,11 @@ Tensors vjp_checkpoint(const Step& s) {
   std::sort(wanted.begin(), wanted.end());
   if (!create_graph) evaluate_all(t, so_far);
   Rerun again(t, n);
-  again.record.prune([&](const Node* x) { return has(wanted, x); });
-  again.record.pull(s.g, create_graph);
+  again.sweep.prune([&](const Node* x) { return has(wanted, x); });
+  again.sweep.pull(s.g, create_graph);
   Tensors parts;
   for (int i = 0; i < n->inputs; ++i) {
-    Record::Entry* e = has(wanted, n->input(i)) ? again.record.find(n->input(i)) : nullptr;
+    Sweep::Entry* e = has(wanted, n->input(i)) ? again.sweep.find(n->input(i)) : nullptr;
     parts.push_back(e ? std::move(e->g) : Tensor());  // of an argument that was given twice: to the first
   }
   if (create_graph) return parts;
@@ -131,10 +132,10 @@ Tensor jvp_checkpoint(Node* n, const Tensors& tangents) {
   for (int i = 0; i < n->inputs; ++i)
     if (tangents[i].defined()) known.push_back(n->input(i));
   std::sort(known.begin(), known.end());
-  if (!again.record.prune([&](const Node* x) { return has(known, x); })) return {};
+  if (!again.sweep.prune([&](const Node* x) { return has(known, x); })) return {};
   for (int i = 0; i < n->inputs; ++i)
-    if (Record::Entry* e = tangents[i].defined() ? again.record.find(n->input(i)) : nullptr) e->g = tangents[i];
-  const Tensor tangent = again.record.push();
+    if (Sweep::Entry* e = tangents[i].defined() ? again.sweep.find(n->input(i)) : nullptr) e->g = tangents[i];
+  const Tensor tangent = again.sweep.push();
   if (!t.no_grad || !tangent.defined()) return tangent;
   evaluate_all(t, {tangent});
   return alone(tangent);
@@ -148,14 +149,14 @@ Tensor run(const FunctionOfMany& f, const Tensors& x, Source source, bool no_gra
     const UsersOwn scope(current(), no_grad);
     y = f(x);
   }
-  if (!y.defined()) fail(source, "[checkpoint] the function gave an empty tensor");
+  if (!y.defined()) fail(source.named("checkpoint"), "the function gave an empty tensor");
   return y;
 }
 
 Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
   Thread& t = current();
   for (const Tensor& v : x)
-    if (!v.defined()) fail(source, "[checkpoint] expected tensors, got an empty one; give it a value first");
+    if (!v.defined()) fail(source.named("checkpoint"), "expected tensors, got an empty one; give it a value first");
   if (t.no_grad) return run(f, x, source, true);
   const std::uint64_t before = t.order;
   const Ref<const Checkpointed> again(new Checkpointed(std::move(f), x.size(), t));
@@ -164,14 +165,14 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
   if (!y.requires_grad() || y.node()->home != &t || y.node()->order <= before) return y;  // there is nothing between
   Tensors in = x;
   {
-    Record record(t, y.node(), "checkpoint", source, before + 1, Record::Older::leaves);
-    for (const Record::Entry& e : record.leaves())
+    Sweep sweep(t, y.node(), "checkpoint", source, before + 1, Sweep::Older::leaves);
+    for (const Sweep::Entry& e : sweep.leaves())
       if (is_outside(e, before) && std::none_of(x.begin(), x.end(), [&](const Tensor& v) { return v.node() == e.n; }))
         in.push_back(share(e.n));
   }
   if (in.size() > most_inputs)
-    fail(source, fmt::format("[checkpoint] the function reads {} tensors that derivatives lead to; expected at most {}",
-                             in.size(), most_inputs));
+    fail(source.named("checkpoint"), "the function reads {} tensors that derivatives lead to; expected at most {}", in.size(),
+         most_inputs);
   Tensors values = in;
   values.push_back(y);
   evaluate_all(t, values);
@@ -197,14 +198,14 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
 namespace xgrad {
 
 Tensor checkpoint(const Function& f, const In& x) {
-  const Source source = engine::source_of(x);
-  if (!f) fail(source, "[checkpoint] expected a function, got an empty one");
+  const Source source = engine::source_of(x, "checkpoint");
+  if (!f) fail(source, "expected a function, got an empty one");
   return engine::checkpointed([f](const Tensors& in) { return f(in[0]); }, {engine::operand(x, "checkpoint")}, source);
 }
 
 Tensor checkpoint(const FunctionOfMany& f, const Tensors& x, Source source) {
-  source = engine::source_of(source);
-  if (!f) fail(source, "[checkpoint] expected a function, got an empty one");
+  source = engine::source_of(source, "checkpoint");
+  if (!f) fail(source, "expected a function, got an empty one");
   return engine::checkpointed(f, x, source);
 }
 

@@ -114,10 +114,10 @@ Tensors vjp_convolution_weight(const Step& s) {
 void set_per_axis(Size (&to)[Window::most_axes], const Window& w, const Shape& numbers, Size least, const char* what,
                   const char* op, Source source) {
   if (numbers.rank() != 1 && numbers.rank() != w.axes)
-    fail(source, fmt::format("[{}] expected one {} for all axes, or one for each of {}, got {}", op, what, w.axes, numbers));
+    fail(source.named(op), "expected one {} for all axes, or one for each of {}, got {}", what, w.axes, numbers);
   for (int axis = 0; axis < w.axes; ++axis) {
     const Size number = numbers[numbers.rank() == 1 ? 0 : axis];
-    if (number < least) fail(source, fmt::format("[{}] expected a {} of {} or more, got {}", op, what, least, number));
+    if (number < least) fail(source.named(op), "expected a {} of {} or more, got {}", what, least, number);
     to[w.place(axis)] = number;
   }
 }
@@ -127,11 +127,13 @@ Size windows_along(const Window& w, int axis, Size image, Size kernel, bool ceil
   const int i = w.place(axis);
   const Wide padded = image + 2 * Wide{w.padding[i]}, reach = Wide{w.dilation[i]} * (kernel - 1) + 1;
   if (padded > std::numeric_limits<Size>::max() / 4)
-    fail(source, fmt::format("[{}] a padding of {} makes the image too large", op, w.padding[i]));
+    fail(source.named(op), "a padding of {} makes the image too large", w.padding[i]);
   if (reach > padded)
-    fail(source, fmt::format("[{}] the kernel reaches over {} numbers, of which the padded image has {}: extent {}, padding {}, "
-                             "kernel {}, dilation {}", op, reach > padded + 1'000'000'000 ? "too many" : fmt::format("{}", static_cast<Size>(reach)),
-                             static_cast<Size>(padded), image, w.padding[i], kernel, w.dilation[i]));
+    fail(source.named(op),
+         "the kernel reaches over {} numbers, of which the padded image has {}: extent {}, padding {}, "
+         "kernel {}, dilation {}",
+         reach > padded + 1'000'000'000 ? "too many" : fmt::format("{}", static_cast<Size>(reach)), static_cast<Size>(padded),
+         image, w.padding[i], kernel, w.dilation[i]);
   const Size left = static_cast<Size>(padded - reach), stride = w.stride[i];
   Size count = left / stride + 1;
   if (ceil_mode && left % stride != 0 && count * Wide{stride} < Wide{image} + w.padding[i]) ++count;  // it begins in the image
@@ -142,8 +144,8 @@ Images images_of(const Tensor& x, int axes, const char* op, Source source) {
   const Shape& shape = x.node()->shape;
   constexpr const char* names[] = {"length", "height, width", "depth, height, width"};
   if (shape.rank() != axes + 1 && shape.rank() != axes + 2)
-    fail(source, fmt::format("[{}] expected x [batch, channels, {}], or [channels, {}] of one example, got {}", op, names[axes - 1],
-                             names[axes - 1], shape));
+    fail(source.named(op), "expected x [batch, channels, {}], or [channels, {}] of one example, got {}", names[axes - 1],
+         names[axes - 1], shape);
   const bool single = shape.rank() == axes + 1;
   return {single ? unsqueeze(x, 0) : x, single};
 }
@@ -175,14 +177,14 @@ Operands operands_of(int axes, const char* op, const In& x_in, const In& w_in, c
   Tensor x = operand(x_in, op), w = operand(w_in, op), bias;
   const DType dtype = engine::meet(x, w, op, source);
   if (!is_float(dtype))
-    fail(source, fmt::format("[{}] expected floats, got {}; cast first: cast(x, f32)", op, name(dtype)));
+    fail(source.named(op), "expected floats, got {}; cast first: cast(x, f32)", name(dtype));
   const engine::Images images = engine::images_of(engine::converted(x, dtype), axes, op, source);
   if (w.node()->shape.rank() != axes + 2)
-    fail(source, fmt::format("[{}] expected a weight of {} axes, got {}", op, axes + 2, w.node()->shape));
+    fail(source.named(op), "expected a weight of {} axes, got {}", axes + 2, w.node()->shape);
   if (bias_in && bias_in->node()) {
     bias = engine::converted(operand(*bias_in, op), dtype);
   } else if (bias_in && bias_in->is_number()) {
-    fail(source, fmt::format("[{}] expected a bias with a number for each channel, got a number", op));
+    fail(source.named(op), "expected a bias with a number for each channel, got a number");
   }
   return {images, engine::converted(w, dtype), bias};
 }
@@ -191,7 +193,7 @@ Operands operands_of(int axes, const char* op, const In& x_in, const In& w_in, c
 Tensor bias_of(const Tensor& bias, Size out, int axes, const char* op, Source source) {
   if (!bias.defined()) return bias;
   if (!(bias.node()->shape == Shape{out}))
-    fail(source, fmt::format("[{}] expected a bias [{}], got {}", op, out, bias.node()->shape));
+    fail(source.named(op), "expected a bias [{}], got {}", out, bias.node()->shape);
   Shape shape{out};
   for (int i = 0; i < axes; ++i) shape.push_back(1);
   return engine::reshape_to(bias, shape, source);
@@ -208,7 +210,7 @@ Window* window_of(int axes, const Options& options, Size channels, const char* o
   engine::set_per_axis(w->padding, *w, options.padding, 0, "padding", op, source);
   engine::set_per_axis(w->dilation, *w, options.dilation, 1, "dilation", op, source);
   if (w->groups < 1 || channels % w->groups != 0)
-    fail(source, fmt::format("[{}] {} groups do not divide the {} {}", op, w->groups, channels, of_what));
+    fail(source.named(op), "{} groups do not divide the {} {}", w->groups, channels, of_what);
   engine::retain(static_cast<const engine::Told*>(w));
   return w;
 }
@@ -237,11 +239,11 @@ Tensor convolution(int axes, const char* op, const In& x, const In& weight, cons
   const Window* window = window_of(axes, options, w[0], "channels of the weight", op, source);
   const engine::Ref<const engine::Told> told(window);
   if (image[1] % window->groups != 0 || image[1] / window->groups != w[1])
-    fail(source, fmt::format("[{}] x has {} channels, the weight is for {} in {} {}: {} and {}", op, image[1], w[1], window->groups,
-                             window->groups == 1 ? "group" : "groups", image, w));
+    fail(source.named(op), "x has {} channels, the weight is for {} in {} {}: {} and {}", image[1], w[1], window->groups,
+         window->groups == 1 ? "group" : "groups", image, w);
   Shape shape{image[0], w[0]};
   for (int axis = 0; axis < axes; ++axis) {
-    if (w[axis + 2] == 0) fail(source, fmt::format("[{}] the kernel has no numbers: {}", op, w));
+    if (w[axis + 2] == 0) fail(source.named(op), "the kernel has no numbers: {}", w);
     shape.push_back(engine::windows_along(*window, axis, image[axis + 2], w[axis + 2], false, op, source));
   }
   if (meets_once(*window, image, w)) {
@@ -262,25 +264,27 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
   const Shape &image = in.images.x.node()->shape, &w = in.w.node()->shape;
   const Window* window = window_of(axes, options, w[0], "channels of the weight", op, source);
   const engine::Ref<const engine::Told> told(window);
-  if (image[1] != w[0]) fail(source, fmt::format("[{}] x has {} channels, the weight is for {}: {} and {}", op, image[1], w[0], image, w));
+  if (image[1] != w[0]) fail(source.named(op), "x has {} channels, the weight is for {}: {} and {}", image[1], w[0], image, w);
   Size more[Window::most_axes] = {0, 0, 0};
   engine::set_per_axis(more, *window, options.output_padding, 0, "output_padding", op, source);
   Shape shape{image[0], w[1]};
-  if (__builtin_mul_overflow(w[1], window->groups, &shape[1])) fail(source, fmt::format("[{}] too many channels", op));
+  if (__builtin_mul_overflow(w[1], window->groups, &shape[1])) fail(source.named(op), "too many channels");
   for (int axis = 0; axis < axes; ++axis) {
     const int i = window->place(axis);
     const Size kernel = w[axis + 2];
-    if (kernel == 0) fail(source, fmt::format("[{}] the kernel has no numbers: {}", op, w));
+    if (kernel == 0) fail(source.named(op), "the kernel has no numbers: {}", w);
     if (more[i] >= std::max(window->stride[i], window->dilation[i]))
-      fail(source, fmt::format("[{}] expected an output_padding less than the stride or the dilation, got {} of {} and {}", op,
-                               more[i], window->stride[i], window->dilation[i]));
+      fail(source.named(op), "expected an output_padding less than the stride or the dilation, got {} of {} and {}", more[i],
+           window->stride[i], window->dilation[i]);
     using Wide = __int128;
     const Wide extent = Wide{window->stride[i]} * (image[axis + 2] - 1) - 2 * Wide{window->padding[i]} +
                         Wide{window->dilation[i]} * (kernel - 1) + more[i] + 1;
     if (extent < 1 || extent > std::numeric_limits<Size>::max() / 4)
-      fail(source, fmt::format("[{}] {} along axis {} of the image: nothing is left, or too much: extent {}, stride {}, padding {}, "
-                               "kernel {}, dilation {}", op, extent < 1 ? "less than 1" : "too many", axis, image[axis + 2],
-                               window->stride[i], window->padding[i], kernel, window->dilation[i]));
+      fail(source.named(op),
+           "{} along axis {} of the image: nothing is left, or too much: extent {}, stride {}, padding {}, "
+           "kernel {}, dilation {}",
+           extent < 1 ? "less than 1" : "too many", axis, image[axis + 2], window->stride[i], window->padding[i], kernel,
+           window->dilation[i]);
     shape.push_back(static_cast<Size>(extent));
   }
   bool one_place = meets_once(*window, shape, w);

@@ -5,6 +5,7 @@
 
 #include <xgrad/autodiff/vmap.hpp>
 #include "autodiff/engine/history.hpp"
+#include <xgrad/autodiff/custom.hpp>
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -46,7 +47,7 @@ Tensors vjp_custom(const Step& s) {
     parts = op.vjp(given(s.g, create_graph), in, given(s.y(), create_graph));
   }
   if (parts.size() != s.n->inputs)
-    fail(s.source(), fmt::format("[{}] its vjp gave {} cotangents for {} inputs", op.name, parts.size(), s.n->inputs));
+    fail(s.source().named(op.name.c_str()), "its vjp gave {} cotangents for {} inputs", parts.size(), s.n->inputs);
   for (int i = 0; i < s.n->inputs; ++i) {
     Tensor& part = parts[static_cast<std::size_t>(i)];
     if (!part.defined()) continue;
@@ -57,8 +58,8 @@ Tensors vjp_custom(const Step& s) {
     part = given(t.reads == reads ? part : from_read(part), create_graph);
     Node* x = s.n->input(i);
     if (part.node()->dtype != x->dtype || !(part.node()->shape == x->shape))
-      fail(s.source(), fmt::format("[{}] its vjp gave {} {} for input {}, which is {} {}", op.name,
-                                   name(part.node()->dtype), part.node()->shape, i, name(x->dtype), x->shape));
+      fail(s.source().named(op.name.c_str()), "its vjp gave {} {} for input {}, which is {} {}", name(part.node()->dtype),
+           part.node()->shape, i, name(x->dtype), x->shape);
   }
   return parts;
 }
@@ -112,9 +113,9 @@ Tensor batch_custom(const Replayed& r) {
     y = one.batch(in, axes);
   }
   if (!y.defined() || !(y.node()->shape == r.shape()) || y.node()->dtype != r.n->dtype)
-    fail(r.source(), fmt::format("[{}] its batch gave {}, expected {} {} for {} examples", one.name,
-                                 y.defined() ? fmt::format("{} {}", name(y.node()->dtype), y.node()->shape) : "an empty tensor",
-                                 name(r.n->dtype), r.shape(), r.count));
+    fail(r.source().named(one.name.c_str()), "its batch gave {}, expected {} {} for {} examples",
+         y.defined() ? fmt::format("{} {}", name(y.node()->dtype), y.node()->shape) : "an empty tensor", name(r.n->dtype),
+         r.shape(), r.count);
   return y;
 }
 
@@ -138,16 +139,17 @@ Tensor trace_custom(const Custom* custom, const Tensors& in, Source source) {
     Tensors values;
     for (const Tensor& x : in) values.push_back(without_history(x.node(), cut_sweep));
     const Tensor y = op.forward(values);
-    if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", op.name));
+    if (!y.defined()) fail(source.named(op.name.c_str()), "its forward gave an empty tensor");
     shape = y.node()->shape;
     dtype = y.node()->dtype;
   }
   Node* n = new_node(Op::custom, dtype, shape, source);
   Tensor result = Tensor::adopt(n);
   if (n->count == 0) return result;
-  n->flags |= traced | (is_float(dtype) ? history(t, flags, nodes.data(), static_cast<int>(nodes.size())) : 0u);
+  put_on_trace(n, source);
+  n->flags |= (is_float(dtype) ? history(t, flags, nodes.data(), static_cast<int>(nodes.size())) : 0u);
   if (n->has(needs_grad) && !op.vjp && !op.batch)
-    fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", op.name));
+    fail(source.named(op.name.c_str()), "has no vjp; give it one, or detach() its inputs");
   set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));
   tell(n, custom);
   ++t.recorded;
@@ -164,7 +166,7 @@ namespace xgrad {
 CustomOp::CustomOp(CustomOpDefinition definition, Source source) try
     : custom_(new engine::Custom{std::move(definition)}) {
   const CustomOpDefinition& op = custom_->definition;
-  if (!op.forward) fail(engine::source_of(source), fmt::format("[CustomOp] {} has no forward function", op.name));
+  if (!op.forward) fail(engine::source_of(source, "CustomOp"), "{} has no forward function", op.name);
 } catch (const std::bad_alloc&) {
   fail_no_memory(engine::source_of(source), "CustomOp");
 }
@@ -183,10 +185,10 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
   const CustomOpDefinition& op = custom_->definition;
   const std::string& what = op.name;
   if (in.size() > engine::most_inputs)
-    fail(source, fmt::format("[{}] expected at most {} inputs, got {}; concat some", what, engine::most_inputs, in.size()));
+    fail(source.named(what.c_str()), "expected at most {} inputs, got {}; concat some", engine::most_inputs, in.size());
   bool on_a_trace = false;
   for (const Tensor& t : in) {
-    if (!t.defined()) fail(source, fmt::format("[{}] expected a tensor, got an empty one", what));
+    if (!t.defined()) fail(source.named(what.c_str()), "expected a tensor, got an empty one");
     on_a_trace |= t.node()->has(engine::traced);
   }
   if (on_a_trace) return engine::trace_custom(custom_.get(), in, source);
@@ -201,7 +203,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
   {
     const engine::UsersOwn scope(engine::current());
     y = op.forward(values);
-    if (!y.defined()) fail(source, fmt::format("[{}] its forward gave an empty tensor", what));
+    if (!y.defined()) fail(source.named(what.c_str()), "its forward gave an empty tensor");
     y = y.detach();
     engine::evaluate(y.node());
   }
@@ -215,7 +217,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
     y.node()->flags |= own;
     return y;
   }
-  if (!op.vjp) fail(source, fmt::format("[{}] has no vjp; give it one, or detach() its inputs", what));
+  if (!op.vjp) fail(source.named(what.c_str()), "has no vjp; give it one, or detach() its inputs");
   engine::Node* n = engine::new_node(engine::Op::custom, y.node()->dtype, y.node()->shape, source);
   Tensor result = Tensor::adopt(n);
   engine::set_inputs(n, nodes.data(), static_cast<int>(nodes.size()));

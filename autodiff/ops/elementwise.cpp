@@ -80,6 +80,9 @@ Tensor logical(engine::Op op, const In& x, const In* y) {
 Tensor logical_and(const In& x, const In& y) { return logical(engine::Op::logical_and, x, &y); }
 Tensor logical_or(const In& x, const In& y) { return logical(engine::Op::logical_or, x, &y); }
 Tensor logical_not(const In& x) { return logical(engine::Op::logical_not, x, nullptr); }
+Tensor operator&&(const In& x, const In& y) { return logical_and(x, y); }
+Tensor operator||(const In& x, const In& y) { return logical_or(x, y); }
+Tensor operator!(const In& x) { return logical_not(x); }
 
 namespace engine {
 

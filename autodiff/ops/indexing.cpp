@@ -1,4 +1,4 @@
-// Joining, and picking by index. Indices are checked where the op is written.
+// Picking by index. Indices are checked where the op is written.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,35 +13,6 @@
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
-
-// y = the parts side by side along an axis, a = {axis}:   each part's gx is its slice of g
-void compute_concat(Node* n) {
-  const int axis = static_cast<int>(n->a[0]);
-  const Axis to = axis_of(n->shape, axis);
-  const Size item = item_size(n->dtype);
-  char* out = allocate(n);
-  const Unfinished guard{n, out};
-  Size at = 0;
-  for (int i = 0; i < n->inputs; ++i) {
-    const Tensor x = dense(n->input(i));
-    const Size length = n->input(i)->shape[axis], run = length * to.inner * item;
-    for (Size o = 0; o < to.outer; ++o)
-      std::memcpy(out + (o * to.length + at) * to.inner * item, x.node()->data + o * run, static_cast<std::size_t>(run));
-    at += length;
-  }
-  n->data = out;
-}
-Tensors vjp_concat(const Step& s) {
-  const int axis = static_cast<int>(s.a(0));
-  Tensors gx;
-  Size begin = 0;
-  for (int i = 0; i < s.n->inputs; ++i) {
-    const Size length = s.n->input(i)->shape[axis];
-    gx.push_back(s.wants(i) ? slice_at(s.g, axis, begin, 1, length, s.source()) : Tensor());
-    begin += length;
-  }
-  return gx;
-}
 
 namespace {
 
@@ -167,7 +138,7 @@ RowGradient each_once(const Tensor& index, const Tensor& values) {
   const Tensor held = dense(index.node());
   const Size* at = indices(held);
   const Size count = index.node()->count;
-  const Workspace<Rows, Kept::rows> room(current());
+  const Workspace<Rows, Use::rows> room(current());
   auto& [order, place] = *room;
   order.assign(at, at + count);
   std::sort(order.begin(), order.end());
@@ -246,8 +217,7 @@ namespace {
 // An Error where an index is out of range; those of an example are looked at when they have numbers.
 void require_index(const Tensor& index, Size extent, const char* op, Source source) {
   if (index.node()->dtype != i64)
-    fail(source, fmt::format("[{}] expected i64 indices, got {}; cast them: cast(index, i64)", op,
-                             name(index.node()->dtype)));
+    fail(source.named(op), "expected i64 indices, got {}; cast them: cast(index, i64)", name(index.node()->dtype));
   if (index.node()->has(traced)) return;
   evaluate(index.node(), op, source);
   const Tensor d = dense(index.node());
@@ -256,10 +226,10 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
   bool outside = false;
   for (Size i = 0; i < n; ++i) outside |= static_cast<std::uint64_t>(at[i]) >= static_cast<std::uint64_t>(extent);
   if (outside && extent == 0)
-    fail(source, fmt::format("[{}] index {} of an axis of no elements; there is nothing to pick", op, at[0]));
+    fail(source.named(op), "index {} of an axis of no elements; there is nothing to pick", at[0]);
   for (Size i = 0; outside && i < n; ++i)
     if (at[i] < 0 || at[i] >= extent)
-      fail(source, fmt::format("[{}] index {} at position {}; expected 0 ... {}", op, at[i], i, extent - 1));
+      fail(source.named(op), "index {} at position {}; expected 0 ... {}", at[i], i, extent - 1);
 }
 
 // Indices of each example among the rows of all, which lie below each other: i + (example) extent.
@@ -321,78 +291,12 @@ using engine::operand;
 using engine::require_index;
 using engine::source_of;
 
-namespace {
-
-Tensor join(const Tensors& parts, int axis, Source source, DType dtype) try {
-  constexpr std::size_t most = 60000;  // inputs of one node
-  if (parts.size() > most) {
-    Tensors halves[2], joined;
-    for (std::size_t i = 0; i < parts.size(); ++i) halves[i >= parts.size() / 2].push_back(parts[i]);
-    for (const Tensors& half : halves) joined.push_back(join(half, axis, source, dtype));
-    return join(joined, axis, source, dtype);
-  }
-  engine::NodeList in(engine::current());
-  Shape shape = parts[0].node()->shape;
-  shape[axis] = 0;
-  for (const Tensor& p : parts) {
-    in.push_back(p.node());
-    if (__builtin_add_overflow(shape[axis], p.node()->shape[axis], &shape[axis]))
-      fail(source, fmt::format("[concat] the parts have more rows along axis {} than memory can hold", axis));
-  }
-  engine::checked_numel(shape, dtype, "concat", source);
-  return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}}, source);
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source, "concat");
-}
-
-}  // namespace
-
-Tensor concat(const Tensors& parts, At axis, Source source) {
-  source = source_of(source);
-  if (parts.empty()) fail(source, "[concat] expected one tensor or more, got none");
-  for (const Tensor& p : parts)
-    if (!p.defined()) fail(source, "[concat] expected tensors, got an empty one");
-  const Shape& first = parts[0].node()->shape;
-  if (first.rank() == 0) fail(source, "[concat] 0-d tensors have no axis to be joined along; stack() makes one of them");
-  const int a = engine::checked_axis(axis, first.rank(), "concat", source);
-  for (const Tensor& p : parts) {
-    Shape other = p.node()->shape;
-    if (other.rank() == first.rank()) other[a] = first[a];
-    if (!(other == first))
-      fail(source, fmt::format("[concat] shapes differ off axis {}: {} and {}", axis, first, p.node()->shape));
-  }
-  if (parts.size() == 1) return parts[0];
-  const DType dtype = engine::meet(parts);
-  bool alike = true;
-  for (const Tensor& p : parts) alike &= p.node()->dtype == dtype;
-  if (alike) return join(parts, a, source, dtype);
-  const Located at(source, "concat");
-  Tensors met;
-  for (const Tensor& p : parts) met.push_back(engine::converted(p, dtype));
-  return join(met, a, source, dtype);
-}
-
-Tensor stack(const Tensors& parts, At axis, Source source) {
-  source = source_of(source);
-  const Located at(source, "stack");
-  if (parts.empty()) fail(source, "[stack] expected one tensor or more, got none");
-  for (const Tensor& p : parts)
-    if (p.defined() && parts[0].defined() && !(p.node()->shape == parts[0].node()->shape))
-      fail(source, fmt::format("[stack] shapes differ: {} and {}", parts[0].node()->shape, p.node()->shape));
-  for (const Tensor& p : parts)
-    if (!p.defined()) fail(source, "[stack] expected tensors, got an empty one");
-  const DType dtype = engine::meet(parts);  // before numbers among them become tensors with an axis
-  Tensors raised;
-  for (const Tensor& p : parts) raised.push_back(unsqueeze(engine::converted(p, dtype), axis));
-  return concat(raised, axis, source);
-}
-
 Tensor index_select(const In& x, At axis, const In& index) {
   const Tensor t = operand(x, "index_select"), i = operand(index, "index_select");
-  const Source source = source_of(x);
+  const Source source = source_of(x, "index_select");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_select", source);
   if (i.node()->shape.rank() != 1)
-    fail(source, fmt::format("[index_select] expected a vector of indices, got shape {}", i.node()->shape));
+    fail(source, "expected a vector of indices, got shape {}", i.node()->shape);
   require_index(i, t.node()->shape[a], "index_select", source);
   Shape shape = t.node()->shape;
   shape[a] = i.node()->count;
@@ -402,18 +306,18 @@ Tensor index_select(const In& x, At axis, const In& index) {
 
 namespace {
 void require_adding(const Tensor& t, Size extent, const char* op, Source source) {
-  if (t.node()->dtype == boolean) fail(source, fmt::format("[{}] expected numbers, got boolean", op));
-  if (extent < 0) fail(source, fmt::format("[{}] expected an extent of 0 or more, got {}", op, extent));
+  if (t.node()->dtype == boolean) fail(source.named(op), "expected numbers, got boolean");
+  if (extent < 0) fail(source.named(op), "expected an extent of 0 or more, got {}", extent);
 }
 }  // namespace
 
 Tensor index_add(const In& x, At axis, const In& index, At extent) {
   const Tensor t = operand(x, "index_add"), i = operand(index, "index_add");
-  const Source source = source_of(x);
+  const Source source = source_of(x, "index_add");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_add", source);
   require_adding(t, extent, "index_add", source);
   if (!(i.node()->shape == Shape{t.node()->shape[a]}))
-    fail(source, fmt::format("[index_add] expected {} indices, got shape {}", t.node()->shape[a], i.node()->shape));
+    fail(source, "expected {} indices, got shape {}", t.node()->shape[a], i.node()->shape);
   require_index(i, extent, "index_add", source);
   Shape shape = t.node()->shape;
   shape[a] = extent;
@@ -423,25 +327,25 @@ Tensor index_add(const In& x, At axis, const In& index, At extent) {
 
 Tensor gather(const In& x, At axis, const In& index) {
   const Tensor t = operand(x, "gather"), i = operand(index, "gather");
-  const Source source = source_of(x);
+  const Source source = source_of(x, "gather");
   const Shape &from = t.node()->shape, &shape = i.node()->shape;
   const int a = engine::checked_axis(axis, from.rank(), "gather", source);
   Shape same = shape;
   if (same.rank() == from.rank()) same[a] = from[a];
   if (!(same == from))
-    fail(source, fmt::format("[gather] index {} must be of x's shape {} but along axis {}", shape, from, axis));
+    fail(source, "index {} must be of x's shape {} but along axis {}", shape, from, axis);
   require_index(i, from[a], "gather", source);
   return engine::record_picking(engine::Op::gather, t, i, a, shape, source);
 }
 
 Tensor scatter_add(const In& x, At axis, const In& index, At extent) {
   const Tensor t = operand(x, "scatter_add"), i = operand(index, "scatter_add");
-  const Source source = source_of(x);
+  const Source source = source_of(x, "scatter_add");
   Shape shape = t.node()->shape;
   const int a = engine::checked_axis(axis, shape.rank(), "scatter_add", source);
   require_adding(t, extent, "scatter_add", source);
   if (!(i.node()->shape == shape))
-    fail(source, fmt::format("[scatter_add] expected an index for each of {}, got {}", shape, i.node()->shape));
+    fail(source, "expected an index for each of {}, got {}", shape, i.node()->shape);
   require_index(i, extent, "scatter_add", source);
   shape[a] = extent;
   engine::checked_numel(shape, t.node()->dtype, "scatter_add", source);
@@ -451,7 +355,7 @@ Tensor scatter_add(const In& x, At axis, const In& index, At extent) {
 Tensor one_hot(const In& index, At classes, DType dtype) {
   const Tensor i = operand(index, "one_hot");
   const Located at(index, "one_hot");
-  if (classes < 1) fail(source_of(index), fmt::format("[one_hot] expected 1 class or more, got {}", classes));
+  if (classes < 1) fail(source_of(index, "one_hot"), "expected 1 class or more, got {}", classes);
   require_index(i, classes, "one_hot", source_of(index));
   return cast(unsqueeze(i, -1) == arange(classes.index), dtype);
 }

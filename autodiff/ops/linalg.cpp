@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "autodiff/kernels/lapack.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -24,7 +24,7 @@ Size each_matrix(Size count, Size n, const F& f) {
   const double work = static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
   const Size together = std::max<Size>(1, static_cast<Size>(worth_a_job / std::max(1.0, work)));
   std::atomic<Size> failed{count};
-  kernels::share(count, together, [&](Size first, Size last) {
+  share_out(count, together, [&](Size first, Size last) {
     for (Size i = first; i < last; ++i) {
       if (f(i)) continue;
       for (Size known = failed.load(); i < known && !failed.compare_exchange_weak(known, i);) {
@@ -37,8 +37,8 @@ Size each_matrix(Size count, Size n, const F& f) {
 Size matrices_in(const Node* x) { return order_of(x) == 0 ? 0 : x->count / (order_of(x) * order_of(x)); }
 
 [[noreturn]] void fail_matrix(const Node* n, Size which, const Node* x, const char* what, const char* remedy) {
-  fail({n->file, n->line}, fmt::format("[{}] {}{} {}; {}", rule(n->op).name, x->shape.rank() > 2 ? "matrix " : "the matrix",
-                                       x->shape.rank() > 2 ? fmt::format("{} of the batch", which) : "", what, remedy));
+  fail(line_of(n, rule(n->op).name), "{}{} {}; {}", x->shape.rank() > 2 ? "matrix " : "the matrix",
+       x->shape.rank() > 2 ? fmt::format("{} of the batch", which) : "", what, remedy);
 }
 
 // A copy of x's numbers as n's, f(matrix) of each. Where one fails, an Error.
@@ -230,7 +230,7 @@ namespace {
 
 void require_matrices(const Shape& shape, const char* op, Source source) {
   if (shape.rank() < 2)
-    fail(source, fmt::format("[{}] expected a matrix, or a batch of them, got {}", op, shape));
+    fail(source.named(op), "expected a matrix, or a batch of them, got {}", shape);
 }
 
 // x of square matrices, of floats.
@@ -239,9 +239,9 @@ Tensor square_matrices(const In& x, const char* op) {
   const Shape& shape = t.node()->shape;
   require_matrices(shape, op, source_of(x));
   if (shape.back() != shape[shape.rank() - 2])
-    fail(source_of(x), fmt::format("[{}] expected square matrices in the last two axes, got {}", op, shape));
+    fail(source_of(x, op), "expected square matrices in the last two axes, got {}", shape);
   if (!is_float(t.node()->dtype))
-    fail(source_of(x), fmt::format("[{}] expected floats, got {}; cast first: cast(x, f64)", op, name(t.node()->dtype)));
+    fail(source_of(x, op), "expected floats, got {}; cast first: cast(x, f64)", name(t.node()->dtype));
   return t;
 }
 
@@ -259,8 +259,8 @@ System system_of(const In& a_in, const In& b_in, const char* op) {
   a = engine::converted(a, dtype), b = engine::converted(b, dtype);
   const bool vector = b.node()->shape.rank() == 1;
   if (b.node()->shape.rank() == 0 || b.node()->shape[vector ? 0 : b.node()->shape.rank() - 2] != a.node()->shape.back())
-    fail(source, fmt::format("[{}] expected b with as many rows as the matrix, a vector or [..., n, columns]; got {} and {}",
-                             op, a.node()->shape, b.node()->shape));
+    fail(source.named(op), "expected b with as many rows as the matrix, a vector or [..., n, columns]; got {} and {}",
+         a.node()->shape, b.node()->shape);
   if (vector) b = unsqueeze(b, -1);
   const auto batch_of = [](const Shape& s) {
     Shape batch = s;

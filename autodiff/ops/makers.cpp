@@ -7,12 +7,16 @@
 #include <cstring>
 
 #include <xgrad/autodiff/memory.hpp>
-#include "autodiff/engine/history.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad {
 
 using engine::source_of;
+
+Literal::Literal(std::initializer_list<Literal> list) try : is_list_(true), list_(list) {
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "numbers");
+}
 
 namespace {
 
@@ -23,7 +27,7 @@ struct Outline {
 };
 void outline(const Literal& l, int depth, Outline& o, bool first, Source source) {
   if (!l.is_list()) {
-    if (depth != o.shape.rank()) fail(source, "[tensor] a number beside a list; nest the braces alike");
+    if (depth != o.shape.rank()) fail(source.named("tensor"), "a number beside a list; nest the braces alike");
     o.any = true;
     o.any_float |= is_float(l.dtype());
     o.any_f64 |= l.dtype() == f64;
@@ -33,8 +37,7 @@ void outline(const Literal& l, int depth, Outline& o, bool first, Source source)
   const Size n = static_cast<Size>(l.list().size());
   if (first) o.shape.push_back(n);
   else if (depth >= o.shape.rank() || o.shape[depth] != n)
-    fail(source, fmt::format("[tensor] lists of different lengths: {} beside {}", n,
-                             depth < o.shape.rank() ? o.shape[depth] : 0));
+    fail(source.named("tensor"), "lists of different lengths: {} beside {}", n, depth < o.shape.rank() ? o.shape[depth] : 0);
   bool lead = first;
   for (const Literal& inner : l.list()) {
     outline(inner, depth + 1, o, lead, source);
@@ -59,15 +62,15 @@ void write(const Literal& l, DType dtype, char*& at) {
 }
 
 void require_number(const Literal& number, const char* op, Source source) {
-  if (number.is_list()) fail(source, fmt::format("[{}] expected a number, got a list; tensor({{...}}) takes lists", op));
+  if (number.is_list()) fail(source.named(op), "expected a number, got a list; tensor({...}) takes lists");
 }
 
 Tensor uniform_tensor(const Shape& shape, DType dtype, double number, const char* op, Source source) {
   source = source_of(source);
   constexpr double past_i64 = 0x1p63;
   if (!is_float(dtype) && !(number == std::trunc(number) && std::abs(number) < past_i64))
-    fail(source, fmt::format("[{}] the number {} in a tensor of {}; expected a whole one, or cast a tensor of floats", op,
-                             number, name(dtype)));
+    fail(source.named(op), "the number {} in a tensor of {}; expected a whole one, or cast a tensor of floats", number,
+         name(dtype));
   engine::checked_numel(shape, dtype, op, source);
   return Tensor::adopt(engine::uniform_number(dtype, shape, number, source));
 }
@@ -82,19 +85,10 @@ Tensor maker(const Shape& shape, const Literal& number, DType dtype, const char*
 
 }  // namespace
 
-Uninitialised uninitialised(const Shape& shape, DType dtype, Source source, const char* op) {
-  source = source_of(source);
-  engine::checked_numel(shape, dtype, op, source);
-  engine::Node* n = engine::new_node(engine::Op::leaf, dtype, shape, source);
-  Tensor t = Tensor::adopt(n);
-  if (n->count > 0) n->data = engine::allocate(n, op);
-  return {std::move(t), n->data};
-}
-
 void engine::require_fills(std::size_t numbers, const Shape& shape, Source source) {
-  source = source_of(source);
+  source = source_of(source, "tensor");
   if (checked_numel(shape, f64, "tensor", source) != static_cast<Size>(numbers))
-    fail(source, fmt::format("[tensor] {} numbers do not fill the shape {}", numbers, shape));
+    fail(source, "{} numbers do not fill the shape {}", numbers, shape);
 }
 
 Tensor tensor(const Literal& numbers, Source source) try {
@@ -141,8 +135,10 @@ Tensor eye(At extent, DType dtype, Source source) {
 namespace {
 
 [[noreturn]] void fail_range(const Literal& begin, const Literal& end, const Literal& step, Source source) {
-  fail(source, fmt::format("[arange] expected begin <= end where the step is above 0 (begin >= end below), and less than 2^63 "
-                           "numbers, got from {} to {} by {}", begin.number(), end.number(), step.number()));
+  fail(source.named("arange"),
+       "expected begin <= end where the step is above 0 (begin >= end below), and less than 2^63 "
+       "numbers, got from {} to {} by {}",
+       begin.number(), end.number(), step.number());
 }
 // How many steps before the end: ceil((end - begin) / step)
 Tensor whole_range(const Literal& from, const Literal& to, const Literal& by, Source source) {
@@ -191,12 +187,12 @@ Tensor linspace(const Literal& from, const Literal& to, At count, Source source)
 }
 // from + i w, or to - (n - 1 - i) w, from the nearer end; the ends are exact
 Tensor linspace(const Literal& begin, const Literal& end, At points, DType dtype, Source source) {
-  source = source_of(source);
+  source = source_of(source, "linspace");
   const Size count = points;
   require_number(begin, "linspace", source);
   require_number(end, "linspace", source);
   if (count < 0 || !is_float(dtype))
-    fail(source, fmt::format("[linspace] expected a count of 0 or more and floats, got {} and {}", count, name(dtype)));
+    fail(source, "expected a count of 0 or more and floats, got {} and {}", count, name(dtype));
   const double from = begin.number(), to = end.number(), steps = static_cast<double>(std::max<Size>(1, count - 1));
   const double width = std::isfinite(to - from) ? (to - from) / steps : to / steps - from / steps;
   return filled(Shape{count}, dtype, [&](void* memory) {
@@ -215,39 +211,9 @@ Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source so
   return filled(shape, dtype, [&](void* memory) {
     const auto n = static_cast<std::size_t>(shape.numel() * item_size(dtype));
     if (n && !bytes)
-      fail(source_of(source), fmt::format("[from_memory] expected numbers for the shape {}, got a null pointer", shape));
+      fail(source_of(source, "from_memory"), "expected numbers for the shape {}, got a null pointer", shape);
     if (n) std::memcpy(memory, bytes, n);
   }, source, "from_memory");
-}
-
-Tensor contiguous(const Tensor& t, Source source) {
-  if (!t.defined()) fail(source_of(source), "[contiguous] expected a tensor, got an empty one");
-  source = source_of(source);
-  engine::Node* from = t.node();
-  if (from->has(engine::traced)) return engine::as_it_is(t);  // it lies nowhere yet
-  engine::evaluate(from, "contiguous", source);
-  Tensor numbers = engine::dense(from);
-  if (numbers.node() == from || !(from->flags & (engine::needs_grad | engine::cuts))) return numbers;
-  // An identity, whose numbers are these.
-  engine::Thread& thread = engine::current();
-  engine::Node* n = engine::new_node(engine::Op::identity, from->dtype, from->shape, source);
-  Tensor result = Tensor::adopt(n);
-  n->flags |= engine::history(thread, from->flags, &from, 1) | engine::computed;
-  engine::bind(n, numbers.node(), nullptr, 0);
-  if (n->has(engine::needs_grad)) {
-    engine::set_inputs(n, &from, 1);
-    engine::link(thread, n);
-  }
-  ++thread.recorded;
-  return result;
-}
-
-const void* readable(const Tensor& t, Source source) {
-  if (t.defined() && t.node()->has(engine::traced)) engine::fail_traced(t.node(), "readable", source_of(source));
-  if (!t.defined() || t.node()->pending() || !t.node()->row_major())
-    fail(source_of(source), "[readable] expected a tensor that contiguous() gave");
-  engine::note_read(t.node());
-  return t.node()->data;
 }
 
 }  // namespace xgrad

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -114,7 +114,7 @@ void compute_matmul(Node* n) {
   if (jobs < 2 || work > 8 * worth_a_job) {
     for (Size i = 0; i < batch; ++i) one(i);
   } else {
-    kernels::parallel(jobs, [&](Size job) {
+    parallel_for(jobs, [&](Size job) {
       for (Size i = job * together; i < std::min(batch, (job + 1) * together); ++i) one(i);
     });
   }
@@ -179,15 +179,15 @@ using engine::operand;
 using engine::source_of;
 
 Tensor matmul(const In& x, const In& y) {
-  const Source source = source_of(x);
+  const Source source = source_of(x, "matmul");
   Tensor a = operand(x, "matmul"), b = operand(y, "matmul");
   const Shape &sx = a.node()->shape, &sy = b.node()->shape;
   if (sx.rank() == 0 || sy.rank() == 0)
-    fail(source, fmt::format("[matmul] expected vectors or matrices, got {} x {}; * multiplies by a number", sx, sy));
+    fail(source, "expected vectors or matrices, got {} x {}; * multiplies by a number", sx, sy);
   const Size inner = sy.rank() == 1 ? sy[0] : sy[sy.rank() - 2];
-  if (sx.back() != inner) fail(source, fmt::format("[matmul] inner sizes differ: {} x {}", sx, sy));
+  if (sx.back() != inner) fail(source, "inner sizes differ: {} x {}", sx, sy);
   const DType dtype = engine::meet(a, b, "matmul", source);
-  if (!is_float(dtype)) fail(source, fmt::format("[matmul] expected floats, got {}; cast first: cast(x, f32)", name(dtype)));
+  if (!is_float(dtype)) fail(source, "expected floats, got {}; cast first: cast(x, f32)", name(dtype));
   if (a.node()->dtype != dtype || b.node()->dtype != dtype) {
     const Located at(source);
     return matmul(engine::converted(a, dtype), engine::converted(b, dtype));
@@ -217,17 +217,16 @@ Tensor matmul(const In& x, const In& y) {
 
 // y = x w^T + b
 Tensor linear(const In& x, const In& weight, const In& bias) {
-  const Source source = source_of(x);
+  const Source source = source_of(x, "linear");
   const Tensor a = operand(x, "linear"), w = operand(weight, "linear");
   const Shape &sx = a.node()->shape, &sw = w.node()->shape;
   if (sx.rank() == 0 || sw.rank() != 2 || sx.back() != sw[1])
-    fail(source, fmt::format("[linear] expected x [..., in] and a weight [out, in], got {} and {}", sx, sw));
+    fail(source, "expected x [..., in] and a weight [out, in], got {} and {}", sx, sw);
   if (!is_float(engine::meet(a, w, "linear", source)))
-    fail(source, fmt::format("[linear] expected floats, got {}; cast first: cast(x, f32)", name(w.node()->dtype)));
+    fail(source, "expected floats, got {}; cast first: cast(x, f32)", name(w.node()->dtype));
   Node* b = bias.node();
   if (bias.is_number() || (b && b->shape != Shape{sw[0]}))
-    fail(source, fmt::format("[linear] expected a bias [{}] for the weight {}, got {}", sw[0], sw,
-                             b ? fmt::format("{}", b->shape) : "a number"));
+    fail(source, "expected a bias [{}] for the weight {}, got {}", sw[0], sw, b ? fmt::format("{}", b->shape) : "a number");
   if (b) engine::meet(w, bias, "linear", source);
   const Located at(source, "linear");
   if (sx.rank() > 2) {  // one product of matrices, not a batch of them
@@ -252,7 +251,7 @@ Tensor linear(const In& x, const In& weight, const In& bias) {
 Tensor dot(const In& x, const In& y) {
   const Tensor a = operand(x, "dot"), b = operand(y, "dot");
   if (a.node()->shape.rank() != 1 || !(a.node()->shape == b.node()->shape))
-    fail(source_of(x), fmt::format("[dot] expected two vectors of one length, got {} and {}", a.node()->shape, b.node()->shape));
+    fail(source_of(x, "dot"), "expected two vectors of one length, got {} and {}", a.node()->shape, b.node()->shape);
   const Located at(x, "dot");
   return sum(a * b);
 }
@@ -260,7 +259,7 @@ Tensor dot(const In& x, const In& y) {
 Tensor outer(const In& x, const In& y) {
   const Tensor a = operand(x, "outer"), b = operand(y, "outer");
   if (a.node()->shape.rank() != 1 || b.node()->shape.rank() != 1)
-    fail(source_of(x), fmt::format("[outer] expected two vectors, got {} and {}", a.node()->shape, b.node()->shape));
+    fail(source_of(x, "outer"), "expected two vectors, got {} and {}", a.node()->shape, b.node()->shape);
   const Located at(x, "outer");
   return unsqueeze(a, 1) * unsqueeze(b, 0);
 }

@@ -121,9 +121,9 @@ Tensor power_norm(const Tensor& x, double p, const Axes& axes) {
 
 Tensor norm(const In& x, double p, const Axes& axes, bool keepdim) {
   const Tensor t = engine::floats(engine::operand(x, "norm"));
-  const Source source = engine::source_of(x);
+  const Source source = engine::source_of(x, "norm");
   const Located at(x, "norm");
-  if (std::isnan(p)) fail(source, "[norm] expected a number p, or an infinite one, got NaN");
+  if (std::isnan(p)) fail(source, "expected a number p, or an infinite one, got NaN");
   const engine::Together all = engine::together(t, axes, "norm", source);
   if (p == 2) {
     const bool in_place = all.x.node() == t.node();

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <xgrad/autodiff/convolution.hpp>
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/convolution.hpp"
 
 namespace xgrad::engine {
@@ -23,31 +23,83 @@ struct Inside {
   }
 };
 
-// Where in its image each window's greatest number is; the first of equals, or the first NaN.
+// The geometry of one image: extents, and the windows along the last axis that lie inside of it as a whole, [first, last).
+struct Planes {
+  Size image[3] = {1, 1, 1}, result[3] = {1, 1, 1};
+  Size first = 0, last = 0;
+  void find_whole(const Window& w) {
+    const Size room = image[2] - 1 - w.dilation[2] * (w.kernel[2] - 1) + w.padding[2];
+    first = std::min((w.padding[2] + w.stride[2] - 1) / w.stride[2], result[2]);
+    last = room < 0 ? first : std::max(first, std::min(room / w.stride[2] + 1, result[2]));
+  }
+};
+
+// Is v to take the place of best? The first of equals stays, and the first NaN.
 template <class T>
-void greatest_places(const Window& w, const T* x, const Size (&image)[3], const Size (&result)[3], Size* places) {
-  for (Size p0 = 0; p0 < result[0]; ++p0)
-    for (Size p1 = 0; p1 < result[1]; ++p1) {
-      const Inside z(w, 0, image[0], p0), y(w, 1, image[1], p1);
-      for (Size p2 = 0; p2 < result[2]; ++p2) {
-        const Inside i(w, 2, image[2], p2);
-        const auto place = [&](Size a, Size b, Size c) {
-          return ((z.from + a * w.dilation[0]) * image[1] + y.from + b * w.dilation[1]) * image[2] + i.from + c * w.dilation[2];
-        };
-        Size at = place(z.first, y.first, i.first);
+bool is_more(T v, T best) {
+  return !(v <= best) && best == best;
+}
+
+// The windows of a line, side by side: tap after tap, the numbers of all of them. `from`: where in x tap (0, 0, 0) of the first window
+// would be; rows of taps lie `depth` and `height` numbers apart. In `at` where the greatest is, from there.
+constexpr Size side_by_side = 64;
+template <Size stride, class T, class Place>
+void greatest_of_line(const T* x, Size from, Size count, Size step, const Window& w, const Inside& z, const Inside& y, Size depth, Size height, Place* at) {
+  const Size apart = stride > 0 ? stride : step;
+  T best[side_by_side];
+  const Size begin = z.first * depth + y.first * height;
+  for (Size i = 0; i < count; ++i) best[i] = x[from + begin + i * apart], at[i] = static_cast<Place>(begin);
+  for (Size a = z.first; a < z.end; ++a)
+    for (Size b = y.first; b < y.end; ++b)
+      for (Size c = 0; c < w.kernel[2]; ++c) {
+        const Size tap = a * depth + b * height + c * w.dilation[2];
+        const T* row = x + (from + tap);
+        const Place here = static_cast<Place>(tap);
+        for (Size i = 0; i < count; ++i) {
+          const T v = row[i * apart];
+          const bool more = is_more(v, best[i]);
+          best[i] = more ? v : best[i];
+          at[i] = more ? here : at[i];
+        }
+      }
+}
+
+// Where in its image each window's greatest number is.
+template <class T>
+void greatest_places(const Window& w, const T* x, const Planes& p, Size* places) {
+  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;  // as wide as a number: lanes
+  const Size depth = w.dilation[0] * p.image[1] * p.image[2], height = w.dilation[1] * p.image[2];
+  const bool narrow = p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max();
+  const Size first = sizeof(T) > 4 || narrow ? p.first : p.result[2], last = std::max(first, p.last);
+  for (Size p0 = 0; p0 < p.result[0]; ++p0) {
+    const Inside z(w, 0, p.image[0], p0);
+    for (Size p1 = 0; p1 < p.result[1]; ++p1) {
+      const Inside y(w, 1, p.image[1], p1);
+      const Size line = (z.from * p.image[1] + y.from) * p.image[2];
+      const auto one = [&](Size p2) {
+        const Inside i(w, 2, p.image[2], p2);
+        Size at = line + z.first * depth + y.first * height + i.from + i.first * w.dilation[2];
         T best = x[at];
         for (Size a = z.first; a < z.end; ++a)
           for (Size b = y.first; b < y.end; ++b)
             for (Size c = i.first; c < i.end; ++c) {
-              const Size here = place(a, b, c);
-              const T v = x[here];
-              const bool more = v > best || (v != v && best == best);
-              best = more ? v : best;
-              at = more ? here : at;
+              const Size here = line + a * depth + b * height + i.from + c * w.dilation[2];
+              if (is_more(x[here], best)) best = x[here], at = here;
             }
-        *places++ = at;
+        places[p2] = at;
+      };
+      for (Size p2 = 0; p2 < first; ++p2) one(p2);
+      for (Size p2 = first; p2 < last; p2 += side_by_side) {
+        const Size count = std::min(side_by_side, last - p2), from = line + p2 * w.stride[2] - w.padding[2];
+        Place at[side_by_side];
+        const auto greatest = w.stride[2] == 1 ? greatest_of_line<1, T, Place> : w.stride[2] == 2 ? greatest_of_line<2, T, Place> : greatest_of_line<0, T, Place>;
+        greatest(x, from, count, w.stride[2], w, z, y, depth, height, at);
+        for (Size i = 0; i < count; ++i) places[p2 + i] = from + i * w.stride[2] + at[i];
       }
+      for (Size p2 = last; p2 < p.result[2]; ++p2) one(p2);
+      places += p.result[2];
     }
+  }
 }
 
 }  // namespace
@@ -56,19 +108,22 @@ void greatest_places(const Window& w, const T* x, const Size (&image)[3], const 
 void compute_max_pool_places(Node* n) {
   const Window& w = told<Window>(n);
   const Tensor x = dense(n->in[0]);
-  Size image[3] = {1, 1, 1}, result[3] = {1, 1, 1}, of_image = 1, of_result = 1;
+  Planes planes;
+  Size of_image = 1, of_result = 1;
   for (int axis = 0; axis < w.axes; ++axis) {
-    of_image *= image[w.place(axis)] = n->in[0]->shape[axis + 2];
-    of_result *= result[w.place(axis)] = n->shape[axis + 2];
+    of_image *= planes.image[w.place(axis)] = n->in[0]->shape[axis + 2];
+    of_result *= planes.result[w.place(axis)] = n->shape[axis + 2];
   }
+  planes.find_whole(w);
   auto* out = reinterpret_cast<Size*>(allocate(n));
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
     constexpr Size worth_a_job = 1 << 14;  // results
-    kernels::share(n->shape[0] * n->shape[1], std::max<Size>(1, worth_a_job / std::max<Size>(1, of_result)), [&](Size first, Size last) {
-      for (Size i = first; i < last; ++i)
-        greatest_places(w, x.node()->data.template as<const T>() + i * of_image, image, result, out + i * of_result);
-    });
+    share_out(n->shape[0] * n->shape[1], std::max<Size>(1, worth_a_job / std::max<Size>(1, of_result)),
+              [&](Size first, Size last) {
+                for (Size i = first; i < last; ++i)
+                  greatest_places(w, x.node()->data.template as<const T>() + i * of_image, planes, out + i * of_result);
+              });
   });
   n->data = reinterpret_cast<char*>(out);
 }
@@ -105,12 +160,14 @@ Pool pool_of(int axes, const char* op, const Tensor& x, const Shape& kernel, con
   for (int axis = 0; axis < axes; ++axis) {
     const int i = w->place(axis);
     if (w->padding[i] > w->kernel[i] / 2)
-      fail(source, fmt::format("[{}] expected a padding of half of the kernel at most, got {} of {}", op, w->padding[i], w->kernel[i]));
+      fail(source.named(op), "expected a padding of half of the kernel at most, got {} of {}", w->padding[i], w->kernel[i]);
     const Size count = engine::windows_along(*w, axis, image[axis + 2], w->kernel[i], options.ceil_mode, op, source);
     for (Size p = 0; p < count; ++p)
       if (const engine::Inside in(*w, i, image[axis + 2], p); in.first >= in.end)
-        fail(source, fmt::format("[{}] window {} along axis {} of the image holds nothing but padding: extent {}, padding {}, kernel {}, "
-                                 "dilation {}", op, p, axis, image[axis + 2], w->padding[i], w->kernel[i], w->dilation[i]));
+        fail(source.named(op),
+             "window {} along axis {} of the image holds nothing but padding: extent {}, padding {}, kernel {}, "
+             "dilation {}",
+             p, axis, image[axis + 2], w->padding[i], w->kernel[i], w->dilation[i]);
     pool.shape.push_back(count);
   }
   engine::checked_numel(pool.shape, i64, op, source);
@@ -122,7 +179,7 @@ Tensor max_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   const Source source = source_of(x);
   const Tensor t = operand(x, op);
   const Located at(source, op);
-  if (t.node()->dtype == boolean) fail(source, fmt::format("[{}] expected numbers, got boolean; cast first: cast(x, i64)", op));
+  if (t.node()->dtype == boolean) fail(source.named(op), "expected numbers, got boolean; cast first: cast(x, i64)");
   const Pool pool = pool_of(axes, op, t, kernel, options, source);
   const Shape& image = pool.images.x.node()->shape;
   const Tensor places = engine::record(engine::Op::max_pool_places, i64, pool.shape, {pool.images.x.node()}, {{0, 0, 0, 0}, pool.told}, source);

@@ -25,7 +25,7 @@ Next next() {
 template <class Fill>
 Tensor drawn(const Shape& shape, DType dtype, const char* op, Source source, const Fill& fill) {
   source = source_of(source);
-  if (!is_float(dtype)) fail(source, fmt::format("[{}] expected f32 or f64, got {}", op, name(dtype)));
+  if (!is_float(dtype)) fail(source.named(op), "expected f32 or f64, got {}", name(dtype));
   return engine::for_examples(shape, op, source, [&](const Shape& all) {
     const Size n = engine::checked_numel(all, dtype, op, source);
     // the counter last: where there is no memory, nothing was drawn
@@ -55,8 +55,8 @@ Tensor randn(const Shape& shape, DType dtype, Source source) {
 
 // The high half of 64 random bits times the width: unbiased to 2^-64 (Lemire 2019, without the rejection)
 Tensor randint(At low, At high, const Shape& shape, Source source) {
-  source = source_of(source);
-  if (low >= high) fail(source, fmt::format("[randint] expected low < high, got {} and {}", low, high));
+  source = source_of(source, "randint");
+  if (low >= high) fail(source, "expected low < high, got {} and {}", low, high);
   return engine::for_examples(shape, "randint", source, [&](const Shape& all) {
     const Size n = engine::checked_numel(all, i64, "randint", source);
     const std::uint64_t width = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
@@ -77,8 +77,8 @@ Tensor randint(At low, At high, const Shape& shape, Source source) {
 // Fisher and Yates; Durstenfeld 1964
 Tensor randperm(At count, Source source) {
   const Size n = count;
-  source = source_of(source);
-  if (n < 0) fail(source, fmt::format("[randperm] expected a count of 0 or more, got {}", n));
+  source = source_of(source, "randperm");
+  if (n < 0) fail(source, "expected a count of 0 or more, got {}", n);
   return engine::for_examples(Shape{n}, "randperm", source, [&](const Shape& all) {
     const Size count = engine::checked_numel(all, i64, "randperm", source);
     const Uninitialised drawn = uninitialised(all, i64, source, "randperm");

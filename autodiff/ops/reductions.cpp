@@ -13,7 +13,7 @@ namespace xgrad::engine {
 namespace {
 
 // g with the reduced axes back, as extents of 1; leading ones broadcast without.
-Tensor kept(const Step& s, const Tensor& g) {
+Tensor with_reduced_axes(const Step& s, const Tensor& g) {
   if (s.a(2) || s.a(0) == 0) return g;
   Shape shape = s.n->in[0]->shape;
   for (Size i = s.a(0); i < s.a(1); ++i) shape[i] = 1;
@@ -23,13 +23,13 @@ Tensor kept(const Step& s, const Tensor& g) {
 }  // namespace
 
 // y = sum x:   gx = g, repeated
-Tensors vjp_sum(const Step& s) { return {expand(kept(s, s.g), s.n->in[0]->shape)}; }
+Tensors vjp_sum(const Step& s) { return {expand(with_reduced_axes(s, s.g), s.n->in[0]->shape)}; }
 
 // y = max x:   gx = g / (how many are greatest) where x is greatest
 Tensors vjp_greatest(const Step& s) {
-  const Tensor here = cast(s.x() == kept(s, s.y()), s.n->dtype);
+  const Tensor here = cast(s.x() == with_reduced_axes(s, s.y()), s.n->dtype);
   const Tensor many = sum_over(here, static_cast<int>(s.a(0)), static_cast<int>(s.a(1)), true, s.source());
-  return {here * (kept(s, s.g) / many)};
+  return {here * (with_reduced_axes(s, s.g) / many)};
 }
 Tensors vjp_least(const Step& s) { return vjp_greatest(s); }
 
@@ -88,7 +88,7 @@ Shape chosen(const Axes& axes, int rank, const char* op, Source source) {
     for (Size& mark : in) mark = 1;
   for (const Size axis : axes.list()) {
     const int a = checked_axis(axis, rank, op, source);
-    if (in[a]++) fail(source, fmt::format("[{}] axis {} is named twice", op, axis));
+    if (in[a]++) fail(source.named(op), "axis {} is named twice", axis);
   }
   return in;
 }
@@ -122,7 +122,7 @@ Tensor floats(const In& x, const char* op) { return engine::floats(operand(x, op
 
 // Sums of nothing are 0; means and extremes of nothing are errors.
 void require_some(Size n, const char* op, Source source) {
-  if (n == 0) fail(source, fmt::format("[{}] of no elements has no value", op));
+  if (n == 0) fail(source.named(op), "of no elements has no value");
 }
 
 }  // namespace
@@ -196,9 +196,9 @@ Deviations deviations(const In& x, const Axes& axes, At correction, const char* 
   const Tensor t = floats(x, op);
   const Source source = source_of(x);
   const Size n = count_of(t, axes, op, source);
-  if (correction < 0) fail(source, fmt::format("[{}] expected a correction of 0 or more, got {}", op, correction.index));
+  if (correction < 0) fail(source.named(op), "expected a correction of 0 or more, got {}", correction.index);
   if (n <= correction)
-    fail(source, fmt::format("[{}] {} elements with correction {} leave nothing to divide by", op, n, correction.index));
+    fail(source.named(op), "{} elements with correction {} leave nothing to divide by", n, correction.index);
   return {t - mean(t, axes, !axes.are_all()), static_cast<double>(n - correction)};
 }
 
@@ -244,7 +244,7 @@ Tensor extreme(engine::Op op, const In& x, const Axes& axes, bool keepdim, const
   const Source source = source_of(x);
   const Tensor t = operand(x, what);
   if (t.node()->dtype == boolean)
-    fail(source, fmt::format("[{}] expected numbers, got boolean; any and all are for booleans", what));
+    fail(source.named(what), "expected numbers, got boolean; any and all are for booleans");
   const Located at(x, what);
   const engine::Together all = engine::together(t, axes, what, source);
   require_some(all.count, what, source);
@@ -284,82 +284,5 @@ Tensor logsumexp(const In& x, const Axes& axes, bool keepdim) {
   const Tensor y = where(none, -infinite, log(where(none, 1, s))) + m;
   return keepdim ? y : engine::together(t, axes, "logsumexp", source_of(x)).shaped(y, false, source_of(x));
 }
-
-}  // namespace xgrad
-
-namespace xgrad::engine {
-
-namespace {
-
-// The first of equals; a NaN is more than any number (as PyTorch's). T: the numbers' type.
-template <class T, class More>
-void pick(const Elements& x, Size* out, const Axis& a, const More& more) {
-  constexpr Size block = Elements::block;
-  alignas(64) Elements::Scratch scratch;
-  const auto read = [&](Size start, Size n) { return reinterpret_cast<const T*>(x.at(start, n, scratch)); };
-  if (a.inner == 1) {
-    for (Size o = 0; o < a.outer; ++o) {
-      T best = *read(o * a.length, 1);
-      out[o] = 0;
-      for (Size k = 0; k < a.length; k += block) {
-        const Size n = std::min(block, a.length - k);
-        const T* row = read(o * a.length + k, n);
-        for (Size i = 0; i < n; ++i)
-          if (more(row[i], best)) best = row[i], out[o] = k + i;
-      }
-    }
-    return;
-  }
-  T best[block];
-  for (Size o = 0; o < a.outer; ++o)
-    for (Size left = 0; left < a.inner; left += block) {
-      const Size n = std::min(block, a.inner - left);
-      Size* to = out + o * a.inner + left;
-      for (Size k = 0; k < a.length; ++k) {
-        const T* row = read((o * a.length + k) * a.inner + left, n);
-        for (Size i = 0; i < n; ++i)
-          if (k == 0 || more(row[i], best[i])) best[i] = row[i], to[i] = k;
-      }
-    }
-}
-
-void compute_extreme_place(Node* n, bool greatest) {
-  const Elements x(n->in[0], n->in[0]->dtype);
-  const Axis a = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
-  auto* out = reinterpret_cast<Size*>(allocate(n));
-  with_type(n->in[0]->dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if (greatest) pick<T>(x, out, a, [](T p, T q) { return p > q || (p != p && q == q); });
-    else pick<T>(x, out, a, [](T p, T q) { return p < q || (p != p && q == q); });
-  });
-  n->data = reinterpret_cast<char*>(out);
-}
-
-}  // namespace
-
-void compute_argmax(Node* n) { compute_extreme_place(n, true); }
-void compute_argmin(Node* n) { compute_extreme_place(n, false); }
-
-}  // namespace xgrad::engine
-
-namespace xgrad {
-
-namespace {
-Tensor extreme_place(engine::Op op, const In& x, const Axes& axes, bool keepdim, const char* what) {
-  const Tensor t = operand(x, what);
-  const Source source = source_of(x);
-  const Located at(x, what);
-  const engine::Together all = engine::together(t, axes, what, source);
-  require_some(all.count, what, source);
-  const Tensor line = all.as_one(source);
-  Shape shape = line.node()->shape;
-  shape.erase(all.first);
-  const Tensor y = engine::record(op, i64, shape, {line.node()}, {{all.first, 0, false, 0}}, source);
-  return all.shaped(y, keepdim, source);
-}
-}  // namespace
-
-Tensor argmax(const In& x, const Axes& axes, bool keepdim) { return extreme_place(engine::Op::argmax, x, axes, keepdim, "argmax"); }
-Tensor argmin(const In& x, const Axes& axes, bool keepdim) { return extreme_place(engine::Op::argmin, x, axes, keepdim, "argmin"); }
 
 }  // namespace xgrad

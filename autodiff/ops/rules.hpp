@@ -5,6 +5,7 @@
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/dtypes.hpp"
 #include "autodiff/engine/history.hpp"
+#include "autodiff/engine/primitives.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"
 #include <xgrad/autodiff/ops.hpp>
@@ -40,16 +41,7 @@ void with_type(DType dtype, const F& f) {
   }
 }
 
-// Primitive views and their transposes, checked by who calls them.
-Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
-// y = zeros to which each part is added where its slice was, in order. `places`: axis, begin and step of each.
-inline constexpr int slice_numbers = 3;
-Tensor slice_add(const Tensors& parts, const Size* places, const Shape& shape, Source source);
-Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Source source);
 bool swaps_last_axes(Node* permute);
-Tensor reshape_to(const Tensor& x, const Shape& shape, Source source);
-Tensor expand_to(const Tensor& x, const Shape& shape, Source source);
-Tensor sum_over(const Tensor& x, int first, int last, bool keepdim, Source source);
 
 // x with the axes that are reduced beside each other: first ... last - 1, and `count` numbers.
 struct Together {
@@ -71,13 +63,5 @@ inline Tensor summable(const In& x, const char* op) {
   const Tensor t = operand(x, op);
   return t.node()->dtype == DType::boolean ? converted(t, DType::i64) : t;
 }
-
-// The result of an op that has nothing to do: x itself, but under NoGrad without the history that no op's result has there.
-inline Tensor as_it_is(const Tensor& x) {
-  return current().no_grad && x.requires_grad() ? without_history(x.node(), cut_no_grad) : x;
-}
-
-// g summed over the axes along which `shape` was broadcast.
-Tensor sum_to(const Tensor& g, const Shape& shape, Source source);
 
 }  // namespace xgrad::engine

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "autodiff/kernels/rows.hpp"
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -13,7 +13,7 @@ namespace {
 template <class Some>
 void share_rows(Node* n, const Some& some) {
   const Size columns = n->shape.back(), rows = n->count / columns, together = std::max<Size>(1, 16384 / columns);
-  kernels::share(rows, together, [&](Size first, Size last) { some(first * columns, (last - first) * columns); });
+  share_out(rows, together, [&](Size first, Size last) { some(first * columns, (last - first) * columns); });
 }
 
 template <class Rows>

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "autodiff/kernels/threads.hpp"
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -27,7 +27,7 @@ void compute_argsort(Node* n) {
       else std::stable_sort(to, to + length, [&](Size i, Size j) { return less(v[i], v[j]); });
     };
     constexpr Size numbers_of_a_job = 4096;
-    kernels::share(rows, std::max<Size>(1, numbers_of_a_job / std::max<Size>(1, length)), [&](Size first, Size last) {
+    share_out(rows, std::max<Size>(1, numbers_of_a_job / std::max<Size>(1, length)), [&](Size first, Size last) {
       for (Size row = first; row < last; ++row) sort_row(row);
     });
   });
@@ -75,7 +75,7 @@ Tensors topk(const In& x, At k, At axis, bool largest) {
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "topk", source_of(x));
   const Size most = t.node()->shape[a], count = k;
   if (count < 0 || count > most)
-    fail(source_of(x), fmt::format("[topk] {} of {} along axis {}; expected 0 ... {}", count, most, a, most));
+    fail(source_of(x, "topk"), "{} of {} along axis {}; expected 0 ... {}", count, most, a, most);
   const Located at(x, "topk");
   const Tensor places = slice(order(t, a, largest, source_of(x)), a, 0, count);
   return {gather(t, a, places), places};

@@ -83,10 +83,11 @@ Tensor celu(In x, double alpha) {
   return where(positive, x, alpha * expm1(where(positive, 0.0, x) / alpha));
 }
 
-// Far below 0 the second factor is 0 long before x is -1e4; -infinity would make it NaN.
+// The second factor is 0, or 1, long before x is -1e4, or 1e4; an infinity would make products NaN.
 Tensor mish(In x) {
   const Located at(x, "mish");
-  return at_least(x, -1e4) * tanh(softplus(x));
+  const Tensor c = clamp(x, -1e4, 1e4);
+  return where(x > 1e4, x, c * tanh(softplus(c)));
 }
 
 // Where |x| is 1 or more it is written 1 - 1 / (1 + |x|), whose slope 1 / (1 + |x|)^2 is no difference.

@@ -4,6 +4,8 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 enum class GeluForm { exact, tanh };
@@ -183,3 +185,5 @@ struct Dropout {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

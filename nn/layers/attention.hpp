@@ -6,6 +6,8 @@
 #include <xgrad/nn/fields.hpp>
 #include <xgrad/nn/layers/linear.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct ScaledDotProductOptions {
@@ -65,3 +67,5 @@ struct MultiheadAttention {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct BatchNormOptions {
@@ -83,3 +85,5 @@ struct InstanceNorm3d : ChannelNorm {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

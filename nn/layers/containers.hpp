@@ -5,6 +5,8 @@
 
 #include <xgrad/nn/sequential.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // y = main(x) + x, or + shortcut(x) where x has another shape than main's result   (He et al. 2016)
@@ -34,3 +36,5 @@ struct Parallel {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -96,7 +96,7 @@ Tensor Convolution::with_weight(In x, const Tensor& w) const {
     for (int axis = axes_ - 1; axis >= 0; --axis) around.push_back(before[axis]), around.push_back(after[axis]);
     o.padding = even ? before : Shape(0);
     if (!even) {
-      if (input.dim() < axes_) fail(line_of(x), fmt::format("[{}] expected images of {} axes, got {}", name(), axes_, input.shape()));
+      if (input.dim() < axes_) fail(line_of(x), fmt::format("[{}] expected images, got the shape {}", name(), input.shape()));
       input = pad(input, around, {options.padding_mode});
     }
   }
@@ -140,8 +140,8 @@ Tensor TransposedConvolution::with_output_size(In x, const Shape& output_size) c
   const Located at(x, name());
   const Tensor input = input_of(name(), x, weight);
   if (output_size.rank() != axes_ || input.dim() <= axes_)
-    fail(line_of(x), fmt::format("[{}] expected images of {} axes and as many extents, got {} and {}", name(), axes_, input.shape(),
-                                 output_size));
+    fail(line_of(x), fmt::format("[{}] expected images, and an extent for each of their axes, got the shape {} and the output_size {}", name(),
+                                 input.shape(), output_size));
   const Shape kernel = kernel_of(weight.shape());
   Shape more;
   for (int axis = 0; axis < axes_; ++axis) {

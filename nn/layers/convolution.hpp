@@ -4,6 +4,8 @@
 
 #include <xgrad/nn/layers/padding.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // How much stands around an image: numbers (one for all axes, or one for each), or "same", so that the result has x's extents
@@ -107,3 +109,5 @@ struct ConvTranspose3d : TransposedConvolution {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

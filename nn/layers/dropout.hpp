@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/layers/activations.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // A channel of an example is 0 with probability p, and else x / (1 - p)   (Tompson et al. 2015)
@@ -47,3 +49,5 @@ struct FeatureAlphaDropout {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

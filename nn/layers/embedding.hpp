@@ -5,6 +5,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct EmbeddingOptions {
@@ -59,3 +61,5 @@ struct EmbeddingBag {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // (x - mean) / sqrt(var + eps) weight + bias, mean and var (divided by n) over the last axes, which have the extents
@@ -65,3 +67,5 @@ struct GroupNorm {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct LinearOptions {
@@ -35,3 +37,5 @@ struct Bilinear {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // zeros       or one number
@@ -67,3 +69,5 @@ struct ConstantPad3d : PaddingLayer {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

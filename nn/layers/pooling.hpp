@@ -4,6 +4,8 @@
 #include <xgrad/autodiff/convolution.hpp>
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // Pools whose results have these extents, whatever x's are: one number for all axes, or one for each; -1: as x has it. Result i
@@ -51,3 +53,5 @@ XGRAD_POOLS(3)
 #undef XGRAD_POOLS
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // Vaswani et al. 2017:  y[t][2 i] = sin(t / 10000^(2 i / width))    y[t][2 i + 1] = cos of the same. [length, width]; of an
@@ -58,3 +60,5 @@ struct RotaryOptions {
 Tensor rotary_embedding(In x, RotaryOptions options = {});
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 // Of one layer in one direction; the rows are the gates, one after the other. PyTorch's names: layers[0].weight_ih is
@@ -112,3 +114,5 @@ struct LSTM : Recurrent {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

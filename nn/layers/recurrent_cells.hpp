@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/layers/recurrent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct RNNCellOptions {
@@ -52,3 +54,5 @@ struct LSTMCell {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 struct Flatten {
@@ -75,3 +77,5 @@ struct Upsample {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <xgrad/nn/layers/attention.hpp>
 #include <xgrad/nn/layers/layer_norm.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 enum class TransformerActivation { relu, gelu };
@@ -122,3 +124,5 @@ struct Transformer {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

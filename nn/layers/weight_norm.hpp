@@ -4,6 +4,8 @@
 
 #include <xgrad/nn/fields.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::nn {
 
 namespace fields {
@@ -87,14 +89,15 @@ struct SpectralNorm {
     weight_orig = std::move(layer.weight);
     layer.weight = Parameter();
   }
-  Tensor weight(Source source = Source::here()) const {
-    if (training) {
-      const SingularVectors next = next_vectors(weight_orig, axis, {weight_u, weight_v}, options, source);
-      weight_u = next.u, weight_v = next.v;
-    }
-    return spectral_norm(weight_orig, axis, {weight_u, weight_v}, source);
+  Tensor weight(Source source = Source::here()) const { return spectral_norm(weight_orig, axis, {weight_u, weight_v}, source); }
+  Tensor operator()(In x) const {
+    const Source source = line_of(x);
+    SingularVectors now{weight_u, weight_v};
+    if (training) now = next_vectors(weight_orig, axis, now, options, source);
+    const Tensor y = layer.with_weight(x, spectral_norm(weight_orig, axis, now, source));
+    weight_u = now.u, weight_v = now.v;
+    return y;
   }
-  Tensor operator()(In x) const { return layer.with_weight(x, weight(line_of(x))); }
 
   void xgrad_walk(const Path& path, Walker& to) {
     fields::walk_fields(layer, path, to);
@@ -108,3 +111,5 @@ struct SpectralNorm {
 };
 
 }  // namespace xgrad::nn
+
+#pragma GCC visibility pop

@@ -17,8 +17,12 @@ double armijo_search(Objective& f, const Tensor& d, double first, const Armijo& 
   for (Size trial = 0; trial < options.max_trials; ++trial) {
     f.move_to(x + a * d);
     const double value = f.value();
-    if (value <= f0 + options.armijo * a * slope) return a;
+    if (value <= f0 + options.above + options.armijo * a * slope) return a;
     if (std::abs(value - f0) <= noise && std::abs(dot(f.gradient(), d).item()) < std::abs(slope)) return a;
+    if (options.shrink > 0) {
+      a *= options.shrink;
+      continue;
+    }
     const double parabola = -slope * a * a / (2 * (value - f0 - a * slope));  // its minimum
     a = std::isfinite(parabola) ? std::clamp(parabola, 0.1 * a, 0.5 * a) : 0.1 * a;
   }

@@ -1,24 +1,43 @@
 #include <algorithm>
 
-#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/methods/lbfgs.hpp>
 #include <xgrad/optim/methods/searches.hpp>
+
+#include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
 namespace {
 
-// -H g, by the two loops
-Tensor direction(const Tensor& g, const std::vector<LBFGSRule::State::Pair>& pairs) {
-  Tensor q = g;
-  std::vector<double> a(pairs.size());
-  for (std::size_t i = pairs.size(); i-- > 0;) {
-    a[i] = pairs[i].rho * dot(pairs[i].s, q).item();
-    q = q - a[i] * pairs[i].y;
+// d = -H g, by the two loops, and its slope g^T d. The vector of the second loop is kept without the scale c of H0, by which
+// it is multiplied at the end: q = r / c.
+struct Direction {
+  Tensor d;
+  double slope;
+
+  Direction(const double* g, Size n, const std::vector<LBFGSRule::State::Pair>& pairs) {
+    std::vector<double> q(g, g + n), a(pairs.size());
+    double scale = 1, product = 0;  // of q with what comes next
+    if (!pairs.empty()) {
+      scale = pairs.back().scale;
+      product = dot(pairs.back().s.data(), q.data(), n);
+    }
+    for (std::size_t i = pairs.size(); i-- > 0;) {
+      a[i] = pairs[i].rho * product;
+      product = add_and_dot(q.data(), -a[i], pairs[i].y.data(), (i > 0 ? pairs[i - 1].s : pairs[0].y).data(), n);
+    }
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const double b = pairs[i].rho * scale * product;
+      product = add_and_dot(q.data(), (a[i] - b) / scale, pairs[i].s.data(),
+                            i + 1 < pairs.size() ? pairs[i + 1].y.data() : g, n);
+    }
+    if (pairs.empty()) product = dot(g, g, n);
+    slope = -scale * product;
+    d = filled({n}, f64, [&](void* memory) {
+      double* to = static_cast<double*>(memory);
+      for (Size i = 0; i < n; ++i) to[i] = -scale * q[static_cast<std::size_t>(i)];
+    });
   }
-  if (!pairs.empty()) q = q / (pairs.back().rho * dot(pairs.back().y, pairs.back().y).item());
-  for (std::size_t i = 0; i < pairs.size(); ++i) q = q + (a[i] - pairs[i].rho * dot(pairs[i].y, q).item()) * pairs[i].s;
-  return -q;
-}
+};
 
 }  // namespace
 
@@ -32,20 +51,28 @@ void LBFGSRule::check(const Require& require) const {
 Advance LBFGSRule::advance(Objective& f, State& state) const {
   const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .max_trials = max_trials};
   const Tensor x = f.x(), g = f.gradient();
+  const Size n = f.size();
   for (;;) {
-    const Tensor d = direction(g, state.pairs);
-    const double slope = dot(g, d).item();
-    const double first = state.pairs.empty() ? std::min(1.0, 1 / norm(d).item()) : 1.0;
-    const double promised = -0.5 * slope, noise = f.noise();  // by the model, at its minimum
+    const Direction along(numbers(g), n, state.pairs);
+    const double first = state.pairs.empty() ? std::min(1.0, 1 / length(numbers(along.d), n)) : 1.0;
+    const double promised = -0.5 * along.slope, noise = f.noise();  // by the model, at its minimum
     if (!state.pairs.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
-    const double a = wolfe_search(f, d, first, wolfe);
+    const double a = wolfe_search(f, along.d, first, wolfe);
+    if (a >= wolfe.longest) return Advance::unbounded;
     if (a > 0) {
-      const Tensor s = f.x() - x, y = f.gradient() - g;
-      const double sy = dot(s, y).item();
-      if (sy > 0x1p-52 * -a * slope) {
-        if (state.pairs.size() == static_cast<std::size_t>(history)) state.pairs.erase(state.pairs.begin());
-        state.pairs.push_back({s, y, 1 / sy});
+      State::Pair pair;
+      if (state.pairs.size() == static_cast<std::size_t>(history)) {  // its memory is used again
+        pair = std::move(state.pairs.front());
+        state.pairs.erase(state.pairs.begin());
       }
+      pair.s.resize(static_cast<std::size_t>(n));
+      pair.y.resize(static_cast<std::size_t>(n));
+      combine(pair.s.data(), numbers(f.x()), -1, numbers(x), n);
+      combine(pair.y.data(), numbers(f.gradient()), -1, numbers(g), n);
+      const double sy = dot(pair.s.data(), pair.y.data(), n);
+      pair.rho = 1 / sy;
+      pair.scale = sy / dot(pair.y.data(), pair.y.data(), n);
+      if (sy > 0x1p-52 * -a * along.slope) state.pairs.push_back(std::move(pair));
       return Advance::moved;
     }
     if (promised <= noise) return Advance::exact;

@@ -4,6 +4,8 @@
 
 #include <xgrad/optim/method.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // L-BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5) with the strong Wolfe search of Moré & Thuente:
@@ -20,8 +22,8 @@ struct LBFGSRule {
 
   struct State {
     struct Pair {
-      Tensor s, y;
-      double rho;  // 1 / s^T y
+      std::vector<double> s, y;
+      double rho, scale;  // 1 / s^T y, s^T y / y^T y
     };
     std::vector<Pair> pairs;  // oldest first
     Rounding rounding;
@@ -32,3 +34,5 @@ struct LBFGSRule {
 using LBFGS = Minimiser<LBFGSRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -17,19 +17,6 @@ double squared_length(const std::vector<double>& x) {
   return sum;
 }
 
-// d: R d = -Q^T r and sqrt(u) D d = 0 in the least squares
-std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
-                                const std::vector<double>& scale) {
-  const Size n = r.columns;
-  Matrix a(r.rows + n, n);
-  std::vector<double> b(at(r.rows + n));
-  std::copy(r.numbers.begin(), r.numbers.end(), a.numbers.begin());
-  for (Size i = 0; i < r.rows; ++i) b[at(i)] = -qtr[at(i)];
-  for (Size i = 0; i < n; ++i) a[r.rows + i][i] = std::sqrt(u) * scale[at(i)];
-  triangularise(a, b);
-  return solve_upper(a, b);
-}
-
 // f - f(x + d) by the linear model: 1/2 |J d|^2 + u |D d|^2
 double promised(const Matrix& r, const std::vector<double>& d, double u, const std::vector<double>& scale) {
   double gain = 0;

@@ -4,6 +4,8 @@
 
 #include <xgrad/optim/method.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Levenberg-Marquardt, for residuals r with Jacobian J (least_squares):
@@ -30,3 +32,5 @@ struct LevenbergMarquardtRule {
 using LevenbergMarquardt = Minimiser<LevenbergMarquardtRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -2,22 +2,9 @@
 #include <xgrad/optim/methods/newton.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/descending.hpp"
+
 namespace xgrad::optim {
-namespace {
-
-// B^-1 g
-Tensor solve_descending(const Tensor& h, const Tensor& g, double least) {
-  try {
-    const Tensor lower = cholesky(h);
-    return solve_triangular(lower, solve_triangular(lower, g), {.transposed = true});
-  } catch (const Error&) {  // not positive definite
-    const auto [values, vectors] = eigh(h);
-    const Tensor raised = maximum(abs(values), least * amax(abs(values)));
-    return matmul(vectors, matmul(transpose(vectors), g) / where(raised > 0, raised, 1.0));
-  }
-}
-
-}  // namespace
 
 void NewtonRule::check(const Require& require) const {
   require(armijo > 0 && armijo < 0.5, "armijo to be above 0 and below 1/2", armijo);
@@ -28,7 +15,9 @@ void NewtonRule::check(const Require& require) const {
 Advance NewtonRule::advance(Objective& f, State& state) const {
   const Tensor h = f.hessian(), g = f.gradient();
   if (!all(isfinite(h)).item()) return Advance::stuck;
-  const Tensor d = -solve_descending(h, g, least);
+  const Tensor step = indefinite == Indefinite::absolute ? solve_by_absolute_values(h, g, least) : solve_by_shift(h, g);
+  if (!step.defined()) return Advance::stuck;
+  const Tensor d = -step;
   const double promised = -0.5 * dot(g, d).item(), noise = f.noise();  // by the model, at its minimum
   if (state.rounding.reached(promised, noise)) return Advance::exact;
   const double a = armijo_search(f, d, 1, {.armijo = armijo, .max_trials = max_trials});

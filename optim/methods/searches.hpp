@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/objective.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Both move the objective to x + a d and return a > 0, or leave it where it was and return 0 where they find none: the
@@ -13,11 +15,14 @@ namespace xgrad::optim {
 // along the direction decides alone (Hager & Zhang 2005, "approximate Wolfe"), and so gradients become as small as
 // rounding lets them.
 
-// Backtracking to f(x + a d) <= f(x) + armijo a g^T d, where a is `first`, and then the minimum of the parabola through
-// f(x), g^T d and the last trial, at least a tenth and at most half of it. Asks for values only.
+// Backtracking to f(x + a d) <= f(x) + above + armijo a g^T d, where a is `first`, and then `shrink` of the last; or, where
+// that is 0, the minimum of the parabola through f(x), g^T d and the last trial, at least a tenth and at most half of it.
+// Asks for values only. A value of -infinity is taken.
 struct Armijo {
   double armijo = 1e-4;
   Size max_trials = 50;
+  double shrink = 0;
+  double above = 0;  // a search that is not monotone: how far the greatest of the last values is above f(x) (Grippo et al. 1986)
 };
 double armijo_search(Objective& f, const Tensor& d, double first, const Armijo& options = {});
 
@@ -32,3 +37,5 @@ struct Wolfe {
 double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& options = {});
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

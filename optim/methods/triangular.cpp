@@ -4,6 +4,9 @@
 #include <cmath>
 
 namespace xgrad::optim {
+namespace {
+std::size_t at(Size i) { return static_cast<std::size_t>(i); }
+}  // namespace
 
 // Reflection k: I - v v^T / v_k maps column k to (.., -sign |column|, 0, ..), with v_k = 1 + |column_k| / |column|, as
 // LINPACK scales it.
@@ -48,6 +51,43 @@ std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b) {
     x[static_cast<std::size_t>(i)] = rest / r[i][i];
   }
   return x;
+}
+
+std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
+                                const std::vector<double>& scale) {
+  const Size n = r.columns;
+  Matrix a(r.rows + n, n);
+  std::vector<double> b(at(r.rows + n));
+  std::copy(r.numbers.begin(), r.numbers.end(), a.numbers.begin());
+  for (Size i = 0; i < r.rows; ++i) b[at(i)] = -qtr[at(i)];
+  for (Size i = 0; i < n; ++i) a[r.rows + i][i] = std::sqrt(u) * scale[at(i)];
+  triangularise(a, b);
+  return solve_upper(a, b);
+}
+
+bool factorise(Matrix& a) {
+  for (Size i = 0; i < a.rows; ++i)
+    for (Size j = 0; j <= i; ++j) {
+      double rest = a[i][j];
+      for (Size k = 0; k < j; ++k) rest -= a[i][k] * a[j][k];
+      if (i > j) a[i][j] = rest / a[j][j];
+      else if (rest > 0 && std::isfinite(rest)) a[i][i] = std::sqrt(rest);
+      else return false;
+    }
+  return true;
+}
+
+std::vector<double> solve_factorised(const Matrix& lower, std::vector<double> b) {
+  const Size n = lower.rows;
+  for (Size i = 0; i < n; ++i) {
+    for (Size j = 0; j < i; ++j) b[at(i)] -= lower[i][j] * b[at(j)];
+    b[at(i)] /= lower[i][i];
+  }
+  for (Size i = n; i-- > 0;) {
+    for (Size j = i + 1; j < n; ++j) b[at(i)] -= lower[j][i] * b[at(j)];
+    b[at(i)] /= lower[i][i];
+  }
+  return b;
 }
 
 }  // namespace xgrad::optim

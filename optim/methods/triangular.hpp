@@ -1,4 +1,4 @@
-// The QR factorisation of a least-squares problem, in plain numbers. Private to optim/.
+// Small linear algebra in plain numbers: QR of a least-squares problem, Cholesky. Private to optim/.
 #pragma once
 
 #include <vector>
@@ -23,5 +23,13 @@ void triangularise(Matrix& a, std::vector<double>& b);
 
 // x: R x = b. A 0 on the diagonal gives an infinite x.
 std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b);
+
+// d: R d = -qtr and sqrt(u) D d = 0 in the least squares
+std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
+                                const std::vector<double>& scale);
+
+// a = L L^T of a symmetric a, whose lower half counts: L in its place. False: a is not positive definite.
+bool factorise(Matrix& a);
+std::vector<double> solve_factorised(const Matrix& lower, std::vector<double> b);  // x: L L^T x = b
 
 }  // namespace xgrad::optim

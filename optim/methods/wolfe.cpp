@@ -6,6 +6,8 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/vectors.hpp"
+
 namespace xgrad::optim {
 namespace {
 
@@ -88,8 +90,13 @@ struct Interval {
 
 double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& options) {
   const NoGrad constant;
-  f.gradient();
-  const Trial start{0, f.value(), dot(f.gradient(), d).item()};
+  const Size n = f.size();
+  const Tensor along = contiguous(cast(d, f64));
+  const auto look = [&](double a) {
+    const double* g = numbers(f.gradient());  // and with it, in one evaluation, the value
+    return Trial{a, f.value(), dot(g, numbers(along), n)};
+  };
+  const Trial start = look(0);
   if (!(start.slope < 0)) return 0;
   const Objective::Point origin = f.here();
   const Tensor x = f.x();
@@ -102,9 +109,8 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
       false;  // a step was seen with psi <= 0 and a slope that is not steep: phi itself is searched from then on
   Objective::Point best_point;
   for (Size trial = 0; trial < options.max_trials; ++trial) {
-    f.move_to(x + a * d);
-    f.gradient();
-    const Trial t{a, f.value(), dot(f.gradient(), d).item()};
+    f.move_to(filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), a, numbers(along), n); }));
+    const Trial t = look(a);
     if (!std::isfinite(t.f) || !std::isfinite(t.slope)) {
       longest = a;  // too far
       a = interval.best.a + 0.1 * (a - interval.best.a);

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // b = 1 - t^beta2_decay, t from 1; RMS(x) = |x| / sqrt(n)       (to maximize: g's negative)
@@ -31,3 +33,5 @@ struct AdafactorRule {
 using Adafactor = Descent<AdafactorRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // With g + weight_decay p for g (to maximize: its negative first), t from 1:
@@ -28,3 +30,5 @@ struct AdagradRule {
 using Adagrad = Descent<AdagradRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // What the formula of both needs to know of a step.
@@ -43,3 +45,5 @@ using Adam = Descent<AdamRule>;
 extern template class Descent<AdamRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/rules/adam.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // p <- p (1 - lr weight_decay), then Adam's step   (Loshchilov & Hutter 2019, algorithm 2; the rate as in PyTorch)
@@ -28,3 +30,5 @@ using AdamW = Descent<AdamWRule>;
 extern template class Descent<AdamWRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // With d = g - the gradient before (0 at the first step), t from 1, and hats for 1 / (1 - beta^t):
@@ -29,3 +31,5 @@ struct AdanRule {
 using Adan = Descent<AdanRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // t from 1, lengths |.| of whole tensors:
@@ -26,3 +28,5 @@ struct LAMBRule {
 using LAMB = Descent<LAMBRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // b <- momentum b + (1 - momentum) g     u = nesterov ? momentum b + (1 - momentum) g : b
@@ -30,3 +32,5 @@ struct MuonRule {
 using Muon = Descent<MuonRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

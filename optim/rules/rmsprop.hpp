@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // With g + weight_decay p for g (to maximize: its negative first):
@@ -30,3 +32,5 @@ struct RMSpropRule {
 using RMSprop = Descent<RMSpropRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

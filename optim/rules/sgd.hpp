@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // With g + weight_decay p for g (to maximize: its negative first):
@@ -36,3 +38,5 @@ using SGD = Descent<SGDRule>;
 extern template class Descent<SGDRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)  // what the library exports
+
 namespace xgrad::optim {
 
 // Of the rows that have a gradient, all others staying as they are, their m and v too; t counts all steps:
@@ -36,3 +38,5 @@ using SparseAdam = Descent<SparseAdamRule>;
 extern template class Descent<SparseAdamRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

@@ -185,6 +185,52 @@ std::string run_idx(std::uint64_t seed) {
   });
 }
 
+// ---- CSV
+
+// A table as text again, every cell quoted.
+std::string written(const data::Table& t) {
+  std::string text;
+  const auto add = [&](std::string_view cell, bool last) {
+    text += '"';
+    for (const char c : cell) text += c == '"' ? "\"\"" : std::string(1, c);
+    text += last ? "\"\n" : "\",";
+  };
+  for (std::size_t i = 0; i < t.names().size(); ++i) add(t.names()[i], i + 1 == t.names().size());
+  for (Size row = 0; row < t.rows(); ++row)
+    for (std::size_t i = 0; i < t.names().size(); ++i) add(t.text(row, t.names()[i]), i + 1 == t.names().size());
+  return text;
+}
+
+std::string run_csv(std::uint64_t seed) {
+  static const std::vector<std::string> corpus{
+      "a,b,c\n1,2.5,x\n-3e4,?,y\n", "name,\"long, name\"\r\n\"two\nlines\",\"say \"\"hi\"\"\"\r\n,\r\n", "1 2  3\n4 5 6\n",
+      "\xEF\xBB\xBFx;y\n1,5;2\n\n", "a\tb\n\t2\n", "", "\n\n", "only\n", "'a;b'\n"},
+      words{",", "\"", "\"\"", "\n", "\r\n", "\r", " ", "\t", ";", "'", "NaN", "1e999", "-", "+", "inf", "0x10", "\xff", std::string(1, '\0')};
+  Dice dice(seed);
+  const std::string& path = file().with(mutated(dice, corpus, words));
+  constexpr char delimiters[] = {',', ';', '\t', ' ', 'a'};
+  const data::CsvOptions options{.delimiter = delimiters[dice.below(5)], .quote = dice.chance(0.8) ? '"' : '\'',
+                                 .header = dice.chance(0.7), .trim = dice.chance(0.7)};
+  return only_errors([&]() -> std::string {
+    const data::Table t = data::read_csv(path, options);
+    for (const std::string& column : t.names()) {
+      const data::Table::Categories kinds = t.categories(column);
+      if (t.rows() > 0 && amax(kinds.codes).item() >= static_cast<double>(std::max<std::size_t>(kinds.names.size(), 1))) return "a code without a name";
+      try {
+        if (t.numbers({column}).numel() != t.rows()) return "a column of another length";
+      } catch (const Error&) {
+      }
+    }
+    if (t.names().empty()) return {};
+    const data::Table again = data::parse_csv(written(t), {.trim = false});
+    if (again.names() != t.names() || again.rows() != t.rows()) return "another table when it is written and read again";
+    for (Size row = 0; row < t.rows(); ++row)
+      for (const std::string& column : t.names())
+        if (again.text(row, column) != t.text(row, column)) return "another cell when it is written and read again";
+    return {};
+  });
+}
+
 // ---- programs
 
 std::string run_programs(std::uint64_t seed) {
@@ -207,6 +253,7 @@ const std::vector<Target>& targets() {
   static const std::vector<Target> all{
       {"safetensors", "files of named tensors, as they are read, written again, and loaded", run_safetensors},
       {"idx", "IDX files, plain and gzip's", run_idx},
+      {"csv", "tables of text, read, written and read again", run_csv},
       {"programs", "random programs, as programs_test runs them", run_programs}};
   return all;
 }

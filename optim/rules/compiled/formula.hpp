@@ -9,25 +9,22 @@
 #define XGRAD_FORMULA XGRAD_INLINE
 #else
 #include <xgrad/autodiff/ops.hpp>
-#include "autodiff/kernels/kernels.hpp"
+#include "autodiff/arches.hpp"
 #define XGRAD_FORMULA inline
 #endif
 
 // run(work, step): what the instruction set in use has compiled.
-#if defined(__x86_64__)
-#define XGRAD_RUNS(run, Step)                                                                           \
-  namespace sse2 { void run(const Work&, const Step&); }                                                \
-  namespace avx2 { void run(const Work&, const Step&); }                                                \
-  namespace avx512 { void run(const Work&, const Step&); }                                              \
-  static void run(const Work& w, const Step& s) {                                                       \
-    static constexpr void (*compiled[])(const Work&, const Step&) = {sse2::run, avx2::run, avx512::run}; \
-    compiled[kernels::table().level](w, s);                                                             \
+#define XGRAD_RUN_OF(arch, run, Step) \
+  namespace arch {                    \
+  void run(const Work&, const Step&); \
   }
-#else
-#define XGRAD_RUNS(run, Step)                              \
-  namespace native { void run(const Work&, const Step&); } \
-  static void run(const Work& w, const Step& s) { native::run(w, s); }
-#endif
+#define XGRAD_NAMED_RUN(arch, run) arch::run,
+#define XGRAD_RUNS(run, Step)                                                                                \
+  XGRAD_ARCHES(XGRAD_RUN_OF, run, Step)                                                                      \
+  static void run(const Work& w, const Step& s) {                                                            \
+    static constexpr void (*compiled[])(const Work&, const Step&) = {XGRAD_ARCHES(XGRAD_NAMED_RUN, run)};     \
+    compiled[arch_in_use()](w, s);                                                                           \
+  }
 
 namespace xgrad::optim {
 namespace {

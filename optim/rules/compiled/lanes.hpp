@@ -2,7 +2,7 @@
 // Private to optim/rules/.
 #pragma once
 
-#include "autodiff/kernels/simd/lanes.hpp"
+#include "autodiff/lanes.hpp"
 #include <xgrad/optim/work.hpp>
 
 namespace xgrad::optim {

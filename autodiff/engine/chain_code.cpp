@@ -1,0 +1,227 @@
+#include "autodiff/engine/chain_code.hpp"
+
+#if defined(__x86_64__)
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "autodiff/engine/pages.hpp"
+#include "autodiff/kernels/x86.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+
+using kernels::Act;
+using kernels::From;
+using kernels::Step;
+using namespace kernels::x86;
+
+constexpr int strip = strip_bytes / 32;  // vectors that go through the chain together
+// Registers: the running values, another operand of each, one number, scratch.
+constexpr int running = 0, others = strip, spread_number = others + 4, mask = spread_number + 1, most = mask + 1;
+constexpr int other(int v) { return others + v % 4; }
+// (steps, scratch, start, n): where the steps are, the scratch block's elements, the position in memory in bytes, and its end.
+constexpr int steps_at = rdi, in_scratch = rsi, in_memory = rdx, end = rcx, address = rax, second = r8, scratch = r9;
+
+alignas(32) constexpr std::uint32_t sign_bits[2][8] = {
+    {0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000},
+    {0, 0x80000000, 0, 0x80000000, 0, 0x80000000, 0, 0x80000000}};
+alignas(32) constexpr std::uint32_t other_bits[2][8] = {
+    {0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff},
+    {0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff}};
+
+From from(const Step& s, int place) { return static_cast<From>(s.form >> (8 * place) & 255); }
+
+class ChainWriter {
+ public:
+  explicit ChainWriter(DType dtype) : wide_(dtype == DType::f64), code_(wide_) {}
+
+  std::vector<std::uint8_t> operator()(const Step* steps) {
+    // in_memory = start * size, end = in_memory + n * size: n is a multiple of strips
+    const int shift = wide_ ? 3 : 2;
+    code_.copy(scratch, in_scratch);
+    code_.shift_left(in_memory, shift), code_.shift_left(end, shift), code_.add(end, in_memory, Whole{});
+    const std::size_t loop = code_.here();
+    for (const Step* s = steps;; ++s) {
+      at_ = static_cast<std::int32_t>(reinterpret_cast<const char*>(s) - reinterpret_cast<const char*>(steps));
+      if (s->act() == Act::end) break;
+      step(*s);
+    }
+    code_.add(in_scratch, static_cast<std::int32_t>(strip_bytes));
+    code_.add(in_memory, static_cast<std::int32_t>(strip_bytes));
+    code_.compare(in_memory, end);
+    code_.jump_if_not_equal(loop);
+    code_.zero_upper();
+    code_.ret();
+    return code_.bytes();
+  }
+
+ private:
+  using Whole = Code::Whole;
+
+  template <class F>
+  void each(const F& f) {
+    for (int v = 0; v < strip; ++v) f(v);
+  }
+  // Vector v of what step's field `at` says; its address is in `address`.
+  Operand element(const Step& s, int place, int v) const {
+    return indexed(address, from(s, place) == From::scratch ? in_scratch : in_memory, 32 * v);
+  }
+  void find(std::size_t field) { code_.load_address(address, steps_at, at_ + static_cast<std::int32_t>(field)); }
+
+  void step(const Step& s) {
+    if (from(s, 1) != From::none) {
+      find(offsetof(Step, first));
+      each([&](int v) {
+        if (from(s, 1) == From::number) code_.spread(running + v, address);
+        else code_.load(running + v, element(s, 1, v));
+      });
+    }
+    act(s);
+    if (from(s, 4) != From::none) {
+      find(offsetof(Step, out));
+      each([&](int v) { code_.store(element(s, 4, v), running + v); });
+    }
+  }
+
+  void act(const Step& s) {
+    switch (s.act()) {
+      case Act::none: return;
+      case Act::sum: return add_up();
+      case Act::add: return with(s, Avx::add, false);
+      case Act::mul: return with(s, Avx::mul, false);
+      case Act::sub: return with(s, Avx::sub, false);
+      case Act::sub_reversed: return with(s, Avx::sub, true);
+      case Act::maximum: return with(s, Avx::max, false);
+      case Act::maximum_reversed: return with(s, Avx::max, true);
+      case Act::minimum: return with(s, Avx::min, false);
+      case Act::minimum_reversed: return with(s, Avx::min, true);
+      case Act::add_product: return with_product(s, Avx::add, false);
+      case Act::add_product_reversed: return with_product(s, Avx::add, true);
+      case Act::sub_product: return with_product(s, Avx::sub, false);
+      case Act::sub_product_reversed: return with_product(s, Avx::sub, true);
+      case Act::neg: return with_bits(Avx::bit_xor, sign_bits[wide_]);
+      case Act::abs: return with_bits(Avx::bit_and, other_bits[wide_]);
+      case Act::square:
+        return each([&](int v) { code_.avx(Avx::mul, running + v, running + v, vector(running + v)); });
+      case Act::relu:  // max gives the second where one is NaN
+        code_.avx(Avx::bit_xor, mask, mask, vector(mask));
+        return each([&](int v) { code_.avx(Avx::max, running + v, mask, vector(running + v)); });
+      case Act::end: return;
+    }
+  }
+  void with_bits(Avx op, const std::uint32_t* bits) {
+    code_.load_address(address, bits);
+    code_.load(mask, memory(address, 0));
+    each([&](int v) { code_.avx(op, running + v, running + v, vector(mask)); });
+  }
+  void with(const Step& s, Avx op, bool reversed) {
+    find(offsetof(Step, x));
+    const bool number = from(s, 2) == From::number;
+    if (number) code_.spread(spread_number, address);
+    each([&](int v) {
+      Operand x = number ? vector(spread_number) : element(s, 2, v);
+      const bool chosen = op == Avx::max || op == Avx::min;
+      if (!number && (reversed || chosen)) {
+        code_.load(other(v), x);
+        x = vector(other(v));
+      }
+      combine(op, v, x, reversed);
+    });
+  }
+  // The sums that lie side by side, in scratch memory: see sums.hpp.
+  void add_up() {
+    constexpr int parts = static_cast<int>(kept_sums) / 32;
+    find(offsetof(Step, y));
+    for (int k = 0; k < parts; ++k) {
+      code_.load(other(k), indexed(address, scratch, 32 * k));
+      for (int v = k; v < strip; v += parts) code_.avx(Avx::add, other(k), other(k), vector(running + v));
+      code_.store(indexed(address, scratch, 32 * k), other(k));
+    }
+  }
+  void with_product(const Step& s, Avx op, bool reversed) {
+    find(offsetof(Step, x));
+    const bool number = from(s, 3) == From::number;
+    code_.load_address(second, steps_at, at_ + static_cast<std::int32_t>(offsetof(Step, y)));
+    if (number) code_.spread(spread_number, second);
+    each([&](int v) {
+      code_.load(other(v), element(s, 2, v));
+      Operand y = element(s, 3, v);
+      y.base = second;
+      code_.avx(Avx::mul, other(v), other(v), number ? vector(spread_number) : y);
+      combine(op, v, vector(other(v)), reversed);
+    });
+  }
+  // a = op(a, x), or op(x, a); maximum and minimum as elementwise.def has them: the first operand where that is NaN
+  void combine(Avx op, int v, const Operand& x, bool reversed) {
+    const int a = running + v;
+    if (op == Avx::max || op == Avx::min) {
+      const int first = reversed ? x.vector : a, second = reversed ? a : x.vector;
+      code_.compare(Than::unordered, mask, first, vector(first));
+      code_.avx(op, most, first, vector(second));
+      code_.choose(a, mask, vector(first), most);
+    } else if (reversed) {
+      code_.avx(op, a, x.vector, vector(a));
+    } else {
+      code_.avx(op, a, a, x);
+    }
+  }
+
+  bool wide_;
+  Code code_;
+  std::int32_t at_ = 0;  // bytes, of the step
+};
+
+struct Known {
+  Size work = 0;  // that was done without code
+  bool impossible = false;
+  std::unique_ptr<Pages> code;
+};
+constexpr Size worth_code = 1 << 22;       // steps x elements, about a millisecond's
+constexpr std::size_t most_chains = 1024;  // are known
+
+}  // namespace
+
+kernels::Chain chain_code(const Step* steps, DType dtype, Size work) {
+  if (code_when() == CodeWhen::never) return nullptr;
+  static std::mutex mutex;
+  static std::map<std::vector<std::uint64_t>, Known>& all = *new std::map<std::vector<std::uint64_t>, Known>;  // used to the end
+  thread_local std::vector<std::uint64_t> forms;
+  forms.assign(1, static_cast<std::uint64_t>(dtype));
+  for (const Step* s = steps;; ++s) {
+    forms.push_back(s->form);
+    if (s->act() == Act::end) break;
+  }
+  const std::lock_guard lock(mutex);
+  auto found = all.find(forms);
+  if (found == all.end()) {
+    if (all.size() == most_chains) return nullptr;
+    found = all.emplace(forms, Known()).first;
+  }
+  Known& known = found->second;
+  if (known.impossible) return nullptr;
+  if (!known.code) {
+    known.work += work;
+    if (known.work < worth_code && code_when() != CodeWhen::always) return nullptr;
+    auto code = std::make_unique<Pages>(ChainWriter(dtype)(steps));
+    known.impossible = !code->memory;
+    if (known.impossible) return nullptr;
+    known.code = std::move(code);
+  }
+  return reinterpret_cast<kernels::Chain>(known.code->memory);
+}
+
+}  // namespace xgrad::engine
+
+#else
+
+namespace xgrad::engine {
+
+kernels::Chain chain_code(const kernels::Step*, DType, Size) { return nullptr; }
+
+}  // namespace xgrad::engine
+
+#endif

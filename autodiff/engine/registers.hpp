@@ -1,0 +1,278 @@
+// Which register each value of a formula is in, while its machine code is written line by line. Private to machine_code.cpp.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "autodiff/engine/machine_code.hpp"
+#include "autodiff/kernels/x86.hpp"
+
+namespace xgrad::engine {
+
+inline constexpr Size vector_bytes = 32;
+
+// Numbers that code reads, each as a whole vector: a few that ops are made of, then the formula's own.
+class Numbers {
+ public:
+  enum Made { sign, all_but_sign, all_bits, zero, half, one, made_count };
+  static constexpr int first_made = 1 << 21;  // values of a formula are below
+
+  explicit Numbers(const Formula& f)
+      : dtype_(f.dtype), vectors_(new Vector[static_cast<std::size_t>(made_count) + f.numbers.size()]) {
+    const bool wide = dtype_ == DType::f64;
+    put(zero, 0.0), put(half, 0.5), put(one, 1.0), put(sign, -0.0);
+    const std::uint64_t least = wide ? ~(std::uint64_t(1) << 63) : 0x7fffffff7fffffff;
+    put_bits(all_but_sign, least), put_bits(all_bits, ~std::uint64_t(0));
+  }
+  void set(const std::vector<double>& numbers) {
+    for (std::size_t i = 0; i < numbers.size(); ++i) put(static_cast<int>(i) + made_count, numbers[i]);
+  }
+  const char* data() const { return vectors_[0].bytes; }
+
+  static std::int32_t offset(int value) {
+    const int at = value >= first_made ? value - first_made : value - Formula::first_number + made_count;
+    return static_cast<std::int32_t>(at * vector_bytes);
+  }
+
+ private:
+  struct alignas(vector_bytes) Vector {
+    char bytes[vector_bytes];
+  };
+  void put(int at, double number) {
+    std::uint64_t bits;
+    if (dtype_ == DType::f64) {
+      std::memcpy(&bits, &number, 8);
+    } else {
+      const float narrow = static_cast<float>(number);
+      std::uint32_t once;
+      std::memcpy(&once, &narrow, 4);
+      bits = std::uint64_t(once) << 32 | once;
+    }
+    put_bits(at, bits);
+  }
+  void put_bits(int at, std::uint64_t bits) {
+    for (int k = 0; k < vector_bytes; k += 8) std::memcpy(vectors_[at].bytes + k, &bits, 8);
+  }
+
+  DType dtype_;
+  std::unique_ptr<Vector[]> vectors_;
+};
+
+// A line asks for its operands, then for scratch and for the place of its result, and says that it is done. A value whose
+// last use is over gives its register back; where there is none left, the one that is needed last goes to the stack.
+class Registers {
+ public:
+  static constexpr int most_operands = 12;
+
+  // kept: numbers that stay in registers all the time
+  Registers(const Formula& f, const std::vector<int>& kept)
+      : f_(f), code_(f.dtype == DType::f64), values_(f.lines.size() + static_cast<std::size_t>(f.operands)), kept_(kept) {
+    in_.fill(nobody);
+    limit_ = registers - static_cast<int>(kept.size());
+    // An op whose result nobody wants is not computed, and what it is made of is not used by it.
+    for (const int line : f.results)
+      if (line >= 0) value(line).used = true;
+    for (std::size_t i = f.lines.size(); i-- > 0;) {
+      if (!is_used(static_cast<int>(i))) continue;
+      const Formula::Line& l = f.lines[i];
+      for (int k = 0; k < inputs_of(l); ++k)
+        if (l.in[k] < Formula::first_number && !is_copied(l, k)) {
+          value(l.in[k]).used = true;
+          value(l.in[k]).last = std::max(value(l.in[k]).last, static_cast<int>(i));
+        }
+    }
+  }
+
+  kernels::x86::Code& code() { return code_; }
+  bool is_used(int line) const { return values_[static_cast<std::size_t>(f_.operands + line)].used; }
+  static int number(double x) { return Numbers::first_made + (x == 0 ? Numbers::zero : x == 1 ? Numbers::one : Numbers::half); }
+  static int sign() { return Numbers::first_made + Numbers::sign; }
+  static int all_but_sign() { return Numbers::first_made + Numbers::all_but_sign; }
+  static int all_bits() { return Numbers::first_made + Numbers::all_bits; }
+
+  void begin(int line) { line_ = line; }
+  bool is_in_memory(int id) const { return id >= Formula::first_number && register_of_number(id) < 0; }
+  int in_register(int id) {
+    int r = id >= Formula::first_number ? register_of_number(id) : value(id).in;
+    if (r < 0) {
+      r = take(id);
+      code_.load(r, place(id));
+    }
+    busy_ |= 1u << r;
+    return r;
+  }
+  kernels::x86::Operand operand(int id) {
+    if (id >= Formula::first_number && register_of_number(id) < 0) return place(id);
+    if (id < Formula::first_number && value(id).in < 0 && value(id).last == line_) return place(id);
+    return kernels::x86::vector(in_register(id));
+  }
+  int scratch() {
+    const int r = take(temporary);
+    busy_ |= 1u << r;
+    return r;
+  }
+  // While the operands are still needed; and where one instruction reads them as it writes.
+  int result(int line) {
+    const int r = take(line);
+    busy_ |= 1u << r;
+    return r;
+  }
+  int result_over(int line) {
+    free_what_ended();
+    busy_ = 0;
+    return result(line);
+  }
+  void end_of_line() {
+    busy_ = 1u << value(line_).in;
+    for (int r = 0; r < limit_; ++r)
+      if (in_[at(r)] == temporary || in_[at(r)] >= Formula::first_number) in_[at(r)] = nobody;
+    free_what_ended();
+    for (int k = 0; k < f_.operands; ++k) {
+      if (f_.results[static_cast<std::size_t>(k)] != line_) continue;
+      Value& before = value(-1 - k);
+      if (before.last > line_ && before.in < 0 && before.spilled < 0) (void)in_register(-1 - k);
+      code_.store(kernels::x86::indexed(pointers[k], index), value(line_).in);
+      before.overwritten = true;
+    }
+    busy_ = 0;
+    free_what_ended(true);
+  }
+
+  // Where it lies in memory.
+  kernels::x86::Operand place(int id) {
+    if (id >= Formula::first_number) return kernels::x86::memory(numbers, number_offset(id));
+    const Value& v = value(id);
+    if (v.spilled >= 0) return kernels::x86::memory(kernels::x86::rsp, static_cast<std::int32_t>(v.spilled * vector_bytes));
+    return kernels::x86::indexed(pointers[-1 - id], index);
+  }
+
+  int untouched() const { return limit_ - touched_; }
+  std::vector<int> read_numbers() const {  // most read first
+    std::vector<int> ids;
+    for (const auto& [id, times] : reads_) ids.push_back(id);
+    std::stable_sort(ids.begin(), ids.end(), [&](int a, int b) { return times_read(a) > times_read(b); });
+    return ids;
+  }
+
+  // The whole function: (base, numbers, begin, end), of bytes.
+  std::vector<std::uint8_t> function() const {
+    using namespace kernels::x86;
+    Code all(f_.dtype == DType::f64);
+    const int saved = std::max(0, f_.operands - first_saved), stack = static_cast<int>(spills_ * vector_bytes);
+    for (int k = 0; k < saved; ++k) all.push(pointers[first_saved + k]);
+    if (stack > 0) all.add(rsp, -stack);
+    for (int k = 0; k < f_.operands; ++k)
+      if (pointers[k] != rdi) all.load_address(pointers[k], rdi, 8 * k);
+    if (f_.operands > position_of_rdi) all.load_address(rdi, rdi, 8 * position_of_rdi);
+    for (std::size_t i = 0; i < kept_.size(); ++i)
+      all.load(limit_ + static_cast<int>(i), memory(numbers, Numbers::offset(kept_[i])));
+    const std::size_t loop = all.here();
+    all.append(code_);
+    all.add(index, static_cast<std::int32_t>(vector_bytes));
+    all.compare(index, end);
+    all.jump_if_not_equal(loop);
+    if (stack > 0) all.add(rsp, stack);
+    for (int k = saved; k-- > 0;) all.pop(pointers[first_saved + k]);
+    all.zero_upper();
+    all.ret();
+    return all.bytes();
+  }
+
+  static int inputs_of(const Formula::Line& l) { return l.inputs; }
+
+ private:
+  struct Value {
+    bool used = false, overwritten = false;
+    int last = -1;     // line that reads it
+    int in = -1;       // register
+    int spilled = -1;  // on the stack
+  };
+  static constexpr int registers = 16, nobody = -1000000, temporary = -1000001;
+  static constexpr int numbers = kernels::x86::rsi, index = kernels::x86::rdx, end = kernels::x86::rcx;
+  // What points to the operands; from the sixth on such as the caller wants back.
+  static constexpr int pointers[most_operands] = {kernels::x86::rax, kernels::x86::r8,  kernels::x86::r9,  kernels::x86::r10,
+                                                  kernels::x86::r11, kernels::x86::rdi, kernels::x86::rbx, kernels::x86::rbp,
+                                                  kernels::x86::r12, kernels::x86::r13, kernels::x86::r14, kernels::x86::r15};
+  static constexpr int position_of_rdi = 5, first_saved = 6;
+
+  static std::size_t at(int r) { return static_cast<std::size_t>(r); }
+  Value& value(int id) { return values_[static_cast<std::size_t>(id < 0 ? -1 - id : f_.operands + id)]; }
+  static bool is_copied(const Formula::Line& l, int k) { return l.op == Op::where && k == 0 && l.in[1] == l.in[2]; }
+
+  int register_of_number(int id) const {
+    const auto kept = std::find(kept_.begin(), kept_.end(), id);
+    if (kept != kept_.end()) return limit_ + static_cast<int>(kept - kept_.begin());
+    const auto loaded = std::find(in_.begin(), in_.begin() + limit_, id);
+    return loaded != in_.begin() + limit_ ? static_cast<int>(loaded - in_.begin()) : -1;
+  }
+  std::int32_t number_offset(int id) {
+    const auto found = std::find_if(reads_.begin(), reads_.end(), [&](const auto& read) { return read.first == id; });
+    if (found == reads_.end()) reads_.emplace_back(id, 1);
+    else ++found->second;
+    return Numbers::offset(id);
+  }
+  int times_read(int id) const {
+    return std::find_if(reads_.begin(), reads_.end(), [&](const auto& read) { return read.first == id; })->second;
+  }
+
+  // A register for a value, a number or scratch.
+  int take(int id) {
+    int r = 0;
+    while (r < limit_ && in_[at(r)] != nobody) ++r;
+    if (r == limit_) r = evict();
+    touched_ = std::max(touched_, r + 1);
+    in_[at(r)] = id;
+    if (id < Formula::first_number && id > nobody) value(id).in = r;
+    return r;
+  }
+  int evict() {
+    int best = -1;
+    for (int r = 0; r < limit_; ++r) {
+      if (busy_ >> r & 1 || in_[at(r)] == temporary) continue;
+      if (best < 0 || next_use(in_[at(r)]) > next_use(in_[at(best)])) best = r;
+    }
+    const int id = in_[at(best)];
+    if (id < Formula::first_number) {
+      Value& v = value(id);
+      const bool in_place = id < 0 && !v.overwritten;
+      if (!in_place && v.spilled < 0) {
+        v.spilled = spills_++;
+        code_.store(place(id), best);
+      }
+      v.in = -1;
+    }
+    return best;
+  }
+  int next_use(int id) const {
+    if (id >= Formula::first_number) return 1 << 30;  // is loaded again
+    for (std::size_t i = static_cast<std::size_t>(line_) + 1; i < f_.lines.size(); ++i)
+      if (is_used(static_cast<int>(i)))
+        for (int k = 0; k < inputs_of(f_.lines[i]); ++k)
+          if (f_.lines[i].in[k] == id) return static_cast<int>(i);
+    return 1 << 29;
+  }
+  void free_what_ended(bool after_store = false) {
+    for (int r = 0; r < limit_; ++r) {
+      const int id = in_[at(r)];
+      if (id == nobody || id == temporary || id >= Formula::first_number) continue;
+      Value& v = value(id);
+      if (v.last > line_ || (id == line_ && !after_store)) continue;
+      v.in = -1;
+      in_[at(r)] = nobody;
+    }
+  }
+
+  const Formula& f_;
+  kernels::x86::Code code_;  // of the loop's body
+  std::vector<Value> values_;
+  std::vector<int> kept_;
+  std::vector<std::pair<int, int>> reads_;  // numbers in memory, and how often they are read
+  std::array<int, registers> in_;           // what is in them
+  unsigned busy_ = 0;                       // those that the line works with
+  int limit_, touched_ = 0, line_ = 0, spills_ = 0;
+};
+
+}  // namespace xgrad::engine

@@ -1,0 +1,108 @@
+#include "nn/losses/checks.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/vmap.hpp>
+#include <xgrad/nn/fields.hpp>
+
+namespace xgrad::nn {
+
+void check_some(const char* op, Size numbers, Reduction reduction, Source source) {
+  if (numbers == 0 && reduction == Reduction::mean)
+    fail(source, fmt::format("[{}] the mean of no losses has no value; leave empty batches out, or take the sum: "
+                             "{{.reduction = nn::Reduction::sum}}",
+                             op));
+}
+
+Tensor reduce(const char* op, const Tensor& x, Reduction reduction, Source source) {
+  check_some(op, x.numel(), reduction, source);
+  return reduction == Reduction::mean ? mean(x) : reduction == Reduction::sum ? sum(x) : x;
+}
+
+Tensor times(const Tensor& weight, const Tensor& loss, double infinite) {
+  return weight * where(logical_and(weight == 0, loss == infinite), 0, loss);
+}
+
+void check_pair(const char* op, In x, In y) {
+  for (const In* operand : {&x, &y})
+    if (!operand->is_number() && !operand->node())
+      fail(line_of(x), fmt::format("[{}] expected a prediction and a target, got an empty tensor", op));
+  if (y.is_number() || x.is_number()) return;
+  const Tensor a = x, b = y;
+  if (b.dim() != 0 && a.shape() != b.shape())
+    fail(line_of(x), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
+                                 op, a.shape(), b.shape()));
+}
+
+void check_floats(const char* op, const Tensor& x, Source source) {
+  if (!x.defined()) fail(source, fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", op));
+  if (!is_float(x.dtype()))
+    fail(source, fmt::format("[{}] expected floats, got {}; cast them first: cast(x, f32)", op, name(x.dtype())));
+}
+
+Tensor target_of(const char* op, In x, In y) {
+  check_pair(op, x, y);
+  const Tensor prediction = x;
+  check_floats(op, prediction, line_of(x));
+  return y.is_number() || !is_float(Tensor(y).dtype()) ? cast(y, prediction.dtype()) : Tensor(y);
+}
+
+void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which, const Shape& shape,
+                          Source source) {
+  if (weighted.shape() != shape)
+    fail(source, fmt::format("[{}] expected a {} that broadcasts to the shape {}, got {}", op, which, shape, weight.shape()));
+}
+
+void check_least(const char* op, const char* option, double value, double least, const In& x) {
+  if (!(value >= least) || std::isinf(value))
+    fail(line_of(x), fmt::format("[{}] expected a {} of {} or more, and finite, got {}", op, option, least, value));
+  check_option(x, op, option, value);
+}
+
+Size class_axis(const Tensor& scores) { return scores.dim() == 1 ? 0 : 1; }
+
+void check_scores(const char* op, const Tensor& scores, Source source) {
+  if (scores.dim(source) < 1 || !is_float(scores.dtype()))
+    fail(source, fmt::format("[{}] expected floats of shape [classes] or [rows, classes, ...], got {} {}", op,
+                             name(scores.dtype()), scores.shape()));
+}
+
+void check_class_weight(const char* op, const Tensor& weight, const Tensor& scores, Source source) {
+  const Size classes = scores.size(class_axis(scores));
+  if (weight.defined() && weight.shape() != Shape{classes})
+    fail(source,
+         fmt::format("[{}] expected a weight for each of {} classes, got the shape {}", op, classes, weight.shape()));
+}
+
+Classes check_classes(const char* op, const Tensor& scores, const Tensor& target, Size ignore_index, Source source) {
+  if (target.dtype(source) != i64)
+    fail(source, fmt::format("[{}] expected class indices as i64, got {}; use cast", op, name(target.dtype())));
+  const Size axis = class_axis(scores), classes = scores.size(axis);
+  Shape rows = scores.shape();
+  rows.erase(static_cast<int>(axis));
+  if (target.shape() != rows)
+    fail(source, fmt::format("[{}] expected a class for each row, shape {}, got {}; the scores are {}", op, rows,
+                             target.shape(), scores.shape()));
+  if (is_example(target)) return {target, 0, true};
+  Classes made{contiguous(target, source)};
+  const auto* at = static_cast<const Size*>(readable(made.index, source));
+  const Size n = made.index.numel();
+  bool plain = ignore_index < 0 || ignore_index >= classes;
+  for (Size i = 0; i < n; ++i) plain &= static_cast<std::uint64_t>(at[i]) < static_cast<std::uint64_t>(classes);
+  for (Size i = 0; !plain && i < n; ++i) {
+    if (at[i] == ignore_index)
+      ++made.ignored;
+    else if (at[i] < 0 || at[i] >= classes)
+      fail(source, fmt::format("[{}] expected classes 0 ... {}, got {} at position {} of the target; check the labels, "
+                               "or give the scores more classes",
+                               op, classes - 1, at[i], i));
+  }
+  made.some = made.ignored > 0;
+  return made;
+}
+
+}  // namespace xgrad::nn

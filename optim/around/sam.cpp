@@ -1,0 +1,88 @@
+#include <xgrad/optim/around/sam.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include <xgrad/autodiff/memory.hpp>
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+
+namespace xgrad::optim {
+namespace {
+
+Tensor loss_of(const Callable<Tensor()>& loss, Source source) {
+  Tensor value = loss();
+  if (!value.defined()) fail(source, "[SAM] the loss gave an empty tensor; return a number");
+  return value;
+}
+
+// Parameters at other values; back at their own in the end, without any memory to be taken.
+class Moved {
+ public:
+  Moved(const Parameters& parameters, const std::vector<Tensor>& values, Source source) : parameters_(parameters) {
+    for (const Parameters::Entry& p : parameters) leaves_.push_back(leaf_of(p));
+    assign_all(parameters, values, source);
+  }
+  ~Moved() {
+    std::size_t i = 0;
+    for (const Parameters::Entry& p : parameters_) put_back(p, std::move(leaves_[i++]));
+  }
+  Moved(const Moved&) = delete;
+  Moved& operator=(const Moved&) = delete;
+
+ private:
+  const Parameters& parameters_;
+  std::vector<Tensor> leaves_;
+};
+
+}  // namespace
+
+Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source source) const try {
+  const Require require{"SAM", source};
+  require.not_negative("rho", rho);
+  require.not_negative("eta", eta);
+  require(adaptive || eta == 0, "eta only where it is adaptive", eta);
+  const Parameters all = optimizer.parameters(source);
+  const RandomPoint random = random_point();
+  optimizer.zero_grad();
+  const Tensor value = loss_of(loss, source);
+  value.backward({}, source);
+
+  Parameters some;
+  std::vector<Tensor> climbed;
+  {
+    const NoGrad constant;
+    Tensor total = 0.0;
+    std::vector<Tensor> directions;
+    for (const Parameters::Entry& p : all) {
+      if (!p.grad().defined()) continue;
+      some.add(p);
+      const Tensor g = p.grad().detach(source), at = p.value().detach(source);
+      const Tensor scaled = adaptive ? (abs(at) + eta) * g : g;
+      total = total + sum(square(cast(scaled, f64)));
+      directions.push_back(adaptive ? (abs(at) + eta) * scaled : g);
+    }
+    const double length = std::sqrt(total.item(source));
+    if (!std::isfinite(length))
+      fail(source, fmt::format("[SAM] the norm of the gradients is {}, at a loss of {}, so no step was taken; lower the learning rate, or "
+                               "look for NaN in the data", length, value.item(source)));
+    if (length > 0 && rho > 0) {
+      std::size_t k = 0;
+      for (const Parameters::Entry& p : some) climbed.push_back(p.value().detach(source) + (rho / (length + 1e-12)) * directions[k++]);
+      evaluate(Tensors(climbed), source);
+    }
+  }
+  if (!climbed.empty()) {
+    const Moved moved(some, climbed, source);
+    optimizer.zero_grad();
+    go_to(random);
+    loss_of(loss, source).backward({}, source);
+  }
+  optimizer.step(source);
+  return value;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "SAM");
+}
+
+}  // namespace xgrad::optim

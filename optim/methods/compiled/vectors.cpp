@@ -1,0 +1,159 @@
+#include "optim/methods/vectors.hpp"
+
+#ifdef XGRAD_ARCH
+#include "autodiff/lanes.hpp"
+#else
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "autodiff/arches.hpp"
+#include "autodiff/parallel.hpp"
+#endif
+
+namespace xgrad::optim {
+namespace {
+
+enum class Pass { dot, absolute_dot, largest, add_and_dot, combine };
+
+struct Operands {
+  double *z, a;
+  const double *x, *y;
+  Size n;
+};
+
+}  // namespace
+
+#ifdef XGRAD_ARCH
+namespace XGRAD_ARCH {
+namespace {
+
+using kernels::Batch;
+
+// 16 sums, of the elements whose index is the same modulo 16
+constexpr Size lanes = 16, width = kernels::width<double>, parts = lanes / width;
+
+XGRAD_INLINE Batch<double> greater(const Batch<double>& x, const Batch<double>& y) {  // NaN where one is
+  return xsimd::select(x == x, xsimd::select(y > x, y, xsimd::select(y == y, x, y)), x);
+}
+
+template <Pass pass>
+XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, const Batch<double>& a, const double* x,
+                        const double* y) {
+#pragma GCC unroll 8
+  for (Size k = 0; k < parts; ++k) {
+    const Size at = k * width;
+    const Batch<double> u = kernels::load(x + at);
+    if constexpr (pass == Pass::largest) {
+      sums[k] = greater(sums[k], xsimd::abs(u));
+    } else {
+      const Batch<double> v = kernels::load(y + at);
+      if constexpr (pass == Pass::dot) sums[k] = sums[k] + u * v;
+      if constexpr (pass == Pass::absolute_dot) sums[k] = sums[k] + xsimd::abs(u * v);
+      if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z + at);
+      if constexpr (pass == Pass::add_and_dot) {
+        const Batch<double> q = kernels::load(static_cast<const double*>(z + at)) + a * u;
+        q.store_unaligned(z + at);
+        sums[k] = sums[k] + q * v;
+      }
+    }
+  }
+}
+
+// The last, fewer than 16, and zeros.
+XGRAD_INLINE void pad(double (&to)[lanes], const double* from, Size rest) {
+  for (Size k = 0; k < parts; ++k) Batch<double>(0.0).store_unaligned(to + k * width);
+  for (Size k = 0; k < rest; ++k) to[k] = from[k];
+}
+
+template <Pass pass>
+double run(const Operands& operands) {
+  const auto [z, factor, x, y, n] = operands;  // in registers: stores might change those in memory
+  const Batch<double> a(factor);
+  Batch<double> sums[parts];
+  for (auto& sum : sums) sum = Batch<double>(0.0);
+  Size i = 0;
+  for (; i + lanes <= n; i += lanes) block<pass>(sums, z + i, a, x + i, y + i);
+  if (const Size rest = n - i; rest > 0) {
+    double last_x[lanes], last_y[lanes], last_z[lanes];
+    pad(last_x, x + i, rest);
+    pad(last_y, y + i, rest);
+    pad(last_z, z + i, pass == Pass::add_and_dot ? rest : 0);
+    block<pass>(sums, last_z, a, last_x, last_y);
+    if constexpr (pass == Pass::add_and_dot || pass == Pass::combine)
+      for (Size k = 0; k < rest; ++k) z[i + k] = last_z[k];
+  }
+  double lane[lanes];
+  for (Size k = 0; k < parts; ++k) sums[k].store_unaligned(lane + k * width);
+  for (Size half = lanes / 2; half > 0; half /= 2)
+    for (Size k = 0; k < half; ++k)
+      if constexpr (pass == Pass::largest) lane[k] = lane[k] >= lane[k + half] || lane[k] != lane[k] ? lane[k] : lane[k + half];
+      else lane[k] += lane[k + half];
+  return lane[0];
+}
+
+}  // namespace
+
+double vector_pass(int pass, double* z, double a, const double* x, const double* y, Size n) {
+  const Operands o{z, a, x, y, n};
+  switch (static_cast<Pass>(pass)) {
+    case Pass::dot: return run<Pass::dot>(o);
+    case Pass::absolute_dot: return run<Pass::absolute_dot>(o);
+    case Pass::largest: return run<Pass::largest>(o);
+    case Pass::add_and_dot: return run<Pass::add_and_dot>(o);
+    default: return run<Pass::combine>(o);
+  }
+}
+
+}  // namespace XGRAD_ARCH
+}  // namespace xgrad::optim
+#else
+#define XGRAD_PASS_OF(arch) \
+  namespace arch { double vector_pass(int pass, double* z, double a, const double* x, const double* y, Size n); }
+XGRAD_ARCHES(XGRAD_PASS_OF)
+#undef XGRAD_PASS_OF
+
+namespace {
+
+double run(Pass pass, const Operands& o) {
+#define XGRAD_NAMED_PASS(arch) arch::vector_pass,
+  static constexpr double (*compiled[])(int, double*, double, const double*, const double*, Size) = {XGRAD_ARCHES(XGRAD_NAMED_PASS)};
+#undef XGRAD_NAMED_PASS
+  return compiled[arch_in_use()](static_cast<int>(pass), o.z, o.a, o.x, o.y, o.n);
+}
+
+// In pieces, which threads share: each piece's result has its place, and they are taken together in order.
+double run_all(Pass pass, const Operands& o) {
+  constexpr Size piece = 1 << 15;
+  if (o.n <= piece) return run(pass, o);
+  std::vector<double> results(static_cast<std::size_t>((o.n + piece - 1) / piece));
+  share_out(o.n, piece, [&](Size first, Size last) {
+    results[static_cast<std::size_t>(first / piece)] =
+        run(pass, {o.z ? o.z + first : nullptr, o.a, o.x + first, o.y + first, last - first});
+  });
+  double all = results[0];
+  for (std::size_t i = 1; i < results.size(); ++i) {
+    if (pass != Pass::largest) all += results[i];
+    else if (!(all >= results[i]) && all == all) all = results[i];
+  }
+  return all;
+}
+
+}  // namespace
+
+double dot(const double* x, const double* y, Size n) { return run_all(Pass::dot, {nullptr, 0, x, y, n}); }
+double length(const double* x, Size n) { return std::sqrt(dot(x, x, n)); }
+double largest(const double* x, Size n) { return run_all(Pass::largest, {nullptr, 0, x, x, n}); }
+double absolute_dot(const double* x, const double* y, Size n) {
+  return run_all(Pass::absolute_dot, {nullptr, 0, x, y, n});
+}
+double add_and_dot(double* q, double a, const double* x, const double* y, Size n) {
+  return run_all(Pass::add_and_dot, {q, a, x, y, n});
+}
+void combine(double* z, const double* x, double a, const double* y, Size n) {
+  run_all(Pass::combine, {z, a, x, y, n});
+}
+
+}  // namespace xgrad::optim
+#endif

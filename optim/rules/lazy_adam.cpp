@@ -1,0 +1,29 @@
+#include <xgrad/optim/rules/lazy_adam.hpp>
+
+#include <cmath>
+
+#include <xgrad/autodiff/ops.hpp>
+
+namespace xgrad::optim {
+
+void LazyAdamRule::check(const Require& require) const {
+  require(beta1 >= 0 && beta1 < 1, "beta1 in [0, 1)", beta1);
+  require(beta2 >= 0 && beta2 < 1, "beta2 in [0, 1)", beta2);
+  require.divisor("eps", eps);
+  require.not_negative("weight_decay", weight_decay);
+  require(lr * weight_decay < 1, "lr weight_decay below 1", lr * weight_decay);
+}
+
+void LazyAdamRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& last, const Step& step) const {
+  const auto t = static_cast<double>(step.t);
+  const double rate = step.lr / (1 - std::pow(beta1, t)), root = 1 / std::sqrt(1 - std::pow(beta2, t));
+  if (maximize) g = -g;
+  const Tensor missed = t - last;
+  m = pow(beta1, missed) * m + (1 - beta1) * g;
+  v = pow(beta2, missed) * v + (1 - beta2) * square(g);
+  if (weight_decay != 0) p = p * pow(1 - step.lr * weight_decay, missed);
+  p = p - rate * m / (sqrt(v) * root + eps);
+  last = where(missed == missed, t, last);
+}
+
+}  // namespace xgrad::optim

@@ -1,0 +1,68 @@
+#include "layers/row.hpp"
+
+using namespace xgrad;
+
+namespace layers {
+
+std::vector<Row> activation_rows() {
+  return {
+      LAYER("hardtanh", nn::Hardtanh{}),
+      LAYER("hardtanh_bounds", nn::Hardtanh{-0.5, 1.5}),
+      LAYER("relu6", nn::ReLU6{}),
+      LAYER("selu", nn::SELU{}),
+      LAYER("celu", nn::CELU{}),
+      LAYER("celu_alpha", nn::CELU{0.6}),
+      LAYER("mish", nn::Mish{}),
+      LAYER("softsign", nn::Softsign{}),
+      LAYER("hardswish", nn::Hardswish{}),
+      LAYER("hardsigmoid", nn::Hardsigmoid{}),
+      LAYER("logsigmoid", nn::LogSigmoid{}),
+      LAYER("tanhshrink", nn::Tanhshrink{}),
+      LAYER("softshrink", nn::Softshrink{}),
+      LAYER("softshrink_lambda", nn::Softshrink{1.25}),
+      LAYER("hardshrink", nn::Hardshrink{}),
+      LAYER("hardshrink_lambda", nn::Hardshrink{1.25}),
+      LAYER("threshold", nn::Threshold{0.3, -2.0}),
+      LAYER("prelu", nn::PReLU(1, {.dtype = d})),
+      LAYER("prelu_channels", nn::PReLU(4, {.dtype = d})),
+      LAYER("prelu_vector", nn::PReLU(1, {.dtype = d})),
+      LAYER("glu", nn::GLU{1}),
+      LAYER("softmin", nn::Softmin{1}),
+      LAYER("elu", nn::ELU{}),
+      LAYER("gelu", nn::GELU{}),
+      LAYER("gelu_tanh", nn::GELU{nn::GeluForm::tanh}),
+      LAYER("silu", nn::SiLU{}),
+      LAYER("softplus", nn::Softplus{}),
+      LAYER("softplus_beta", nn::Softplus{2.5}),
+      LAYER("leaky_relu", nn::LeakyReLU{0.2}),
+      LAYER("relu", nn::ReLU{}),
+      LAYER("tanh", nn::Tanh{}),
+      LAYER("sigmoid", nn::Sigmoid{}),
+      LAYER("softmax", nn::Softmax{1}),
+      LAYER("log_softmax", nn::LogSoftmax{1}),
+      LAYER("softmax2d", nn::Softmax2d{}),
+      LAYER("softmax2d_unbatched", nn::Softmax2d{}),
+      LAYER("hardtanh_corners", nn::Hardtanh{}),
+      LAYER("relu6_corners", nn::ReLU6{}),
+      LAYER("selu_corners", nn::SELU{}),
+      LAYER("celu_corners", nn::CELU{}),
+      LAYER("mish_corners", nn::Mish{}),
+      LAYER("softsign_corners", nn::Softsign{}),
+      LAYER("hardswish_corners", nn::Hardswish{}),
+      LAYER("hardsigmoid_corners", nn::Hardsigmoid{}),
+      LAYER("logsigmoid_corners", nn::LogSigmoid{}),
+      LAYER("tanhshrink_corners", nn::Tanhshrink{}),
+      LAYER("softshrink_corners", nn::Softshrink{}),
+      LAYER("hardshrink_corners", nn::Hardshrink{}),
+      LAYER("elu_corners", nn::ELU{}),
+      LAYER("gelu_corners", nn::GELU{}),
+      LAYER("gelu_tanh_corners", nn::GELU{nn::GeluForm::tanh}),
+      LAYER("silu_corners", nn::SiLU{}),
+      LAYER("leaky_relu_corners", nn::LeakyReLU{0.2}),
+      LAYER("relu_corners", nn::ReLU{}),
+      LAYER("tanh_corners", nn::Tanh{}),
+      LAYER("sigmoid_corners", nn::Sigmoid{}),
+  };
+}
+
+}  // namespace layers

@@ -1,0 +1,34 @@
+#include "training/hits.hpp"
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+
+namespace xgrad::training {
+namespace {
+
+// Logits of one column, [n] or [n, 1], and labels 0 or 1, likewise.
+std::optional<Hits> hits_of_column(const Tensor& outputs, const Tensor& targets, double threshold) {
+  const Tensor labels = cast(reshape(targets, {-1}), f64);
+  if (!all(square(labels) == labels).item()) return {};  // so are 0 and 1, and no others
+  const Tensor ones = cast(reshape(outputs, {-1}) > threshold, f64);
+  return Hits{sum(cast(ones == labels, f64)).item(), static_cast<double>(labels.numel())};
+}
+
+bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
+
+}  // namespace
+
+std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double threshold, bool floats, Source source) {
+  const NoGrad no_grad;
+  const Located at(source);
+  if (is_column(outputs) && is_column(targets) && outputs.size(0) == targets.size(0) &&
+      (floats || !is_float(targets.dtype())))
+    return hits_of_column(outputs, targets, threshold);
+  if (targets.dtype() != i64 || outputs.dim() < 2 || outputs.size(1) < 2) return {};
+  Shape rest = outputs.shape();
+  rest.erase(1);
+  if (!(rest == targets.shape())) return {};
+  return Hits{sum(argmax(outputs, 1) == targets).item(), static_cast<double>(targets.numel())};
+}
+
+}  // namespace xgrad::training

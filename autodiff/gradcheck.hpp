@@ -25,7 +25,7 @@ std::string to_string(const GradCheck& check);
 }  // namespace xgrad
 
 template <>
-struct fmt::formatter<xgrad::GradCheck> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::GradCheck> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   fmt::appender format(const xgrad::GradCheck& check, fmt::format_context& context) const;
 };

@@ -148,7 +148,7 @@ void freeze(const Parameters& parameters, bool frozen = true, Source source = So
 }  // namespace xgrad
 
 template <>
-struct fmt::formatter<xgrad::Parameter> : fmt::formatter<xgrad::Tensor> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Parameter> : fmt::formatter<xgrad::Tensor> {
   fmt::appender format(const xgrad::Parameter& p, fmt::format_context& context) const {
     return fmt::formatter<xgrad::Tensor>::format(p.value(), context);
   }

@@ -314,7 +314,7 @@ struct std::tuple_element<i, xgrad::Tensors> {
 
 // {} prints a tensor with 6 significant digits, {:.3} with 3, {:.4f} with 4 after the point; {:.2e} has an exponent.
 template <>
-struct fmt::formatter<xgrad::Tensor> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Tensor> {
   int precision = 6;
   char style = 'g';
   constexpr auto parse(fmt::format_parse_context& context) {
@@ -330,11 +330,11 @@ struct fmt::formatter<xgrad::Tensor> {
   fmt::appender format(const xgrad::Tensor& t, fmt::format_context& context) const;
 };
 template <>
-struct fmt::formatter<xgrad::DType> : fmt::formatter<fmt::string_view> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::DType> : fmt::formatter<fmt::string_view> {
   fmt::appender format(xgrad::DType t, fmt::format_context& context) const;
 };
 template <>
-struct fmt::formatter<xgrad::Shape> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Shape> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   fmt::appender format(const xgrad::Shape& s, fmt::format_context& context) const;
 };

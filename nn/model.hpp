@@ -131,7 +131,7 @@ void apply(MutableModel model, const F& f) {
 }  // namespace xgrad::nn
 
 template <>
-struct fmt::formatter<xgrad::nn::LoadReport> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::nn::LoadReport> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   fmt::appender format(const xgrad::nn::LoadReport& report, fmt::format_context& context) const;
 };

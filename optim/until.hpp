@@ -41,6 +41,10 @@ struct Progress {
   double seconds = 0;  // since the start
 };
 
+class Until;
+Until operator||(const Until& a, const Until& b);
+Until operator&&(const Until& a, const Until& b);
+
 // A value: it remembers nothing itself. begin() gives what watches one run, which is asked at the start and after each
 // iteration.
 class Until {
@@ -98,7 +102,7 @@ Until when(Callable<bool(const Progress&)> question, Source source = Source::her
 }  // namespace xgrad::optim
 
 template <>
-struct fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
   fmt::appender format(xgrad::optim::Reason reason, fmt::format_context& context) const;
 };
 

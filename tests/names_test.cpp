@@ -2,6 +2,7 @@
 // the headers declare, each with operands that it cannot take.
 #define BOOST_TEST_MODULE names
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>

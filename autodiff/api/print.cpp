@@ -7,6 +7,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include <xgrad/autodiff/tape.hpp>
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/record.hpp"
 #include "autodiff/engine/strided.hpp"

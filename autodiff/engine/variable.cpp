@@ -5,6 +5,7 @@
 #include <cstring>
 #include <mutex>
 
+#include <xgrad/autodiff/parameter.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include "autodiff/engine/evaluate.hpp"
 #include "autodiff/engine/history.hpp"

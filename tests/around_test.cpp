@@ -543,6 +543,35 @@ BOOST_AUTO_TEST_CASE(weights_to_be_judged_by) {
   BOOST_TEST((a.item() == -2 && b.item() == -2 && untouched.item() == 2));
 }
 
+// Optimizers that have such weights themselves: what stands around them is asked after them.
+BOOST_AUTO_TEST_CASE(optimizers_that_average) {
+  const auto look = [](auto rule) {
+    using Optimizer = optim::Descent<decltype(rule)>;
+    std::vector<Tensor> judged;
+    for (const auto& attach : {around(), around(optim::ClipValueRule{.clip_value = 1e6}), around(Twice{}), around(optim::EMARule{.decay = 0})}) {
+      Parameter a = parameter(tensor({3.0, -4.0}));
+      Optimizer optimizer({a}, rule);
+      const Held held = attach(optimizer);
+      for (int t = 0; t < 8; ++t) {
+        a.set_grad(2 * a.value());
+        optimizer.step();
+      }
+      const Tensor trained = a;
+      optimizer.eval();
+      judged.push_back(a);
+      optimizer.train();
+      BOOST_TEST(same_bits(a, trained));
+      judged.push_back(trained);
+    }
+    BOOST_TEST(!same_bits(judged[0], judged[1]));
+    BOOST_TEST(same_bits(judged[2], judged[0]));
+    BOOST_TEST(same_bits(judged[4], 2 * judged[0]));
+    BOOST_TEST(same_bits(judged[6], judged[1]));  // the last average is of what is trained, and decides
+  };
+  look(optim::ScheduleFreeAdamWRule{.lr = 0.1});
+  look(optim::ASGDRule{.lr = 0.1, .t0 = 2});
+}
+
 // Rows of an embedding stay rows where that is possible, with the bits that the dense gradient gives.
 BOOST_AUTO_TEST_CASE(gradients_by_rows) {
   using namespace optim;

@@ -22,6 +22,7 @@ MATRICES = ("Muon",)
 # PyTorch's, and how it calls what is called otherwise here.
 BETAS = lambda o: {"betas": (o.pop("beta1", 0.9), o.pop("beta2", 0.999)), **o}
 TORCH = {
+    "LazyAdam": (torch.optim.AdamW, lambda o: {"weight_decay": 0, **BETAS(o)}),  # of rows that are all picked
     "SGD": (torch.optim.SGD, lambda o: o), "Adam": (torch.optim.Adam, BETAS), "AdamW": (torch.optim.AdamW, BETAS),
     "RMSprop": (torch.optim.RMSprop, lambda o: o), "Adagrad": (torch.optim.Adagrad, lambda o: o),
     "Adadelta": (torch.optim.Adadelta, lambda o: o), "Adamax": (torch.optim.Adamax, BETAS),
@@ -54,7 +55,7 @@ class OfTorch:
         self.decay = options.pop("weight_decay", 0) if options.pop("decoupled_weight_decay", False) else 0
         self.sign = -1 if name in NO_MAXIMIZE and options.pop("maximize", False) else 1
         self.p = {n: torch.tensor(v, requires_grad=True) for n, v in start.items()}
-        if options or name in ("SGD", "NAdam"):
+        if options or name in ("SGD", "NAdam", "LazyAdam"):
             options = named(options)
         self.optimizer = make(list(self.p.values()), **options)
 

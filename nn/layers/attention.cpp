@@ -44,9 +44,8 @@ Tensor weights_of(const Tensor& scores, const Mask& mask) {
   return where(any(mask.allowed, -1, true), weights, 0.0);
 }
 
-void check_mask(const char* op, const char* what, const Tensor& mask, Source source) {
-  if (mask.dtype() == i64)
-    fail(source, fmt::format("[{}] expected the {} as boolean or floats, got i64; compare it: mask != 0", op, what));
+void check_mask(const char* what, const Tensor& mask, Source source) {
+  if (mask.dtype() == i64) fail(source, "expected the {} as boolean or floats, got i64; compare it: mask != 0", what);
 }
 
 bool broadcasts_to(const Shape& from, const Shape& to) {
@@ -60,30 +59,30 @@ bool broadcasts_to(const Shape& from, const Shape& to) {
 
 Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotProductOptions& options) {
   const char* const op = "scaled_dot_product_attention";
-  const Source source = line_of(query);
+  const Source source = line_of(query).named(op);
   const Tensor q = query, k = key, v = value;
-  if (!q.defined() || !k.defined() || !v.defined())
-    fail(source, fmt::format("[{}] expected three tensors, got an empty one", op));
+  if (!q.defined() || !k.defined() || !v.defined()) fail(source, "expected three tensors, got an empty one");
   const Shape sq = q.shape(), sk = k.shape(), sv = v.shape();
   if (sq.rank() < 2 || sk.rank() < 2 || sv.rank() < 2 || sq.back() != sk.back() || sk[sk.rank() - 2] != sv[sv.rank() - 2])
-    fail(source, fmt::format("[{}] expected a query [..., queries, width], a key [..., keys, width] and a value [..., keys, "
-                             "any], got {}, {} and {}",
-                             op, sq, sk, sv));
+    fail(source,
+         "expected a query [..., queries, width], a key [..., keys, width] and a value [..., keys, "
+         "any], got {}, {} and {}",
+         sq, sk, sv);
   if (!is_float(q.dtype()) || !is_float(k.dtype()) || !is_float(v.dtype()))
-    fail(source, fmt::format("[{}] expected floats, got {}, {} and {}; cast them first: cast(x, f32)", op, name(q.dtype()),
-                             name(k.dtype()), name(v.dtype())));
+    fail(source, "expected floats, got {}, {} and {}; cast them first: cast(x, f32)", name(q.dtype()), name(k.dtype()),
+         name(v.dtype()));
   if (!(options.dropout_p >= 0 && options.dropout_p <= 1))
-    fail(source, fmt::format("[{}] expected a dropout_p in [0, 1], got {}", op, options.dropout_p));
+    fail(source, "expected a dropout_p in [0, 1], got {}", options.dropout_p);
   const Located at(query, op);
   const double scale = options.scale ? *options.scale : 1 / std::sqrt(static_cast<double>(sq.back()));
   check_option(q.dtype(), op, "scale", scale, source);
   const Tensor scores = matmul(q * scale, transpose(k));
   Mask mask;
   if (options.attn_mask.defined()) {
-    check_mask(op, "attn_mask", options.attn_mask, source);
+    check_mask("attn_mask", options.attn_mask, source);
     if (!broadcasts_to(options.attn_mask.shape(), scores.shape()))
-      fail(source, fmt::format("[{}] expected an attn_mask that broadcasts to the scores' shape {}, got {}", op, scores.shape(),
-                               options.attn_mask.shape()));
+      fail(source, "expected an attn_mask that broadcasts to the scores' shape {}, got {}", scores.shape(),
+           options.attn_mask.shape());
     mask.take(options.attn_mask, true, scores.dtype());
   }
   if (options.is_causal) mask.take_causal(sq[sq.rank() - 2], sk[sk.rank() - 2]);
@@ -157,9 +156,8 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
     return rank == 2 || (sq[1 - steps] == sk[1 - steps] && sk[1 - steps] == sv[1 - steps]);
   };
   if (!fits())
-    fail(line_of(query),
-         fmt::format("[{}] expected query, key and value {}, or without a batch, of the widths {}, {} and {}, got {}, {} and {}",
-                     name, layer.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, kdim, vdim, sq, sk, sv));
+    fail(line_of(query), "expected query, key and value {}, or without a batch, of the widths {}, {} and {}, got {}, {} and {}",
+         layer.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, kdim, vdim, sq, sk, sv);
   o.one_source = together && o.k.node() == o.q.node() && o.v.node() == o.q.node();
   o.batched = sq.rank() == 3;
   o.time = o.batched && !layer.batch_first ? 0 : 1;
@@ -197,21 +195,18 @@ Projected project(const MultiheadAttention& layer, const Operands& o) {
 }
 
 Mask mask_of(const MultiheadAttention& layer, const Operands& o, const AttentionMasks& masks, Source source) {
-  const char* const name = "MultiheadAttention";
   Mask mask;
   if (const Tensor& m = masks.attn_mask; m.defined()) {
-    check_mask(name, "attn_mask", m, source);
+    check_mask("attn_mask", m, source);
     const Shape each{o.batch * layer.num_heads, o.queries, o.keys};
     if (m.shape() != Shape{o.queries, o.keys} && m.shape() != each)
-      fail(source, fmt::format("[{}] expected an attn_mask of the shape {} or {}, got {}", name, Shape{o.queries, o.keys}, each,
-                               m.shape()));
+      fail(source, "expected an attn_mask of the shape {} or {}, got {}", Shape{o.queries, o.keys}, each, m.shape());
     mask.take(m.dim() == 2 ? m : reshape(m, {o.batch, layer.num_heads, o.queries, o.keys}), false, o.q.dtype());
   }
   if (const Tensor& m = masks.key_padding_mask; m.defined()) {
-    check_mask(name, "key_padding_mask", m, source);
+    check_mask("key_padding_mask", m, source);
     const Shape wanted = o.batched ? Shape{o.batch, o.keys} : Shape{o.keys};
-    if (m.shape() != wanted)
-      fail(source, fmt::format("[{}] expected a key_padding_mask of the shape {}, got {}", name, wanted, m.shape()));
+    if (m.shape() != wanted) fail(source, "expected a key_padding_mask of the shape {}, got {}", wanted, m.shape());
     mask.take(reshape(m, {o.batch, 1, 1, o.keys}), false, o.q.dtype());
   }
   if (masks.is_causal) mask.take_causal(o.queries, o.keys);

@@ -43,6 +43,7 @@
 #include <xgrad/optim/rules/soap.hpp>
 #include <xgrad/optim/rules/sparse_adam.hpp>
 #include <xgrad/optim/rules/stable_adamw.hpp>
+#include <xgrad/optim/rules/swats.hpp>
 #include <xgrad/optim/rules/yogi.hpp>
 #include <xgrad/optim/descent.hpp>
 #include <xgrad/optim/methods/lbfgs.hpp>

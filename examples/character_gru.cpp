@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
 
@@ -39,18 +40,16 @@ Tensor loss_of(const Writer& model, const Tensor& rows) {
 }
 
 // Goes on from a beginning, a character drawn at a time; the state goes along.
-std::string written(const Writer& model, const std::string& characters, std::string text, int count) {
+std::string written(const Writer& model, const data::Vocabulary& characters, std::string text, int count) {
   const NoGrad no_grad;
   Tensor hidden;
-  std::vector<Size> begin;
-  for (const char c : text) begin.push_back(static_cast<Size>(characters.find(c)));
-  Tensor next = reshape(tensor(begin), {1, -1});
+  Tensor next = unsqueeze(characters.encode(text), 0);
   for (int i = 0; i < count; ++i) {
     const nn::GRU::Output y = model.gru(model.embedding(next), {.hidden = hidden});
     hidden = y.hidden;
     const Tensor logits = model.output(y.hidden[-1][0]);
     const Tensor picked = argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
-    text += characters[static_cast<std::size_t>(picked.item())];
+    text += characters.decode(picked);
     next = reshape(picked, {1, 1});
   }
   return text;
@@ -59,13 +58,13 @@ std::string written(const Writer& model, const std::string& characters, std::str
 int main(int count, char** arguments) {
   manual_seed(1);
   const text::Corpus corpus = text::corpus();
-  const std::string characters = corpus.characters();
-  const Tensor all = corpus.numbers();
+  const data::Vocabulary characters = data::Vocabulary::characters(corpus.text);
+  const Tensor all = characters.encode(corpus.text);
   const Size n = all.size(0), split = n * 9 / 10, steps = count > 1 ? std::atoll(arguments[1]) : corpus.real ? 500 : 150;
   const Tensor train = slice(all, 0, 0, split), unseen = slice(all, 0, split);
   const Tensor held_out = windows(unseen, arange(400) * ((unseen.size(0) - length - 1) / 400));
 
-  Writer model(static_cast<Size>(characters.size()));
+  Writer model(characters.size());
   optim::Adam adam(nn::parameters(model), {.lr = 5e-3});
   optim::CosineAnnealing schedule(adam, {.steps = steps});
   for (Size step = 0; step < steps; ++step) {

@@ -3,11 +3,13 @@
 //   PyTorch 1.13, the same model and schedule, three seeds: 2.036 to 2.055 (tests/references/measure_language_models.py)
 //   this program, four seeds: 2.031 to 2.055
 //   small_transformer [steps]
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/core.h>
 
 #include <xgrad/autodiff.hpp>
+#include <xgrad/data.hpp>
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
 
@@ -45,15 +47,13 @@ Tensor loss_of(const Writer& model, const Tensor& rows) {
 }
 
 // Goes on from a beginning, a character drawn at a time from the last `length` of them.
-std::string written(const Writer& model, const std::string& characters, std::string text, int count) {
+std::string written(const Writer& model, const data::Vocabulary& characters, std::string text, int count) {
   const NoGrad no_grad;
   for (int i = 0; i < count; ++i) {
-    std::vector<Size> last;
-    for (const char c : text.substr(text.size() - std::min<std::size_t>(text.size(), length)))
-      last.push_back(static_cast<Size>(characters.find(c)));
-    const Tensor logits = model(reshape(tensor(last), {1, -1}))[0][-1];
+    const Tensor last = characters.encode(text.substr(text.size() - std::min<std::size_t>(text.size(), length)));
+    const Tensor logits = model(unsqueeze(last, 0))[0][-1];
     const Tensor picked = argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
-    text += characters[static_cast<std::size_t>(picked.item())];
+    text += characters.decode(picked);
   }
   return text;
 }
@@ -61,13 +61,13 @@ std::string written(const Writer& model, const std::string& characters, std::str
 int main(int count, char** arguments) {
   manual_seed(1);
   const text::Corpus corpus = text::corpus();
-  const std::string characters = corpus.characters();
-  const Tensor all = corpus.numbers();
+  const data::Vocabulary characters = data::Vocabulary::characters(corpus.text);
+  const Tensor all = characters.encode(corpus.text);
   const Size n = all.size(0), split = n * 9 / 10, steps = count > 1 ? std::atoll(arguments[1]) : corpus.real ? 600 : 300;
   const Tensor train = slice(all, 0, 0, split), unseen = slice(all, 0, split);
   const Tensor held_out = windows(unseen, arange(400) * ((unseen.size(0) - length - 1) / 400));
 
-  Writer model(static_cast<Size>(characters.size()));
+  Writer model(characters.size());
   optim::Adam adam(nn::parameters(model), {.lr = 5e-3});
   optim::CosineAnnealing schedule(adam, {.steps = steps});
   for (Size step = 0; step < steps; ++step) {

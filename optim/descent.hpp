@@ -17,6 +17,10 @@
 //   check_parameter(const Require&, const Parameters::Entry&) const    refuses parameters that it cannot update
 //   slot_names() const                    names that depend on the options; then the slots come as Tensors& in update
 //   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's)
+//   numbers, advance(numbers, step) const    names of state that is one number a parameter, as a sum over steps: 0 at first, changed
+//                                         before each update, which reads step.numbers
+//   of_loss                               true: it is stepped by step(loss), and step.loss is its value
+//   wants_curvature(step) const           of_loss, too: does this step want step.curvature? (whole tensors)
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
@@ -93,6 +97,9 @@ class Descent final : public Optimizer {
     static_assert(of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
     if constexpr (has_names) m.slots = of(group).slot_names();
     else if constexpr (slot_count() > 0) m.slots.assign(Rule::slots, Rule::slots + slot_count());
+    if constexpr (requires { Rule::numbers[0]; })
+      m.numbers.assign(Rule::numbers, Rule::numbers + sizeof(Rule::numbers) / sizeof(*Rule::numbers));
+    static_assert(!(of_all && requires { Rule::numbers[0]; }), "numbers of a parameter are for update: update_all has shared state");
     if constexpr (requires { Rule::shared[0]; })
       m.shared.assign(Rule::shared, Rule::shared + sizeof(Rule::shared) / sizeof(*Rule::shared));
     static_assert(!of_all || !is_elementwise(), "update_all works on whole tensors: leave out `elementwise`");
@@ -100,6 +107,9 @@ class Descent final : public Optimizer {
     m.compiled = is_compiled;
     if constexpr (requires(const Rule& r) { r.by_rows(); }) m.by_rows = of(group).by_rows();
     m.all_at_once = of_all;
+    if constexpr (requires { Rule::of_loss; }) m.of_loss = Rule::of_loss;
+    static_assert(!(is_elementwise() && requires(const Rule& r, const Step& s) { r.wants_curvature(s); }),
+                  "curvature is a tensor: leave out `elementwise`");
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
     return m;
   }
@@ -119,6 +129,13 @@ class Descent final : public Optimizer {
   Tensor first_shared(int group, std::size_t slot) const override {
     if constexpr (requires(const Rule& r) { r.first_shared(slot); }) return of(group).first_shared(slot);
     else return {};
+  }
+  void advance(int group, double* numbers, const Step& step) const override {
+    if constexpr (requires(const Rule& r) { r.advance(numbers, step); }) of(group).advance(numbers, step);
+  }
+  bool wants_curvature(int group, const Step& step) const override {
+    if constexpr (requires(const Rule& r) { r.wants_curvature(step); }) return of(group).wants_curvature(step);
+    else return false;
   }
   template <std::size_t... slot>
   void update(const Rule& rule, Tensors& x, const Step& step, std::index_sequence<slot...>) const {

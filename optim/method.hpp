@@ -19,18 +19,19 @@ enum class Advance {
 };
 
 // Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the
-// rounding of the value (Objective::noise), and three times it was not half of the least that was promised before.
+// rounding of the value (Objective::noise), and three times (`patience`) it was not half of the least that was promised before.
 // Until then steps are taken on trust, because the model is good there and gradients go on shrinking where values
 // cannot.
 struct Rounding {
+  int patience = 3;  // times; methods whose steps are not all good ones have more
   double least = std::numeric_limits<double>::infinity();
   int stalled = 0;
   bool reached(double promised, double noise) {
     if (promised > noise) {
-      *this = {};
+      *this = {.patience = patience};
       return false;
     }
-    if (promised > 0.5 * least) return ++stalled == 3;
+    if (promised > 0.5 * least) return ++stalled == patience;
     least = promised;
     return false;
   }

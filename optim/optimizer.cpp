@@ -41,6 +41,12 @@ void Require::not_negative(const char* option, double got) const {
     fail(source, fmt::format("[{}] expected a finite {} of 0 or more, got {}", name, option, got));
 }
 
+void Require::positive(const char* option, double got) const {
+  if (!(got > 0 && std::isfinite(got))) fail(source, fmt::format("[{}] expected a finite {} above 0, got {}", name, option, got));
+}
+void Require::fraction(const char* option, double got) const {
+  if (!(got >= 0 && got < 1)) fail(source, fmt::format("[{}] expected {} in [0, 1), got {}", name, option, got));
+}
 void Require::divisor(const char* option, double got) const {
   not_negative(option, got);
   if (of_f32 && !keeps(f32, got))
@@ -92,7 +98,8 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
                                entry.name));
     check_parameter(number, entry, source);
     Store* store = in_memory ? &group->stores[value.dtype() == f64] : nullptr;
-    Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}};
+    Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}, {}, {}, {}};
+    item.numbers.assign(m.numbers.size(), 0.0);
     if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
     if (!names.insert(item.entry.name).second)
       fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
@@ -230,7 +237,7 @@ void Optimizer::switch_to(bool evaluating, Source source) try {
     if (group.manner.evaluates && item.t > 0) {
       Tensors slots;
       for (std::size_t k = 0; k < group.manner.slots.size(); ++k) slots.push_back(slot_of(item, k, source));
-      value = evaluated(item.group, value, slots, {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t});
+      value = evaluated(item.group, value, slots, {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t, item.numbers.data(), 0, {}});
     }
     for (const auto& place : state.rates->around)
       if (place->manner.evaluates && place->t > 0 && item.n > 0)

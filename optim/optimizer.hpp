@@ -40,6 +40,10 @@ class Optimizer {
   // Error: assigning a temporary (a = parameter(2.0), net = Net()) has moved another variable into its place. A step in
   // which no parameter has a gradient is an Error, too: backward() was not called, or went to a copy of the model.
   void step(Source source = Source::here());
+  // The same, and the gradients of a loss that nothing was made of yet, too, in place of zero_grad(), backward() and step(). It is
+  // how rules are told that look at the loss itself, at its value (Polyak) or its curvature (SophiaH, AdaHessian); all others may
+  // be called so as well. Where the curvature is wanted, gradients are differentiated again, and random numbers are drawn.
+  void step(const Tensor& loss, Source source = Source::here());
 
   // Of a rule that trains other weights than it is to be judged by (averages of them), or where such averages stand around it
   // (around.hpp): eval() puts those into the parameters, train() those that are trained. A step belongs to train(), where an
@@ -77,12 +81,14 @@ class Optimizer {
   // How a group's rule goes.
   struct Manner {
     std::vector<const char*> slots = {};   // names of the state that each parameter has
+    std::vector<const char*> numbers = {};  // of those that each parameter has, which advance() changes
     std::vector<const char*> shared = {};  // of the state that the group has
     bool elementwise = false;  // one pass over all parameters, in place
     bool compiled = false;     // likewise, by run()
     bool all_at_once = false;  // by update_all(), of all parameters together
     bool evaluates = false;    // evaluated() gives other weights
     bool by_rows = false;      // a row whose gradient is zero stays as it is, and so does its state
+    bool of_loss = false;      // it looks at the loss: step(loss)
   };
 
  private:
@@ -100,6 +106,8 @@ class Optimizer {
   virtual void check_parameter(int group, const Parameters::Entry& p, Source source) const = 0;
   virtual Tensor first(int group, std::size_t slot, const Tensor& p) const = 0;  // of a slot; empty: zeros of p's shape
   virtual Tensor first_shared(int group, std::size_t slot) const = 0;            // empty: a zero of f64
+  virtual void advance(int group, double* numbers, const Step& step) const = 0;
+  virtual bool wants_curvature(int group, const Step& step) const = 0;
   virtual void update(int group, Tensors& x, const Step& step) const = 0;        // x: p, g and the slots
   virtual void update_all(int group, std::vector<Member>& all, Tensors& shared, const Step& step) const = 0;
   virtual Tensor evaluated(int group, const Tensor& p, const Tensors& slots, const Step& step) const = 0;
@@ -110,6 +118,8 @@ class Optimizer {
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from
   void check_changed_options(Source source);
+  Step step_of(const Item& item) const;  // the next one
+  void find_curvature(const Tensor& loss, Source source);
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);
   void update_whole(Item& item, Whole& whole, Source source) const;

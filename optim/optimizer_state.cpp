@@ -54,6 +54,9 @@ NamedTensors Optimizer::state(Source source) const try {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
     const auto& slots = own.groups[static_cast<std::size_t>(item.group)]->manner.slots;
     for (std::size_t k = 0; k < slots.size(); ++k) made.push_back({item.entry.name + "." + slots[k], slot_of(item, k, source)});
+    const auto& numbers = own.groups[static_cast<std::size_t>(item.group)]->manner.numbers;
+    for (std::size_t k = 0; k < numbers.size(); ++k)
+      made.push_back({item.entry.name + "." + numbers[k], full({}, item.numbers[k], f64, source)});
   }
   for (std::size_t g = 0; g < own.groups.size(); ++g)
     for (std::size_t k = 0; k < own.groups[g]->shared.size(); ++k)
@@ -130,12 +133,14 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     broken(fmt::format("it has more schedules than the {} here", own.rates->attached.size()));
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
+  std::vector<double> numbers;
   for (const Item& item : own.items) {
     steps.push_back(steps_of(item.entry.name));
     const Manner& manner = own.groups[static_cast<std::size_t>(item.group)]->manner;
     for (std::size_t k = 0; k < manner.slots.size(); ++k)
       slots.push_back(take(item.entry.name + "." + manner.slots[k], item.store ? item.dtype : item.slots[static_cast<Size>(k)].dtype(),
                            item.store ? item.entry.value().shape() : item.slots[static_cast<Size>(k)].shape()));
+    for (const char* number : manner.numbers) numbers.push_back(take(item.entry.name + "." + number, f64, {}).item());
   }
   std::vector<Tensor> shared;  // of the groups
   for (std::size_t g = 0; g < own.groups.size(); ++g)
@@ -175,10 +180,11 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     a.memory = memories[i];
     for (std::size_t g = 0; g < factors[i].size(); ++g) rates[g].keep(a.number, factors[i][g]);
   }
-  std::size_t next = 0;
+  std::size_t next = 0, next_number = 0;
   for (std::size_t i = 0; i < own.items.size(); ++i) {
     Item& item = own.items[i];
     item.t = steps[i];
+    for (double& number : item.numbers) number = numbers[next_number++];
     for (std::size_t k = 0; k < own.groups[static_cast<std::size_t>(item.group)]->manner.slots.size(); ++k, ++next) {
       if (!item.store) item.slots[static_cast<Size>(k)] = std::move(slots[next]);
       else if (item.n > 0)

@@ -37,6 +37,8 @@ struct Optimizer::Item {
   Store* store;        // null: its slots are tensors
   Tensors slots;       // of a rule that is not elementwise
   Tensor trained;      // while it is evaluated: the weights that are trained
+  std::vector<double> numbers, next;  // those of the rule, and what they are after this step
+  Tensor curvature;                   // in a step that wants it
   char* slot(std::size_t k) const { return store->memory.get() + static_cast<Size>(k) * store->stride + at; }
 };
 
@@ -62,6 +64,8 @@ struct Optimizer::State {
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
   bool evaluating = false;
   bool options_may_have_changed = false;
+  bool has_loss = false;  // the step was given it
+  double loss = 0;
   // scratch of a step, kept so that a step allocates nothing
   std::vector<Work> work, blocks;
   std::vector<Item*> stepped;

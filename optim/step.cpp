@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include <xgrad/autodiff/differentiate.hpp>
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -50,7 +51,7 @@ void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
   const Tensor p = item.entry.value().detach();
   Tensors x{p, item.entry.grad().detach()};
   for (const Tensor& slot : item.slots) x.push_back(slot);
-  update(item.group, x, {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1});
+  update(item.group, x, step_of(item));
   require_count(name_, "slots", x.size() - 2, item.slots.size(), source);
   whole.values.push_back(like(name_, "the parameter", item.entry.name, x[0], p, source));
   whole.entries.add(item.entry);
@@ -75,7 +76,7 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   }
   if (items.empty()) return;
   Tensors shared = own.shared;
-  update_all(group, all, shared, {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1});
+  update_all(group, all, shared, {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1, nullptr, state_->loss, {}});
   require_count(name_, "parameters", all.size(), items.size(), source);
   require_count(name_, "tensors of the group's state", shared.size(), own.shared.size(), source);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -100,6 +101,9 @@ void Optimizer::step(Source source) try {
   if (state.evaluating)
     fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
   if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
+  for (const auto& group : state.groups)
+    if (group->manner.of_loss && !state.has_loss)
+      fail(source, fmt::format("[{}] looks at the loss: call step(loss), in place of zero_grad(), backward() and step()", name_));
   begin(source);
   engine::Own<Ahead> ahead;
   if (!state.rates->around.empty()) [[unlikely]] {
@@ -114,6 +118,7 @@ void Optimizer::step(Source source) try {
   // of the item before
   int group = -1, prepared = -1, slots = 0;
   Size t = -1;
+  const std::vector<double>* numbers_before = nullptr;
   DType dtype = DType::f32;
   const Store* store = nullptr;
   bool compiled = false, by_rows = false;
@@ -123,11 +128,16 @@ void Optimizer::step(Source source) try {
     if (!g.held) [[unlikely]] fail_alone(item, source);
     if (!g.any) continue;
     state.stepped.push_back(&item);
+    if (!item.numbers.empty()) {
+      item.next = item.numbers;
+      advance(item.group, item.next.data(), step_of(item));
+    }
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
       continue;
     }
-    if (item.group != group || item.t != t || item.dtype != dtype) [[unlikely]] {
+    const bool other_numbers = !item.next.empty() && numbers_before && item.next != *numbers_before;
+    if (item.group != group || item.t != t || item.dtype != dtype || other_numbers) [[unlikely]] {
       group = item.group;
       t = item.t;
       dtype = item.dtype;
@@ -137,7 +147,8 @@ void Optimizer::step(Source source) try {
       slots = static_cast<int>(manner.slots.size());
       by_rows = manner.by_rows;
       store = item.store;
-      const Step step{state.rates->groups[static_cast<std::size_t>(group)].lr, t + 1};
+      numbers_before = &item.next;
+      const Step step = step_of(item);
       if (compiled) {
         prepared = prepare(group, step);
       } else {
@@ -188,8 +199,62 @@ void Optimizer::step(Source source) try {
   whole.store(source);
   run_compiled();
   if (ahead) ahead->finish();
-  for (Item* item : state.stepped) ++item->t;
+  for (Item* item : state.stepped) ++item->t, item->numbers.swap(item->next);
   state.held.clear();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
+}
+
+Step Optimizer::step_of(const Item& item) const {
+  return {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1, item.next.data(), state_->loss, item.curvature};
+}
+
+// Gradients, and of the parameters that want it the curvature, by a second sweep.
+void Optimizer::find_curvature(const Tensor& loss, Source source) {
+  State& state = *state_;
+  Tensors all, some, signs;
+  std::vector<Item*> curved;
+  for (Item& item : state.items) {
+    all.push_back(item.entry.value());
+    if (wants_curvature(item.group, step_of(item))) curved.push_back(&item), some.push_back(item.entry.value());
+  }
+  const Tensors g = grad(loss, all, {.create_graph = true, .allow_unused = true});
+  Tensor along = 0.0;
+  for (std::size_t i = 0, k = 0; i < state.items.size(); ++i) {
+    Item& item = state.items[i];
+    if (k == curved.size() || curved[k] != &item) continue;
+    ++k;
+    signs.push_back(cast(2 * randint(0, 2, item.entry.value().shape(), source) - 1, item.dtype));
+    along = along + sum(g.begin()[i] * signs.begin()[signs.size() - 1]);
+  }
+  const Tensors bent = along.requires_grad() ? grad(along, some, {.allow_unused = true}) : Tensors();
+  for (std::size_t k = 0; k < curved.size(); ++k) {
+    const Tensor& z = signs.begin()[k];
+    curved[k]->curvature = bent.size() > 0 ? z * bent.begin()[k].detach() : zeros_like(z);
+  }
+}
+
+void Optimizer::step(const Tensor& loss, Source source) try {
+  State& state = state_or_fail(source);
+  if (!loss.defined() || loss.numel() != 1)
+    fail(source, fmt::format("[{}] expected a loss of one element, got {}", name_,
+                             loss.defined() ? fmt::format("{} {}", name(loss.dtype()), loss.shape()) : "an empty tensor"));
+  struct Forget {
+    State* state;
+    ~Forget() {
+      state->has_loss = false;
+      state->loss = 0;
+      for (Item& item : state->items) item.curvature = Tensor();
+    }
+  } forget{&state};
+  bool curved = false;
+  for (const Item& item : state.items) curved |= wants_curvature(item.group, step_of(item));
+  if (curved) find_curvature(loss, source);
+  zero_grad();
+  loss.backward({}, source);
+  state.loss = loss.item();
+  state.has_loss = true;
+  step(source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
 }

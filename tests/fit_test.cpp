@@ -163,6 +163,33 @@ BOOST_AUTO_TEST_CASE(clipped_gradients) {
   BOOST_TEST(allclose(trained(1, 2), tensor({-2.0, 0.5, -2.0}) / (std::sqrt(8.25) + 1e-6), 1e-14));
 }
 
+// SAM's steps, clipped: those of a loop of one's own.
+BOOST_AUTO_TEST_CASE(sharpness_aware) {
+  manual_seed(5);
+  const Tensor x = randn({24, 3}), y = randint(0, 2, {24});
+  Net one, other = one;
+  optim::Adam a(nn::parameters(one), {.lr = 0.05}), b(nn::parameters(other), {.lr = 0.05});
+  const optim::SAM sam{.rho = 0.3};
+  const data::DataLoader batches({x, y}, {.batch_size = 8});
+  manual_seed(6);  // of the masks, which are the same in both losses of a step
+  const training::History seen = training::fit(one, a, batches, {.epochs = 2, .progress = false, .clip_norm = 0.5, .sam = sam});
+  manual_seed(6);
+  double last = 0;
+  {
+    optim::ClipNorm clip(b, {.max_norm = 0.5});
+    const nn::Mode training(other, true);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      last = 0;
+      for (int from = 0; from < 24; from += 8)
+        last += sam.step(b, [&] { return nn::cross_entropy(other(slice(x, 0, from, from + 8)), slice(y, 0, from, from + 8)); }).item() / 3;
+    }
+  }
+  BOOST_TEST(std::abs(seen.epochs.back().loss - last) < 1e-6);
+  const Parameters theirs = nn::parameters(other);
+  std::size_t i = 0;
+  for (const auto& p : nn::parameters(one)) BOOST_TEST(helpers::same_bits(p.value(), theirs.begin()[i++].value()));
+}
+
 BOOST_AUTO_TEST_CASE(schedules_by_epoch_and_by_step) {
   manual_seed(4);
   Net net;
@@ -269,6 +296,7 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
     BOOST_TEST((values_of(nn::parameters(net)) == before));
   };
   refused({.accumulate = 0}, "[fit] expected to accumulate 1 batch or more, got 0");
+  refused({.accumulate = 2, .sam = optim::SAM{}}, "[fit] expected to accumulate 1 batch with sam");
   refused({.clip_norm = -1}, "[fit] expected a clip_norm of 0 or more");
   refused({.clip_value = std::nan("")}, "[fit] expected a clip_value of 0 or more");
   refused({.patience = -1}, "[fit] expected a patience of 0 or more");

@@ -56,26 +56,26 @@ struct Row {  // a method
 };
 inline const Row rows[] = {
     {"LBFGS", method<optim::LBFGS>(), false, 200},
-    {"LBFGSB", method<optim::LBFGSB>(), false, 200},
+    {"LBFGSB", method<optim::LBFGSB>(), false, 200, {"Powell badly scaled (3)"}},
     {"BFGS", method<optim::BFGS>(), false, 250},
     {"BFGS, scaled", method<optim::BFGS>(optim::BFGSRule{.scaled = true}), false, 250},
-    {"CG, Polak-Ribiere", method<optim::NonlinearCG>(), false, 400},
-    {"CG, Fletcher-Reeves", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::fletcher_reeves}), false, 2000},
-    {"CG, Hestenes-Stiefel", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::hestenes_stiefel}), false, 400},
-    {"CG, Dai-Yuan", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::dai_yuan}), false, 2000},
-    {"CG, Hager-Zhang", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::hager_zhang}), false, 400},
+    {"CG, Polak-Ribiere", method<optim::NonlinearCG>(), false, 400, {"Powell badly scaled (3)"}},
+    {"CG, Fletcher-Reeves", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::fletcher_reeves}), false, 2000, {"Powell badly scaled (3)", "Brown badly scaled (4)"}},
+    {"CG, Hestenes-Stiefel", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::hestenes_stiefel}), false, 400, {"Powell badly scaled (3)"}, 13},
+    {"CG, Dai-Yuan", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::dai_yuan}), false, 2000, {"Powell badly scaled (3)", "Brown badly scaled (4)"}},
+    {"CG, Hager-Zhang", method<optim::NonlinearCG>(optim::NonlinearCGRule{.formula = optim::CG::hager_zhang}), false, 400, {"Powell badly scaled (3)"}},
     {"Newton", method<optim::Newton>(), false, 120},
     {"Newton, shifted", method<optim::Newton>(optim::NewtonRule{.indefinite = optim::Indefinite::shifted}), false, 120},
-    {"NewtonCG", method<optim::NewtonCG>(), false, 300},
+    {"NewtonCG", method<optim::NewtonCG>(), false, 300, {"Powell badly scaled (3)", "Brown badly scaled (4)"}},
     {"ProjectedNewton", method<optim::ProjectedNewton>(), false, 120},
-    {"GradientDescent, Barzilai-Borwein", method<optim::GradientDescent>(optim::GradientDescentRule{.barzilai_borwein = true, .memory = 10}), false, 2000},
+    {"GradientDescent, Barzilai-Borwein", method<optim::GradientDescent>(optim::GradientDescentRule{.barzilai_borwein = true, .memory = 10}), false, 2000, {"Powell badly scaled (3)", "Brown badly scaled (4)"}},
     // Residuals that stay large: the second derivatives that the method leaves out are what counts.
     {"LevenbergMarquardt",
      method<optim::LevenbergMarquardt>(),
      true,
      120,
      {"Brown-Dennis (16)", "Freudenstein-Roth (2)"}},
-    {"GaussNewton", method<optim::GaussNewton>(), true, 120, {"Brown-Dennis (16)", "Freudenstein-Roth (2)"}},
+    {"GaussNewton", method<optim::GaussNewton>(), true, 120, {"Brown-Dennis (16)", "Freudenstein-Roth (2)", "Jennrich-Sampson (6)"}},
 };
 
 }  // namespace problems

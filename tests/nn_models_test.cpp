@@ -2,6 +2,9 @@
 #define BOOST_TEST_MODULE nn_models
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,33 +66,69 @@ struct Net {
 };
 
 // The model of tests/references/make_models.py.
-struct Words {
+struct Mixed {
   nn::Embedding words{20, 8};
-  std::vector<nn::Linear> layers{nn::Linear(8, 16), nn::Linear(16, 16, {.bias = false})};
+  nn::LSTM said{8, 5, {.num_layers = 2, .batch_first = true, .bidirectional = true}};
+  nn::TransformerEncoderLayer seen{8, 2, {.dim_feedforward = 16, .dropout = 0, .batch_first = true}};
+  nn::Conv2d conv{2, 4, 3, {.padding = 1}};
+  nn::BatchNorm2d norm{4};
+  std::vector<nn::Linear> layers{nn::Linear(54, 16), nn::Linear(16, 16, {.bias = false})};
   std::map<std::string, nn::Linear> heads;
   Tensor scale = ones({3});
-  Words() {
+  Mixed() {
     heads.emplace("kind", nn::Linear(16, 3));
     heads.emplace("score", nn::Linear(16, 1));
   }
-  Tensor operator()(const Tensor& index) const {
-    Tensor h = mean(words(index), 1);
+  Tensor operator()(const Tensor& index, const Tensor& image) const {
+    const Tensor e = words(index), picture = flatten(max_pool2d(relu(norm(conv(image))), 2), 1);
+    Tensor h = concat({select(said(e).output, 1, -1), mean(seen(e), 1), picture}, 1);
     for (const nn::Linear& layer : layers) h = tanh(layer(h));
     return concat({scale * heads.at("kind")(h), heads.at("score")(h)}, 1);
   }
-  XGRAD_FIELDS(words, layers, heads, scale)
+  XGRAD_FIELDS(words, said, seen, conv, norm, layers, heads, scale)
 };
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_model_crosses_to_pytorch_and_back) {
   const references::File file("models");
-  Words net;
-  BOOST_TEST(nn::load(net, references::path("models_from_torch")).complete());
-  BOOST_TEST(allclose(net(file["index"]), file["from_torch"], 1e-5, 1e-6));
-  BOOST_TEST(nn::load(net, references::path("models_from_xgrad")).complete());
-  BOOST_TEST(allclose(net(file["index"]), file["from_xgrad"], 1e-5, 1e-6));
+  Mixed net;
+  nn::eval(net);
+  for (const char* from : {"from_torch", "from_xgrad"}) {
+    BOOST_TEST(nn::load(net, references::path(std::string("models_") + from)).complete());
+    BOOST_TEST(allclose(net(file["index"], file["image"]), file[from], 1e-5, 1e-5), from);
+  }
   BOOST_TEST(!allclose(file["from_xgrad"], file["from_torch"], 1e-2, 1e-2));
+}
+
+namespace {
+
+// Of this process, in bytes: "VmRSS:" now, "VmHWM:" at most since the peak was forgotten.
+Size of_status(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind(key, 0) == 0) return 1024 * std::atoll(line.c_str() + key.size());
+  return 0;
+}
+
+}  // namespace
+
+// A file goes straight into the memory of the tensors: beside the model there is one copy of it, until it takes the old one's place.
+BOOST_AUTO_TEST_CASE(loading_takes_one_copy) {
+  const Size side = 3000, bytes = 4 * side * side;
+  nn::Linear layer(side, side);
+  nn::save(layer, "large.safetensors");
+  release_memory();
+  if (std::ofstream peak("/proc/self/clear_refs"); !(peak << "5" << std::flush)) {
+    BOOST_TEST_MESSAGE("skipped: the peak of the memory cannot be forgotten here");
+    return;
+  }
+  const Size before = of_status("VmRSS:");
+  BOOST_TEST(nn::load(layer, "large.safetensors").complete());
+  const Size most = of_status("VmHWM:") - before;
+  BOOST_TEST(most > bytes / 2);
+  BOOST_TEST(most < bytes + bytes / 4, most << " for a file of " << bytes);
+  std::remove("large.safetensors");
 }
 
 BOOST_AUTO_TEST_CASE(fields_of_all_kinds) {

@@ -128,28 +128,6 @@ Seen seen_in(const Called& model, const data::DataLoader& batches, const Loss& l
   return seen;
 }
 
-// g <- g within +-value; then g <- g min(1, norm / (|g| + 1e-6)), |g| over all parameters
-void clip(const Parameters& parameters, double value, double norm, Source source) {
-  const Located at(source, "fit");
-  const NoGrad constant;
-  std::vector<const Parameters::Entry*> given;
-  Tensors gradients;
-  Tensor squares = 0.0;
-  for (const Parameters::Entry& p : parameters) {
-    if (!p.grad().defined()) continue;
-    given.push_back(&p);
-    gradients.push_back(value > 0 ? clamp(p.grad(), -value, value) : p.grad());
-    if (norm > 0) squares = squares + cast(sum(square(gradients[-1 + static_cast<Size>(gradients.size())])), f64);
-  }
-  if (norm > 0) {
-    const double factor = norm / (std::sqrt(squares.item()) + 1e-6);
-    if (factor < 1)
-      for (Tensor& g : gradients) g = g * factor;
-  }
-  evaluate(gradients, source);
-  for (std::size_t i = 0; i < given.size(); ++i) given[i]->set_grad(gradients[i], source);
-}
-
 // The values of a model's parameters and buffers, or of what an optimizer trains where the model shows none.
 class Snapshot {
  public:
@@ -199,6 +177,8 @@ class Loop {
       : model_(model), optimizer_(optimizer), batches_(batches), o_(options), source_(source),
         bar_(options.epochs * batches.size()), best_(model, optimizer, source) {
     check();
+    if (o_.clip_value > 0) clip_value_.emplace(optimizer, optim::ClipValueRule{o_.clip_value}, source);
+    if (o_.clip_norm > 0) clip_norm_.emplace(optimizer, optim::ClipNormRule{.max_norm = o_.clip_norm}, source);
     if (o_.schedule) by_epoch_.emplace(optimizer, *o_.schedule, source);
     if (o_.step_schedule) by_step_.emplace(optimizer, *o_.step_schedule, source);
   }
@@ -228,6 +208,7 @@ class Loop {
     if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
     if (!(o_.clip_norm >= 0)) refuse(fmt::format("a clip_norm of 0 or more, got {}", o_.clip_norm));
     if (!(o_.clip_value >= 0)) refuse(fmt::format("a clip_value of 0 or more, got {}", o_.clip_value));
+    if (o_.sam && o_.accumulate > 1) refuse("to accumulate 1 batch with sam, whose gradients are both of one");
     if (o_.patience < 0) refuse(fmt::format("a patience of 0 or more, got {}", o_.patience));
     if (!(o_.min_delta >= 0)) refuse(fmt::format("a min_delta of 0 or more, got {}", o_.min_delta));
     const std::string& m = o_.monitor;
@@ -252,14 +233,24 @@ class Loop {
     Size done = 0, together = 1;  // batches to the step that is being made
     double lr = Epoch::none;
     for (const Tensors& batch : batches_) {
-      const Outcome made = outcome_of(model_, batch, o_.loss, source_);
-      if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
-      if (done % o_.accumulate == 0) {
-        optimizer_.zero_grad();
-        together = std::min(o_.accumulate, count - done);
+      Outcome made;
+      const auto loss = [&] {
+        if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_).loss;  // sam's second
+        made = outcome_of(model_, batch, o_.loss, source_);
+        if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
+        return made.loss;
+      };
+      if (o_.sam) {
+        o_.sam->step(optimizer_, loss, source_);
+      } else {
+        loss();
+        if (done % o_.accumulate == 0) {
+          optimizer_.zero_grad();
+          together = std::min(o_.accumulate, count - done);
+        }
+        const Located here(source_);
+        (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
       }
-      const Located here(source_);
-      (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
       const double value = made.loss.item(source_);
       if (!std::isfinite(value)) {
         optimizer_.zero_grad();
@@ -267,9 +258,8 @@ class Loop {
                                   value, epoch));
       }
       if (++done % o_.accumulate == 0 || done == count) {
-        if (o_.clip_norm > 0 || o_.clip_value > 0) clip(optimizer_.parameters(source_), o_.clip_value, o_.clip_norm, source_);
         lr = optimizer_.lr(0, source_);
-        optimizer_.step(source_);
+        if (!o_.sam) optimizer_.step(source_);
         ++steps_;
         if (by_step_) by_step_->step(source_);
       }
@@ -338,6 +328,8 @@ class Loop {
   Progress bar_;
   Snapshot best_;
   std::optional<optim::Scheduler> by_epoch_, by_step_;
+  std::optional<optim::ClipValue> clip_value_;
+  std::optional<optim::ClipNorm> clip_norm_;
   History history_;
   bool first_ = true;
   Size steps_ = 0, last_best_ = 0;

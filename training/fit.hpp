@@ -52,8 +52,9 @@ struct FitOptions {
   Callable<bool(const Batch&)> after_batch = {};    // false stops the training
   // Batches to a step: their mean gradient, as of one batch that is so much larger. The last step of an epoch takes what is left.
   Size accumulate = 1;
+  // As optim::ClipValue and ClipNorm, in this order, around the optimizer while fit runs:
   double clip_norm = 0;   // above 0: the gradients' common length is this at most (Pascanu, Mikolov, Bengio 2013)
-  double clip_value = 0;  // above 0: each number of a gradient is within +-this; before clip_norm
+  double clip_value = 0;  // above 0: each number of a gradient is within +-this
   std::optional<optim::Schedule> schedule = {};       // of the lr, by epochs, while fit runs
   std::optional<optim::Schedule> step_schedule = {};  // likewise, by steps of the optimizer
   // What is looked at for the best epoch: "loss", "validation_loss", "accuracy", "validation_accuracy" or a metric's name; ""
@@ -62,6 +63,8 @@ struct FitOptions {
   Size patience = 0;       // above 0: stops after so many epochs without a new best
   double min_delta = 0;    // a new best is better by more than this
   bool keep_best = false;  // the model ends as it was after its best epoch
+  // Steps by the gradient at the worst point nearby, for which each batch is looked at twice: {.sam = optim::SAM{.rho = 0.05}}
+  std::optional<optim::SAM> sam = {};
 };
 
 struct History {

@@ -150,10 +150,10 @@ Result run(const Call& call, const Tensor& hidden, const Tensor& cell, const Inp
     for (Size d = 0; d < directions; ++d) {
       const Size i = k * directions + d;
       const RecurrentWeights& w = layer.layers[static_cast<std::size_t>(i)];
-      const Values values(w.weight_ih, laid_out(w.weight_hh), w.bias_ih, w.bias_hh, w.weight_hr);
+      Values values(w.weight_ih, laid_out(w.weight_hh), w.bias_ih, w.bias_hh, w.weight_hr);
       Tensors states;
       const State last = over_steps(
-          call, input_part(x, values), {hidden[i], cell.defined() ? cell[i] : Tensor()}, d == 1,
+          call, input_part(x, call.batch, values), {hidden[i], cell.defined() ? cell[i] : Tensor()}, d == 1,
           [&](const Tensor& input, const State& before) { return step(input, before, values); }, states);
       sides.push_back(stack(states, call.time, call.source));
       last_hidden.push_back(last.hidden);

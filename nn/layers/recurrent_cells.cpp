@@ -40,7 +40,8 @@ State run(const Cell& cell, const char* name, const In& in, const State& given, 
     x = unsqueeze(x, 0), before.hidden = unsqueeze(before.hidden, 0);
     if (has_cell) before.cell = unsqueeze(before.cell, 0);
   }
-  State after = step(x, before, Values(cell.weight_ih, transpose(cell.weight_hh), cell.bias_ih, cell.bias_hh));
+  Values values(cell.weight_ih, transpose(cell.weight_hh), cell.bias_ih, cell.bias_hh);
+  State after = step(x, before, values);
   if (!batched) {
     after.hidden = squeeze(after.hidden, 0);
     if (has_cell) after.cell = squeeze(after.cell, 0);
@@ -63,8 +64,8 @@ LSTMCell::LSTMCell(Extent in, Extent hidden, RecurrentCellOptions options, Sourc
 Tensor RNNCell::operator()(In x, const Tensor& hidden) const {
   const Located at(x, "RNNCell");
   return run(*this, "RNNCell", x, {hidden, {}}, false,
-             [&](const Tensor& input, const State& before, const Values& w) {
-               return recurrent::rnn_step(recurrent::rnn_input(input, w), before, w, nonlinearity);
+             [&](const Tensor& input, const State& before, Values& w) {
+               return recurrent::rnn_step(recurrent::rnn_input(input, input.size(0), w), before, w, nonlinearity);
              })
       .hidden;
 }
@@ -72,8 +73,8 @@ Tensor RNNCell::operator()(In x, const Tensor& hidden) const {
 Tensor GRUCell::operator()(In x, const Tensor& hidden) const {
   const Located at(x, "GRUCell");
   return run(*this, "GRUCell", x, {hidden, {}}, false,
-             [](const Tensor& input, const State& before, const Values& w) {
-               return recurrent::gru_step(recurrent::gru_input(input, w), before, w);
+             [](const Tensor& input, const State& before, Values& w) {
+               return recurrent::gru_step(recurrent::gru_input(input, input.size(0), w), before, w);
              })
       .hidden;
 }
@@ -81,8 +82,8 @@ Tensor GRUCell::operator()(In x, const Tensor& hidden) const {
 LSTMState LSTMCell::operator()(In x, const LSTMState& before) const {
   const Located at(x, "LSTMCell");
   const State after =
-      run(*this, "LSTMCell", x, {before.hidden, before.cell}, true, [](const Tensor& input, const State& state, const Values& w) {
-        return recurrent::lstm_step(recurrent::lstm_input(input, w), state, w);
+      run(*this, "LSTMCell", x, {before.hidden, before.cell}, true, [](const Tensor& input, const State& state, Values& w) {
+        return recurrent::lstm_step(recurrent::lstm_input(input, input.size(0), w), state, w);
       });
   return {after.hidden, after.cell};
 }

@@ -18,13 +18,15 @@ Tensor both_biases(const Values& w) { return w.bias_ih.defined() ? w.bias_ih + w
 
 }  // namespace
 
-Tensor rnn_input(const Tensor& x, const Values& w) { return linear(x, w.weight_ih, both_biases(w)); }
-Tensor lstm_input(const Tensor& x, const Values& w) { return linear(x, w.weight_ih, both_biases(w)); }
+Tensor rnn_input(const Tensor& x, Size, Values& w) { return linear(x, w.weight_ih, both_biases(w)); }
+Tensor lstm_input(const Tensor& x, Size, Values& w) { return linear(x, w.weight_ih, both_biases(w)); }
 
 // r is multiplied with the third part of b_hh, so that one waits for it.
-Tensor gru_input(const Tensor& x, const Values& w) {
+Tensor gru_input(const Tensor& x, Size batch, Values& w) {
   if (!w.bias_ih.defined()) return linear(x, w.weight_ih);
   const Size hidden = w.hidden_weight.size(0);
+  const Tensor candidate = expand(slice(w.bias_hh, 0, 2 * hidden), {batch, hidden});
+  w.candidate_bias = reshape(reshape(candidate, {-1}), {batch, hidden});
   return linear(x, w.weight_ih, w.bias_ih + pad(slice(w.bias_hh, 0, 0, 2 * hidden), 0, 0, hidden));
 }
 
@@ -40,7 +42,7 @@ State gru_step(const Tensor& input, const State& before, const Values& w) {
   const Tensor r = sigmoid(gate(input, 0, hidden) + gate(inner, 0, hidden));
   const Tensor z = sigmoid(gate(input, 1, hidden) + gate(inner, 1, hidden));
   Tensor candidate = gate(inner, 2, hidden);
-  if (w.bias_hh.defined()) candidate = candidate + slice(w.bias_hh, 0, 2 * hidden);
+  if (w.candidate_bias.defined()) candidate = candidate + w.candidate_bias;
   const Tensor n = tanh(gate(input, 2, hidden) + r * candidate);
   return {lerp(n, h, z), {}};
 }

@@ -15,15 +15,16 @@ struct State {
 // What a step reads of the weights. An empty bias is none.
 struct Values {
   Tensor weight_ih, hidden_weight, bias_ih, bias_hh, weight_hr;  // hidden_weight: the transpose of weight_hh
+  Tensor candidate_bias;  // GRU's b_hn, [batch, hidden]: so its gradient is summed over the batch once, and not at each step
   Values(const Tensor& ih, const Tensor& hh_transposed, const Tensor& b_ih, const Tensor& b_hh, const Tensor& hr = {})
       : weight_ih(ih), hidden_weight(hh_transposed), bias_ih(b_ih), bias_hh(b_hh), weight_hr(hr) {}
 };
 
 // The part of the gates that the state does not change, of all steps in one product: W_ih x + b_ih, and of b_hh what is simply
 // added. x: [..., in]; the result: [..., gates hidden].
-Tensor rnn_input(const Tensor& x, const Values& w);
-Tensor gru_input(const Tensor& x, const Values& w);
-Tensor lstm_input(const Tensor& x, const Values& w);
+Tensor rnn_input(const Tensor& x, Size batch, Values& w);
+Tensor gru_input(const Tensor& x, Size batch, Values& w);  // sets the candidate's bias, too
+Tensor lstm_input(const Tensor& x, Size batch, Values& w);
 
 // One step from that part of one step, [batch, gates hidden].
 State rnn_step(const Tensor& input, const State& before, const Values& w, RecurrentNonlinearity nonlinearity);

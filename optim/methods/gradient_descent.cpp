@@ -8,7 +8,7 @@
 namespace xgrad::optim {
 
 void GradientDescentRule::check(const Require& require) const {
-  require(first > 0 && std::isfinite(first), "a finite first step above 0", first);
+  require.not_negative("first", first);
   require(armijo > 0 && armijo < 1, "armijo to be above 0 and below 1", armijo);
   require(shrink > 0 && shrink < 1, "shrink to be above 0 and below 1", shrink);
   require(grow >= 1 && std::isfinite(grow), "grow to be 1 or more", grow);
@@ -19,7 +19,8 @@ void GradientDescentRule::check(const Require& require) const {
 
 Advance GradientDescentRule::advance(Objective& f, State& state) const {
   const Tensor x = f.x(), g = f.gradient();
-  double a = state.a > 0 ? state.a * grow : first;
+  const double gg = dot(g, g).item();
+  double a = state.a > 0 ? state.a * grow : first > 0 ? first : std::min(1.0, 1 / std::sqrt(gg));
   if (barzilai_borwein && state.a > 0) {
     const Tensor s = x - state.x, y = g - state.g;
     const double sy = dot(s, y).item();
@@ -30,7 +31,7 @@ Advance GradientDescentRule::advance(Objective& f, State& state) const {
   state.values.push_back(f.value());
   const double above = *std::max_element(state.values.begin(), state.values.end()) - f.value();
 
-  const double promised = 0.5 * a * dot(g, g).item(), noise = f.noise();
+  const double promised = 0.5 * a * gg, noise = f.noise();
   if (state.a > 0 && state.rounding.reached(promised, noise)) return Advance::exact;
   const Armijo search{.armijo = armijo, .max_trials = max_trials, .shrink = shrink, .above = above};
   const double taken = armijo_search(f, -g, a, search);

@@ -273,7 +273,7 @@ Advance LBFGSBRule::advance(Objective& f, State& state) const {
   bool boxed = part.bounded();
   for (Size i = 0; boxed && i < n; ++i) boxed = box.low(i) > -infinity && box.high(i) < infinity;
   const double noise = f.noise();
-  for (;; state = {{}, {}, {}, {}, {}, state.moved, state.rounding}) {
+  for (;; state.s.clear(), state.y.clear(), state.ss.clear(), state.sy.clear(), state.yy.clear()) {
     const bool fresh = state.s.empty();
     const Model model(state);
     if (!model.m.right) continue;

@@ -18,9 +18,8 @@ void NonlinearCGRule::check(const Require& require) const {
 }
 
 Advance NonlinearCGRule::advance(Objective& f, State& state) const {
-  // SciPy's search ends where MINPACK-2's does: it asks for the interval to be as small as rounding lets it be.
   const Wolfe wolfe{
-      .armijo = armijo, .curvature = curvature, .interval = 1e-14, .longest = 1e100, .max_trials = max_trials};
+      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .longest = 1e100, .max_trials = max_trials};
   const Tensor tensor_g = f.gradient();
   const double *g = numbers(tensor_g), value = f.value();
   const Size n = f.size();
@@ -53,7 +52,7 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   }
   for (bool steepest = slope == -gg;; steepest = true) {
     first = std::min(1.0, first);
-    const double promised = -0.5 * first * slope;
+    const double promised = 0.5 * (state.a > 0 ? state.a : first) * gg;
     if (state.a > 0 && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, tensor(d), first, wolfe);
     if (a >= wolfe.longest) return Advance::unbounded;

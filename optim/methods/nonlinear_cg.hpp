@@ -30,7 +30,7 @@ struct NonlinearCGRule {
     Tensor g;               // of the point before
     std::vector<double> d;  // that led from it
     double value = 0, slope = 0, a = 0;
-    Rounding rounding;
+    Rounding rounding{.patience = 10};
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;

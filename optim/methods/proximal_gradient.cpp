@@ -33,8 +33,10 @@ struct ProximalStep {
         break;
       }
       f.move_to(x);
-      const double now = f.smooth();
-      if (now <= smooth + dot(g, d).item() + promised + (promised <= noise ? noise : 0)) {
+      // What values are too coarse to tell, slopes do: d^T (g(x) - g(y)) <= |d|^2 / a is the same of a quadratic.
+      const bool below = promised > 100 * noise ? f.smooth() <= smooth + dot(g, d).item() + promised
+                                                : f.finite() && dot(f.gradient() - g, d).item() <= 2 * promised;
+      if (below) {
         advance = Advance::moved;
         return;
       }

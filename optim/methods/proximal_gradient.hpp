@@ -19,7 +19,7 @@ struct ProximalGradientRule {
 
   struct State {
     double a = 0;
-    Rounding rounding;
+    Rounding rounding{.patience = 10};
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;
@@ -42,7 +42,7 @@ struct FISTARule {
   struct State {
     double a = 0, t = 1;
     Tensor y;
-    Rounding rounding;
+    Rounding rounding{.patience = 10};
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;

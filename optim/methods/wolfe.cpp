@@ -107,10 +107,13 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
   double a = first, least = 0, most = a + 4 * a, width = longest, width_before = 2 * longest;
   bool below =
       false;  // a step was seen with psi <= 0 and a slope that is not steep: phi itself is searched from then on
-  Objective::Point best_point;
+  Objective::Point best_point, flattest_point;
+  Trial flattest = start;
   for (Size trial = 0; trial < options.max_trials; ++trial) {
-    f.move_to(filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), a, numbers(along), n); }));
-    const Trial t = look(a);
+    const Tensor next = filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), a, numbers(along), n); });
+    if (std::equal(numbers(next), numbers(next) + n, numbers(f.x()))) break;  // rounded to the last trial
+    f.move_to(next);
+    Trial t = look(a);
     if (!std::isfinite(t.f) || !std::isfinite(t.slope)) {
       longest = a;  // too far
       a = interval.best.a + 0.1 * (a - interval.best.a);
@@ -122,6 +125,11 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
     if (a >= longest && decreased && t.slope <= line) return a;
     if (decreased && t.slope >= std::min(options.armijo, options.curvature) * start.slope) below = true;
 
+    if (std::abs(t.f - start.f) <= noise && std::abs(t.slope) < std::abs(flattest.slope)) {
+      flattest = t;
+      flattest_point = f.here();
+    }
+    if (std::abs(t.f - interval.best.f) <= noise) t.f = interval.best.f;  // then slopes decide
     const bool lower = t.f <= interval.best.f;
     if (lower) best_point = f.here();
     if (!below && lower && !decreased) {
@@ -151,8 +159,8 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
     f.move_to(best_point);
     return interval.best.a;
   }
-  f.move_to(origin);
-  return 0;
+  f.move_to(flattest.a > 0 ? flattest_point : origin);
+  return flattest.a;
 }
 
 }  // namespace xgrad::optim

@@ -7,7 +7,9 @@
 namespace xgrad::optim {
 
 void MuonRule::check(const Require& require) const {
-  require(momentum >= 0 && momentum < 1, "momentum in [0, 1)", momentum);
+  require.fraction("momentum", momentum);
+  const auto finite = [&](double x, const char* expected) { require(x - x == 0, expected, x); };
+  finite(a, "a finite a"), finite(b, "a finite b"), finite(c, "a finite c");
   require(steps >= 0, "steps of 0 or more", steps);
   require.divisor("eps", eps);
   require.not_negative("weight_decay", weight_decay);

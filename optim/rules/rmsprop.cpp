@@ -12,7 +12,7 @@ std::vector<const char*> RMSpropRule::slot_names() const {
 }
 
 void RMSpropRule::check(const Require& require) const {
-  require(alpha >= 0 && alpha < 1, "alpha in [0, 1)", alpha);
+  require.fraction("alpha", alpha);
   require.divisor("eps", eps);
   require.not_negative("weight_decay", weight_decay);
   require.not_negative("momentum", momentum);

@@ -50,8 +50,8 @@ std::vector<const char*> names_of(const Rule& rule) {
 }
 template <class Rule>
 void check_options(const Rule& r, const Require& require) {
-  require(r.beta1 >= 0 && r.beta1 < 1, "beta1 in [0, 1)", r.beta1);
-  require(r.beta2 >= 0 && r.beta2 < 1, "beta2 in [0, 1)", r.beta2);
+  require.fraction("beta1", r.beta1);
+  require.fraction("beta2", r.beta2);
   require.divisor("eps", r.eps);
   require.not_negative("weight_decay", r.weight_decay);
 }

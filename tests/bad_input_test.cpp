@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(empty_tensors) {
   EMPTY(allclose(o.m, e), "[allclose]");
   EMPTY(where(e, o.m, o.m), "[where]");
   EMPTY(where(o.b, o.m, e), "[where]");
-  EMPTY(logical_not(e), "[cast]");
+  EMPTY(logical_not(e), "[logical_not]");
   EMPTY(cast(e, f64), "[cast]");
   EMPTY(sum(e), "[sum]");
   EMPTY(sum(e, {0, 1}), "[sum]");
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(empty_tensors) {
   EMPTY(amin(e, 0), "[amin]");
   EMPTY(argmax(e, 0), "[argmax]");
   EMPTY(argmin(e), "[argmin]");
-  EMPTY(all(e), "[cast]");
+  EMPTY(all(e), "[all]");
   EMPTY(logsumexp(e, 0), "[logsumexp]");
   EMPTY(softmax(e, 0), "[softmax]");
   EMPTY(log_softmax(e, 0), "[log_softmax]");

@@ -101,8 +101,8 @@ bool add_in_place(const Thread& t, Node* x, const Node* y) {
 
 }  // namespace
 
-void Sweep::add(Entry& e, Tensor&& g, Source source) {
-  if (!(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, source);
+void Sweep::add(Entry& e, Tensor&& g, const Node* by) {
+  if (!(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, {by->file, by->line});
   if (!e.g.defined()) e.g = std::move(g);
   else if (!t_.no_grad || !add_in_place(t_, e.g.node(), g.node())) e.g = e.g + g;
 }
@@ -129,7 +129,7 @@ void Sweep::pull(const Tensor& g, bool create_graph) {
       for (int k = 0; k < n->inputs; ++k) {
         Entry* to = entry(n->in[k]);
         if (!to || !to->useful) continue;
-        if (Tensor part = along_slope(t_, n, k, own); part.defined()) add(*to, std::move(part), {n->file, n->line});
+        if (Tensor part = along_slope(t_, n, k, own); part.defined()) add(*to, std::move(part), n);
       }
     } else {
       Tensors parts = r.vjp({n, own, this});
@@ -137,7 +137,7 @@ void Sweep::pull(const Tensor& g, bool create_graph) {
       for (int k = 0; k < count; ++k) {
         Entry* to = entry(n->input(k));
         if (Tensor& part = parts[static_cast<std::size_t>(k)]; to && to->useful && part.defined())
-          add(*to, std::move(part), {n->file, n->line});
+          add(*to, std::move(part), n);
       }
     }
   }
@@ -154,7 +154,8 @@ void Sweep::gather_parts(Entry& e) {
   for (std::int32_t i = std::exchange(e.parts, -1); i >= 0; i = order.back()->before)
     order.push_back(&storage_.parts[static_cast<std::size_t>(i)]);
   std::reverse(order.begin(), order.end());
-  const Source source = t_.at = {order[0]->n->file, order[0]->n->line};
+  const Node* const by = order[0]->n;
+  t_.at = {by->file, by->line};
   if (keeps_rows_ && e.n->variable && !e.g.defined()) {
     if (RowGradient rows = rows_of(order.data(), order.size()); rows.index.defined()) {
       e.rows = static_cast<std::int32_t>(storage_.rows.size());
@@ -172,11 +173,11 @@ void Sweep::gather_parts(Entry& e) {
       else order[left++] = p;
     order.resize(left);
     if (alike.size() > 1) {
-      add(e, rule(op).gather(alike.data(), alike.size()), source);
+      add(e, rule(op).gather(alike.data(), alike.size()), by);
       continue;
     }
     for (Tensor& part : rule(op).vjp({alike[0]->n, alike[0]->g}))
-      if (part.defined()) add(e, std::move(part), source);
+      if (part.defined()) add(e, std::move(part), by);
   }
 }
 

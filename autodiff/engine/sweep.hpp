@@ -95,7 +95,7 @@ class Sweep {
   void add_leaf(Node* x);
   void add_older_leaf(Node* x);
   Entry* older_leaf(const Node* x);
-  void add(Entry& e, Tensor&& g, Source source);
+  void add(Entry& e, Tensor&& g, const Node* by);
   void gather_parts(Entry& e);
   Thread& t_;
   Node* y_;

@@ -72,6 +72,7 @@ Tensor cast(const In& x, DType dtype) {
 
 namespace {
 Tensor logical(engine::Op op, const In& x, const In* y) {
+  const Located at(x, engine::rule(op).name);
   const Tensor a = cast(x, boolean);
   return y ? engine::binary(op, In(a, x.source()), cast(*y, boolean))
            : engine::unary(op, In(a, x.source()));

@@ -259,13 +259,13 @@ Tensor amax(const In& x, const Axes& axes, bool keepdim) { return extreme(engine
 Tensor amin(const In& x, const Axes& axes, bool keepdim) { return extreme(engine::Op::least, x, axes, keepdim, "amin"); }
 
 Tensor all(const In& x, const Axes& axes, bool keepdim) {
-  const Tensor t = cast(x, boolean);
   const Located at(x, "all");
+  const Tensor t = cast(x, boolean);
   return sum(t, axes, keepdim) == count_of(t, axes, "all", source_of(x));
 }
 Tensor any(const In& x, const Axes& axes, bool keepdim) {
-  const Tensor t = cast(x, boolean);
   const Located at(x, "any");
+  const Tensor t = cast(x, boolean);
   return sum(t, axes, keepdim) > 0;
 }
 

@@ -142,8 +142,8 @@ using engine::source_of;
 Tensor flip(const In& x, At axis) {
   const Tensor t = operand(x, "flip");
   const Shape& s = t.node()->shape;
-  const int a = engine::checked_axis(axis, s.rank(), "flip", source_of(x));
-  return engine::slice_at(t, a, std::max<Size>(0, s[a] - 1), -1, s[a], source_of(x));
+  const int a = engine::checked_axis(axis, s.rank(), "flip", source_of(x, "flip"));
+  return engine::slice_at(t, a, std::max<Size>(0, s[a] - 1), -1, s[a], source_of(x, "flip"));
 }
 
 Tensor select(const In& x, At axis, At i) {

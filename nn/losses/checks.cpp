@@ -13,9 +13,9 @@ namespace xgrad::nn {
 
 void check_some(const char* op, Size numbers, Reduction reduction, Source source) {
   if (numbers == 0 && reduction == Reduction::mean)
-    fail(source, fmt::format("[{}] the mean of no losses has no value; leave empty batches out, or take the sum: "
-                             "{{.reduction = nn::Reduction::sum}}",
-                             op));
+    fail(source.named(op),
+         "the mean of no losses has no value; leave empty batches out, or take the sum: "
+         "{.reduction = nn::Reduction::sum}");
 }
 
 Tensor reduce(const char* op, const Tensor& x, Reduction reduction, Source source) {
@@ -30,18 +30,17 @@ Tensor times(const Tensor& weight, const Tensor& loss, double infinite) {
 void check_pair(const char* op, In x, In y) {
   for (const In* operand : {&x, &y})
     if (!operand->is_number() && !operand->node())
-      fail(line_of(x), fmt::format("[{}] expected a prediction and a target, got an empty tensor", op));
+      fail(line_of(x, op), "expected a prediction and a target, got an empty tensor");
   if (y.is_number() || x.is_number()) return;
   const Tensor a = x, b = y;
   if (b.dim() != 0 && a.shape() != b.shape())
-    fail(line_of(x), fmt::format("[{}] expected prediction and target of one shape, got {} and {}; reshape one of them",
-                                 op, a.shape(), b.shape()));
+    fail(line_of(x, op), "expected prediction and target of one shape, got {} and {}; reshape one of them", a.shape(), b.shape());
 }
 
 void check_floats(const char* op, const Tensor& x, Source source) {
-  if (!x.defined()) fail(source, fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", op));
+  if (!x.defined()) fail(source.named(op), "expected numbers, got an empty tensor; give it a value first");
   if (!is_float(x.dtype()))
-    fail(source, fmt::format("[{}] expected floats, got {}; cast them first: cast(x, f32)", op, name(x.dtype())));
+    fail(source.named(op), "expected floats, got {}; cast them first: cast(x, f32)", name(x.dtype()));
 }
 
 Tensor target_of(const char* op, In x, In y) {
@@ -54,12 +53,12 @@ Tensor target_of(const char* op, In x, In y) {
 void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which, const Shape& shape,
                           Source source) {
   if (weighted.shape() != shape)
-    fail(source, fmt::format("[{}] expected a {} that broadcasts to the shape {}, got {}", op, which, shape, weight.shape()));
+    fail(source.named(op), "expected a {} that broadcasts to the shape {}, got {}", which, shape, weight.shape());
 }
 
 void check_least(const char* op, const char* option, double value, double least, const In& x) {
   if (!(value >= least) || std::isinf(value))
-    fail(line_of(x), fmt::format("[{}] expected a {} of {} or more, and finite, got {}", op, option, least, value));
+    fail(line_of(x, op), "expected a {} of {} or more, and finite, got {}", option, least, value);
   check_option(x, op, option, value);
 }
 
@@ -67,26 +66,23 @@ Size class_axis(const Tensor& scores) { return scores.dim() == 1 ? 0 : 1; }
 
 void check_scores(const char* op, const Tensor& scores, Source source) {
   if (scores.dim(source) < 1 || !is_float(scores.dtype()))
-    fail(source, fmt::format("[{}] expected floats of shape [classes] or [rows, classes, ...], got {} {}", op,
-                             name(scores.dtype()), scores.shape()));
+    fail(source.named(op), "expected floats of shape [classes] or [rows, classes, ...], got {} {}", name(scores.dtype()), scores.shape());
 }
 
 void check_class_weight(const char* op, const Tensor& weight, const Tensor& scores, Source source) {
   const Size classes = scores.size(class_axis(scores));
   if (weight.defined() && weight.shape() != Shape{classes})
-    fail(source,
-         fmt::format("[{}] expected a weight for each of {} classes, got the shape {}", op, classes, weight.shape()));
+    fail(source.named(op), "expected a weight for each of {} classes, got the shape {}", classes, weight.shape());
 }
 
 Classes check_classes(const char* op, const Tensor& scores, const Tensor& target, Size ignore_index, Source source) {
   if (target.dtype(source) != i64)
-    fail(source, fmt::format("[{}] expected class indices as i64, got {}; use cast", op, name(target.dtype())));
+    fail(source.named(op), "expected class indices as i64, got {}; use cast", name(target.dtype()));
   const Size axis = class_axis(scores), classes = scores.size(axis);
   Shape rows = scores.shape();
   rows.erase(static_cast<int>(axis));
   if (target.shape() != rows)
-    fail(source, fmt::format("[{}] expected a class for each row, shape {}, got {}; the scores are {}", op, rows,
-                             target.shape(), scores.shape()));
+    fail(source.named(op), "expected a class for each row, shape {}, got {}; the scores are {}", rows, target.shape(), scores.shape());
   if (is_example(target)) return {target, 0, true};
   Classes made{contiguous(target, source)};
   const auto* at = static_cast<const Size*>(readable(made.index, source));
@@ -97,9 +93,10 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
     if (at[i] == ignore_index)
       ++made.ignored;
     else if (at[i] < 0 || at[i] >= classes)
-      fail(source, fmt::format("[{}] expected classes 0 ... {}, got {} at position {} of the target; check the labels, "
-                               "or give the scores more classes",
-                               op, classes - 1, at[i], i));
+      fail(source.named(op),
+           "expected classes 0 ... {}, got {} at position {} of the target; check the labels, "
+           "or give the scores more classes",
+           classes - 1, at[i], i);
   }
   made.some = made.ignored > 0;
   return made;

@@ -44,7 +44,7 @@ class BestPoint {
     if (f_.value() < best_.value) best_ = without_history(f_.here());
   }
   void go_back(bool at_once) {  // at once: without a call of the function, where it is now
-    if (at_once || !(f_.value() <= best_.value)) f_.move_to(best_);
+    if (at_once || !f_.finite() || !(f_.value() <= best_.value)) f_.move_to(best_);
   }
   void done() { done_ = true; }
 
@@ -193,6 +193,7 @@ Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind k
   check(stop, method.name(), source);
   Objective f(method.name(), method.parameters(), function, kind, source);
   f.keep_record(method.keeps_record());
+  f.use_jacobian(method.uses_jacobian());
   Result result = Run(method, f, stop)();
   result.of_residuals = kind == Objective::Kind::residuals;
   return result;

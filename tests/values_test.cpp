@@ -38,10 +38,6 @@ static_assert(!std::is_assignable_v<Tensor, Tensor> && std::is_assignable_v<Tens
 template <class T>
 concept has_a_truth = std::is_constructible_v<bool, T> || std::is_convertible_v<T, bool> || requires(T x) {
   x ? 1 : 2;
-} || requires(T x) {
-  !x;
-} || requires(T x) {
-  x&& x;
 };
 static_assert(has_a_truth<int> && !has_a_truth<Tensor> && !has_a_truth<Parameter>);
 static_assert(!std::is_convertible_v<Tensor, double> && !std::is_convertible_v<Tensor, int>);

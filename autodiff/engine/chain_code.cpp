@@ -2,9 +2,12 @@
 
 #if defined(__x86_64__)
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "autodiff/engine/pages.hpp"
@@ -180,6 +183,11 @@ struct Known {
   bool impossible = false;
   std::unique_ptr<Pages> code;
 };
+using Forms = std::span<const std::uint64_t>;
+struct Before {  // the order of forms, in a vector or elsewhere
+  using is_transparent = void;
+  bool operator()(Forms x, Forms y) const { return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end()); }
+};
 constexpr Size worth_code = 1 << 22;       // steps x elements, about a millisecond's
 constexpr std::size_t most_chains = 1024;  // are known
 
@@ -187,19 +195,21 @@ constexpr std::size_t most_chains = 1024;  // are known
 
 kernels::Chain chain_code(const Step* steps, DType dtype, Size work) {
   if (code_when() == CodeWhen::never) return nullptr;
-  static std::mutex mutex;
-  static std::map<std::vector<std::uint64_t>, Known>& all = *new std::map<std::vector<std::uint64_t>, Known>;  // used to the end
-  thread_local std::vector<std::uint64_t> forms;
-  forms.assign(1, static_cast<std::uint64_t>(dtype));
-  for (const Step* s = steps;; ++s) {
-    forms.push_back(s->form);
-    if (s->act() == Act::end) break;
+  constexpr std::size_t most_steps = 255;
+  std::array<std::uint64_t, most_steps + 1> forms{static_cast<std::uint64_t>(dtype)};
+  std::size_t count = 1;
+  for (const Step* s = steps; s->act() != Act::end; ++s) {
+    if (count > most_steps) return nullptr;
+    forms[count++] = s->form;
   }
+  static std::mutex mutex;
+  static std::map<std::vector<std::uint64_t>, Known, Before>& all = *new std::map<std::vector<std::uint64_t>, Known, Before>;  // to the end
   const std::lock_guard lock(mutex);
-  auto found = all.find(forms);
+  const Forms key{forms.data(), count};
+  auto found = all.find(key);
   if (found == all.end()) {
     if (all.size() == most_chains) return nullptr;
-    found = all.emplace(forms, Known()).first;
+    found = all.emplace(std::vector<std::uint64_t>(key.begin(), key.end()), Known()).first;
   }
   Known& known = found->second;
   if (known.impossible) return nullptr;

@@ -42,9 +42,11 @@ void Libraries::open_openblas() {
   void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
   if (!library) {
     const bool set = std::getenv(variable) != nullptr;
-    const char* core = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? "SkylakeX"
-                       : __builtin_cpu_supports("avx2")                                         ? "Haswell"
-                                                                                                : nullptr;
+    const char* core = nullptr;  // of other machines it knows itself
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) core = "SkylakeX";
+    else if (__builtin_cpu_supports("avx2")) core = "Haswell";
+#endif
     if (!set && core) setenv(variable, core, 1);
     library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     if (!set && core) unsetenv(variable);

@@ -20,7 +20,11 @@ double work_of(Size m, Size n, Size k) { return static_cast<double>(m) * static_
 // Measured on Xeons with AVX-512, and on EPYC (Zen 3), where rows 4,096 bytes apart slow it down. It takes its scratch
 // memory from malloc, OpenBLAS does not.
 bool worth_dnnl(double work, Size lda, Size ldb) {
+#if defined(__x86_64__)
   static const bool avx512 = __builtin_cpu_supports("avx512f");
+#else
+  constexpr bool avx512 = false;
+#endif
   return work >= 1 << 20 && (avx512 || (work < 1 << 24 && lda < 1024 && ldb < 1024));
 }
 
@@ -85,7 +89,7 @@ void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
 // the products of the pieces are added in f64.
 void product(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb, float* c,
              Size ldc) {
-  constexpr Size longest = 1 << 16, piece = 1 << 14;
+  constexpr Size longest = 1 << 16, piece = 1 << 11;
   if (k <= longest || m == 0 || n == 0) return at_once(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
   std::vector<float> part(static_cast<std::size_t>(m * n));
   std::vector<double> sums(part.size());

@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_elementwise) {
   BOOST_TEST(helpers::line_of_error([&] { Fused(norms, 2, f32, "Rule"); }) == line);
   refused(norms, "[Rule] says that it is elementwise, but norm is not");
   refused([](Tensors& x) { x[0] = x[0] - mean(x[1]); }, "but mean is not");
-  refused([](Tensors& x) { x[0] = flip(x[0], 0); }, "but slice is not");
+  refused([](Tensors& x) { x[0] = flip(x[0], 0); }, "but flip is not");
   refused([](Tensors& x) { x[0] = x[0] * x[1][0].item(); }, "[item] Rule says that it is elementwise");
   refused([](Tensors& x) { x[0] = x[0] * x[1].item(); }, "[item] Rule says that it is elementwise");
   refused([](Tensors& x) { x[0] = x[0] / static_cast<double>(x[0].numel()); }, "depend on the shape of the parameter");

@@ -143,8 +143,6 @@ void compute_max_pool_places(Node* n) {
   auto* out = reinterpret_cast<Size*>(allocate(n));
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto greatest = w.stride[2] == 1 ? greatest_places<1, T> : w.stride[2] == 2 ? greatest_places<2, T> : greatest_places<0, T>;
-    constexpr Size worth_a_job = 1 << 14;  // results
     const auto greatest = w.stride[2] == 1   ? greatest_places<1, T>
                           : w.stride[2] == 2 ? greatest_places<2, T>
                                              : greatest_places<0, T>;

@@ -28,22 +28,20 @@ std::string_view fields::next_name(std::string_view& names) {
 
 Tensor input_of(const char* layer, const In& x, const Tensor& weight) {
   if (!weight.defined())
-    fail(line_of(x), fmt::format("[{}] this layer has no weight: it was made without sizes, or moved from; assign one that "
-                                 "has them", layer));
+    fail(line_of(x).named(layer), "this layer has no weight: it was made without sizes, or moved from; assign one that "
+                                 "has them");
   const Tensor input = x;
-  if (!input.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", layer));
+  if (!input.defined()) fail(line_of(x).named(layer), "expected numbers, got an empty tensor; give it a value first");
   const DType dtype = weight.dtype();
   if (input.dtype() == dtype) return input;
   if (!is_float(input.dtype()))
-    fail(line_of(x), fmt::format("[{}] expected floats, got {}; cast them first: cast(x, {})", layer, name(input.dtype()),
-                                 name(dtype)));
+    fail(line_of(x).named(layer), "expected floats, got {}; cast them first: cast(x, {})", name(input.dtype()), name(dtype));
   return cast(input, dtype);
 }
 
 void check_option(DType dtype, const char* op, const char* option, double value, Source source) {
   if (!keeps(dtype, value))
-    fail(source, fmt::format("[{}] expected the {} to be in the range of {}, got {}; f64 has a wider one: cast(x, f64)", op,
-                             option, name(dtype), value));
+    fail(source.named(op), "expected the {} to be in the range of {}, got {}; f64 has a wider one: cast(x, f64)", option, name(dtype), value);
 }
 void check_option(const In& x, const char* op, const char* option, double value) {
   if (x.node()) check_option(Tensor(x).dtype(), op, option, value, line_of(x));  // of nothing, the op itself says so

@@ -19,10 +19,10 @@ Size at_axis(const Shape& numbers, int axis) { return numbers[numbers.rank() == 
 
 void require_per_axis(const char* layer, const char* what, const Shape& numbers, int axes, Size least, Source source) {
   if (numbers.rank() != 1 && numbers.rank() != axes)
-    fail(source, fmt::format("[{}] expected one {} for all axes, or one for each of {}, got {}", layer, what, axes, numbers));
+    fail(source.named(layer), "expected one {} for all axes, or one for each of {}, got {}", what, axes, numbers);
   for (const Size n : numbers)
     if (n < least || n > most)
-      fail(source, fmt::format("[{}] expected a {} of {} ... {}, got {}", layer, what, least, most, numbers));
+      fail(source.named(layer), "expected a {} of {} ... {}, got {}", what, least, most, numbers);
 }
 
 Shape kernel_of(const Shape& weight) {
@@ -46,7 +46,7 @@ Shape weight_shape(const char* layer, int axes, Size first, Size second, const S
   require_per_axis(layer, "stride", o.stride, axes, 1, source);
   require_per_axis(layer, "dilation", o.dilation, axes, 1, source);
   if (o.groups < 1 || first % o.groups != 0 || second % o.groups != 0)
-    fail(source, fmt::format("[{}] {} groups do not divide the channels, {} and {}", layer, o.groups, first, second));
+    fail(source.named(layer), "{} groups do not divide the channels, {} and {}", o.groups, first, second);
   Shape shape{first, second / o.groups};
   for (int i = 0; i < axes; ++i) shape.push_back(at_axis(kernel_size, i));
   return shape;
@@ -64,10 +64,10 @@ Convolution::Convolution(int axes, Extent in, Extent out, const Shape& kernel_si
   const Shape shape = weight_shape(name(), axes, out.value, in.value, kernel_size, o, source);
   const Padding& padding = o.padding;
   if (padding.word && std::strcmp(padding.word, "valid") != 0 && std::strcmp(padding.word, "same") != 0)
-    fail(source, fmt::format("[{}] expected a padding of numbers, \"same\" or \"valid\", got \"{}\"", name(), padding.word));
+    fail(source.named(name()), "expected a padding of numbers, \"same\" or \"valid\", got \"{}\"", padding.word);
   if (padding.word && padding.word[0] == 's')
     for (const Size stride : o.stride)
-      if (stride != 1) fail(source, fmt::format("[{}] the padding \"same\" goes with a stride of 1, got {}", name(), o.stride));
+      if (stride != 1) fail(source.named(name()), "the padding \"same\" goes with a stride of 1, got {}", o.stride);
   require_per_axis(name(), "padding", padding.extents, axes, 0, source);
   const Located at(source, name());
   const LayerStream first;
@@ -96,7 +96,7 @@ Tensor Convolution::with_weight(In x, const Tensor& w) const {
     for (int axis = axes_ - 1; axis >= 0; --axis) around.push_back(before[axis]), around.push_back(after[axis]);
     o.padding = even ? before : Shape(0);
     if (!even) {
-      if (input.dim() < axes_) fail(line_of(x), fmt::format("[{}] expected images, got the shape {}", name(), input.shape()));
+      if (input.dim() < axes_) fail(line_of(x).named(name()), "expected images, got the shape {}", input.shape());
       input = pad(input, around, {options.padding_mode});
     }
   }
@@ -140,8 +140,7 @@ Tensor TransposedConvolution::with_output_size(In x, const Shape& output_size) c
   const Located at(x, name());
   const Tensor input = input_of(name(), x, weight);
   if (output_size.rank() != axes_ || input.dim() <= axes_)
-    fail(line_of(x), fmt::format("[{}] expected images, and an extent for each of their axes, got the shape {} and the output_size {}", name(),
-                                 input.shape(), output_size));
+    fail(line_of(x).named(name()), "expected images, and an extent for each of their axes, got the shape {} and the output_size {}", input.shape(), output_size);
   const Shape kernel = kernel_of(weight.shape());
   Shape more;
   for (int axis = 0; axis < axes_; ++axis) {
@@ -149,10 +148,9 @@ Tensor TransposedConvolution::with_output_size(In x, const Shape& output_size) c
     const Size reach = at_axis(options.dilation, axis) * (kernel[axis] - 1) + 1 - 2 * at_axis(options.padding, axis);
     Size least = 0;
     if (__builtin_mul_overflow(image - 1, stride, &least) || __builtin_add_overflow(least, reach, &least) || least > most * most)
-      fail(line_of(x), fmt::format("[{}] the result is too large: {} images along axis {}, stride {}", name(), image, axis, stride));
+      fail(line_of(x).named(name()), "the result is too large: {} images along axis {}, stride {}", image, axis, stride);
     if (output_size[axis] < least || output_size[axis] >= least + stride)
-      fail(line_of(x), fmt::format("[{}] expected an output_size of {} ... {} along axis {} of the image, got {}", name(), least,
-                                   least + stride - 1, axis, output_size[axis]));
+      fail(line_of(x).named(name()), "expected an output_size of {} ... {} along axis {} of the image, got {}", least, least + stride - 1, axis, output_size[axis]);
     more.push_back(output_size[axis] - least);
   }
   return applied(x, weight, more);

@@ -83,18 +83,18 @@ Tensor interpolate(In x_in, const InterpolateOptions& o) try {
   const Located at(x_in, "interpolate");
   const Source source = line_of(x_in);
   const Tensor x = x_in;
-  if (!x.defined()) fail(source, "[interpolate] expected numbers, got an empty tensor; give it a value first");
+  if (!x.defined()) fail(source.named("interpolate"), "expected numbers, got an empty tensor; give it a value first");
   const int axes = x.dim() - 2;
-  if (axes < 1 || axes > 3) fail(source, fmt::format("[interpolate] expected x [batch, channels, ...] with one to three axes more, got the shape {}", x.shape()));
+  if (axes < 1 || axes > 3) fail(source.named("interpolate"), "expected x [batch, channels, ...] with one to three axes more, got the shape {}", x.shape());
   const bool nearest = o.mode == Interpolation::nearest || o.mode == Interpolation::nearest_exact;
-  if (!nearest && !is_float(x.dtype())) fail(source, fmt::format("[interpolate] expected floats, got {}; cast first: cast(x, f32)", name(x.dtype())));
+  if (!nearest && !is_float(x.dtype())) fail(source.named("interpolate"), "expected floats, got {}; cast first: cast(x, f32)", name(x.dtype()));
   if (o.mode == Interpolation::bicubic && axes != 2)
-    fail(source, fmt::format("[interpolate] bicubic is for images of two axes, got the shape {}", x.shape()));
+    fail(source.named("interpolate"), "bicubic is for images of two axes, got the shape {}", x.shape());
   const std::vector<double>& factors = o.scale_factor.list();
-  if (o.size.empty() == factors.empty()) fail(source, "[interpolate] expected a size or a scale_factor, and not both");
+  if (o.size.empty() == factors.empty()) fail(source.named("interpolate"), "expected a size or a scale_factor, and not both");
   const std::size_t given = factors.empty() ? o.size.size() : factors.size();
   if (given != 1 && given != static_cast<std::size_t>(axes))
-    fail(source, fmt::format("[interpolate] expected one size or scale_factor for all axes, or one for each of {}, got {}", axes, given));
+    fail(source.named("interpolate"), "expected one size or scale_factor for all axes, or one for each of {}, got {}", axes, given);
   std::vector<Places> places;
   Shape size;
   for (int axis = 0; axis < axes; ++axis) {
@@ -107,7 +107,7 @@ Tensor interpolate(In x_in, const InterpolateOptions& o) try {
       out = std::floor(static_cast<double>(in) * factor);
     }
     if (!(out >= 1 && out < 0x1p31) || in == 0)
-      fail(source, fmt::format("[interpolate] expected an image, and a result, with numbers along axis {}, got {} and {}", axis + 2, in, out));
+      fail(source.named("interpolate"), "expected an image, and a result, with numbers along axis {}, got {} and {}", axis + 2, in, out);
     Places p{in, static_cast<Size>(out), 0, o.align_corners && !nearest};
     if (p.align_corners) p.scale = p.out > 1 ? static_cast<double>(in - 1) / (out - 1) : 0;
     else p.scale = factor > 0 ? 1 / factor : static_cast<double>(in) / out;

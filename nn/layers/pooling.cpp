@@ -60,14 +60,13 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
   const Located at(x_in, name);
   const Source source = line_of(x_in);
   const Tensor x = x_in;
-  if (!x.defined()) fail(source, fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", name));
+  if (!x.defined()) fail(source.named(name), "expected numbers, got an empty tensor; give it a value first");
   if (x.dim() != axes + 1 && x.dim() != axes + 2)
-    fail(source, fmt::format("[{}] expected x with {} axes of the image, one of channels and perhaps one of examples, got the shape {}",
-                             name, axes, x.shape()));
+    fail(source.named(name), "expected x with {} axes of the image, one of channels and perhaps one of examples, got the shape {}", axes, x.shape());
   if (output_size.rank() != 1 && output_size.rank() != axes)
-    fail(source, fmt::format("[{}] expected one output_size for all axes, or one for each of {}, got {}", name, axes, output_size));
+    fail(source.named(name), "expected one output_size for all axes, or one for each of {}, got {}", axes, output_size);
   if (greatest ? x.dtype() == boolean : !is_float(x.dtype()))
-    fail(source, fmt::format("[{}] expected {}, got {}; cast first: cast(x, f32)", name, greatest ? "numbers" : "floats", xgrad::name(x.dtype())));
+    fail(source.named(name), "expected {}, got {}; cast first: cast(x, f32)", greatest ? "numbers" : "floats", xgrad::name(x.dtype()));
   Shape shape = x.shape(), kernel;
   std::vector<Windows> windows;
   bool even = true;
@@ -79,8 +78,8 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
       continue;
     }
     const Size size = output_size[output_size.rank() == 1 ? 0 : axis], in = shape[i];
-    if (size < -1) fail(source, fmt::format("[{}] expected an output_size of 0 or more, or -1 for x's own extent, got {}", name, size));
-    if (in == 0) fail(source, fmt::format("[{}] expected an image with numbers, got the shape {}", name, x.shape()));
+    if (size < -1) fail(source.named(name), "expected an output_size of 0 or more, or -1 for x's own extent, got {}", size);
+    if (in == 0) fail(source.named(name), "expected an image with numbers, got the shape {}", x.shape());
     const Windows w{in, size == -1 ? in : size};
     windows.push_back(w);
     even &= w.even();
@@ -96,7 +95,7 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
   Size results = 1;
   for (const Windows& w : windows)
     if (__builtin_mul_overflow(results, w.out, &results) || results > most)
-      fail(source, fmt::format("[{}] an output_size of {} is too large", name, output_size));
+      fail(source.named(name), "an output_size of {} is too large", output_size);
   const Places p = places_of(windows);
   const Tensor flat = reshape(x, {planes, of_image});
   const Tensor taken = reshape(index_select(flat, 1, reshape(p.index, {-1})), {planes, p.results, p.taps});

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
-
 #include <xgrad/autodiff/convolution.hpp>
-#include "autodiff/parallel.hpp"
+
 #include "autodiff/ops/convolution.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
 
@@ -17,8 +17,7 @@ namespace {
 // Along one axis of an image, the taps of window p that are inside: [first, end), and the number that tap 0 reads.
 struct Inside {
   Size first, end, from;
-  Inside(const Window& w, int i, Size image, Size p)
-      : from(p * w.stride[i] - w.padding[i]) {
+  Inside(const Window& w, int i, Size image, Size p) : from(p * w.stride[i] - w.padding[i]) {
     const Size d = w.dilation[i], left = image - from;
     first = 0, end = w.kernel[i];
     if (from >= 0 && d * (end - 1) < left) return;  // all of them, as of most
@@ -27,7 +26,8 @@ struct Inside {
   }
 };
 
-// The geometry of one image: extents, and the windows along the last axis that lie inside of it as a whole, [first, last).
+// The geometry of one image: extents, and the windows along the last axis that lie inside of it as a whole, [first,
+// last).
 struct Planes {
   Size image[3] = {1, 1, 1}, result[3] = {1, 1, 1};
   Size first = 0, last = 0;
@@ -60,8 +60,10 @@ struct Some {
       std::memcpy(&v, x, sizeof v);
     } else if constexpr (stride == 2) {
       std::memcpy(&v, x, sizeof v), std::memcpy(&w, x + (lanes - 1), sizeof w);
-      if constexpr (lanes == 4) v = __builtin_shuffle(v, w, Places{0, 2, 5, 7});
-      else v = __builtin_shuffle(v, w, Places{0, 3});
+      if constexpr (lanes == 4)
+        v = __builtin_shuffle(v, w, Places{0, 2, 5, 7});
+      else
+        v = __builtin_shuffle(v, w, Places{0, 3});
     } else {
       for (int i = 0; i < lanes; ++i) v[i] = x[i * step];
     }
@@ -69,10 +71,11 @@ struct Some {
   }
 };
 
-// Windows of a line side by side, tap after tap. x: tap (0, 0, 0) of the first one would be at `from`; rows of taps lie `depth` and
-// `height` numbers apart.
+// Windows of a line side by side, tap after tap. x: tap (0, 0, 0) of the first one would be at `from`; rows of taps lie
+// `depth` and `height` numbers apart.
 template <Size stride, class T>
-void greatest_of_some(const T* x, Size from, const Window& w, const Inside& z, const Inside& y, Size depth, Size height, Size* places) {
+void greatest_of_some(const T* x, Size from, const Window& w, const Inside& z, const Inside& y, Size depth, Size height,
+                      Size* places) {
   using S = Some<T>;
   using Place = typename S::Place;
   const Size step = w.stride[2], begin = z.first * depth + y.first * height;
@@ -97,7 +100,8 @@ void greatest_places(const Window& w, const T* x, const Planes& p, Size* places)
   const Size depth = w.dilation[0] * p.image[1] * p.image[2], height = w.dilation[1] * p.image[2];
   Size first = p.result[2], last = first;  // what is done side by side
   if constexpr (sizeof(T) >= 4)
-    if (p.last - p.first >= Some<T>::lanes && (sizeof(T) > 4 || p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max()))
+    if (p.last - p.first >= Some<T>::lanes &&
+        (sizeof(T) > 4 || p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max()))
       first = p.first, last = p.last;
   for (Size p0 = 0; p0 < p.result[0]; ++p0) {
     const Inside z(w, 0, p.image[0], p0);
@@ -182,13 +186,15 @@ Pool pool_of(int axes, const char* op, const Tensor& x, const Shape& kernel, con
   engine::set_per_axis(w->kernel, *w, kernel, 1, "kernel", op, source);
   engine::set_per_axis(w->stride, *w, options.stride.empty() ? kernel : options.stride, 1, "stride", op, source);
   engine::set_per_axis(w->padding, *w, options.padding, 0, "padding", op, source);
-  if constexpr (requires { options.dilation; }) engine::set_per_axis(w->dilation, *w, options.dilation, 1, "dilation", op, source);
+  if constexpr (requires { options.dilation; })
+    engine::set_per_axis(w->dilation, *w, options.dilation, 1, "dilation", op, source);
   const Shape& image = pool.images.x.node()->shape;
   pool.shape = {image[0], image[1]};
   for (int axis = 0; axis < axes; ++axis) {
     const int i = w->place(axis);
     if (w->padding[i] > w->kernel[i] / 2)
-      fail(source.named(op), "expected a padding of half of the kernel at most, got {} of {}", w->padding[i], w->kernel[i]);
+      fail(source.named(op), "expected a padding of half of the kernel at most, got {} of {}", w->padding[i],
+           w->kernel[i]);
     const Size count = engine::windows_along(*w, axis, image[axis + 2], w->kernel[i], options.ceil_mode, op, source);
     for (Size p = 0; p < count; ++p)
       if (const engine::Inside in(*w, i, image[axis + 2], p); in.first >= in.end)
@@ -210,7 +216,8 @@ Tensor max_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   if (t.node()->dtype == boolean) fail(source.named(op), "expected numbers, got boolean; cast first: cast(x, i64)");
   const Pool pool = pool_of(axes, op, t, kernel, options, source);
   const Shape& image = pool.images.x.node()->shape;
-  const Tensor places = engine::record(engine::Op::max_pool_places, i64, pool.shape, {pool.images.x.node()}, {{0, 0, 0, 0}, pool.told}, source);
+  const Tensor places = engine::record(engine::Op::max_pool_places, i64, pool.shape, {pool.images.x.node()},
+                                       {{0, 0, 0, 0}, pool.told}, source);
   Size of_image = 1, of_result = 1, taps = 1;
   for (int axis = 0; axis < axes; ++axis) {
     of_image *= image[axis + 2], of_result *= pool.shape[axis + 2];
@@ -223,8 +230,8 @@ Tensor max_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   return pool.images.result(engine::reshape_to(y, pool.shape, source));
 }
 
-// How many numbers are counted in each window, along one axis: those that are not cut off, or that are in the image. One
-// number where all are alike.
+// How many numbers are counted in each window, along one axis: those that are not cut off, or that are in the image.
+// One number where all are alike.
 Tensor counts_along(const Pool& pool, int axis, int axes, bool padding_too, DType dtype, Source source) {
   const Window& w = *pool.window;
   const int i = w.place(axis);
@@ -257,10 +264,10 @@ Tensor avg_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   plane[0] = shape[0] = image[0] * image[1];
   plane[1] = shape[1] = 1;
   for (int axis = 0; axis < axes; ++axis) weight.push_back(pool.window->kernel[pool.window->place(axis)]);
-  const Tensor sums = engine::reshape_to(
-      engine::convolved(engine::Op::convolution, engine::reshape_to(pool.images.x, plane, source), ones(weight, t.node()->dtype), {}, shape,
-                        pool.told, op, source),
-      pool.shape, source);
+  const Tensor sums =
+      engine::reshape_to(engine::convolved(engine::Op::convolution, engine::reshape_to(pool.images.x, plane, source),
+                                           ones(weight, t.node()->dtype), {}, shape, pool.told, op, source),
+                         pool.shape, source);
   Tensor counts = ones(Shape{}, t.node()->dtype);
   for (int axis = 0; axis < axes; ++axis)
     counts = counts * counts_along(pool, axis, axes, options.count_include_pad, t.node()->dtype, source);
@@ -269,12 +276,12 @@ Tensor avg_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
 
 }  // namespace
 
-#define POOL(axes)                                                                                    \
-  Tensor max_pool##axes##d(const In& x, const Shape& kernel, const MaxPoolOptions& options) {         \
-    return max_pool(axes, "max_pool" #axes "d", x, kernel, options);                                  \
-  }                                                                                                   \
-  Tensor avg_pool##axes##d(const In& x, const Shape& kernel, const AvgPoolOptions& options) {         \
-    return avg_pool(axes, "avg_pool" #axes "d", x, kernel, options);                                  \
+#define POOL(axes)                                                                            \
+  Tensor max_pool##axes##d(const In& x, const Shape& kernel, const MaxPoolOptions& options) { \
+    return max_pool(axes, "max_pool" #axes "d", x, kernel, options);                          \
+  }                                                                                           \
+  Tensor avg_pool##axes##d(const In& x, const Shape& kernel, const AvgPoolOptions& options) { \
+    return avg_pool(axes, "avg_pool" #axes "d", x, kernel, options);                          \
   }
 POOL(1)
 POOL(2)

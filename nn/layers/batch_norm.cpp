@@ -1,16 +1,17 @@
-#include <xgrad/nn/layers/batch_norm.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/autodiff/vmap.hpp>
+#include <xgrad/nn/layers/batch_norm.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
 
 const char* ChannelNorm::name() const {
-  constexpr const char* names[] = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"};
+  constexpr const char* names[] = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+                                   "BatchNorm1d",    "BatchNorm2d",    "BatchNorm3d"};
   return names[axes_ - 1 + (of_batch_ ? 3 : 0)];
 }
 
@@ -36,8 +37,9 @@ ChannelNorm::ChannelNorm(bool of_batch, int axes, Extent channels, const BatchNo
 // The new statistics are numbers, without a history and not pending: nothing grows from step to step.
 void ChannelNorm::track(const Tensor& mean_of, const Tensor& var_of, double n, const In& x) const {
   if (is_example(mean_of))
-    fail(line_of(x).named(name()), "inside of vmap every example would have running statistics of its own; nn::eval(model) uses "
-                                 "those that are there, and track_running_stats = false keeps none");
+    fail(line_of(x).named(name()),
+         "inside of vmap every example would have running statistics of its own; nn::eval(model) uses "
+         "those that are there, and track_running_stats = false keeps none");
   const NoGrad constant;
   const Tensor count = of_batch_ ? num_batches_tracked + 1 : num_batches_tracked;
   const double m = options.momentum ? *options.momentum : 1 / count.item();
@@ -51,14 +53,20 @@ void ChannelNorm::track(const Tensor& mean_of, const Tensor& var_of, double n, c
 Tensor ChannelNorm::operator()(In x) const {
   const Located at(x, name());
   const Source source = line_of(x);
-  if (channels_ == 0) fail(source.named(name()), "this layer was made without a number of channels; assign one that has it");
+  if (channels_ == 0)
+    fail(source.named(name()), "this layer was made without a number of channels; assign one that has it");
   const Tensor w = weight, b = bias, input = floats_of(name(), x, {&w, &running_mean});
   const int rank = input.dim();
   const bool single = !of_batch_ && rank == axes_ + 1;
   if (!single && rank != axes_ + 2 && !(of_batch_ && axes_ == 1 && rank == 2))
-    fail(source.named(name()), "expected x [batch, channels{}]{}, got the shape {}", axes_ == 1 ? ", length" : axes_ == 2 ? ", height, width" : ", depth, height, width", !of_batch_       ? " or one example of that"
-                             : axes_ == 1 ? " or [batch, channels]"
-                                              : "", input.shape());
+    fail(source.named(name()), "expected x [batch, channels{}]{}, got the shape {}",
+         axes_ == 1   ? ", length"
+         : axes_ == 2 ? ", height, width"
+                      : ", depth, height, width",
+         !of_batch_   ? " or one example of that"
+         : axes_ == 1 ? " or [batch, channels]"
+                      : "",
+         input.shape());
   if (input.shape()[single ? 0 : 1] != channels_)
     fail(source.named(name()), "expected {} channels, got the shape {}", channels_, input.shape());
   const Tensor v = single ? unsqueeze(input, 0) : input;
@@ -71,8 +79,10 @@ Tensor ChannelNorm::operator()(In x) const {
     for (int axis = 0; axis < full_rank; ++axis)
       if (axis > 1 || (axis == 0 && of_batch_)) axes.push_back(axis), n *= static_cast<double>(v.shape()[axis]);
     if (n == 1)
-      fail(source.named(name()), "expected more than one number a channel to take the variance of, got the shape {}; nn::eval(model) "
-                               "uses running statistics", input.shape());
+      fail(source.named(name()),
+           "expected more than one number a channel to take the variance of, got the shape {}; nn::eval(model) "
+           "uses running statistics",
+           input.shape());
     if (v.numel() == 0) {
       y = v;
       if (training && of_batch_ && num_batches_tracked.defined()) num_batches_tracked = num_batches_tracked + 1;

@@ -1,13 +1,12 @@
-#include <xgrad/nn/layers/convolution.hpp>
-
 #include <fmt/format.h>
 
 #include <cmath>
 #include <cstring>
-
 #include <xgrad/autodiff/convolution.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/convolution.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -39,7 +38,8 @@ double bound_of(const Shape& weight) {
 }
 
 template <class Options>
-Shape weight_shape(const char* layer, int axes, Size first, Size second, const Shape& kernel_size, const Options& o, Source source) {
+Shape weight_shape(const char* layer, int axes, Size first, Size second, const Shape& kernel_size, const Options& o,
+                   Source source) {
   require_sizes(layer, "numbers of channels", {first, second}, source);
   require_float(layer, o.dtype, source);
   require_per_axis(layer, "kernel_size", kernel_size, axes, 1, source);
@@ -89,7 +89,8 @@ Tensor Convolution::with_weight(In x, const Tensor& w) const {
     Shape before, after, around;  // in the order of the axes; of pad(), in its order
     bool even = options.padding_mode == PaddingMode::zeros;
     for (int axis = 0; axis < axes_; ++axis) {
-      const Size all = same ? at_axis(options.dilation, axis) * (kernel[axis] - 1) : 2 * at_axis(options.padding.extents, axis);
+      const Size all =
+          same ? at_axis(options.dilation, axis) * (kernel[axis] - 1) : 2 * at_axis(options.padding.extents, axis);
       before.push_back(all / 2), after.push_back(all - all / 2);
       even &= all % 2 == 0;
     }
@@ -109,8 +110,8 @@ const char* TransposedConvolution::name() const {
   return names[axes_ - 1];
 }
 
-TransposedConvolution::TransposedConvolution(int axes, Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& o,
-                                             Source source)
+TransposedConvolution::TransposedConvolution(int axes, Extent in, Extent out, const Shape& kernel_size,
+                                             const ConvTransposeOptions& o, Source source)
     : options(o), axes_(axes) {
   const Shape shape = weight_shape(name(), axes, in.value, out.value, kernel_size, o, source);
   require_per_axis(name(), "padding", o.padding, axes, 0, source);
@@ -124,7 +125,8 @@ TransposedConvolution::TransposedConvolution(int axes, Extent in, Extent out, co
 
 Tensor TransposedConvolution::applied(const In& x, const Tensor& w, const Shape& output_padding) const {
   const Tensor input = input_of(name(), x, w), b = bias;
-  const TransposedConvolutionOptions o{options.stride, options.padding, output_padding, options.groups, options.dilation};
+  const TransposedConvolutionOptions o{options.stride, options.padding, output_padding, options.groups,
+                                       options.dilation};
   return axes_ == 1   ? conv_transpose1d(input, w, b, o)
          : axes_ == 2 ? conv_transpose2d(input, w, b, o)
                       : conv_transpose3d(input, w, b, o);
@@ -140,17 +142,22 @@ Tensor TransposedConvolution::with_output_size(In x, const Shape& output_size) c
   const Located at(x, name());
   const Tensor input = input_of(name(), x, weight);
   if (output_size.rank() != axes_ || input.dim() <= axes_)
-    fail(line_of(x).named(name()), "expected images, and an extent for each of their axes, got the shape {} and the output_size {}", input.shape(), output_size);
+    fail(line_of(x).named(name()),
+         "expected images, and an extent for each of their axes, got the shape {} and the output_size {}",
+         input.shape(), output_size);
   const Shape kernel = kernel_of(weight.shape());
   Shape more;
   for (int axis = 0; axis < axes_; ++axis) {
     const Size image = input.shape()[input.dim() - axes_ + axis], stride = at_axis(options.stride, axis);
     const Size reach = at_axis(options.dilation, axis) * (kernel[axis] - 1) + 1 - 2 * at_axis(options.padding, axis);
     Size least = 0;
-    if (__builtin_mul_overflow(image - 1, stride, &least) || __builtin_add_overflow(least, reach, &least) || least > most * most)
-      fail(line_of(x).named(name()), "the result is too large: {} images along axis {}, stride {}", image, axis, stride);
+    if (__builtin_mul_overflow(image - 1, stride, &least) || __builtin_add_overflow(least, reach, &least) ||
+        least > most * most)
+      fail(line_of(x).named(name()), "the result is too large: {} images along axis {}, stride {}", image, axis,
+           stride);
     if (output_size[axis] < least || output_size[axis] >= least + stride)
-      fail(line_of(x).named(name()), "expected an output_size of {} ... {} along axis {} of the image, got {}", least, least + stride - 1, axis, output_size[axis]);
+      fail(line_of(x).named(name()), "expected an output_size of {} ... {} along axis {} of the image, got {}", least,
+           least + stride - 1, axis, output_size[axis]);
     more.push_back(output_size[axis] - least);
   }
   return applied(x, weight, more);

@@ -1,11 +1,10 @@
-#include <xgrad/nn/layers/layer_norm.hpp>
-
 #include <fmt/format.h>
 
 #include <limits>
-
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/layer_norm.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -26,12 +25,15 @@ Shape last_axes(const char* op, const Tensor& x, const Shape& extents, Source so
     axes.push_back(x.dim() - extents.rank() + i);
     fit = x.shape()[axes[i]] == extents[i];
   }
-  if (!fit) fail(source.named(op), "expected a normalized_shape of the last extents of x, got {} for the shape {}", extents, x.shape());
+  if (!fit)
+    fail(source.named(op), "expected a normalized_shape of the last extents of x, got {} for the shape {}", extents,
+         x.shape());
   return axes;
 }
 
 void require_shape(const char* op, const char* what, const Tensor& t, const Shape& shape, Source source) {
-  if (t.defined() && !(t.shape() == shape)) fail(source.named(op), "expected a {} of the shape {}, got {}", what, shape, t.shape());
+  if (t.defined() && !(t.shape() == shape))
+    fail(source.named(op), "expected a {} of the shape {}, got {}", what, shape, t.shape());
 }
 
 Shape checked(const char* layer, const Shape& shape, DType dtype, double eps, Source source) {
@@ -48,7 +50,9 @@ void require_made(const char* layer, bool made, const In& x) {
 }
 
 double eps_of(std::optional<double> eps, DType dtype) {
-  return eps ? *eps : dtype == f32 ? static_cast<double>(std::numeric_limits<float>::epsilon()) : std::numeric_limits<double>::epsilon();
+  return eps            ? *eps
+         : dtype == f32 ? static_cast<double>(std::numeric_limits<float>::epsilon())
+                        : std::numeric_limits<double>::epsilon();
 }
 
 }  // namespace
@@ -71,7 +75,8 @@ Tensor rms_norm(In x, const Shape& normalized_shape, const Tensor& weight, std::
   const Tensor input = floats_of("rms_norm", x, {&weight});
   const Shape axes = last_axes("rms_norm", input, normalized_shape, source);
   require_shape("rms_norm", "weight", weight, normalized_shape, source);
-  const Tensor y = input.numel() == 0 ? input : input * rsqrt(mean(square(input), axes, true) + eps_of(eps, input.dtype()));
+  const Tensor y =
+      input.numel() == 0 ? input : input * rsqrt(mean(square(input), axes, true) + eps_of(eps, input.dtype()));
   return weight.defined() ? y * weight : y;
 }
 
@@ -83,7 +88,8 @@ Tensor group_norm(In x, Size num_groups, const Tensor& weight, const Tensor& bia
   if (shape.rank() < 2) fail(source.named("group_norm"), "expected x [batch, channels, ...], got the shape {}", shape);
   const Size channels = shape[1];
   if (num_groups < 1 || channels % num_groups != 0)
-    fail(source.named("group_norm"), "{} groups do not divide the {} channels of the shape {}", num_groups, channels, shape);
+    fail(source.named("group_norm"), "{} groups do not divide the {} channels of the shape {}", num_groups, channels,
+         shape);
   require_shape("group_norm", "weight", weight, {channels}, source);
   require_shape("group_norm", "bias", bias, {channels}, source);
   Tensor y = input;

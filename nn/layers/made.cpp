@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/nn/init.hpp>
 

@@ -1,9 +1,8 @@
-#include <xgrad/nn/layers/weight_norm.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/weight_norm.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -51,12 +50,14 @@ SingularVectors drawn_vectors(const Tensor& weight, int axis, const SpectralNorm
   const LayerStream first;
   const NoGrad constant;
   const Size rows = weight.shape()[axis];
-  const SingularVectors drawn{of_length_1(randn({rows}, weight.dtype()), o.eps), of_length_1(randn({weight.numel() / rows}, weight.dtype()), o.eps)};
+  const SingularVectors drawn{of_length_1(randn({rows}, weight.dtype()), o.eps),
+                              of_length_1(randn({weight.numel() / rows}, weight.dtype()), o.eps)};
   evaluate(drawn.u, drawn.v);
   return drawn;
 }
 
-SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from, const SpectralNormOptions& o, Source source) {
+SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from, const SpectralNormOptions& o,
+                             Source source) {
   const Located at(source, "SpectralNorm");
   const NoGrad constant;
   const Tensor w = as_matrix(weight, axis);

@@ -1,13 +1,11 @@
-#include <xgrad/nn/clip.hpp>
-
 #include <fmt/core.h>
 
 #include <cmath>
 #include <vector>
-
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/clip.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -33,8 +31,10 @@ void replace(const std::vector<const Parameters::Entry*>& all, Source source, co
   evaluate(next, source);
   for (std::size_t i = 0; i < all.size(); ++i) {
     GradientValue g;
-    if (const GradientNumbers own = gradient_numbers(*all[i]); own.rows) g = {{}, *own.rows, next[i]};
-    else g.dense = next[i];
+    if (const GradientNumbers own = gradient_numbers(*all[i]); own.rows)
+      g = {{}, *own.rows, next[i]};
+    else
+      g.dense = next[i];
     swap_gradient(*all[i], g);
   }
 }
@@ -44,15 +44,16 @@ void replace(const std::vector<const Parameters::Entry*>& all, Source source, co
 double clip_grad_norm(const Parameters& parameters, double max_norm, ClipGradOptions options, Source source) try {
   const Located at(source, "clip_grad_norm");
   const NoGrad constant;
-  if (!(max_norm >= 0)) fail(source, fmt::format("[clip_grad_norm] expected a max_norm of 0 or more, got {}", max_norm));
-  if (!(options.norm_type > 0)) fail(source, fmt::format("[clip_grad_norm] expected a norm_type above 0, got {}", options.norm_type));
+  if (!(max_norm >= 0)) fail(source.named("clip_grad_norm"), "expected a max_norm of 0 or more, got {}", max_norm);
+  if (!(options.norm_type > 0))
+    fail(source.named("clip_grad_norm"), "expected a norm_type above 0, got {}", options.norm_type);
   const std::vector<const Parameters::Entry*> all = with_gradients(parameters);
   if (all.empty()) return 0;
   Tensors norms;
   for (const Parameters::Entry* p : all) norms.push_back(cast(norm(*numbers_of(*p), options.norm_type), f64));
   const double total = norm(stack(norms), options.norm_type).item();
   if (!std::isfinite(total) && options.error_if_nonfinite)
-    fail(source, fmt::format("[clip_grad_norm] the norm of the gradients is {}; nothing was changed", total));
+    fail(source.named("clip_grad_norm"), "the norm of the gradients is {}; nothing was changed", total);
   const double factor = max_norm / (total + 1e-6);
   if (!(factor >= 1)) replace(all, source, [&](const Tensor& g) { return g * factor; });
   return total;
@@ -63,7 +64,8 @@ double clip_grad_norm(const Parameters& parameters, double max_norm, ClipGradOpt
 void clip_grad_value(const Parameters& parameters, double clip_value, Source source) try {
   const Located at(source, "clip_grad_value");
   const NoGrad constant;
-  if (!(clip_value >= 0)) fail(source, fmt::format("[clip_grad_value] expected a clip_value of 0 or more, got {}", clip_value));
+  if (!(clip_value >= 0))
+    fail(source.named("clip_grad_value"), "expected a clip_value of 0 or more, got {}", clip_value);
   replace(with_gradients(parameters), source, [&](const Tensor& g) { return clamp(g, -clip_value, clip_value); });
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "clip_grad_value");

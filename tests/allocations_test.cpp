@@ -95,6 +95,29 @@ std::vector<Kind> kinds() {
       w.zero_grad(), b.zero_grad();
     });
 
+  struct Layers {
+    nn::Conv2d conv{4, 6, 3, {.padding = "same", .padding_mode = nn::PaddingMode::reflect}};
+    nn::BatchNorm2d norm{6};
+    nn::Dropout2d dropout{};
+    nn::ConvTranspose2d up{6, 4, 2, {.stride = 2}};
+    nn::GroupNorm groups{2, 4};
+    nn::SpectralNorm<nn::Linear> last{nn::Linear(4, 3)};
+    nn::EmbeddingBag bag{10, 3};
+    nn::Embedding row{10, 3, {.padding_idx = 0}};
+    nn::LayerNorm rows{3};
+    Tensor operator()(const Tensor& x, const Tensor& index) const {
+      const Tensor image = groups(up(dropout(nn::mish(norm(conv(x))))));
+      return rows(last(mean(nn::ReplicationPad2d(1)(image), {2, 3})) + bag(index) + sum(row(index), 1));
+    }
+    XGRAD_FIELDS(conv, norm, dropout, up, groups, last, bag, row, rows)
+  };
+  add("layers", [net = std::make_shared<Layers>(), x = evaluate(randn({5, 4, 8, 9})), index = tensor({{1, 0}, {2, 3}, {9, 9}, {0, 0}, {4, 1}}),
+                 p = Parameters()]() mutable {
+    if (p.empty()) p = nn::parameters(*net);
+    for (const auto& each : p) each.zero_grad();
+    mean(square((*net)(x, index) - 1.0f)).backward();
+  });
+
   add("a large formula", [w = parameter(randn({200'000}))]() mutable {
     const Tensor loss = sum(0.5 * w * (1 + tanh(0.79788 * (w + 0.044715 * w * w * w))));
     loss.backward();

@@ -218,6 +218,50 @@ BOOST_AUTO_TEST_CASE(of_nothing) {
   BOOST_TEST(avg_pool2d(zeros({2, 0, 4, 4}), 2).shape() == Shape({2, 0, 2, 2}));
 }
 
+// Of equal numbers the first is picked, and of several NaN the first, whatever the geometry: windows go side by side where they lie
+// inside, and one by one at the borders. Few different numbers make many equal ones.
+BOOST_AUTO_TEST_CASE(places_as_loops_have_them) {
+  std::mt19937 random(17);
+  const auto below = [&](Size n) { return static_cast<Size>(random() % static_cast<unsigned long>(n)); };
+  for (int cases = 0; cases < 300;) {
+    Shape x{1 + below(2), 1 + below(2)}, kernel, stride, padding, dilation, result{x[0], x[1]};
+    bool fits = true;
+    for (int axis = 0; axis < 2; ++axis) {
+      x.push_back(1 + below(axis == 1 ? 40 : 9));
+      kernel.push_back(1 + below(4)), stride.push_back(1 + below(4)), dilation.push_back(1 + below(3)), padding.push_back(below(kernel[axis] / 2 + 1));
+      const Size reach = dilation[axis] * (kernel[axis] - 1) + 1, room = x[axis + 2] + 2 * padding[axis] - reach;
+      fits &= room >= 0 && (dilation[axis] == 1 || padding[axis] == 0);
+      result.push_back(room / stride[axis] + 1);
+    }
+    if (!fits) continue;
+    const DType dtype = cases % 3 == 0 ? f32 : cases % 3 == 1 ? f64 : i64;
+    std::vector<double> numbers;
+    for (Size i = 0; i < x.numel(); ++i) numbers.push_back(dtype != i64 && below(12) == 0 ? not_a_number : static_cast<double>(below(4)) - (cases % 2 ? 0 : 9));
+    std::vector<double> y, g(numbers.size());
+    for (Size plane = 0; plane < x[0] * x[1]; ++plane)
+      for (Size p = 0; p < result[2] * result[3]; ++p) {
+        std::size_t best = numbers.size();
+        for (Size tap = 0; tap < kernel[0] * kernel[1]; ++tap) {
+          const Size r = p / result[3] * stride[0] + tap / kernel[1] * dilation[0] - padding[0];
+          const Size c = p % result[3] * stride[1] + tap % kernel[1] * dilation[1] - padding[1];
+          if (r < 0 || c < 0 || r >= x[2] || c >= x[3]) continue;
+          const auto here = static_cast<std::size_t>((plane * x[2] + r) * x[3] + c);
+          if (best == numbers.size() || numbers[here] > numbers[best] || (std::isnan(numbers[here]) && !std::isnan(numbers[best]))) best = here;
+        }
+        y.push_back(numbers[best]), g[best] += 1;
+      }
+    const Tensor image = dtype == i64 ? cast(tensor(numbers, x), i64) : watch(cast(tensor(numbers, x), dtype));
+    const Tensor got = max_pool2d(image, kernel, {.stride = stride, .padding = padding, .dilation = dilation});
+    BOOST_TEST_CONTEXT(fmt::format("{} {}, kernel {}, stride {}, padding {}, dilation {}", name(dtype), x, kernel, stride, padding, dilation)) {
+      BOOST_TEST((got.shape() == result));
+      const auto values = got.to_vector<double>();
+      for (std::size_t i = 0; i < y.size(); ++i) BOOST_TEST_REQUIRE((values[i] == y[i] || (std::isnan(values[i]) && std::isnan(y[i]))));
+      if (dtype != i64) BOOST_TEST(grad(sum(got), image)[0].to_vector<double>() == g, boost::test_tools::per_element());
+    }
+    ++cases;
+  }
+}
+
 // Where strides skip, a transpose is its bias.
 BOOST_AUTO_TEST_CASE(strides_wider_than_the_kernel) {
   const Tensor y = conv_transpose2d(ones({1, 1, 2, 2}), full({1, 1, 1, 1}, 3.0f), tensor({0.5f}), {.stride = 3, .output_padding = 2});

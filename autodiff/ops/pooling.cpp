@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
-
+#include <type_traits>
 #include <xgrad/autodiff/convolution.hpp>
-#include "autodiff/parallel.hpp"
+
 #include "autodiff/ops/convolution.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
 
@@ -15,15 +17,17 @@ namespace {
 // Along one axis of an image, the taps of window p that are inside: [first, end), and the number that tap 0 reads.
 struct Inside {
   Size first, end, from;
-  Inside(const Window& w, int i, Size image, Size p)
-      : from(p * w.stride[i] - w.padding[i]) {
+  Inside(const Window& w, int i, Size image, Size p) : from(p * w.stride[i] - w.padding[i]) {
     const Size d = w.dilation[i], left = image - from;
+    first = 0, end = w.kernel[i];
+    if (from >= 0 && d * (end - 1) < left) return;  // all of them, as of most
     first = from < 0 ? std::min(w.kernel[i], (d - 1 - from) / d) : 0;
     end = left <= 0 ? 0 : std::min(w.kernel[i], (left + d - 1) / d);
   }
 };
 
-// The geometry of one image: extents, and the windows along the last axis that lie inside of it as a whole, [first, last).
+// The geometry of one image: extents, and the windows along the last axis that lie inside of it as a whole, [first,
+// last).
 struct Planes {
   Size image[3] = {1, 1, 1}, result[3] = {1, 1, 1};
   Size first = 0, last = 0;
@@ -40,40 +44,68 @@ bool is_more(T v, T best) {
   return !(v <= best) && best == best;
 }
 
-// The windows of a line, side by side: tap after tap, the numbers of all of them. `from`: where in x tap (0, 0, 0) of the first window
-// would be; rows of taps lie `depth` and `height` numbers apart. In `at` where the greatest is, from there.
-constexpr Size side_by_side = 64;
-template <Size stride, class T, class Place>
-void greatest_of_line(const T* x, Size from, Size count, Size step, const Window& w, const Inside& z, const Inside& y, Size depth, Size height, Place* at) {
-  const Size apart = stride > 0 ? stride : step;
-  T best[side_by_side];
-  const Size begin = z.first * depth + y.first * height;
-  for (Size i = 0; i < count; ++i) best[i] = x[from + begin + i * apart], at[i] = static_cast<Place>(begin);
+// 16 bytes of numbers, as vectors of the compiler's: picking rounds nothing, so any instruction set gives the same.
+template <class T>
+struct Some {
+  static constexpr int lanes = static_cast<int>(16 / sizeof(T));
+  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;  // as wide as a number
+  typedef T Numbers __attribute__((vector_size(16)));
+  typedef Place Places __attribute__((vector_size(16)));
+
+  // Numbers that are a stride apart, and none beyond the last.
+  template <Size stride>
+  static Numbers load(const T* x, Size step) {
+    Numbers v = {}, w = {};
+    if constexpr (stride == 1) {
+      std::memcpy(&v, x, sizeof v);
+    } else if constexpr (stride == 2) {
+      std::memcpy(&v, x, sizeof v), std::memcpy(&w, x + (lanes - 1), sizeof w);
+      if constexpr (lanes == 4)
+        v = __builtin_shuffle(v, w, Places{0, 2, 5, 7});
+      else
+        v = __builtin_shuffle(v, w, Places{0, 3});
+    } else {
+      for (int i = 0; i < lanes; ++i) v[i] = x[i * step];
+    }
+    return v;
+  }
+};
+
+// Windows of a line side by side, tap after tap. x: tap (0, 0, 0) of the first one would be at `from`; rows of taps lie
+// `depth` and `height` numbers apart.
+template <Size stride, class T>
+void greatest_of_some(const T* x, Size from, const Window& w, const Inside& z, const Inside& y, Size depth, Size height,
+                      Size* places) {
+  using S = Some<T>;
+  using Place = typename S::Place;
+  const Size step = w.stride[2], begin = z.first * depth + y.first * height;
+  typename S::Numbers best = S::template load<stride>(x + (from + begin), step);
+  typename S::Places place = typename S::Places{} + static_cast<Place>(begin);
   for (Size a = z.first; a < z.end; ++a)
-    for (Size b = y.first; b < y.end; ++b)
-      for (Size c = 0; c < w.kernel[2]; ++c) {
-        const Size tap = a * depth + b * height + c * w.dilation[2];
-        const T* row = x + (from + tap);
-        const Place here = static_cast<Place>(tap);
-        for (Size i = 0; i < count; ++i) {
-          const T v = row[i * apart];
-          const bool more = is_more(v, best[i]);
-          best[i] = more ? v : best[i];
-          at[i] = more ? here : at[i];
-        }
+    for (Size b = y.first; b < y.end; ++b) {
+      Size tap = a * depth + b * height;
+      for (Size c = 0; c < w.kernel[2]; ++c, tap += w.dilation[2]) {
+        const typename S::Numbers v = S::template load<stride>(x + (from + tap), step);
+        const typename S::Places more = ~(v <= best) & (best == best);  // as is_more
+        best = more ? v : best;
+        place = more ? typename S::Places{} + static_cast<Place>(tap) : place;
       }
+    }
+  for (int i = 0; i < S::lanes; ++i) places[i] = from + i * step + place[i];
 }
 
 // Where in its image each window's greatest number is.
-template <class T>
+template <Size stride, class T>
 void greatest_places(const Window& w, const T* x, const Planes& p, Size* places) {
-  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;  // as wide as a number: lanes
   const Size depth = w.dilation[0] * p.image[1] * p.image[2], height = w.dilation[1] * p.image[2];
-  const bool narrow = p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max();
-  const Size first = sizeof(T) > 4 || narrow ? p.first : p.result[2], last = std::max(first, p.last);
+  Size first = p.result[2], last = first;  // what is done side by side
+  if constexpr (sizeof(T) >= 4)
+    if (p.last - p.first >= Some<T>::lanes &&
+        (sizeof(T) > 4 || p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max()))
+      first = p.first, last = p.last;
   for (Size p0 = 0; p0 < p.result[0]; ++p0) {
     const Inside z(w, 0, p.image[0], p0);
-    for (Size p1 = 0; p1 < p.result[1]; ++p1) {
+    for (Size p1 = 0; p1 < p.result[1]; ++p1, places += p.result[2]) {
       const Inside y(w, 1, p.image[1], p1);
       const Size line = (z.from * p.image[1] + y.from) * p.image[2];
       const auto one = [&](Size p2) {
@@ -89,15 +121,12 @@ void greatest_places(const Window& w, const T* x, const Planes& p, Size* places)
         places[p2] = at;
       };
       for (Size p2 = 0; p2 < first; ++p2) one(p2);
-      for (Size p2 = first; p2 < last; p2 += side_by_side) {
-        const Size count = std::min(side_by_side, last - p2), from = line + p2 * w.stride[2] - w.padding[2];
-        Place at[side_by_side];
-        const auto greatest = w.stride[2] == 1 ? greatest_of_line<1, T, Place> : w.stride[2] == 2 ? greatest_of_line<2, T, Place> : greatest_of_line<0, T, Place>;
-        greatest(x, from, count, w.stride[2], w, z, y, depth, height, at);
-        for (Size i = 0; i < count; ++i) places[p2 + i] = from + i * w.stride[2] + at[i];
-      }
+      if constexpr (sizeof(T) >= 4)
+        for (Size next = first; next < last; next += Some<T>::lanes) {  // at the end some of them again
+          const Size p2 = std::min(next, last - Some<T>::lanes);
+          greatest_of_some<stride>(x, line + p2 * w.stride[2] - w.padding[2], w, z, y, depth, height, places + p2);
+        }
       for (Size p2 = last; p2 < p.result[2]; ++p2) one(p2);
-      places += p.result[2];
     }
   }
 }
@@ -118,11 +147,14 @@ void compute_max_pool_places(Node* n) {
   auto* out = reinterpret_cast<Size*>(allocate(n));
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
+    const auto greatest = w.stride[2] == 1   ? greatest_places<1, T>
+                          : w.stride[2] == 2 ? greatest_places<2, T>
+                                             : greatest_places<0, T>;
     constexpr Size worth_a_job = 1 << 14;  // results
     share_out(n->shape[0] * n->shape[1], std::max<Size>(1, worth_a_job / std::max<Size>(1, of_result)),
               [&](Size first, Size last) {
                 for (Size i = first; i < last; ++i)
-                  greatest_places(w, x.node()->data.template as<const T>() + i * of_image, planes, out + i * of_result);
+                  greatest(w, x.node()->data.template as<const T>() + i * of_image, planes, out + i * of_result);
               });
   });
   n->data = reinterpret_cast<char*>(out);
@@ -154,13 +186,15 @@ Pool pool_of(int axes, const char* op, const Tensor& x, const Shape& kernel, con
   engine::set_per_axis(w->kernel, *w, kernel, 1, "kernel", op, source);
   engine::set_per_axis(w->stride, *w, options.stride.empty() ? kernel : options.stride, 1, "stride", op, source);
   engine::set_per_axis(w->padding, *w, options.padding, 0, "padding", op, source);
-  if constexpr (requires { options.dilation; }) engine::set_per_axis(w->dilation, *w, options.dilation, 1, "dilation", op, source);
+  if constexpr (requires { options.dilation; })
+    engine::set_per_axis(w->dilation, *w, options.dilation, 1, "dilation", op, source);
   const Shape& image = pool.images.x.node()->shape;
   pool.shape = {image[0], image[1]};
   for (int axis = 0; axis < axes; ++axis) {
     const int i = w->place(axis);
     if (w->padding[i] > w->kernel[i] / 2)
-      fail(source.named(op), "expected a padding of half of the kernel at most, got {} of {}", w->padding[i], w->kernel[i]);
+      fail(source.named(op), "expected a padding of half of the kernel at most, got {} of {}", w->padding[i],
+           w->kernel[i]);
     const Size count = engine::windows_along(*w, axis, image[axis + 2], w->kernel[i], options.ceil_mode, op, source);
     for (Size p = 0; p < count; ++p)
       if (const engine::Inside in(*w, i, image[axis + 2], p); in.first >= in.end)
@@ -182,7 +216,8 @@ Tensor max_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   if (t.node()->dtype == boolean) fail(source.named(op), "expected numbers, got boolean; cast first: cast(x, i64)");
   const Pool pool = pool_of(axes, op, t, kernel, options, source);
   const Shape& image = pool.images.x.node()->shape;
-  const Tensor places = engine::record(engine::Op::max_pool_places, i64, pool.shape, {pool.images.x.node()}, {{0, 0, 0, 0}, pool.told}, source);
+  const Tensor places = engine::record(engine::Op::max_pool_places, i64, pool.shape, {pool.images.x.node()},
+                                       {{0, 0, 0, 0}, pool.told}, source);
   Size of_image = 1, of_result = 1, taps = 1;
   for (int axis = 0; axis < axes; ++axis) {
     of_image *= image[axis + 2], of_result *= pool.shape[axis + 2];
@@ -195,8 +230,8 @@ Tensor max_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   return pool.images.result(engine::reshape_to(y, pool.shape, source));
 }
 
-// How many numbers are counted in each window, along one axis: those that are not cut off, or that are in the image. One
-// number where all are alike.
+// How many numbers are counted in each window, along one axis: those that are not cut off, or that are in the image.
+// One number where all are alike.
 Tensor counts_along(const Pool& pool, int axis, int axes, bool padding_too, DType dtype, Source source) {
   const Window& w = *pool.window;
   const int i = w.place(axis);
@@ -229,10 +264,10 @@ Tensor avg_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
   plane[0] = shape[0] = image[0] * image[1];
   plane[1] = shape[1] = 1;
   for (int axis = 0; axis < axes; ++axis) weight.push_back(pool.window->kernel[pool.window->place(axis)]);
-  const Tensor sums = engine::reshape_to(
-      engine::convolved(engine::Op::convolution, engine::reshape_to(pool.images.x, plane, source), ones(weight, t.node()->dtype), {}, shape,
-                        pool.told, op, source),
-      pool.shape, source);
+  const Tensor sums =
+      engine::reshape_to(engine::convolved(engine::Op::convolution, engine::reshape_to(pool.images.x, plane, source),
+                                           ones(weight, t.node()->dtype), {}, shape, pool.told, op, source),
+                         pool.shape, source);
   Tensor counts = ones(Shape{}, t.node()->dtype);
   for (int axis = 0; axis < axes; ++axis)
     counts = counts * counts_along(pool, axis, axes, options.count_include_pad, t.node()->dtype, source);
@@ -241,12 +276,12 @@ Tensor avg_pool(int axes, const char* op, const In& x, const Shape& kernel, cons
 
 }  // namespace
 
-#define POOL(axes)                                                                                    \
-  Tensor max_pool##axes##d(const In& x, const Shape& kernel, const MaxPoolOptions& options) {         \
-    return max_pool(axes, "max_pool" #axes "d", x, kernel, options);                                  \
-  }                                                                                                   \
-  Tensor avg_pool##axes##d(const In& x, const Shape& kernel, const AvgPoolOptions& options) {         \
-    return avg_pool(axes, "avg_pool" #axes "d", x, kernel, options);                                  \
+#define POOL(axes)                                                                            \
+  Tensor max_pool##axes##d(const In& x, const Shape& kernel, const MaxPoolOptions& options) { \
+    return max_pool(axes, "max_pool" #axes "d", x, kernel, options);                          \
+  }                                                                                           \
+  Tensor avg_pool##axes##d(const In& x, const Shape& kernel, const AvgPoolOptions& options) { \
+    return avg_pool(axes, "avg_pool" #axes "d", x, kernel, options);                          \
   }
 POOL(1)
 POOL(2)

@@ -1,4 +1,5 @@
 // Slices, what is padded around them, and the sum of both back into a whole.
+#include <boost/container/small_vector.hpp>
 #include <cstring>
 #include <vector>
 
@@ -24,7 +25,7 @@ Tensor batch_slice(const Replayed& r) {
   return slice_at(r.in[0], axis + 1, r.n->a[1], r.n->a[2], r.n->shape[axis], r.source());
 }
 Tensor gather_slice(const Part* const* parts, std::size_t count) {
-  std::vector<Size> places;
+  boost::container::small_vector<Size, 16 * slice_numbers> places;
   Tensors all;
   for (std::size_t i = 0; i < count; ++i) {
     places.insert(places.end(), parts[i]->n->a, parts[i]->n->a + slice_numbers);

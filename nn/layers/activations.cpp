@@ -1,10 +1,9 @@
-#include <xgrad/nn/layers/activations.hpp>
-
 #include <fmt/core.h>
 
 #include <cmath>
-
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/activations.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -39,7 +38,8 @@ Tensor elu(In x, double alpha) {
 
 Tensor softplus(In x, double beta) {
   if (beta == 1) return xgrad::softplus(x);
-  if (beta == 0 || !std::isfinite(beta)) fail(line_of(x), fmt::format("[softplus] expected a beta other than 0, and finite, got {}", beta));
+  if (beta == 0 || !std::isfinite(beta))
+    fail(line_of(x).named("softplus"), "expected a beta other than 0, and finite, got {}", beta);
   const Located at(x, "softplus");
   check_option(x, "softplus", "beta", beta);
   return xgrad::softplus(beta * x) / beta;
@@ -48,7 +48,8 @@ Tensor softplus(In x, double beta) {
 // Constants, not x, where it is cut off: the slope there is 0, and NaN stays NaN.
 Tensor hardtanh(In x, double min_val, double max_val) {
   const Located at(x, "hardtanh");
-  if (!(min_val < max_val)) fail(line_of(x), fmt::format("[hardtanh] expected min_val < max_val, got {} and {}", min_val, max_val));
+  if (!(min_val < max_val))
+    fail(line_of(x).named("hardtanh"), "expected min_val < max_val, got {} and {}", min_val, max_val);
   check_option(x, "hardtanh", "min_val", min_val);
   check_option(x, "hardtanh", "max_val", max_val);
   return where(x <= min_val, min_val, where(x >= max_val, max_val, x));
@@ -77,7 +78,8 @@ Tensor selu(In x) {
 }
 Tensor celu(In x, double alpha) {
   const Located at(x, "celu");
-  if (alpha == 0 || !std::isfinite(alpha)) fail(line_of(x), fmt::format("[celu] expected an alpha other than 0, and finite, got {}", alpha));
+  if (alpha == 0 || !std::isfinite(alpha))
+    fail(line_of(x).named("celu"), "expected an alpha other than 0, and finite, got {}", alpha);
   check_option(x, "celu", "alpha", alpha);
   const Tensor positive = x > 0.0;
   return where(positive, x, alpha * expm1(where(positive, 0.0, x) / alpha));
@@ -107,7 +109,7 @@ Tensor tanhshrink(In x) {
 
 namespace {
 void check_lambda(const In& x, const char* op, double lambda) {
-  if (!(lambda >= 0)) fail(line_of(x), fmt::format("[{}] expected a lambda of 0 or more, got {}", op, lambda));
+  if (!(lambda >= 0)) fail(line_of(x).named(op), "expected a lambda of 0 or more, got {}", lambda);
   check_option(x, op, "lambda", lambda);
 }
 }  // namespace
@@ -132,11 +134,13 @@ Tensor threshold(In x, double least, double value) {
 Tensor prelu(In x, In weight) {
   const Located at(x, "prelu");
   const Tensor t = x, w = weight;
-  if (!t.defined() || !w.defined()) fail(line_of(x), "[prelu] expected numbers and a weight, got an empty tensor");
+  if (!t.defined() || !w.defined())
+    fail(line_of(x).named("prelu"), "expected numbers and a weight, got an empty tensor");
   if (w.numel() == 1) return xgrad::leaky_relu(t, reshape(w, {}));
   if (w.dim() != 1 || t.dim() < 2 || t.shape()[1] != w.shape()[0])
-    fail(line_of(x), fmt::format("[prelu] expected a weight of one number, or one for each channel (axis 1 of {}), got the shape {}",
-                                 t.shape(), w.shape()));
+    fail(line_of(x).named("prelu"),
+         "expected a weight of one number, or one for each channel (axis 1 of {}), got the shape {}", t.shape(),
+         w.shape());
   Shape shape = w.shape();
   for (int i = 2; i < t.dim(); ++i) shape.push_back(1);
   return xgrad::leaky_relu(t, reshape(w, shape));
@@ -146,7 +150,8 @@ Tensor glu(In x, At axis) {
   const Located at(x, "glu");
   const Tensor t = x;
   const Size n = t.size(axis);
-  if (n % 2 != 0) fail(line_of(x), fmt::format("[glu] expected an even number along axis {}, got the shape {}", axis.index, t.shape()));
+  if (n % 2 != 0)
+    fail(line_of(x).named("glu"), "expected an even number along axis {}, got the shape {}", axis.index, t.shape());
   return slice(t, axis, 0, n / 2) * sigmoid(slice(t, axis, n / 2, n));
 }
 Tensor softmin(In x, At axis) {
@@ -157,19 +162,21 @@ Tensor Softmax2d::operator()(In x) const {
   const Located at(x, "Softmax2d");
   const Tensor t = x;
   if (t.dim() != 3 && t.dim() != 4)
-    fail(line_of(x), fmt::format("[Softmax2d] expected x [batch, channels, height, width], or one example of that, got the shape {}", t.shape()));
+    fail(line_of(x).named("Softmax2d"),
+         "expected x [batch, channels, height, width], or one example of that, got the shape {}", t.shape());
   return softmax(t, -3);
 }
 
 Tensor rrelu(In x, double lower, double upper, bool training) {
   const Located at(x, "rrelu");
   if (!(lower <= upper && std::isfinite(upper - lower)))
-    fail(line_of(x), fmt::format("[rrelu] expected lower <= upper, both finite, got {} and {}", lower, upper));
+    fail(line_of(x).named("rrelu"), "expected lower <= upper, both finite, got {} and {}", lower, upper);
   check_option(x, "rrelu", "lower", lower);
   check_option(x, "rrelu", "upper", upper);
   if (!training) return xgrad::leaky_relu(x, (lower + upper) / 2);
   const Tensor t = x;
-  return xgrad::leaky_relu(t, lower + (upper - lower) * rand(t.shape(), is_float(t.dtype()) ? t.dtype() : default_dtype()));
+  return xgrad::leaky_relu(
+      t, lower + (upper - lower) * rand(t.shape(), is_float(t.dtype()) ? t.dtype() : default_dtype()));
 }
 
 PReLU::PReLU(Extent num_parameters, PReLUOptions options, Source source) {
@@ -185,7 +192,7 @@ Tensor PReLU::operator()(In x) const {
 }
 
 Tensor dropout(In x, double p) {
-  if (!(p >= 0 && p <= 1)) fail(line_of(x), fmt::format("[dropout] expected a probability in [0, 1], got {}", p));
+  if (!(p >= 0 && p <= 1)) fail(line_of(x).named("dropout"), "expected a probability in [0, 1], got {}", p);
   if (p == 0) return x;
   const Located at(x, "dropout");
   const Tensor kept = rand(Tensor(x).shape(), f32, line_of(x)) >= p;

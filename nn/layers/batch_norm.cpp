@@ -1,16 +1,17 @@
-#include <xgrad/nn/layers/batch_norm.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/autodiff/vmap.hpp>
+#include <xgrad/nn/layers/batch_norm.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
 
 const char* ChannelNorm::name() const {
-  constexpr const char* names[] = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"};
+  constexpr const char* names[] = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+                                   "BatchNorm1d",    "BatchNorm2d",    "BatchNorm3d"};
   return names[axes_ - 1 + (of_batch_ ? 3 : 0)];
 }
 
@@ -21,7 +22,7 @@ ChannelNorm::ChannelNorm(bool of_batch, int axes, Extent channels, const BatchNo
   require_positive(name(), "an eps", o.eps, source);
   check_option(o.dtype, name(), "eps", o.eps, source);
   if (o.momentum && !(*o.momentum >= 0 && *o.momentum <= 1))
-    fail(source, fmt::format("[{}] expected a momentum in [0, 1], got {}", name(), *o.momentum));
+    fail(source.named(name()), "expected a momentum in [0, 1], got {}", *o.momentum);
   const Located at(source, name());
   if (o.affine) {
     weight = Parameter(ones({channels}, o.dtype), source);
@@ -36,9 +37,9 @@ ChannelNorm::ChannelNorm(bool of_batch, int axes, Extent channels, const BatchNo
 // The new statistics are numbers, without a history and not pending: nothing grows from step to step.
 void ChannelNorm::track(const Tensor& mean_of, const Tensor& var_of, double n, const In& x) const {
   if (is_example(mean_of))
-    fail(line_of(x), fmt::format("[{}] inside of vmap every example would have running statistics of its own; nn::eval(model) uses "
-                                 "those that are there, and track_running_stats = false keeps none",
-                                 name()));
+    fail(line_of(x).named(name()),
+         "inside of vmap every example would have running statistics of its own; nn::eval(model) uses "
+         "those that are there, and track_running_stats = false keeps none");
   const NoGrad constant;
   const Tensor count = of_batch_ ? num_batches_tracked + 1 : num_batches_tracked;
   const double m = options.momentum ? *options.momentum : 1 / count.item();
@@ -52,19 +53,22 @@ void ChannelNorm::track(const Tensor& mean_of, const Tensor& var_of, double n, c
 Tensor ChannelNorm::operator()(In x) const {
   const Located at(x, name());
   const Source source = line_of(x);
-  if (channels_ == 0) fail(source, fmt::format("[{}] this layer was made without a number of channels; assign one that has it", name()));
+  if (channels_ == 0)
+    fail(source.named(name()), "this layer was made without a number of channels; assign one that has it");
   const Tensor w = weight, b = bias, input = floats_of(name(), x, {&w, &running_mean});
   const int rank = input.dim();
   const bool single = !of_batch_ && rank == axes_ + 1;
   if (!single && rank != axes_ + 2 && !(of_batch_ && axes_ == 1 && rank == 2))
-    fail(source, fmt::format("[{}] expected x [batch, channels{}]{}, got the shape {}", name(),
-                             axes_ == 1 ? ", length" : axes_ == 2 ? ", height, width" : ", depth, height, width",
-                             !of_batch_       ? " or one example of that"
-                             : axes_ == 1 ? " or [batch, channels]"
-                                              : "",
-                             input.shape()));
+    fail(source.named(name()), "expected x [batch, channels{}]{}, got the shape {}",
+         axes_ == 1   ? ", length"
+         : axes_ == 2 ? ", height, width"
+                      : ", depth, height, width",
+         !of_batch_   ? " or one example of that"
+         : axes_ == 1 ? " or [batch, channels]"
+                      : "",
+         input.shape());
   if (input.shape()[single ? 0 : 1] != channels_)
-    fail(source, fmt::format("[{}] expected {} channels, got the shape {}", name(), channels_, input.shape()));
+    fail(source.named(name()), "expected {} channels, got the shape {}", channels_, input.shape());
   const Tensor v = single ? unsqueeze(input, 0) : input;
   const int full_rank = v.dim();
 
@@ -75,9 +79,10 @@ Tensor ChannelNorm::operator()(In x) const {
     for (int axis = 0; axis < full_rank; ++axis)
       if (axis > 1 || (axis == 0 && of_batch_)) axes.push_back(axis), n *= static_cast<double>(v.shape()[axis]);
     if (n == 1)
-      fail(source, fmt::format("[{}] expected more than one number a channel to take the variance of, got the shape {}; nn::eval(model) "
-                               "uses running statistics",
-                               name(), input.shape()));
+      fail(source.named(name()),
+           "expected more than one number a channel to take the variance of, got the shape {}; nn::eval(model) "
+           "uses running statistics",
+           input.shape());
     if (v.numel() == 0) {
       y = v;
       if (training && of_batch_ && num_batches_tracked.defined()) num_batches_tracked = num_batches_tracked + 1;

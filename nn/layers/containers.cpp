@@ -1,9 +1,8 @@
-#include <xgrad/nn/layers/containers.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/containers.hpp>
 
 namespace xgrad::nn {
 
@@ -12,15 +11,16 @@ Tensor Residual::operator()(In x) const {
   const Tensor y = main(x), beside = shortcut ? (*shortcut)(x) : Tensor(x);
   const Located at(x, "Residual");
   if (!(y.shape() == beside.shape()))
-    fail(line_of(x), fmt::format("[Residual] expected a result of the shape {}, to which {} is added, got {}; give it a shortcut of that "
-                                 "shape",
-                                 beside.shape(), shortcut ? "the shortcut" : "x", y.shape()));
+    fail(line_of(x).named("Residual"),
+         "expected a result of the shape {}, to which {} is added, got {}; give it a shortcut of that "
+         "shape",
+         beside.shape(), shortcut ? "the shortcut" : "x", y.shape());
   return y + beside;
 }
 
 Tensor Parallel::operator()(In x) const {
   const Source source = line_of(x);
-  if (branches.size() == 0) fail(source, "[Parallel] expected layers, got none");
+  if (branches.size() == 0) fail(source.named("Parallel"), "expected layers, got none");
   Tensors parts;
   for (std::size_t i = 0; i < branches.size(); ++i) parts.push_back(branches[i](x));
   const Located at(source, "Parallel");
@@ -28,7 +28,8 @@ Tensor Parallel::operator()(In x) const {
   Tensor y = parts[0];
   for (std::size_t i = 1; i < parts.size(); ++i) {
     if (!(parts[i].shape() == y.shape()))
-      fail(source, fmt::format("[Parallel] expected results of one shape to add, got {} and {}", y.shape(), parts[i].shape()));
+      fail(source.named("Parallel"), "expected results of one shape to add, got {} and {}", y.shape(),
+           parts[i].shape());
     y = y + parts[i];
   }
   return y;

@@ -1,19 +1,18 @@
-#include <xgrad/nn/layers/dropout.hpp>
-
 #include <fmt/format.h>
 
 #include <cmath>
-
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/dropout.hpp>
 
 namespace xgrad::nn {
 namespace {
 
 Tensor checked(const char* op, const In& x, double p, int least, int most, const char* what) {
-  if (!(p >= 0 && p <= 1)) fail(line_of(x), fmt::format("[{}] expected a probability in [0, 1], got {}", op, p));
+  if (!(p >= 0 && p <= 1)) fail(line_of(x).named(op), "expected a probability in [0, 1], got {}", p);
   const Tensor t = x;
-  if (!t.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", op));
-  if (t.dim() < least || (most > 0 && t.dim() > most)) fail(line_of(x), fmt::format("[{}] expected x {}, got the shape {}", op, what, t.shape()));
+  if (!t.defined()) fail(line_of(x).named(op), "expected numbers, got an empty tensor; give it a value first");
+  if (t.dim() < least || (most > 0 && t.dim() > most))
+    fail(line_of(x).named(op), "expected x {}, got the shape {}", what, t.shape());
   return t;
 }
 

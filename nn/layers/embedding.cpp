@@ -1,5 +1,3 @@
-#include <xgrad/nn/layers/embedding.hpp>
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,11 +5,12 @@
 #include <cstring>
 #include <limits>
 #include <vector>
-
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/autodiff/vmap.hpp>
+#include <xgrad/nn/layers/embedding.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -23,11 +22,11 @@ Parameter table(const char* layer, Size count, Size width, Options& o, Source so
   require_float(layer, o.dtype, source);
   if (o.padding_idx) {
     if (*o.padding_idx < -count || *o.padding_idx >= count)
-      fail(source, fmt::format("[{}] expected a padding_idx of 0 ... {}, got {}", layer, count - 1, *o.padding_idx));
+      fail(source.named(layer), "expected a padding_idx of 0 ... {}, got {}", count - 1, *o.padding_idx);
     if (*o.padding_idx < 0) *o.padding_idx += count;
   }
   if (o.max_norm) require_positive(layer, "a max_norm", *o.max_norm, source);
-  if (!(o.norm_type > 0)) fail(source, fmt::format("[{}] expected a norm_type above 0, got {}", layer, o.norm_type));
+  if (!(o.norm_type > 0)) fail(source.named(layer), "expected a norm_type above 0, got {}", o.norm_type);
   const Located at(source, layer);
   const LayerStream first;
   Tensor rows = randn({count, width}, o.dtype, source);
@@ -40,19 +39,21 @@ Parameter table(const char* layer, Size count, Size width, Options& o, Source so
 
 void require_table(const char* layer, const Parameter& weight, const In& index) {
   if (!weight.defined())
-    fail(line_of(index), fmt::format("[{}] expected a table, got an empty one; give it sizes: {}(count, width)", layer, layer));
+    fail(line_of(index).named(layer), "expected a table, got an empty one; give it sizes: {}(count, width)", layer);
 }
 
-// Rows that were picked, and are longer than max_norm, get that length where they are: row max_norm / (|row| + 1e-7), PyTorch's.
-// All others stay as they are, untouched.
-void shorten(const char* layer, const Parameter& weight, const Tensor& index, double max_norm, double norm_type, Source source) {
+// Rows that were picked, and are longer than max_norm, get that length where they are: row max_norm / (|row| + 1e-7),
+// PyTorch's. All others stay as they are, untouched.
+void shorten(const char* layer, const Parameter& weight, const Tensor& index, double max_norm, double norm_type,
+             Source source) {
   if (is_example(index) || is_example(weight))
-    fail(source, fmt::format("[{}] max_norm changes the table, which vmap cannot do for each example", layer));
+    fail(source.named(layer), "max_norm changes the table, which vmap cannot do for each example");
   const NoGrad constant;
   std::vector<Size> picked = index.to_vector<Size>(source);
   std::sort(picked.begin(), picked.end());
   picked.erase(std::unique(picked.begin(), picked.end()), picked.end());
-  const Tensor at = tensor(picked), rows = index_select(weight, 0, at);  // here an index that is out of range is an Error
+  const Tensor at = tensor(picked),
+               rows = index_select(weight, 0, at);  // here an index that is out of range is an Error
   const Tensor length = norm(rows, norm_type, 1, true);
   const Tensor shorter = contiguous(where(length > max_norm, rows * (max_norm / (length + 1e-7)), rows));
   const auto lengths = cast(length, f64).to_vector<double>();
@@ -61,7 +62,8 @@ void shorten(const char* layer, const Parameter& weight, const Tensor& index, do
   for (std::size_t i = 0; i < picked.size(); ++i) {
     if (!(lengths[i] > max_norm)) continue;
     if (!numbers) numbers = static_cast<char*>(writable(Parameters::Entry{{}, weight.ref()}));
-    std::memcpy(numbers + static_cast<std::size_t>(picked[i]) * bytes, static_cast<const char*>(readable(shorter)) + i * bytes, bytes);
+    std::memcpy(numbers + static_cast<std::size_t>(picked[i]) * bytes,
+                static_cast<const char*>(readable(shorter)) + i * bytes, bytes);
   }
 }
 
@@ -102,21 +104,23 @@ struct Bags {
 };
 Bags bags_of(const Tensor& offsets, Size n, bool include_last, Source source) {
   if (!offsets.defined())
-    fail(source, "[EmbeddingBag] expected offsets with indices [n]: where each bag begins; or indices [bags, n]");
+    fail(source.named("EmbeddingBag"),
+         "expected offsets with indices [n]: where each bag begins; or indices [bags, n]");
   if (offsets.dim() != 1 || offsets.dtype() != i64)
-    fail(source, fmt::format("[EmbeddingBag] expected offsets [bags] of i64, got {} {}", name(offsets.dtype()), offsets.shape()));
+    fail(source.named("EmbeddingBag"), "expected offsets [bags] of i64, got {} {}", name(offsets.dtype()),
+         offsets.shape());
   Bags bags{{}, offsets.to_vector<Size>(source)};
   if (include_last ? bags.begins.empty() || bags.begins.back() != n : false)
-    fail(source, fmt::format("[EmbeddingBag] expected {} as the last offset, the number of indices", n));
+    fail(source.named("EmbeddingBag"), "expected {} as the last offset, the number of indices", n);
   if (!include_last) bags.begins.push_back(n);
   for (Size b = 0; b < bags.count(); ++b) {
     const Size begin = bags.begins[static_cast<std::size_t>(b)], end = bags.begins[static_cast<std::size_t>(b) + 1];
     if (begin > end || begin < 0 || (b == 0 && begin != 0))
-      fail(source, fmt::format("[EmbeddingBag] expected offsets that begin with 0 and ascend, to {} at most; bag {} goes from {} to {}", n, b,
-                               begin, end));
+      fail(source.named("EmbeddingBag"),
+           "expected offsets that begin with 0 and ascend, to {} at most; bag {} goes from {} to {}", n, b, begin, end);
     bags.of_index.insert(bags.of_index.end(), static_cast<std::size_t>(end - begin), b);
   }
-  if (bags.count() == 0 && n > 0) fail(source, "[EmbeddingBag] expected an offset, of the first bag, got none");
+  if (bags.count() == 0 && n > 0) fail(source.named("EmbeddingBag"), "expected an offset, of the first bag, got none");
   return bags;
 }
 
@@ -130,7 +134,8 @@ std::vector<bool> filled_of(const Bags& bags) {
 Tensor places_of(const Bags& bags) {
   Size longest = 1;
   for (Size b = 0; b < bags.count(); ++b)
-    longest = std::max(longest, bags.begins[static_cast<std::size_t>(b) + 1] - bags.begins[static_cast<std::size_t>(b)]);
+    longest =
+        std::max(longest, bags.begins[static_cast<std::size_t>(b) + 1] - bags.begins[static_cast<std::size_t>(b)]);
   std::vector<Size> places;
   for (Size b = 0; b < bags.count(); ++b) {
     const Size begin = bags.begins[static_cast<std::size_t>(b)], end = bags.begins[static_cast<std::size_t>(b) + 1];
@@ -151,13 +156,17 @@ Tensor EmbeddingBag::operator()(In index_in, const BagInputs& more) const try {
   require_table("EmbeddingBag", weight, index_in);
   const Source source = line_of(index_in);
   const Tensor index = index_in, &each = more.per_sample_weights;
-  if (!index.defined()) fail(source, "[EmbeddingBag] expected indices, got an empty tensor");
+  if (!index.defined()) fail(source.named("EmbeddingBag"), "expected indices, got an empty tensor");
   const bool matrix = index.dim() == 2;
-  if (!matrix && index.dim() != 1) fail(source, fmt::format("[EmbeddingBag] expected indices [bags, n] or [n], got the shape {}", index.shape()));
-  if (matrix && more.offsets.defined()) fail(source, "[EmbeddingBag] indices [bags, n] say themselves where bags begin: leave the offsets out");
-  if (each.defined() && options.mode != BagMode::sum) fail(source, "[EmbeddingBag] per_sample_weights are for the mode sum");
+  if (!matrix && index.dim() != 1)
+    fail(source.named("EmbeddingBag"), "expected indices [bags, n] or [n], got the shape {}", index.shape());
+  if (matrix && more.offsets.defined())
+    fail(source.named("EmbeddingBag"), "indices [bags, n] say themselves where bags begin: leave the offsets out");
+  if (each.defined() && options.mode != BagMode::sum)
+    fail(source.named("EmbeddingBag"), "per_sample_weights are for the mode sum");
   if (each.defined() && !(each.shape() == index.shape()))
-    fail(source, fmt::format("[EmbeddingBag] expected per_sample_weights of the indices' shape {}, got {}", index.shape(), each.shape()));
+    fail(source.named("EmbeddingBag"), "expected per_sample_weights of the indices' shape {}, got {}", index.shape(),
+         each.shape());
   const Size width = weight.shape()[1], n = index.numel();
   const Bags bags = matrix ? Bags() : bags_of(more.offsets, n, options.include_last_offset, source);
   const Size count = matrix ? index.shape()[0] : bags.count();

@@ -1,11 +1,10 @@
-#include <xgrad/nn/layers/layer_norm.hpp>
-
 #include <fmt/format.h>
 
 #include <limits>
-
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/layer_norm.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -26,29 +25,34 @@ Shape last_axes(const char* op, const Tensor& x, const Shape& extents, Source so
     axes.push_back(x.dim() - extents.rank() + i);
     fit = x.shape()[axes[i]] == extents[i];
   }
-  if (!fit) fail(source, fmt::format("[{}] expected a normalized_shape of the last extents of x, got {} for the shape {}", op, extents, x.shape()));
+  if (!fit)
+    fail(source.named(op), "expected a normalized_shape of the last extents of x, got {} for the shape {}", extents,
+         x.shape());
   return axes;
 }
 
 void require_shape(const char* op, const char* what, const Tensor& t, const Shape& shape, Source source) {
-  if (t.defined() && !(t.shape() == shape)) fail(source, fmt::format("[{}] expected a {} of the shape {}, got {}", op, what, shape, t.shape()));
+  if (t.defined() && !(t.shape() == shape))
+    fail(source.named(op), "expected a {} of the shape {}, got {}", what, shape, t.shape());
 }
 
 Shape checked(const char* layer, const Shape& shape, DType dtype, double eps, Source source) {
   require_float(layer, dtype, source);
   require_positive(layer, "an eps", eps, source);
   check_option(dtype, layer, "eps", eps, source);
-  if (shape.empty()) fail(source, fmt::format("[{}] expected the extents of the last axes, got none", layer));
+  if (shape.empty()) fail(source.named(layer), "expected the extents of the last axes, got none");
   for (const Size extent : shape) require_sizes(layer, "extents", {extent}, source);
   return shape;
 }
 
 void require_made(const char* layer, bool made, const In& x) {
-  if (!made) fail(line_of(x), fmt::format("[{}] this layer was made without sizes; assign one that has them", layer));
+  if (!made) fail(line_of(x).named(layer), "this layer was made without sizes; assign one that has them");
 }
 
 double eps_of(std::optional<double> eps, DType dtype) {
-  return eps ? *eps : dtype == f32 ? static_cast<double>(std::numeric_limits<float>::epsilon()) : std::numeric_limits<double>::epsilon();
+  return eps            ? *eps
+         : dtype == f32 ? static_cast<double>(std::numeric_limits<float>::epsilon())
+                        : std::numeric_limits<double>::epsilon();
 }
 
 }  // namespace
@@ -71,7 +75,8 @@ Tensor rms_norm(In x, const Shape& normalized_shape, const Tensor& weight, std::
   const Tensor input = floats_of("rms_norm", x, {&weight});
   const Shape axes = last_axes("rms_norm", input, normalized_shape, source);
   require_shape("rms_norm", "weight", weight, normalized_shape, source);
-  const Tensor y = input.numel() == 0 ? input : input * rsqrt(mean(square(input), axes, true) + eps_of(eps, input.dtype()));
+  const Tensor y =
+      input.numel() == 0 ? input : input * rsqrt(mean(square(input), axes, true) + eps_of(eps, input.dtype()));
   return weight.defined() ? y * weight : y;
 }
 
@@ -80,10 +85,11 @@ Tensor group_norm(In x, Size num_groups, const Tensor& weight, const Tensor& bia
   const Source source = line_of(x);
   const Tensor input = floats_of("group_norm", x, {&weight, &bias});
   const Shape& shape = input.shape();
-  if (shape.rank() < 2) fail(source, fmt::format("[group_norm] expected x [batch, channels, ...], got the shape {}", shape));
+  if (shape.rank() < 2) fail(source.named("group_norm"), "expected x [batch, channels, ...], got the shape {}", shape);
   const Size channels = shape[1];
   if (num_groups < 1 || channels % num_groups != 0)
-    fail(source, fmt::format("[group_norm] {} groups do not divide the {} channels of the shape {}", num_groups, channels, shape));
+    fail(source.named("group_norm"), "{} groups do not divide the {} channels of the shape {}", num_groups, channels,
+         shape);
   require_shape("group_norm", "weight", weight, {channels}, source);
   require_shape("group_norm", "bias", bias, {channels}, source);
   Tensor y = input;
@@ -120,7 +126,7 @@ GroupNorm::GroupNorm(Extent groups, Extent channels, const GroupNormOptions& o, 
   require_sizes("GroupNorm", "numbers of groups and channels", {groups.value, channels.value}, source);
   checked("GroupNorm", {channels}, o.dtype, o.eps, source);
   if (num_channels % num_groups != 0)
-    fail(source, fmt::format("[GroupNorm] {} groups do not divide {} channels", num_groups, num_channels));
+    fail(source.named("GroupNorm"), "{} groups do not divide {} channels", num_groups, num_channels);
   const Located at(source, "GroupNorm");
   if (!o.affine) return;
   weight = Parameter(ones({channels}, o.dtype), source);
@@ -131,7 +137,7 @@ Tensor GroupNorm::operator()(In x) const {
   require_made("GroupNorm", num_groups > 0, x);
   const Tensor input = x;
   if (input.defined() && input.dim() >= 2 && input.shape()[1] != num_channels)
-    fail(line_of(x), fmt::format("[GroupNorm] expected {} channels, got the shape {}", num_channels, input.shape()));
+    fail(line_of(x).named("GroupNorm"), "expected {} channels, got the shape {}", num_channels, input.shape());
   return group_norm(x, num_groups, weight, bias, options.eps);
 }
 

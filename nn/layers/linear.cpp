@@ -1,11 +1,10 @@
-#include <xgrad/nn/layers/linear.hpp>
-
 #include <fmt/core.h>
 
 #include <cmath>
-
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/linear.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -28,9 +27,10 @@ Tensor Linear::with_weight(In x, const Tensor& w) const {
   const Tensor input = input_of("Linear", x, w);
   const Shape& shape = input.shape();
   if (shape.empty() || shape.back() != w.shape()[1])
-    fail(line_of(x), fmt::format("[Linear] expected {} numbers along the last axis, got the shape {}; the layer was "
-                                 "made for {} -> {}",
-                                 w.shape()[1], shape, w.shape()[1], w.shape()[0]));
+    fail(line_of(x).named("Linear"),
+         "expected {} numbers along the last axis, got the shape {}; the layer was "
+         "made for {} -> {}",
+         w.shape()[1], shape, w.shape()[1], w.shape()[0]);
   return linear(input, w, bias);
 }
 
@@ -51,11 +51,12 @@ Tensor Bilinear::operator()(In x1, In x2) const {
   const Size out = weight.shape()[0], in1 = weight.shape()[1], in2 = weight.shape()[2];
   Shape batch = a.shape(), batch_b = b.shape();
   if (batch.empty() || batch_b.empty() || batch.back() != in1 || batch_b.back() != in2)
-    fail(line_of(x1), fmt::format("[Bilinear] expected {} and {} numbers along the last axes, got the shapes {} and {}", in1, in2,
-                                  a.shape(), b.shape()));
+    fail(line_of(x1).named("Bilinear"), "expected {} and {} numbers along the last axes, got the shapes {} and {}", in1,
+         in2, a.shape(), b.shape());
   batch.resize(batch.rank() - 1), batch_b.resize(batch_b.rank() - 1);
   if (!(batch == batch_b))
-    fail(line_of(x1), fmt::format("[Bilinear] expected batches that are alike, got the shapes {} and {}", a.shape(), b.shape()));
+    fail(line_of(x1).named("Bilinear"), "expected batches that are alike, got the shapes {} and {}", a.shape(),
+         b.shape());
   Shape apart = batch;
   apart.push_back(out), apart.push_back(in1);
   const Tensor met = reshape(linear(b, reshape(weight, {out * in1, in2})), apart);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/nn/init.hpp>
 
@@ -11,16 +10,17 @@ namespace xgrad::nn {
 
 void require_sizes(const char* layer, const char* what, std::initializer_list<Size> sizes, Source source) {
   for (const Size size : sizes)
-    if (size < 1) fail(source, fmt::format("[{}] expected {} of at least 1, got {}", layer, what, fmt::join(sizes, " and ")));
+    if (size < 1)
+      fail(source.named(layer), fmt::format("expected {} of at least 1, got {}", what, fmt::join(sizes, " and ")));
 }
 
 void require_float(const char* layer, DType dtype, Source source) {
-  if (!is_float(dtype)) fail(source, fmt::format("[{}] expected the dtype f32 or f64, got {}", layer, name(dtype)));
+  if (!is_float(dtype)) fail(source.named(layer), "expected the dtype f32 or f64, got {}", name(dtype));
 }
 
 void require_positive(const char* layer, const char* what, double number, Source source) {
   if (!(number > 0 && std::isfinite(number)))
-    fail(source, fmt::format("[{}] expected {} above 0, and finite, got {}", layer, what, number));
+    fail(source.named(layer), "expected {} above 0, and finite, got {}", what, number);
 }
 
 Parameter drawn(const Shape& shape, DType dtype, double bound, Source source) {
@@ -31,9 +31,9 @@ Tensor floats_of(const char* layer, const In& x, std::initializer_list<const Ten
   for (const Tensor* t : held)
     if (t->defined()) return input_of(layer, x, *t);
   const Tensor input = x;
-  if (!input.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", layer));
+  if (!input.defined()) fail(line_of(x).named(layer), "expected numbers, got an empty tensor; give it a value first");
   if (!is_float(input.dtype()))
-    fail(line_of(x), fmt::format("[{}] expected floats, got {}; cast them first: cast(x, f32)", layer, name(input.dtype())));
+    fail(line_of(x).named(layer), "expected floats, got {}; cast them first: cast(x, f32)", name(input.dtype()));
   return input;
 }
 

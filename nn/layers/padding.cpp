@@ -1,9 +1,8 @@
-#include <xgrad/nn/layers/padding.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/padding.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -12,12 +11,13 @@ namespace {
 Tensor padded_along(const Tensor& x, int axis, Size before, Size after, PadOptions options, Source source) {
   const Size n = x.shape()[axis];
   const auto refuse = [&](const char* mode, const char* needs) {
-    fail(source, fmt::format("[pad] the mode {} needs {} along axis {} for a padding of {} and {}, got the shape {}", mode, needs, axis,
-                             before, after, x.shape()));
+    fail(source.named("pad"), "the mode {} needs {} along axis {} for a padding of {} and {}, got the shape {}", mode,
+         needs, axis, before, after, x.shape());
   };
   if (options.mode == PaddingMode::zeros) {
     if (before < 0 || after < 0) {
-      if (n + std::min<Size>(before, 0) + std::min<Size>(after, 0) < 0) refuse("zeros", "as many numbers as are cut off");
+      if (n + std::min<Size>(before, 0) + std::min<Size>(after, 0) < 0)
+        refuse("zeros", "as many numbers as are cut off");
       const Tensor cut = slice(x, axis, std::max<Size>(0, -before), n - std::max<Size>(0, -after));
       return padded_along(cut, axis, std::max<Size>(before, 0), std::max<Size>(after, 0), options, source);
     }
@@ -34,7 +34,8 @@ Tensor padded_along(const Tensor& x, int axis, Size before, Size after, PadOptio
   switch (options.mode) {
     case PaddingMode::reflect:
       if (most >= n) refuse("reflect", "more numbers than are added");
-      return concat({flip(slice(x, axis, 1, before + 1), axis), x, flip(slice(x, axis, n - 1 - after, n - 1), axis)}, axis);
+      return concat({flip(slice(x, axis, 1, before + 1), axis), x, flip(slice(x, axis, n - 1 - after, n - 1), axis)},
+                    axis);
     case PaddingMode::replicate: {
       if (n == 0) refuse("replicate", "at least one number");
       const auto again = [&](Size at, Size count) {
@@ -56,11 +57,11 @@ Tensor pad(In x, const Shape& padding, PadOptions options) {
   const Located at(x, "pad");
   const Source source = line_of(x);
   Tensor y = x;
-  if (!y.defined()) fail(source, "[pad] expected numbers, got an empty tensor; give it a value first");
+  if (!y.defined()) fail(source.named("pad"), "expected numbers, got an empty tensor; give it a value first");
   const int pairs = padding.rank() / 2;
   if (padding.rank() % 2 != 0 || pairs > y.dim())
-    fail(source, fmt::format("[pad] expected a padding of two numbers for each axis, {} at most, got {} for the shape {}", 2 * y.dim(),
-                             padding, y.shape()));
+    fail(source.named("pad"), "expected a padding of two numbers for each axis, {} at most, got {} for the shape {}",
+         2 * y.dim(), padding, y.shape());
   for (int i = 0; i < pairs; ++i)
     if (padding[2 * i] != 0 || padding[2 * i + 1] != 0)
       y = padded_along(y, y.dim() - 1 - i, padding[2 * i], padding[2 * i + 1], options, source);
@@ -72,7 +73,7 @@ PaddingLayer::PaddingLayer(int axes, const char* name, const Shape& all, PadOpti
   if (all.rank() == 1)
     for (int i = 1; i < 2 * axes; ++i) padding.push_back(all[0]);
   if (padding.rank() != 2 * axes)
-    fail(source, fmt::format("[{}] expected a padding of one number, or of {}: two for each axis; got {}", name, 2 * axes, all));
+    fail(source.named(name), "expected a padding of one number, or of {}: two for each axis; got {}", 2 * axes, all);
 }
 
 Tensor PaddingLayer::operator()(In x) const {

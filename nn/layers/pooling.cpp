@@ -1,11 +1,9 @@
-#include <xgrad/nn/layers/pooling.hpp>
-
 #include <fmt/format.h>
 
 #include <vector>
-
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/pooling.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -48,7 +46,8 @@ Places places_of(const std::vector<Windows>& axes) {
     }
     const Size n = static_cast<Size>(window.size());
     counts.push_back(n);
-    for (Size k = 0; k < p.taps; ++k) index.push_back(window[static_cast<std::size_t>(k < n ? k : 0)]), kept.push_back(k < n);
+    for (Size k = 0; k < p.taps; ++k)
+      index.push_back(window[static_cast<std::size_t>(k < n ? k : 0)]), kept.push_back(k < n);
   }
   p.index = tensor(index, {p.results, p.taps});
   p.kept = tensor(kept, {p.results, p.taps});
@@ -60,14 +59,16 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
   const Located at(x_in, name);
   const Source source = line_of(x_in);
   const Tensor x = x_in;
-  if (!x.defined()) fail(source, fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", name));
+  if (!x.defined()) fail(source.named(name), "expected numbers, got an empty tensor; give it a value first");
   if (x.dim() != axes + 1 && x.dim() != axes + 2)
-    fail(source, fmt::format("[{}] expected x with {} axes of the image, one of channels and perhaps one of examples, got the shape {}",
-                             name, axes, x.shape()));
+    fail(source.named(name),
+         "expected x with {} axes of the image, one of channels and perhaps one of examples, got the shape {}", axes,
+         x.shape());
   if (output_size.rank() != 1 && output_size.rank() != axes)
-    fail(source, fmt::format("[{}] expected one output_size for all axes, or one for each of {}, got {}", name, axes, output_size));
+    fail(source.named(name), "expected one output_size for all axes, or one for each of {}, got {}", axes, output_size);
   if (greatest ? x.dtype() == boolean : !is_float(x.dtype()))
-    fail(source, fmt::format("[{}] expected {}, got {}; cast first: cast(x, f32)", name, greatest ? "numbers" : "floats", xgrad::name(x.dtype())));
+    fail(source.named(name), "expected {}, got {}; cast first: cast(x, f32)", greatest ? "numbers" : "floats",
+         xgrad::name(x.dtype()));
   Shape shape = x.shape(), kernel;
   std::vector<Windows> windows;
   bool even = true;
@@ -79,8 +80,9 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
       continue;
     }
     const Size size = output_size[output_size.rank() == 1 ? 0 : axis], in = shape[i];
-    if (size < -1) fail(source, fmt::format("[{}] expected an output_size of 0 or more, or -1 for x's own extent, got {}", name, size));
-    if (in == 0) fail(source, fmt::format("[{}] expected an image with numbers, got the shape {}", name, x.shape()));
+    if (size < -1)
+      fail(source.named(name), "expected an output_size of 0 or more, or -1 for x's own extent, got {}", size);
+    if (in == 0) fail(source.named(name), "expected an image with numbers, got the shape {}", x.shape());
     const Windows w{in, size == -1 ? in : size};
     windows.push_back(w);
     even &= w.even();
@@ -96,7 +98,7 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
   Size results = 1;
   for (const Windows& w : windows)
     if (__builtin_mul_overflow(results, w.out, &results) || results > most)
-      fail(source, fmt::format("[{}] an output_size of {} is too large", name, output_size));
+      fail(source.named(name), "an output_size of {} is too large", output_size);
   const Places p = places_of(windows);
   const Tensor flat = reshape(x, {planes, of_image});
   const Tensor taken = reshape(index_select(flat, 1, reshape(p.index, {-1})), {planes, p.results, p.taps});
@@ -114,28 +116,28 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
 
 }  // namespace
 
-#define POOLS(axes)                                                                                   \
-  Tensor adaptive_avg_pool##axes##d(In x, const Shape& output_size) {                                 \
-    return adaptive(axes, "adaptive_avg_pool" #axes "d", x, output_size, false);                      \
-  }                                                                                                   \
-  Tensor adaptive_max_pool##axes##d(In x, const Shape& output_size) {                                 \
-    return adaptive(axes, "adaptive_max_pool" #axes "d", x, output_size, true);                       \
-  }                                                                                                   \
-  Tensor MaxPool##axes##d::operator()(In x) const {                                                   \
-    const Located at(x, "MaxPool" #axes "d");                                                         \
-    return max_pool##axes##d(x, kernel_size, options);                                                \
-  }                                                                                                   \
-  Tensor AvgPool##axes##d::operator()(In x) const {                                                   \
-    const Located at(x, "AvgPool" #axes "d");                                                         \
-    return avg_pool##axes##d(x, kernel_size, options);                                                \
-  }                                                                                                   \
-  Tensor AdaptiveAvgPool##axes##d::operator()(In x) const {                                           \
-    const Located at(x, "AdaptiveAvgPool" #axes "d");                                                 \
-    return adaptive_avg_pool##axes##d(x, output_size);                                                \
-  }                                                                                                   \
-  Tensor AdaptiveMaxPool##axes##d::operator()(In x) const {                                           \
-    const Located at(x, "AdaptiveMaxPool" #axes "d");                                                 \
-    return adaptive_max_pool##axes##d(x, output_size);                                                \
+#define POOLS(axes)                                                              \
+  Tensor adaptive_avg_pool##axes##d(In x, const Shape& output_size) {            \
+    return adaptive(axes, "adaptive_avg_pool" #axes "d", x, output_size, false); \
+  }                                                                              \
+  Tensor adaptive_max_pool##axes##d(In x, const Shape& output_size) {            \
+    return adaptive(axes, "adaptive_max_pool" #axes "d", x, output_size, true);  \
+  }                                                                              \
+  Tensor MaxPool##axes##d::operator()(In x) const {                              \
+    const Located at(x, "MaxPool" #axes "d");                                    \
+    return max_pool##axes##d(x, kernel_size, options);                           \
+  }                                                                              \
+  Tensor AvgPool##axes##d::operator()(In x) const {                              \
+    const Located at(x, "AvgPool" #axes "d");                                    \
+    return avg_pool##axes##d(x, kernel_size, options);                           \
+  }                                                                              \
+  Tensor AdaptiveAvgPool##axes##d::operator()(In x) const {                      \
+    const Located at(x, "AdaptiveAvgPool" #axes "d");                            \
+    return adaptive_avg_pool##axes##d(x, output_size);                           \
+  }                                                                              \
+  Tensor AdaptiveMaxPool##axes##d::operator()(In x) const {                      \
+    const Located at(x, "AdaptiveMaxPool" #axes "d");                            \
+    return adaptive_max_pool##axes##d(x, output_size);                           \
   }
 POOLS(1)
 POOLS(2)

@@ -1,9 +1,9 @@
-#include <xgrad/nn/layers/shapes.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/shapes.hpp>
+
 #include "nn/layers/made.hpp"
 
 namespace xgrad::nn {
@@ -15,11 +15,14 @@ Tensor Flatten::operator()(In x) const {
   const Size first = from < 0 ? from + rank : from, last = to < 0 ? to + rank : to;
   if (last == rank - 1 || rank == 0) return xgrad::flatten(t, from);
   if (first < 0 || last >= rank || first > last)
-    fail(line_of(x), fmt::format("[Flatten] expected axes from {} to {} of the shape {}, the first before the last", from, to, t.shape()));
+    fail(line_of(x).named("Flatten"), "expected axes from {} to {} of the shape {}, the first before the last", from,
+         to, t.shape());
   Shape shape;
   for (int i = 0; i < rank; ++i)
-    if (i <= first || i > last) shape.push_back(t.shape()[i]);
-    else shape[static_cast<int>(first)] *= t.shape()[i];
+    if (i <= first || i > last)
+      shape.push_back(t.shape()[i]);
+    else
+      shape[static_cast<int>(first)] *= t.shape()[i];
   return reshape(t, shape);
 }
 
@@ -34,11 +37,12 @@ Tensor Unflatten::operator()(In x) const {
     if (known < 0) break;
   }
   if (known < 0 || open > 1 || extents.empty() || (open ? known == 0 || n % known != 0 : known != n))
-    fail(line_of(x), fmt::format("[Unflatten] expected extents whose product is {}, that of axis {} of the shape {}, got {}", n, axis,
-                                 t.shape(), extents));
+    fail(line_of(x).named("Unflatten"), "expected extents whose product is {}, that of axis {} of the shape {}, got {}",
+         n, axis, t.shape(), extents);
   Shape shape;
   for (int i = 0; i < t.dim(); ++i)
-    if (i != place) shape.push_back(t.shape()[i]);
+    if (i != place)
+      shape.push_back(t.shape()[i]);
     else
       for (const Size e : extents) shape.push_back(e == -1 ? n / known : e);
   return reshape(t, shape);
@@ -47,9 +51,9 @@ Tensor Unflatten::operator()(In x) const {
 namespace {
 
 Tensor images(const char* op, const In& x, Size factor, const char* what) {
-  if (factor < 1) fail(line_of(x), fmt::format("[{}] expected {} of 1 or more, got {}", op, what, factor));
+  if (factor < 1) fail(line_of(x).named(op), "expected {} of 1 or more, got {}", what, factor);
   const Tensor t = x;
-  if (!t.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", op));
+  if (!t.defined()) fail(line_of(x).named(op), "expected numbers, got an empty tensor; give it a value first");
   return t;
 }
 
@@ -62,7 +66,8 @@ Tensor pixel_shuffle(In x, Size r) {
   const int rank = s.rank();
   Size square = 0;
   if (rank < 3 || __builtin_mul_overflow(r, r, &square) || s[rank - 3] % square != 0)
-    fail(line_of(x), fmt::format("[pixel_shuffle] expected x [..., channels, height, width] with a multiple of {}^2 channels, got the shape {}", r, s));
+    fail(line_of(x).named("pixel_shuffle"),
+         "expected x [..., channels, height, width] with a multiple of {}^2 channels, got the shape {}", r, s);
   Shape apart, order, shape;
   for (int i = 0; i < rank - 3; ++i) apart.push_back(s[i]), order.push_back(i), shape.push_back(s[i]);
   const Size c = s[rank - 3] / square, h = s[rank - 2], w = s[rank - 1];
@@ -78,7 +83,8 @@ Tensor pixel_unshuffle(In x, Size r) {
   const Shape& s = t.shape();
   const int rank = s.rank();
   if (rank < 3 || s[rank - 2] % r != 0 || s[rank - 1] % r != 0)
-    fail(line_of(x), fmt::format("[pixel_unshuffle] expected x [..., channels, height, width] of extents that {} divides, got the shape {}", r, s));
+    fail(line_of(x).named("pixel_unshuffle"),
+         "expected x [..., channels, height, width] of extents that {} divides, got the shape {}", r, s);
   Shape apart, order, shape;
   for (int i = 0; i < rank - 3; ++i) apart.push_back(s[i]), order.push_back(i), shape.push_back(s[i]);
   const Size c = s[rank - 3], h = s[rank - 2] / r, w = s[rank - 1] / r;
@@ -93,7 +99,8 @@ Tensor channel_shuffle(In x, Size groups) {
   const Tensor t = images("channel_shuffle", x, groups, "groups");
   const Shape& s = t.shape();
   if (s.rank() < 3 || s[1] % groups != 0)
-    fail(line_of(x), fmt::format("[channel_shuffle] expected x [batch, channels, ...] with channels that {} divides, got the shape {}", groups, s));
+    fail(line_of(x).named("channel_shuffle"),
+         "expected x [batch, channels, ...] with channels that {} divides, got the shape {}", groups, s);
   Shape apart{s[0], groups, s[1] / groups};
   for (int i = 2; i < s.rank(); ++i) apart.push_back(s[i]);
   return reshape(transpose(reshape(t, apart), 1, 2), s);

@@ -1,17 +1,16 @@
-#include <xgrad/nn/layers/weight_norm.hpp>
-
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/layers/weight_norm.hpp>
 
 namespace xgrad::nn {
 namespace {
 
 void require_weight(const char* op, const Tensor& w, int axis, Source source) {
-  if (!w.defined()) fail(source, fmt::format("[{}] this layer has no weight: it was made without sizes, or moved from", op));
+  if (!w.defined()) fail(source.named(op), "this layer has no weight: it was made without sizes, or moved from");
   if (axis < -1 || axis >= w.dim())
-    fail(source, fmt::format("[{}] expected an axis of the weight {}, or -1 for all of it, got {}", op, w.shape(), axis));
+    fail(source.named(op), "expected an axis of the weight {}, or -1 for all of it, got {}", w.shape(), axis);
 }
 
 // [extent of the axis, all others]
@@ -45,18 +44,20 @@ Tensor weight_norm(const Tensor& g, const Tensor& v, int axis, Source source) {
 SingularVectors drawn_vectors(const Tensor& weight, int axis, const SpectralNormOptions& o, Source source) {
   require_weight("SpectralNorm", weight, axis, source);
   if (o.n_power_iterations < 1)
-    fail(source, fmt::format("[SpectralNorm] expected n_power_iterations of 1 or more, got {}", o.n_power_iterations));
-  if (!(o.eps > 0)) fail(source, fmt::format("[SpectralNorm] expected an eps above 0, got {}", o.eps));
+    fail(source.named("SpectralNorm"), "expected n_power_iterations of 1 or more, got {}", o.n_power_iterations);
+  if (!(o.eps > 0)) fail(source.named("SpectralNorm"), "expected an eps above 0, got {}", o.eps);
   const Located at(source, "SpectralNorm");
   const LayerStream first;
   const NoGrad constant;
   const Size rows = weight.shape()[axis];
-  const SingularVectors drawn{of_length_1(randn({rows}, weight.dtype()), o.eps), of_length_1(randn({weight.numel() / rows}, weight.dtype()), o.eps)};
+  const SingularVectors drawn{of_length_1(randn({rows}, weight.dtype()), o.eps),
+                              of_length_1(randn({weight.numel() / rows}, weight.dtype()), o.eps)};
   evaluate(drawn.u, drawn.v);
   return drawn;
 }
 
-SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from, const SpectralNormOptions& o, Source source) {
+SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from, const SpectralNormOptions& o,
+                             Source source) {
   const Located at(source, "SpectralNorm");
   const NoGrad constant;
   const Tensor w = as_matrix(weight, axis);

@@ -28,4 +28,14 @@ auto or_no_memory(const std::string& what, Source source, const F& f) {
   }
 }
 
+// f(), where a lack of memory is an Error that names the op; takes none itself.
+template <class F>
+auto with_memory(const char* op, Source source, const F& f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    fail_no_memory(source, op);
+  }
+}
+
 }  // namespace xgrad::data

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <set>
 
 #include <xgrad/autodiff/memory.hpp>
@@ -169,14 +170,22 @@ class CsvReader {
 };
 
 Table parse_csv(std::string_view text, const CsvOptions& options, Source source) {
-  return or_no_memory("[csv] the text", source, [&] { return CsvReader(text, options, "text", source).read(); });
+  return with_memory("csv", source, [&] { return CsvReader(text, options, "text", source).read(); });
 }
 
 Table read_csv(const std::string& path, const CsvOptions& options, Source source) {
-  return or_no_memory(fmt::format("[csv] {}", path), source, [&] {
+  return with_memory("csv", source, [&] {
     const std::string text = whole_file("csv", path, source);
     return CsvReader(text, options, path, source).read();
   });
+}
+
+// The usual options take memory, which may fail here, and not where the user writes the call.
+Table parse_csv(std::string_view text, Source source) {
+  return with_memory("csv", source, [&] { return parse_csv(text, CsvOptions(), source); });
+}
+Table read_csv(const std::string& path, Source source) {
+  return with_memory("csv", source, [&] { return read_csv(path, CsvOptions(), source); });
 }
 
 bool Table::has(std::string_view column) const { return std::find(names_.begin(), names_.end(), column) != names_.end(); }
@@ -212,7 +221,7 @@ bool Table::is_missing(Size row, std::string_view column, Source source) const {
   return misses(cell(row, at));
 }
 
-Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Source source) const {
+Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Source source) const try {
   if (!is_float(dtype)) fail(source, fmt::format("[csv] expected the dtype f32 or f64, got {}", name(dtype)));
   std::vector<Size> places;
   for (const std::string& column : columns) places.push_back(place(column, source));
@@ -235,17 +244,21 @@ Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Sour
       }
   }, source, "csv");
   return cast(made, dtype);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "csv");
 }
 
-std::vector<std::string> Table::except(const std::vector<std::string>& columns, Source source) const {
+std::vector<std::string> Table::except(const std::vector<std::string>& columns, Source source) const try {
   for (const std::string& column : columns) place(column, source);
   std::vector<std::string> rest;
   for (const std::string& n : names_)
     if (std::find(columns.begin(), columns.end(), n) == columns.end()) rest.push_back(n);
   return rest;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "csv");
 }
 
-Table::Categories Table::categories(std::string_view column, std::vector<std::string> names, Source source) const {
+Table::Categories Table::categories(std::string_view column, std::vector<std::string> names, Source source) const try {
   const Size at = place(column, source);
   const bool given = !names.empty();
   if (!given) {
@@ -269,13 +282,15 @@ Table::Categories Table::categories(std::string_view column, std::vector<std::st
     codes.push_back(found->second);
   }
   return {tensor(codes), std::move(names)};
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "csv");
 }
 
 Tensor Table::Categories::one_hot(DType dtype) const {
   return cast(unsqueeze(codes, 1) == arange(static_cast<Size>(names.size())), dtype);
 }
 
-Table Table::rows_of(const Tensor& index, Source source) const {
+Table Table::rows_of(const Tensor& index, Source source) const try {
   if (index.dtype(source) != i64 || index.dim() != 1)
     fail(source, fmt::format("[csv] expected the rows as i64 [n], got {} {}", name(index.dtype()), index.shape()));
   Table made;
@@ -289,9 +304,11 @@ Table Table::rows_of(const Tensor& index, Source source) const {
     made.lines_.push_back(lines_[static_cast<std::size_t>(row)]);
   }
   return made;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "csv");
 }
 
-Table Table::complete() const {
+Table Table::complete() const try {
   std::vector<Size> kept;
   for (Size row = 0; row < rows(); ++row) {
     bool whole = true;
@@ -299,6 +316,8 @@ Table Table::complete() const {
     if (whole) kept.push_back(row);
   }
   return rows_of(tensor(kept));
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "csv");
 }
 
 }  // namespace xgrad::data

@@ -71,8 +71,10 @@ class Table {
 // A file; or its text, that came from elsewhere. Empty lines are passed over, lines end with \n or \r\n. An Error names the line, the
 // column and the reason: a row of another number of cells, a quote that is not closed, or has something after it, or stands
 // inside of a cell that is not quoted; two columns of one name; no rows at all are a table of none.
-Table read_csv(const std::string& path, const CsvOptions& options = {}, Source source = Source::here());
-Table parse_csv(std::string_view text, const CsvOptions& options = {}, Source source = Source::here());
+Table read_csv(const std::string& path, const CsvOptions& options, Source source = Source::here());
+Table read_csv(const std::string& path, Source source = Source::here());
+Table parse_csv(std::string_view text, const CsvOptions& options, Source source = Source::here());
+Table parse_csv(std::string_view text, Source source = Source::here());
 
 }  // namespace xgrad::data
 

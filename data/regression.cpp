@@ -16,7 +16,7 @@ Dataset friedman(FriedmanOptions options, Source source) {
   if (options.features < 5) fail(source, fmt::format("[{}] expected 5 features or more, got {}", op, options.features));
   const Size count = checked_count(op, options.rows, options.features, source);
   check_noise(op, options.noise, source);
-  return or_no_memory(fmt::format("[{}] {} numbers", op, count), source, [&]() -> Dataset {
+  return with_memory(op, source, [&]() -> Dataset {
     Random random = Random::from(options.seed);
     std::vector<float> inputs, labels;
     inputs.reserve(static_cast<std::size_t>(count));

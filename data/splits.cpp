@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <new>
 #include <numeric>
 
 #include <xgrad/autodiff/ops.hpp>
@@ -69,7 +70,7 @@ Dataset rows(const Dataset& whole, const Tensor& index, Source source) {
   return {index_select(whole.inputs, 0, index), index_select(whole.labels, 0, index)};
 }
 
-Split split_random(const Dataset& whole, SplitOptions options, Source source) {
+Split split_random(const Dataset& whole, SplitOptions options, Source source) try {
   constexpr const char* op = "split_random";
   const Size n = checked_rows(op, whole, source);
   if (!(options.train >= 0 && options.train <= 1))
@@ -92,9 +93,11 @@ Split split_random(const Dataset& whole, SplitOptions options, Source source) {
     shuffle(test, random);
   }
   return parts(whole, train, test, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "split_random");
 }
 
-std::vector<Split> k_fold(const Dataset& whole, FoldOptions options, Source source) {
+std::vector<Split> k_fold(const Dataset& whole, FoldOptions options, Source source) try {
   constexpr const char* op = "k_fold";
   const Size n = checked_rows(op, whole, source), folds = options.folds;
   if (folds < 2 || folds > n) fail(source, fmt::format("[{}] expected 2 ... {} folds, one for each row at most, got {}", op, n, folds));
@@ -120,6 +123,8 @@ std::vector<Split> k_fold(const Dataset& whole, FoldOptions options, Source sour
     list.push_back(parts(whole, train, test, source));
   }
   return list;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "k_fold");
 }
 
 }  // namespace xgrad::data

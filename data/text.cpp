@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
@@ -73,11 +74,11 @@ std::map<std::string, Size, std::less<>> counted(std::string_view text, bool wor
 }  // namespace
 
 std::string read_text(const std::string& path, Source source) {
-  return or_no_memory(fmt::format("[read_text] {}", path), source, [&] { return whole_file("read_text", path, source); });
+  return with_memory("read_text", source, [&] { return whole_file("read_text", path, source); });
 }
 
 Vocabulary Vocabulary::characters(std::string_view text, Source source) {
-  return or_no_memory("[Vocabulary] its characters", source, [&] {
+  return with_memory("Vocabulary", source, [&] {
     Vocabulary made;
     for (const auto& [token, count] : counted(text, false, false)) {
       made.tokens_.push_back(token);
@@ -92,7 +93,7 @@ Vocabulary Vocabulary::words(std::string_view text, const WordOptions& options, 
   if (options.min_count < 1 || options.most < 0)
     fail(source, fmt::format("[Vocabulary] expected a min_count of 1 or more and a `most` of 0 or more, got {} and {}",
                              options.min_count, options.most));
-  return or_no_memory("[Vocabulary] its words", source, [&] {
+  return with_memory("Vocabulary", source, [&] {
     Vocabulary made;
     made.words_ = true;
     made.lower_ = options.lower;
@@ -145,17 +146,17 @@ Size Vocabulary::code(std::string_view token, Source source) const {
   return unknown_;
 }
 
-Tensor Vocabulary::encode(std::string_view text, Source source) const {
+Tensor Vocabulary::encode(std::string_view text, Source source) const try {
   std::vector<Size> codes;
   const auto add = [&](std::string_view token) { codes.push_back(code(token, source)); };
-  or_no_memory("[Vocabulary] a text", source, [&] {
-    if (words_) each_word(text, lower_, add);
-    else each_character(text, add);
-  });
+  if (words_) each_word(text, lower_, add);
+  else each_character(text, add);
   return tensor(codes, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "Vocabulary");
 }
 
-std::string Vocabulary::decode(const Tensor& codes, Source source) const {
+std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
   if (codes.dtype(source) != i64)
     fail(source, fmt::format("[Vocabulary] expected codes as i64, got {}", name(codes.dtype())));
   std::string text;
@@ -165,6 +166,8 @@ std::string Vocabulary::decode(const Tensor& codes, Source source) const {
     text += tokens_[static_cast<std::size_t>(code)];
   }
   return text;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "Vocabulary");
 }
 
 Dataset windows(const Tensor& codes, WindowOptions options, Source source) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
+#include <new>
 #include <vector>
 
 #include <xgrad/autodiff/ops.hpp>
@@ -70,7 +71,7 @@ void zeros(Parameter& p, Source source) { constant(p, 0, source); }
 void ones(Parameter& p, Source source) { constant(p, 1, source); }
 
 // x = mean + std Phi^-1(u), u uniform in (Phi(a), Phi(b)), a and b the bounds in units of std; Phi^-1(u) = sqrt 2 erf^-1(2 u - 1)
-void trunc_normal(Parameter& p, TruncatedNormalOptions options, Source source) {
+void trunc_normal(Parameter& p, TruncatedNormalOptions options, Source source) try {
   const char* op = "init::trunc_normal";
   check(op, p, source);
   const auto [mean, std, low, high] = options;
@@ -87,6 +88,8 @@ void trunc_normal(Parameter& p, TruncatedNormalOptions options, Source source) {
     x = std::clamp(x, low, high);
   }
   p.assign(cast(tensor(numbers, p.shape()), p.dtype()), source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "init::trunc_normal");
 }
 
 void lecun_uniform(Parameter& p, Source source) {
@@ -142,7 +145,7 @@ void eye(Parameter& p, Source source) {
   p.assign(cast(reshape(arange(rows), {rows, 1}) == arange(columns), p.dtype()), source);
 }
 
-void dirac(Parameter& p, Size groups, Source source) {
+void dirac(Parameter& p, Size groups, Source source) try {
   const char* op = "init::dirac";
   check(op, p, source);
   const Shape& shape = p.shape();
@@ -161,6 +164,8 @@ void dirac(Parameter& p, Size groups, Source source) {
     for (Size d = 0; d < std::min(each, in) && taps > 0; ++d)
       numbers[static_cast<std::size_t>(((group * each + d) * in + d) * taps + middle)] = 1;
   p.assign(cast(tensor(numbers, shape), p.dtype()), source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "init::dirac");
 }
 
 void xavier_uniform(Parameter& p, double gain, Source source) {

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <new>
 #include <unordered_map>
 
 #include "autodiff/recorded.hpp"
@@ -141,7 +142,7 @@ Size read_record(Rows& walked, const Tensor& y, Source source) {
 
 }  // namespace
 
-std::string summary(AnyModel model) {
+std::string summary(AnyModel model) try {
   Rows walked;
   model.walk(walked);
   std::vector<Cells> lines{{"layer", "type", "parameters", "count"}};
@@ -149,9 +150,11 @@ std::string summary(AnyModel model) {
     lines.push_back({row.name, row.type, row.shapes, row.shapes.empty() ? "" : grouped(row.count)});
   return table_of(lines, {false, false, false, true}) +
          fmt::format("{} parameters, {}", grouped(walked.count), sized(walked.bytes));
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "summary");
 }
 
-std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source) {
+std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source) try {
   Rows walked;
   model.walk(walked);
   Parameters frozen;
@@ -177,6 +180,8 @@ std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Sour
   return table_of(lines, {false, false, false, true, true}) +
          fmt::format("{} parameters, {}; output {}, {} multiply-adds", grouped(walked.count), sized(walked.bytes), shapes,
                      grouped(products));
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "summary");
 }
 
 }  // namespace xgrad::nn

@@ -339,6 +339,58 @@ std::vector<Kind> kinds() {
          const data::Dataset d = data::shuffled(data::spirals({.seed = 3}), 4);
          return Tensors{d.inputs, d.labels};
        })},
+      {"a table", value([size = std::vector<std::string>{"size"}, kind = std::vector<std::string>{"kind"}] {
+         const data::Table t = data::parse_csv("size,kind\n1.5,b\n?,a\n4,\"c, d\"\n2,a\n");
+         const data::Table::Categories kinds = t.complete().categories("kind");
+         return Tensors{t.numbers(size, f64), kinds.codes, kinds.one_hot(), full({}, t.except(kind).size())};
+       })},
+      {"parts of data", value([] {
+         const data::Dataset d = data::friedman({.rows = 12, .features = 5, .seed = 3});
+         const data::Dataset classes{d.inputs, remainder(arange(12), 3)};
+         const data::Split s = data::split_random(classes, {.stratified = true, .seed = 1});
+         return Tensors{s.train.inputs, s.test.labels, data::k_fold(classes, {.folds = 3, .seed = 2})[1].test.inputs,
+                        data::standardiser(d.inputs)(d.inputs)};
+       })},
+      {"text as numbers", value([] {
+         const data::Vocabulary letters = data::Vocabulary::characters("a rose is a rose"),
+                                words = data::Vocabulary::words("a rose is a rose, and no tulip", {.min_count = 2, .unknown = "<unk>"});
+         const Tensor codes = letters.encode("a rose");
+         return Tensors{words.encode("is a rose a tulip"), data::windows(codes, {.length = 2}).labels, full({}, letters.decode(codes).size())};
+       })},
+      {"losses of labels", value([] {
+         const Tensor x = watch(reshape(arange(30), {5, 2, 3}) / 10.0), lists = tensor({{1, 2, -1}, {0, -1, 0}});
+         const Tensor ctc = nn::ctc_loss(log_softmax(x, -1), tensor({1, 2, 1}), tensor({5, 4}), tensor({2, 1}));
+         const Tensor y = ctc + nn::multilabel_margin_loss(x[0], lists) + nn::multi_margin_loss(x[1], tensor({2, 0}));
+         return Tensors{y, grad(y, x)[0]};
+       })},
+      {"metrics", value([] {
+         const Tensor scores = reshape(remainder(arange(12) * 7, 5), {4, 3}), classes = tensor({0, 2, 1, 1});
+         nn::metrics::F1 f1;
+         nn::metrics::RocAuc auc;
+         nn::metrics::R2 r2;
+         nn::metrics::Accuracy accuracy{.top_k = 2};
+         f1.update(cast(scores, f64), classes);
+         accuracy.update(cast(scores, f64), classes);
+         auc.update(tensor({0.1, 0.7, 0.3, 0.3}), tensor({0, 1, 1, 0}));
+         r2.update(tensor({0.1, 0.7, 0.3, 0.3}), tensor({0.0, 1.0, 0.5, 0.25}));
+         return Tensors{full({}, f1.value() + auc.value() + r2.value() + accuracy.value()), f1.seen.value()};
+       })},
+      {"initialisers", value([] {
+         manual_seed(6);
+         Parameter a(zeros({4, 3})), b(zeros({4, 2, 3}));
+         nn::init::trunc_normal(a);
+         const Tensor first = a.value();
+         nn::init::orthogonal(a);
+         nn::init::dirac(b);
+         return Tensors{first, a.value(), b.value()};
+       })},
+      {"a model in f64", value([] {
+         manual_seed(3);
+         Net net(5, 7, 3);
+         nn::cast(net, f64);
+         const std::string table = nn::summary(net, ones({2, 5}, f64));  // where names of types find no memory, mangled ones
+         return Tensors{net(ones({4, 5}, f64)), full({}, table.find("66 parameters") != std::string::npos)};
+       })},
       {"saving a model", [] {
          manual_seed(8);
          return std::make_unique<SaveModel>();

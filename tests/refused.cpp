@@ -1,4 +1,7 @@
 // Programs that do not compile; the first error says why. refused.cmake compiles each with its name defined.
+#include <memory>
+#include <unordered_map>
+
 #include <xgrad/autodiff.hpp>
 #include <xgrad/data.hpp>
 #include <xgrad/nn.hpp>
@@ -26,6 +29,19 @@ struct Plain {
 };
 struct Derived : Plain {
   nn::Linear more{2, 2};
+};
+struct Base {
+  virtual ~Base() = default;
+  nn::Linear layer{2, 2};
+  XGRAD_FIELDS(layer)
+};
+struct OfABase {
+  std::unique_ptr<Base> branch;
+  XGRAD_FIELDS(branch)
+};
+struct WithoutOrder {
+  std::unordered_map<std::string, nn::Linear> heads;
+  XGRAD_FIELDS(heads)
 };
 struct WithNumber {
   int n = 3;
@@ -60,6 +76,16 @@ int main() {
 #elif defined(derived_without_a_line)  // a struct derived from a layer adds fields, but has no XGRAD_FIELDS line of its own
   Derived model;
   nn::parameters(model);
+#elif defined(pointer_to_a_base)  // a pointer to a base class shows the base's fields alone
+  OfABase model;
+  nn::parameters(model);
+#elif defined(map_without_an_order)  // this part of a model has no public XGRAD_FIELDS line
+  WithoutOrder model;
+  nn::parameters(model);
+#elif defined(metric_without_a_value)  // a metric is a struct with update(outputs, targets), a value() that is a number, and reset()
+  training::Metric metric("three", 3);
+#elif defined(batch_that_is_no_struct)  // a batch is an aggregate of one to eight Tensors
+  data::LoaderOf<int> loader({w, w});
 #elif defined(number_in_fields)  // XGRAD_FIELDS names parameters, buffers and layers
   WithNumber model;
   nn::parameters(model);

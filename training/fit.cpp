@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <new>
 #include <optional>
 
 #include <xgrad/autodiff/ops.hpp>
@@ -338,14 +339,18 @@ class Loop {
 }  // namespace
 
 History fit_called(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches,
-                   const FitOptions& options, Source source) {
+                   const FitOptions& options, Source source) try {
   return Loop(model, optimizer, batches, options, source).run();
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "fit");
 }
 
 Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss, std::vector<Metric> metrics,
-                           Source source) {
+                           Source source) try {
   const Seen seen = seen_in(model, batches, loss, metrics, source);
   return {seen.loss(), seen.accuracy(), seen.metrics()};
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "evaluate");
 }
 
 }  // namespace xgrad::training

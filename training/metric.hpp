@@ -17,8 +17,9 @@ namespace xgrad::training {
 class Metric {
  public:
   template <class M>
-  Metric(std::string name, M metric)
-      : name_(std::move(name)), greater_is_better_(better<M>()), held_(engine::Own<Held>(new Of<M>(std::move(metric)))) {}
+  Metric(std::string name, M metric) : name_(std::move(name)), greater_is_better_(better<M>()) {
+    if constexpr (fits<M>()) held_ = engine::Own<Held>(new Of<M>(std::move(metric)));
+  }
   Metric(const Metric& other) : name_(other.name_), greater_is_better_(other.greater_is_better_), held_(other.held_->clone()) {}
   Metric(Metric&&) noexcept = default;
   Metric& operator=(const Metric& other) { return *this = Metric(other); }
@@ -55,6 +56,15 @@ class Metric {
     void reset() override { metric.reset(); }
     M metric;
   };
+  template <class M>
+  static constexpr bool fits() {
+    constexpr bool whole = requires(M & m) {
+      static_cast<double>(m.value());
+      m.reset();
+    };
+    static_assert(whole, "a metric is a struct with update(outputs, targets), a value() that is a number, and reset()");
+    return whole;
+  }
   template <class M>
   static constexpr bool better() {
     if constexpr (requires { M::greater_is_better; }) return M::greater_is_better;

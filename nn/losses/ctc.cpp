@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include <xgrad/autodiff/ops.hpp>
@@ -69,7 +70,7 @@ Tensor shifted(const Tensor& x, Size k) {
 
 // Labels with blanks between: l' = b l1 b l2 ... b. a_t(s), log of the probability to be at s after t steps:
 //   a_t(s) = log p_t(l'_s) + log(e^a_{t-1}(s) + e^a_{t-1}(s-1) + e^a_{t-1}(s-2)), the last where l'_s is no blank, nor l'_{s-2}
-Tensor ctc_loss(In log_probabilities, In targets, In input_lengths, In target_lengths, CtcOptions options) {
+Tensor ctc_loss(In log_probabilities, In targets, In input_lengths, In target_lengths, CtcOptions options) try {
   const Located at(log_probabilities, op);
   const Source source = line_of(log_probabilities);
   Tensor x = log_probabilities, labels = targets;
@@ -119,6 +120,8 @@ Tensor ctc_loss(In log_probabilities, In targets, In input_lengths, In target_le
   if (options.reduction == Reduction::mean) loss = loss / cast(at_least(length, 1), loss.dtype());
   if (options.reduction == Reduction::none && one) return squeeze(loss, 0);
   return reduce(op, loss, options.reduction, source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(line_of(log_probabilities), op);
 }
 
 }  // namespace xgrad::nn

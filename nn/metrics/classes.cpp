@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <new>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -21,7 +22,7 @@ void check_both(const char* metric, In outputs, In targets) {
 
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
 
-Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targets, Source source) {
+Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targets, Source source) try {
   if (!is_column(outputs) || !is_column(targets) || outputs.size(0) != targets.size(0))
     fail(source, fmt::format("[{}] expected one column of outputs and labels, [n] or [n, 1], got {} and {}", metric,
                              outputs.shape(), targets.shape()));
@@ -31,6 +32,8 @@ Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targ
     made.labels.push_back(label == 1);
   }
   return made;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, metric);
 }
 
 void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& targets, Size ignore_index, Source source) {
@@ -45,7 +48,7 @@ void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& t
       fail(source, fmt::format("[{}] expected classes 0 ... {}, got {}", metric, outputs.size(1) - 1, c));
 }
 
-void Accuracy::update(In outputs, In targets) {
+void Accuracy::update(In outputs, In targets) try {
   const Located at(outputs, "Accuracy");
   const Source source = line_of(outputs);
   const NoGrad no_grad;
@@ -64,10 +67,12 @@ void Accuracy::update(In outputs, In targets) {
   const Tensor among = top_k == 1 ? argmax(x, 1) == t : any(topk(x, top_k, 1)[1] == unsqueeze(t, 1), 1);
   right += static_cast<Size>(sum(logical_and(among, kept)).item());
   counted += static_cast<Size>(sum(kept).item());
+} catch (const std::bad_alloc&) {
+  fail_no_memory(line_of(outputs), "Accuracy");
 }
 double Accuracy::value() const { return counted ? static_cast<double>(right) / static_cast<double>(counted) : none; }
 
-void ConfusionMatrix::update(In outputs, In targets) {
+void ConfusionMatrix::update(In outputs, In targets) try {
   const Located at(outputs, "ConfusionMatrix");
   const Source source = line_of(outputs);
   const NoGrad no_grad;
@@ -89,10 +94,12 @@ void ConfusionMatrix::update(In outputs, In targets) {
     target = t.to_vector<Size>();
     predicted = argmax(x, 1).to_vector<Size>();
   }
+  counts.resize(static_cast<std::size_t>(given * given));
   classes = given;
-  counts.resize(static_cast<std::size_t>(classes * classes));
   for (std::size_t i = 0; i < target.size(); ++i)
     if (column || target[i] != ignore_index) ++counts[static_cast<std::size_t>(target[i] * classes + predicted[i])];
+} catch (const std::bad_alloc&) {
+  fail_no_memory(line_of(outputs), "ConfusionMatrix");
 }
 
 Tensor ConfusionMatrix::value() const { return classes == 0 ? Tensor() : tensor(counts, {classes, classes}); }
@@ -105,7 +112,7 @@ struct Tally {
 
 // The mean of score(t, t + f, t + m) over the classes, as the average says.
 template <class Score>
-double averaged(const ConfusionMatrix& seen, Average average, const Score& score) {
+double averaged(const ConfusionMatrix& seen, Average average, const Score& score) try {
   std::vector<Tally> of(static_cast<std::size_t>(seen.classes));
   Tally all;
   for (Size t = 0; t < seen.classes; ++t)
@@ -128,6 +135,8 @@ double averaged(const ConfusionMatrix& seen, Average average, const Score& score
     weight += w;
   }
   return total / weight;
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "ConfusionMatrix");
 }
 
 double part(double of, double whole) { return whole > 0 ? of / whole : 0; }

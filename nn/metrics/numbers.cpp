@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <new>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -49,7 +50,7 @@ void MeanAbsoluteError::update(In outputs, In targets) {
 }
 double MeanAbsoluteError::value() const { return counted ? total / static_cast<double>(counted) : none; }
 
-void R2::update(In outputs, In targets) {
+void R2::update(In outputs, In targets) try {
   const Located at(outputs, "R2");
   const NoGrad no_grad;
   const auto [x, y] = pair_of("R2", outputs, targets);
@@ -72,6 +73,8 @@ void R2::update(In outputs, In targets) {
     c.squares += squares[k] + step * step * n * m / (n + m);
   }
   counted += rows;
+} catch (const std::bad_alloc&) {
+  fail_no_memory(line_of(outputs), "R2");
 }
 
 double R2::value() const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/fields.hpp>
@@ -18,11 +19,17 @@ void RocAuc::update(In outputs, In targets) {
   const Labelled column = column_of("RocAuc", outputs, targets, source);
   for (const double score : column.scores)
     if (std::isnan(score)) fail(source, "[RocAuc] expected scores that have an order, got NaN");
-  for (std::size_t i = 0; i < column.scores.size(); ++i) scores[column.labels[i]].push_back(column.scores[i]);
+  const std::size_t before[2] = {scores[0].size(), scores[1].size()};
+  try {
+    for (std::size_t i = 0; i < column.scores.size(); ++i) scores[column.labels[i]].push_back(column.scores[i]);
+  } catch (const std::bad_alloc&) {
+    for (const int c : {0, 1}) scores[c].resize(before[c]);
+    fail_no_memory(source, "RocAuc");
+  }
 }
 
 // Of each score of class 1, how many of class 0 are below it, and half of those that are equal.
-double RocAuc::value() const {
+double RocAuc::value() const try {
   if (scores[0].empty() || scores[1].empty()) return none;
   std::vector<double> others = scores[0];
   std::sort(others.begin(), others.end());
@@ -32,6 +39,8 @@ double RocAuc::value() const {
     pairs += static_cast<double>(from - others.begin()) + 0.5 * static_cast<double>(to - from);
   }
   return pairs / (static_cast<double>(others.size()) * static_cast<double>(scores[1].size()));
+} catch (const std::bad_alloc&) {
+  fail_no_memory({}, "RocAuc");
 }
 
 }  // namespace xgrad::nn::metrics

@@ -67,6 +67,7 @@
 #include <xgrad/optim/rules/soap.hpp>
 #include <xgrad/optim/rules/sparse_adam.hpp>
 #include <xgrad/optim/rules/stable_adamw.hpp>
+#include <xgrad/optim/rules/swats.hpp>
 #include <xgrad/optim/rules/yogi.hpp>
 #include <xgrad/optim/schedule.hpp>
 #include <xgrad/optim/schedules.hpp>

@@ -8,6 +8,8 @@
 namespace xgrad::optim {
 
 // p <- p (1 - lr weight_decay), then Adam's step   (Loshchilov & Hutter 2019, algorithm 2; the rate as in PyTorch)
+// corrected_weight_decay:  p <- p (1 - lr^2 / L weight_decay), L the lr that it began with: under a schedule, normalised weights keep
+// their balance of decay and step (Defazio 2025)
 struct AdamWRule {
   double lr = 1e-3;
   double beta1 = 0.9;
@@ -16,6 +18,7 @@ struct AdamWRule {
   double weight_decay = 1e-2;
   bool amsgrad = false;
   bool maximize = false;
+  bool corrected_weight_decay = false;  // AdamC
 
   static constexpr const char* name = "AdamW";
   static constexpr bool elementwise = true;

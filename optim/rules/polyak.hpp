@@ -1,4 +1,5 @@
-// Polyak's step: as long as the loss is above what it can come to. The rate is found from the loss's value, so step(loss).
+// Rates that are found from the loss's value, by step(loss): Polyak's, as long as the loss is above what it can come to; Eve, Adam that
+// slows down where the loss jumps.
 #pragma once
 
 #include <xgrad/optim/descent.hpp>
@@ -28,6 +29,28 @@ struct PolyakRule {
   void update_all(std::vector<Member>& all, Tensors& shared, const Step& step) const;
 };
 using Polyak = Descent<PolyakRule>;
+
+// F the loss less f_min, Adam's step with lr / D, D = 1 at first, from the second step on:
+//   D <- beta3 D + (1 - beta3) q,  q = |F - F_before| / (min(F, F_before) + eps) kept in [1 / clip, clip]
+// (Hayashi, Koushik & Neubig 2016), as ensmallen has it, where f_min is 0.
+struct EveRule {
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double beta3 = 0.999;
+  double clip = 10;
+  double eps = 1e-8;
+  double f_min = 0;
+
+  static constexpr const char* name = "Eve";
+  static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};
+  static constexpr const char* shared[] = {"d", "loss"};
+  static constexpr bool of_loss = true;
+
+  void check(const Require& require) const;
+  void update_all(std::vector<Member>& all, Tensors& shared, const Step& step) const;
+};
+using Eve = Descent<EveRule>;
 
 }  // namespace xgrad::optim
 

@@ -7,7 +7,8 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first):
+// With g + weight_decay p for g (to maximize: its negative first; decoupled: p (1 - lr weight_decay) first instead, SGDW of
+// Loshchilov & Hutter 2019):
 //   b <- g at the first step, else momentum b + (1 - dampening) g
 //   p <- p - lr (nesterov ? g + momentum b : b)
 // as PyTorch has it (Sutskever et al. 2013; the rate multiplies the buffer, the first buffer is not dampened).
@@ -18,6 +19,7 @@ struct SGDRule {
   double weight_decay = 0;
   bool nesterov = false;
   bool maximize = false;
+  bool decoupled_weight_decay = false;  // SGDW
 
   static constexpr const char* name = "SGD";
   static constexpr bool elementwise = true;
@@ -31,7 +33,7 @@ struct SGDRule {
   static void run(const Work& w, const Prepared& step);
 };
 struct SGDRule::Prepared {
-  double lr, momentum, undampened, weight_decay;
+  double lr, momentum, undampened, weight_decay, shrink;
   bool nesterov, first, maximize;
 };
 using SGD = Descent<SGDRule>;

@@ -1,7 +1,7 @@
 """The same, of all parameters of a group: each member has p, g and s; the group's own state is `shared`, t its steps."""
 import numpy as np
 
-from formulas_of_tensors import DEFAULTS
+from formulas_of_numbers import DEFAULTS, adam_step
 
 GROUPS = {}
 
@@ -123,3 +123,19 @@ def Polyak(o, shared, p, g, state, t):
         rate = min(rate, 2 ** (1 / o.batches_per_epoch) * shared.get("rate", 1))
     shared["rate"] = rate
     return p - rate * g
+
+
+@formula(lr=1e-3, beta1=0.9, beta2=0.999, beta3=0.999, clip=10, eps=1e-8, f_min=0)
+def Eve(o, shared, members, t):
+    f, before = o.loss - o.f_min, shared.get("f")
+    shared["f"] = f
+    if before is not None:
+        ratio = abs(f - before) / (min(f, before) + o.eps)
+        shared["d"] = o.beta3 * shared["d"] + (1 - o.beta3) * min(max(ratio, 1 / o.clip), o.clip)
+    else:
+        shared["d"] = 1
+    out = []
+    for x in members:
+        x.s["t"] = x.s.get("t", 0) + 1
+        out.append(x.p - o.lr / shared["d"] * adam_step(o, x.s, x.g, x.s["t"]))
+    return out

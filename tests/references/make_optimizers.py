@@ -11,8 +11,9 @@ from types import SimpleNamespace as Options
 import numpy as np
 import torch
 
+import formulas_of_tensors  # noqa: F401: it adds to FORMULAS
 from formulas_of_groups import GROUPS
-from formulas_of_tensors import DEFAULTS, EVALUATED, FORMULAS
+from formulas_of_numbers import DEFAULTS, EVALUATED, FORMULAS
 from make import HERE, write
 
 STEPS, SEEN, HALVED = 100, (1, 2, 10, 100), 61  # the rate is halved before step 61
@@ -51,7 +52,10 @@ class OfTorch:
     def __init__(self, name, options, start):
         make, named = TORCH[name]
         options = dict(options)
-        self.decay = options.pop("weight_decay", 0) if options.pop("decoupled_weight_decay", False) else 0
+        self.corrected = options.pop("corrected_weight_decay", False) and options["lr"]
+        self.decay = options.pop("weight_decay", 0) if options.pop("decoupled_weight_decay", False) or self.corrected else 0
+        if self.corrected:
+            options["weight_decay"] = 0
         self.sign = -1 if name in NO_MAXIMIZE and options.pop("maximize", False) else 1
         self.p = {n: torch.tensor(v, requires_grad=True) for n, v in start.items()}
         if options or name in ("SGD", "NAdam"):
@@ -73,7 +77,7 @@ class OfTorch:
         for n, v in self.p.items():
             v.grad = torch.tensor(self.sign * gradients[n]) if n in gradients else None
             if v.grad is not None:
-                v.data.mul_(1 - rate * self.decay)
+                v.data.mul_(1 - rate * self.decay * (rate / self.corrected if self.corrected else 1))
         self.optimizer.step()
 
     def evaluated(self, n):

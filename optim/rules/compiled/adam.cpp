@@ -76,7 +76,10 @@ void AdamWRule::update(Tensor& p, const Tensor& g, Tensors& slots, const Step& s
 }
 std::vector<const char*> AdamWRule::slot_names() const { return names_of(*this); }
 void AdamWRule::check(const Require& require) const { check_options(*this, require); }
-AdamStep AdamWRule::prepare(const Step& step) const { return corrected(*this, step, 0, 1 - step.lr * weight_decay); }
+AdamStep AdamWRule::prepare(const Step& step) const {
+  const double decay = corrected_weight_decay && lr > 0 ? step.lr / lr * weight_decay : weight_decay;
+  return corrected(*this, step, 0, 1 - step.lr * decay);
+}
 
 template class Descent<AdamRule>;
 template class Descent<AdamWRule>;

@@ -9,6 +9,7 @@ namespace {
 template <class X, class... Buffer>
 XGRAD_FORMULA void sgd(X& p, X g, const SGDRule::Prepared& s, Buffer&... b) {
   if (s.maximize) g = -g;
+  if (s.shrink != 1) p = p * s.shrink;
   if (s.weight_decay != 0) g = g + s.weight_decay * p;
   if constexpr (sizeof...(b) == 0) {
     p = p - s.lr * g;
@@ -50,7 +51,8 @@ std::vector<const char*> SGDRule::slot_names() const {
 }
 
 SGDRule::Prepared SGDRule::prepare(const Step& step) const {
-  return {step.lr, momentum, 1 - dampening, weight_decay, nesterov, step.t == 1, maximize};
+  const double joins = decoupled_weight_decay ? 0 : weight_decay, shrink = decoupled_weight_decay ? 1 - step.lr * weight_decay : 1;
+  return {step.lr, momentum, 1 - dampening, joins, shrink, nesterov, step.t == 1, maximize};
 }
 
 template class Descent<SGDRule>;

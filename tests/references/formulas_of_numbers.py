@@ -25,6 +25,7 @@ def adam_step(o, s, g, t):
     m, v = ema(s, "m", o.beta1, g), ema(s, "v", o.beta2, g * g)
     return (m / (1 - o.beta1 ** t)) / (np.sqrt(v / (1 - o.beta2 ** t)) + o.eps)
 
+
 @formula(lr=1e-3, momentum=0.9, weight_decay=0)
 def Signum(o, s, p, g, t):
     return p - o.lr * (np.sign(ema(s, "m", o.momentum, g)) + o.weight_decay * p)

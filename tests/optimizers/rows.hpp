@@ -133,8 +133,12 @@ Row row(const std::string& options, const Rule& rule) {
   };
   r.begin_shared = [=] {
     Tensors shared;
-    if constexpr (requires { Rule::shared[0]; })
-      for (std::size_t k = 0; k < sizeof(Rule::shared) / sizeof(*Rule::shared); ++k) shared.push_back(rule.first_shared(k));
+    if constexpr (requires { Rule::shared[0]; }) {
+      for (std::size_t k = 0; k < sizeof(Rule::shared) / sizeof(*Rule::shared); ++k) {
+        if constexpr (requires { rule.first_shared(k); }) shared.push_back(rule.first_shared(k));
+        else shared.push_back(zeros({}, f64));
+      }
+    }
     return shared;
   };
   r.step = [=](const std::vector<Variable*>& all, Tensors& shared, double lr) { rows::step(rule, all, shared, lr); };

@@ -3,6 +3,8 @@
 
 #include <xgrad/optim/descent.hpp>
 
+#pragma GCC visibility push(default)
+
 namespace xgrad::optim {
 
 // With g + weight_decay p for g, of each tensor, t from 1:
@@ -29,3 +31,5 @@ struct SWATSRule {
 using SWATS = Descent<SWATSRule>;
 
 }  // namespace xgrad::optim
+
+#pragma GCC visibility pop

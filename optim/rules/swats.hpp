@@ -3,7 +3,7 @@
 
 #include <xgrad/optim/descent.hpp>
 
-#pragma GCC visibility push(default)
+#pragma GCC visibility push(default)  // what the library exports
 
 namespace xgrad::optim {
 

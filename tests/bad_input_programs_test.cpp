@@ -73,11 +73,11 @@ BOOST_AUTO_TEST_CASE(derivatives) {
   t.add([&] { grad(second, {w}); }, {"[grad]", "an earlier backward()", "keep_graph"});
   t.add([&] { grad(argmax(w, 0), {w}); }, {"[grad]", "i64"});
   t.add([&] { watch(tensor({1, 2})); }, {"[watch]", "floats, got i64", "cast"});
-  t.add([&] { value_and_grad(cube, v); }, {"[grad]", "one element, got shape (3,)"});
+  t.add([&] { value_and_grad(cube, v); }, {"[value_and_grad]", "one element, got shape (3,)"});
   t.add([&] { value_and_grad(cube_sum, tensor({1, 2})); }, {"[watch]", "got i64"});
   t.add([&] { value_and_grad(Function(), v); }, {"[value_and_grad]", "a function, got an empty one"});
   t.add([&] { value_and_grad(FunctionOfMany(), Tensors{v}); }, {"[value_and_grad]", "got an empty one"});
-  t.add([&] { value_and_grad([](const Tensors& x) { return x[0]; }, Tensors{v}); }, {"[grad]", "one element"});
+  t.add([&] { value_and_grad([](const Tensors& x) { return x[0]; }, Tensors{v}); }, {"[value_and_grad]", "one element"});
   t.add([&] { jvp(cube, v, ones({2})); }, {"[jvp]", "a tangent f32 (3,), got f32 (2,)"});
   t.add([&] { jvp(cube, v, ones({3}, f64)); }, {"[jvp]", "got f64 (3,)"});
   t.add([&] { vjp(cube, v).pullback(ones({2})); }, {"[grad]", "a cotangent f32 (3,), got f32 (2,)"});
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   t.add([&] { net(ones({5, 3}, i64)); }, {"[Linear]", "expected floats, got i64", "cast(x, f32)"});
   t.add([&] { nn::Linear(Size{1} << 40, Size{1} << 40); }, {"[Linear]", "more elements than memory"});
   t.add([&] { net(Tensor()); }, {"empty"});
-  t.add([&] { nn::Linear(0, 3); }, {"[Linear]", "sizes of at least 1, got 0 -> 3"});
+  t.add([&] { nn::Linear(0, 3); }, {"[Linear]", "sizes of at least 1, got 0 and 3"});
   t.add([&] { nn::Linear(std::uint64_t{1} << 63, 3); }, {"9223372036854775808 does not fit"});
   t.add([&] { nn::Linear(Size{1} << 40, Size{1} << 40); }, {"more elements than memory"});
   t.add([&] { nn::Linear(3, 4, {.dtype = i64}); }, {"[Linear]", "f32 or f64, got i64"});

@@ -102,7 +102,7 @@ void require_like(const Tensor& t, const Tensor& x, const char* op, const char* 
 
 ValueAndGrad value_and_grad(const Function& f, const In& x, TransformOptions options) {
   const Applied a = apply(f, x, "value_and_grad", options);
-  const Located at(x);
+  const Located at(x, "value_and_grad");
   Tensor g = pulled(a.y, a.x, {}, a.elsewhere);
   Tensor value = a.value();
   evaluate(Tensors{value, g});

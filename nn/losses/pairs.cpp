@@ -13,7 +13,7 @@ namespace {
 void check_vectors(const char* op, In x, In y) {
   check_pair(op, x, y);
   if (x.is_number() || y.is_number() || Tensor(x).dim() == 0 || Tensor(y).dim() == 0)
-    fail(line_of(x), fmt::format("[{}] expected vectors along the last axis, got a number", op));
+    fail(line_of(x, op), "expected vectors along the last axis, got a number");
   check_floats(op, x, line_of(x));
   check_floats(op, y, line_of(x));
 }

@@ -14,7 +14,7 @@ void AdadeltaRule::update(Tensor& p, Tensor g, Tensor& v, Tensor& u, const Step&
   if (maximize) g = -g;
   if (weight_decay != 0) g = g + weight_decay * p;
   v = rho * v + (1 - rho) * square(g);
-  const Tensor d = g * sqrt(u + eps) / sqrt(v + eps);
+  const Tensor d = g * sqrt((u + eps) / (v + eps));
   u = rho * u + (1 - rho) * square(d);
   p = p - step.lr * d;
 }

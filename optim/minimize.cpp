@@ -44,7 +44,7 @@ class BestPoint {
     if (f_.value() < best_.value) best_ = without_history(f_.here());
   }
   void go_back(bool at_once) {  // at once: without a call of the function, where it is now
-    if (at_once || !(f_.value() <= best_.value)) f_.move_to(best_);
+    if (at_once || !f_.finite() || !(f_.value() <= best_.value)) f_.move_to(best_);
   }
   void done() { done_ = true; }
 

@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
 #include <xgrad/autodiff/ops.hpp>
@@ -88,6 +90,7 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
   if (fit.of_residuals) {
     made.degrees_of_freedom = f.residuals().numel() - f.size();
     made.variance = options.variance;
+    made.known_variance = options.variance > 0;
     if (made.variance == 0) {
       if (made.degrees_of_freedom <= 0)
         fail(source,
@@ -99,6 +102,7 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
     made.covariance = evaluate(made.variance * inverse_of_squares(f, source));
   } else {
     made.variance = 1;
+    made.known_variance = true;
     made.covariance = evaluate(inverse_hessian(f, source));
   }
   const Tensor errors = sqrt(diagonal(made.covariance));
@@ -107,6 +111,29 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
     const Shape& shape = entry.value().shape();
     made.standard_errors.push_back(evaluate(reshape(slice(errors, 0, begin, begin + shape.numel()), shape)));
     begin += shape.numel();
+  }
+  return made;
+}
+
+Intervals confidence_intervals(const Uncertainty& of, const Parameters& parameters, double level, Source source) {
+  const NoGrad constant;
+  const Require require{"confidence_intervals", source};
+  require(level > 0 && level < 1, "a level between 0 and 1", level);
+  require(of.standard_errors.size() == parameters.size(), "the parameters that the uncertainty is of",
+          static_cast<double>(parameters.size()));
+  const double part = (1 + level) / 2;
+  const double q = of.known_variance
+                       ? boost::math::quantile(boost::math::normal(), part)
+                       : boost::math::quantile(
+                             boost::math::students_t(static_cast<double>(of.degrees_of_freedom)), part);
+  Intervals made;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor value = cast(parameters[i].value().detach(), f64), errors = of.standard_errors[i];
+    if (value.shape() != errors.shape())
+      fail(source, fmt::format("[confidence_intervals] expected the parameters that the uncertainty is of, got {} of shape {} for {}",
+                               parameters[i].name, value.shape(), errors.shape()));
+    made.lower.push_back(evaluate(value - q * errors));
+    made.upper.push_back(evaluate(value + q * errors));
   }
   return made;
 }

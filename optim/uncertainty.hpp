@@ -16,6 +16,7 @@ struct Uncertainty {
   Tensor covariance;            // f64 [n, n], of all parameters' numbers, one parameter after the other
   double variance = 0;          // of a residual; 1 of a likelihood
   Size degrees_of_freedom = 0;  // residuals less parameters; 0 of a likelihood
+  bool known_variance = false;  // given, or a likelihood's
 };
 
 // Of a fit from least_squares, with the same residuals and parameters: variance (J^T J)^-1. Of one from minimize, whose
@@ -24,6 +25,15 @@ struct Uncertainty {
 // determine (J of less than full rank, H not positive definite), parameters that have moved.
 Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, const Parameters& parameters,
                         UncertaintyOptions options = {}, Source source = Source::here());
+
+// value - q error ... value + q error of each number of each parameter, in its shape (f64), which hold the truth with
+// probability `level` where errors are normal and the model is nearly linear over them. q is the quantile (1 + level) / 2 of Student's t
+// distribution of so many degrees of freedom, and where the variance is known that of the normal distribution.
+struct Intervals {
+  Tensors lower, upper;
+};
+Intervals confidence_intervals(const Uncertainty& of, const Parameters& parameters, double level = 0.95,
+                               Source source = Source::here());
 
 }  // namespace xgrad::optim
 

@@ -129,6 +129,61 @@ BOOST_AUTO_TEST_CASE(a_line_in_closed_form) {
   BOOST_TEST(allclose(known.covariance, of_likelihood.covariance, 1e-10));
 }
 
+// Quantiles of Student's t (12 degrees of freedom) and of the normal distribution, as tables have them; NIST's certified
+// parameters and deviations.
+BOOST_AUTO_TEST_CASE(intervals) {
+  const nist::Problem p = nist::read("Misra1a");
+  Parameter a = parameter(p.starts[1][0]), c = parameter(tensor({{p.starts[1][1]}}));
+  const auto residuals = [&] { return a * (1.0 - exp(-c[0][0] * p.x)) - p.y; };
+  optim::LevenbergMarquardt method({a, c});
+  const optim::Result fit = optim::least_squares(method, residuals, {.loss_tolerance = 1e-15});
+  const auto check = [&](const optim::Uncertainty& u, double level, double quantile) {
+    const optim::Intervals made = optim::confidence_intervals(u, {a, c}, level);
+    const double deviation[] = {u.standard_errors[0].item(), u.standard_errors[1].item()};
+    BOOST_TEST((made.lower[1].shape() == Shape{1, 1} && made.upper[0].shape() == Shape{}));
+    const double values[] = {a.item(), c.item()};
+    for (int i : {0, 1}) {
+      BOOST_TEST((made.upper[i].item() - values[i]) / deviation[i] == quantile, boost::test_tools::tolerance(1e-9));
+      BOOST_TEST((values[i] - made.lower[i].item()) / deviation[i] == quantile, boost::test_tools::tolerance(1e-9));
+    }
+  };
+  const optim::Uncertainty estimated = optim::uncertainty(fit, residuals, {a, c});
+  BOOST_TEST(digits({estimated.standard_errors[0].item(), estimated.standard_errors[1].item()}, p.deviations) > 9);
+  check(estimated, 0.95, 2.178812829663418);
+  check(estimated, 0.99, 3.054539589392900);
+  check(optim::uncertainty(fit, residuals, {a, c}, {.variance = 0.01}), 0.95, 1.959963984540054);
+  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a, c}, 1), Error, says("a level between 0 and 1, got 1"));
+  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a}), Error, says("the parameters that the uncertainty is of"));
+  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {c, a}), Error, says("of shape (1, 1) for ()"));
+}
+
+// How often the other methods look at NIST's models: a report, and that the easy ones are met.
+BOOST_AUTO_TEST_CASE(counts_of_other_methods) {
+  std::string report = "model start: digits, iterations and calls of LBFGS; of NewtonCG\n";
+  int met[2] = {0, 0};
+  for (const nist::Model& model : nist::models())
+    for (const int start : {0, 1}) {
+      const nist::Problem p = nist::read(model.name);
+      report += fmt::format("{:10} {}:", model.name, start + 1);
+      for (const int which : {0, 1}) {
+        Parameter b = parameter(tensor(p.starts[start]));
+        optim::LBFGS lbfgs({b});
+        optim::NewtonCG newton_cg({b});
+        optim::Method& method = which == 0 ? static_cast<optim::Method&>(lbfgs) : newton_cg;
+        const optim::Result fit =
+            optim::least_squares(method, [&] { return model.residuals(b, p); },
+                                 {.max_iterations = 5000, .gradient_tolerance = 1e-300});
+        const double d = digits(b.value().to_vector<double>(), p.certified);
+        met[which] += d >= 4;
+        report += fmt::format("  {:4.1f} {} {}", std::max(0.0, d), fit.iterations, fit.evaluations.value);
+      }
+      report += "\n";
+    }
+  BOOST_TEST_MESSAGE(report << "4 digits or more: LBFGS " << met[0] << ", NewtonCG " << met[1] << " of 54");
+  BOOST_TEST(met[0] >= 20);
+  BOOST_TEST(met[1] >= 20);
+}
+
 BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
   Parameter a = parameter(1.0), b = parameter(2.0), c = parameter(0.5);
   const Tensor x = tensor({0.0, 1.0, 2.0}), y = tensor({1.0, 2.0, 5.0});

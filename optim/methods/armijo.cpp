@@ -15,9 +15,12 @@ double armijo_search(Objective& f, const Tensor& d, double first, const Armijo& 
   const Tensor x = f.x();
   double a = first;
   for (Size trial = 0; trial < options.max_trials; ++trial) {
-    f.move_to(x + a * d);
+    const Tensor next = x + a * d;
+    if (all(next == f.x()).item()) break;  // rounded to the last trial
+    f.move_to(next);
     const double value = f.value();
-    if (value <= f0 + options.above + options.armijo * a * slope) return a;
+    // Where the decrease that is asked for is lost in f(x), a value that has not fallen is none.
+    if (value <= f0 + options.above + options.armijo * a * slope && (value < f0 || options.above > 0)) return a;
     if (std::abs(value - f0) <= noise && std::abs(dot(f.gradient(), d).item()) < std::abs(slope)) return a;
     if (options.shrink > 0) {
       a *= options.shrink;

@@ -41,7 +41,7 @@ void BFGSRule::check(const Require& require) const {
 
 Advance BFGSRule::advance(Objective& f, State& state) const {
   const Wolfe wolfe{
-      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .longest = 1e100, .max_trials = max_trials};
+      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
   const Tensor x = f.x(), g = f.gradient();
   const Size n = f.size();
   const double value = f.value(), noise = f.noise();

@@ -19,7 +19,7 @@ void NonlinearCGRule::check(const Require& require) const {
 
 Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   const Wolfe wolfe{
-      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .longest = 1e100, .max_trials = max_trials};
+      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
   const Tensor tensor_g = f.gradient();
   const double *g = numbers(tensor_g), value = f.value();
   const Size n = f.size();

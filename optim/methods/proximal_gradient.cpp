@@ -28,10 +28,8 @@ struct ProximalStep {
     for (Size trial = 0; trial < max_trials; ++trial, a *= shrink) {
       const Tensor x = f.separable().prox(y - a * g, a), d = x - y;
       const double squares = dot(d, d).item(), promised = squares / (2 * a);
-      if (squares == 0 || (trial == 0 && rounding.reached(promised, noise))) {
-        advance = Advance::exact;
-        break;
-      }
+      if (trial == 0 && (squares == 0 || rounding.reached(promised, noise))) advance = Advance::exact;
+      if (squares == 0 || advance == Advance::exact) break;
       f.move_to(x);
       // What values are too coarse to tell, slopes do: d^T (g(x) - g(y)) <= |d|^2 / a is the same of a quadratic.
       const bool below = promised > 100 * noise ? f.smooth() <= smooth + dot(g, d).item() + promised

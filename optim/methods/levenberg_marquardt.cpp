@@ -37,6 +37,12 @@ void LevenbergMarquardtRule::check(const Require& require) const {
 }
 
 Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
+  if (f.value() < state.least) {
+    state.least = f.value();
+    state.since = 0;
+  } else if (++state.since == 8) {
+    return Advance::exact;
+  }
   const Tensor x = f.x(), residuals = f.residuals(), jacobian = f.jacobian();
   if (!all(isfinite(jacobian)).item()) return Advance::stuck;
   Matrix r(jacobian.size(0), f.size());

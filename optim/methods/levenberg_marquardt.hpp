@@ -25,6 +25,10 @@ struct LevenbergMarquardtRule {
     double damping = -1;        // -1: not set yet
     std::vector<double> scale;  // D
     Rounding rounding;
+    // The least value, and how many steps ago it was. A step that is taken lowers the value by what the residuals say; where
+    // values do not follow, they are rounding.
+    double least = std::numeric_limits<double>::infinity();
+    int since = 0;
   };
   void check(const Require& require) const;
   Advance advance(Objective& f, State& state) const;

@@ -146,6 +146,9 @@ int main() {
   std::vector<Work> works;
   add_ops(works);
   add_own(works);
+#ifdef BENCH_CERES
+  add_nist(works);
+#endif
   const std::vector<Library> found = libraries();
   for (const Network& network : networks) {
     const std::string name = "products." + std::string(network.name);

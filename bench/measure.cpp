@@ -44,6 +44,8 @@ const std::vector<Row> rows = {
     {"a user's own Lion, 200 tensors of 64", {nullptr, "lion.200x64", "lion.200x64"}},
     {"Hessian, 91 parameters, 400 rows", {nullptr, "hessian.400x91", "hessian.400x91"}},
     {"SparseAdam, 256 rows of 100,000 x 64", {nullptr, "rows.256", "rows.256"}},
+    {"L-BFGS, Rosenbrock 1,000, 45 evaluations", {nullptr, "lbfgs.rosenbrock", nullptr}},
+    {"Levenberg-Marquardt, NIST's 54 fits; by Ceres", {nullptr, "nist", "nist"}, 0, 1, 5e-2},
     {"MNIST, 10 epochs of 8,000, loader included", {"mnist", "mnist", nullptr}, 2, 0, 2e-2},
 };
 // clang-format on

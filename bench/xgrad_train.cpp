@@ -107,6 +107,7 @@ int main() {
   add_layers(works);
   add_sequences(works);
   add_own(works);
+  add_minimisers(works);
   for (const Network& network : networks) works.push_back(steps_of(network));
   works.push_back(adam_alone("adam.2^20", 1, million));
   works.push_back(adam_alone("adam.200x64", 200, 64));

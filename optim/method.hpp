@@ -47,6 +47,7 @@ class Method {
   const Parameters& parameters() const { return parameters_; }
 
   virtual bool keeps_record() const = 0;      // does it ask for more than gradients?
+  virtual bool uses_jacobian() const { return false; }  // at each point that it goes to?
   virtual const Separable& separable() const = 0;  // bounds and L1 penalty
   virtual void begin() = 0;                   // forgets what it knows of another problem
   virtual Advance advance(Objective& f) = 0;  // one iteration
@@ -65,8 +66,9 @@ class Method {
 //   name                          for people
 //   its fields                    the options, with their defaults
 //   keeps_record                  true where it asks for Hessian, hvp or Jacobian (Objective::keep_record); may be left
-//   out State                         what it knows from the iterations before; made anew for each minimize
+//   State                         what it knows from the iterations before; made anew for each minimize
 //   check(require)                refuses options that make no sense
+//   uses_jacobian                true where it asks for the Jacobian at each point: then the gradient is made of that
 //   bounds, l1                    fields of these names and types (separable.hpp), where it can have them: the Objective knows
 //                                 them then
 //   advance(f, state)             one iteration
@@ -90,6 +92,7 @@ class Minimiser final : public Method {
     else
       return false;
   }
+  bool uses_jacobian() const override { return requires { Rule::uses_jacobian; }; }
   const Separable& separable() const override { return separable_; }
   void begin() override { state_ = typename Rule::State(); }
   Advance advance(Objective& f) override { return rule_.advance(f, state_); }

@@ -193,6 +193,7 @@ Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind k
   check(stop, method.name(), source);
   Objective f(method.name(), method.parameters(), function, kind, source);
   f.keep_record(method.keeps_record());
+  f.use_jacobian(method.uses_jacobian());
   Result result = Run(method, f, stop)();
   result.of_residuals = kind == Objective::Kind::residuals;
   return result;

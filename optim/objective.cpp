@@ -213,9 +213,13 @@ const Tensors& Objective::gradients() {
 const Tensor& Objective::gradient() {
   if (!point_.gradient.defined()) {
     const NoGrad constant;
-    Tensors plain;
-    for (const Tensor& g : gradients()) plain.push_back(g.detach());
-    point_.gradient = contiguous(evaluate(pack(plain)));
+    if (use_jacobian_) {
+      point_.gradient = contiguous(evaluate(matmul(residuals(), jacobian())));
+    } else {
+      Tensors plain;
+      for (const Tensor& g : gradients()) plain.push_back(g.detach());
+      point_.gradient = contiguous(evaluate(pack(plain)));
+    }
     met_nonfinite_ |= !std::isfinite(gradient_norm());
   }
   return point_.gradient;

@@ -60,6 +60,9 @@ class Objective {
   // the function again. A method that asks for neither gives its memory back.
   void keep_record(bool keep) { keep_record_ = keep; }
 
+  // Is the Jacobian asked for wherever the gradient is? Then that is J^T r, and costs no sweep of its own.
+  void use_jacobian(bool use) { use_jacobian_ = use && kind_ == Kind::residuals; }
+
   Size size() const { return size_; }  // of x
   const Tensor& x();                   // f64 [size]; numbers that f32 parameters hold, exactly
   double value();
@@ -99,7 +102,7 @@ class Objective {
   Size size_ = 0, residual_count_ = -1;
   bool f32_ = false;           // does a parameter hold them?
   bool second_order_ = false;  // have second derivatives been asked for?
-  bool keep_record_ = true, checked_ = false, met_nonfinite_ = false;
+  bool keep_record_ = true, use_jacobian_ = false, checked_ = false, met_nonfinite_ = false;
   double rounding_ = 0x1p-52;
   Separable separable_;
   Callable<void()> before_each_call_;

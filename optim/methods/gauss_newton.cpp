@@ -29,7 +29,8 @@ Advance GaussNewtonRule::advance(Objective& f, State& state) const {
     full = full && std::abs(r[j][j]) > least * s;
     if (s == 0) s = 1;  // no residual depends on it here
   }
-  const Tensor d = tensor(damped_step(r, qtr, full ? 0 : 1e-8, scale));
+  Matrix factor;
+  const Tensor d = tensor(damped_step(r, qtr, full ? 0 : 1e-8, scale, factor));
   const double slope = dot(g, d).item(), promised = -0.5 * slope, noise = f.noise();
   if (state.rounding.reached(promised, noise)) return Advance::exact;
   const double a = armijo_search(f, d, 1, {.armijo = armijo, .max_trials = max_trials});

@@ -11,7 +11,7 @@ namespace xgrad::optim {
 // residuals that become small and a start that is not far; else LevenbergMarquardt.
 struct GaussNewtonRule {
   static constexpr const char* name = "GaussNewton";
-  static constexpr bool keeps_record = true;
+  static constexpr bool keeps_record = true, uses_jacobian = true;
 
   double armijo = 1e-4;
   Size max_trials = 50;

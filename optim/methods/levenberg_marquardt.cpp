@@ -5,6 +5,7 @@
 #include <xgrad/optim/methods/levenberg_marquardt.hpp>
 
 #include "optim/methods/triangular.hpp"
+#include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
 namespace {
@@ -29,10 +30,38 @@ double promised(const Matrix& r, const std::vector<double>& d, double u, const s
   return gain;
 }
 
+// d + a, a = -1/2 (J^T J + u D^2)^-1 J^T r'', r'' the second derivative of r along d, by a difference; d where a is not small beside it.
+std::vector<double> accelerated(Objective& f, const Tensor& x, const Tensor& residuals, const Tensor& jacobian,
+                                const std::vector<double>& d, const Matrix& factor, const std::vector<double>& scale,
+                                double limit) {
+  constexpr double h = 0.1;
+  const Size m = jacobian.size(0), n = jacobian.size(1);
+  f.move_to(x + h * tensor(d));
+  if (!std::isfinite(f.value())) return d;
+  const double *j = numbers(jacobian), *r = numbers(residuals), *ahead = numbers(f.residuals());
+  std::vector<double> b(d.size());
+  for (Size i = 0; i < m; ++i) {
+    double along = 0;
+    for (Size k = 0; k < n; ++k) along += j[i * n + k] * d[at(k)];
+    const double second = 2 / h * ((ahead[i] - r[i]) / h - along);
+    for (Size k = 0; k < n; ++k) b[at(k)] -= 0.5 * j[i * n + k] * second;
+  }
+  std::vector<double> a = solve_normal(factor, std::move(b));
+  double lengths[2] = {0, 0};
+  for (std::size_t k = 0; k < d.size(); ++k) {
+    lengths[0] += scale[k] * scale[k] * a[k] * a[k];
+    lengths[1] += scale[k] * scale[k] * d[k] * d[k];
+  }
+  if (!(2 * std::sqrt(lengths[0]) <= limit * std::sqrt(lengths[1]))) return d;
+  for (std::size_t k = 0; k < d.size(); ++k) a[k] += d[k];
+  return a;
+}
+
 }  // namespace
 
 void LevenbergMarquardtRule::check(const Require& require) const {
   require(damping > 0 && std::isfinite(damping), "a finite damping above 0", damping);
+  require.not_negative("acceleration", acceleration);
   require(max_trials > 0, "1 trial or more", static_cast<double>(max_trials));
 }
 
@@ -60,16 +89,19 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
     if (s == 0) s = 1;  // no residual has depended on it yet
   triangularise(r, qtr);
 
+  Matrix factor;
   const Objective::Point start = f.here();
   const double noise = f.noise();
   double u = state.damping > 0 ? state.damping : damping, growth = 2;
   for (Size trial = 0; trial < max_trials; ++trial, u *= growth, growth *= 2) {
-    const std::vector<double> d = damped_step(r, qtr, u, scale);
+    std::vector<double> d = damped_step(r, qtr, u, scale, factor);
     if (!std::isfinite(squared_length(d))) continue;
     const double gain = promised(r, d, u, scale);
     if (trial == 0 && state.rounding.reached(gain, noise)) return Advance::exact;
+    if (acceleration > 0 && gain > 1e3 * noise)
+      d = accelerated(f, x, residuals, jacobian, d, factor, scale, acceleration);
     f.move_to(x + tensor(d));
-    if (!f.finite()) continue;
+    if (!std::isfinite(f.value())) continue;
     // f - f(x + d) = 1/2 sum (r - r') (r + r'), without the rounding of the sums themselves
     const double ratio = 0.5 * dot(residuals - f.residuals(), residuals + f.residuals()).item() / gain;
     if (gain <= noise || ratio > 1e-3) {

@@ -54,15 +54,23 @@ std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b) {
 }
 
 std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
-                                const std::vector<double>& scale) {
+                                const std::vector<double>& scale, Matrix& a) {
   const Size n = r.columns;
-  Matrix a(r.rows + n, n);
+  a = Matrix(r.rows + n, n);
   std::vector<double> b(at(r.rows + n));
   std::copy(r.numbers.begin(), r.numbers.end(), a.numbers.begin());
   for (Size i = 0; i < r.rows; ++i) b[at(i)] = -qtr[at(i)];
   for (Size i = 0; i < n; ++i) a[r.rows + i][i] = std::sqrt(u) * scale[at(i)];
   triangularise(a, b);
   return solve_upper(a, b);
+}
+
+std::vector<double> solve_normal(const Matrix& r, std::vector<double> b) {
+  for (Size i = 0; i < r.columns; ++i) {
+    for (Size j = 0; j < i; ++j) b[at(i)] -= r[j][i] * b[at(j)];
+    b[at(i)] /= r[i][i];
+  }
+  return solve_upper(r, b);
 }
 
 bool factorise(Matrix& a) {

@@ -24,9 +24,12 @@ void triangularise(Matrix& a, std::vector<double>& b);
 // x: R x = b. A 0 on the diagonal gives an infinite x.
 std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b);
 
-// d: R d = -qtr and sqrt(u) D d = 0 in the least squares
+// d: R d = -qtr and sqrt(u) D d = 0 in the least squares. `factor` becomes the triangular factor of [R; sqrt(u) D].
 std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
-                                const std::vector<double>& scale);
+                                const std::vector<double>& scale, Matrix& factor);
+
+// x: R^T R x = b
+std::vector<double> solve_normal(const Matrix& r, std::vector<double> b);
 
 // a = L L^T of a symmetric a, whose lower half counts: L in its place. False: a is not positive definite.
 bool factorise(Matrix& a);

@@ -66,12 +66,7 @@ void LevenbergMarquardtRule::check(const Require& require) const {
 }
 
 Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
-  if (f.value() < state.least) {
-    state.least = f.value();
-    state.since = 0;
-  } else if (++state.since == 8) {
-    return Advance::exact;
-  }
+  const double value = f.value();
   const Tensor x = f.x(), residuals = f.residuals(), jacobian = f.jacobian();
   if (!all(isfinite(jacobian)).item()) return Advance::stuck;
   Matrix r(jacobian.size(0), f.size());
@@ -97,7 +92,15 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
     std::vector<double> d = damped_step(r, qtr, u, scale, factor);
     if (!std::isfinite(squared_length(d))) continue;
     const double gain = promised(r, d, u, scale);
-    if (trial == 0 && state.rounding.reached(gain, noise)) return Advance::exact;
+    if (trial == 0) {
+      if (state.rounding.reached(gain, noise)) return Advance::exact;
+      if (value < state.least) {
+        state.least = value;
+        state.since = 0;
+      } else if (gain > noise && ++state.since == 40) {
+        return Advance::exact;
+      }
+    }
     if (acceleration > 0 && gain > 1e3 * noise)
       d = accelerated(f, x, residuals, jacobian, d, factor, scale, acceleration);
     f.move_to(x + tensor(d));

@@ -30,8 +30,8 @@ struct LevenbergMarquardtRule {
     double damping = -1;        // -1: not set yet
     std::vector<double> scale;  // D
     Rounding rounding;
-    // The least value, and how many steps ago it was. A step that is taken lowers the value by what the residuals say; where
-    // values do not follow, they are rounding.
+    // The least value, and how many steps have not come below it since that promised to: where values do not follow, they are
+    // rounding of the residuals, which is more than that of their sum.
     double least = std::numeric_limits<double>::infinity();
     int since = 0;
   };

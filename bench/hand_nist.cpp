@@ -1,5 +1,5 @@
-// Ceres, where it is installed: Levenberg-Marquardt with its automatic derivatives on NIST's 54 fits, as its own example
-// (examples/nist.cc) asks for them: dense QR, tolerances of machine epsilon.
+// Ceres, where it is installed: Levenberg-Marquardt with its automatic derivatives on NIST's 54 fits, as its own
+// example (examples/nist.cc) asks for them: dense QR, tolerances of machine epsilon.
 #include <ceres/ceres.h>
 #include <glog/logging.h>
 
@@ -55,7 +55,8 @@ struct Residuals {
   template <class T>
   bool operator()(const T* b, T* r) const {
     for (std::size_t i = 0; i < data->y.size(); ++i)
-      r[i] = model(b, data->x[i], data->x2.empty() ? 0.0 : data->x2[i]) - (data->x2.empty() ? data->y[i] : std::log(data->y[i]));
+      r[i] = model(b, data->x[i], data->x2.empty() ? 0.0 : data->x2[i]) -
+             (data->x2.empty() ? data->y[i] : std::log(data->y[i]));
     return true;
   }
 };
@@ -90,24 +91,32 @@ const std::vector<Fit>& fits() {
   static const std::vector<Fit> all{
       fit<3>("Bennett5", [](auto b, double x, double) { return b[0] * pow(b[1] + x, -1.0 / b[2]); }),
       fit<2>("BoxBOD", [](auto b, double x, double) { return b[0] * (1.0 - exp(-b[1] * x)); }),
-      fit<3>("Chwirut1", chwirut), fit<3>("Chwirut2", chwirut),
+      fit<3>("Chwirut1", chwirut),
+      fit<3>("Chwirut2", chwirut),
       fit<2>("DanWood", [](auto b, double x, double) { return b[0] * pow(x, b[1]); }),
-      fit<9>("ENSO", [](auto b, double x, double) {
-        const double t = 2 * pi * x;
-        return b[0] + b[1] * cos(t / 12) + b[2] * sin(t / 12) + b[4] * cos(t / b[3]) + b[5] * sin(t / b[3]) +
-               b[7] * cos(t / b[6]) + b[8] * sin(t / b[6]);
-      }),
-      fit<3>("Eckerle4", [square](auto b, double x, double) { return b[0] / b[1] * exp(-0.5 * square((x - b[2]) / b[1])); }),
-      fit<8>("Gauss1", gauss), fit<8>("Gauss2", gauss), fit<8>("Gauss3", gauss), fit<7>("Hahn1", cubics),
-      fit<5>("Kirby2", [](auto b, double x, double) {
-        return (b[0] + b[1] * x + b[2] * x * x) / (1.0 + b[3] * x + b[4] * x * x);
-      }),
-      fit<6>("Lanczos1", lanczos), fit<6>("Lanczos2", lanczos), fit<6>("Lanczos3", lanczos),
+      fit<9>("ENSO",
+             [](auto b, double x, double) {
+               const double t = 2 * pi * x;
+               return b[0] + b[1] * cos(t / 12) + b[2] * sin(t / 12) + b[4] * cos(t / b[3]) + b[5] * sin(t / b[3]) +
+                      b[7] * cos(t / b[6]) + b[8] * sin(t / b[6]);
+             }),
+      fit<3>("Eckerle4",
+             [square](auto b, double x, double) { return b[0] / b[1] * exp(-0.5 * square((x - b[2]) / b[1])); }),
+      fit<8>("Gauss1", gauss),
+      fit<8>("Gauss2", gauss),
+      fit<8>("Gauss3", gauss),
+      fit<7>("Hahn1", cubics),
+      fit<5>("Kirby2", [](auto b, double x,
+                          double) { return (b[0] + b[1] * x + b[2] * x * x) / (1.0 + b[3] * x + b[4] * x * x); }),
+      fit<6>("Lanczos1", lanczos),
+      fit<6>("Lanczos2", lanczos),
+      fit<6>("Lanczos3", lanczos),
       fit<4>("MGH09", [](auto b, double x, double) { return b[0] * (x * x + x * b[1]) / (x * x + x * b[2] + b[3]); }),
       fit<3>("MGH10", [](auto b, double x, double) { return b[0] * exp(b[1] / (x + b[2])); }),
       fit<5>("MGH17", [](auto b, double x, double) { return b[0] + b[1] * exp(-x * b[3]) + b[2] * exp(-x * b[4]); }),
       fit<2>("Misra1a", [](auto b, double x, double) { return b[0] * (1.0 - exp(-b[1] * x)); }),
-      fit<2>("Misra1b", [square](auto b, double x, double) { return b[0] * (1.0 - 1.0 / square(1.0 + b[1] * x / 2.0)); }),
+      fit<2>("Misra1b",
+             [square](auto b, double x, double) { return b[0] * (1.0 - 1.0 / square(1.0 + b[1] * x / 2.0)); }),
       fit<2>("Misra1c", [](auto b, double x, double) { return b[0] * (1.0 - pow(1.0 + 2.0 * b[1] * x, -0.5)); }),
       fit<2>("Misra1d", [](auto b, double x, double) { return b[0] * b[1] * x / (1.0 + b[1] * x); }),
       fit<3>("Nelson", [](auto b, double x, double x2) { return b[0] - b[1] * x * exp(-b[2] * x2); }),

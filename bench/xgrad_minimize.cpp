@@ -13,8 +13,8 @@ namespace {
 
 using namespace xgrad;
 
-// Rosenbrock's function of 1,000 parameters, sum 100 (x_2i - x_2i-1^2)^2 + (1 - x_2i-1)^2, by L-BFGS (memory 10), from (-1.2, 1, ..)
-// until the gradient is 1e-6: 45 evaluations.
+// Rosenbrock's function of 1,000 parameters, sum 100 (x_2i - x_2i-1^2)^2 + (1 - x_2i-1)^2, by L-BFGS (memory 10), from
+// (-1.2, 1, ..) until the gradient is 1e-6: 45 evaluations.
 Work rosenbrock() {
   return {"lbfgs.rosenbrock", [] {
             struct State {

@@ -128,8 +128,9 @@ class Run {
 
   // Is there a reason to stop here?
   std::optional<Reason> look() {
-    const Progress progress{result_.iterations, f_.value(), f_.gradient_norm(), step_,
-                            f_.evaluations(),   length(numbers(f_.x()), f_.size()), seconds()};
+    const Progress progress{
+        result_.iterations, f_.value(), f_.gradient_norm(), step_, f_.evaluations(), length(numbers(f_.x()), f_.size()),
+        seconds()};
     if (stop_.trace) result_.trace.push_back({progress.value, progress.gradient_norm});
     if (stop_.report_every > 0 && progress.iteration % stop_.report_every == 0) report("");
     std::optional<Reason> reason = watch_(progress);

@@ -11,8 +11,8 @@
 
 namespace xgrad::optim {
 
-// When to stop: at whatever comes first. The fields are the rules of until.hpp by their names, and `until` is one made of
-// several. Tests of convergence that are 0 are off; where none is given (gradient, loss, step, target, until),
+// When to stop: at whatever comes first. The fields are the rules of until.hpp by their names, and `until` is one made
+// of several. Tests of convergence that are 0 are off; where none is given (gradient, loss, step, target, until),
 // gradient_tolerance is 1e-6. They are looked at after each iteration, and a gradient of 0 always stops.
 struct Stop {
   Size max_iterations = 1000;     // not where `until` has a limit itself
@@ -35,8 +35,9 @@ struct Result {
   double value = 0;  // at the point where the parameters are now; of residuals 1/2 sum r^2
   Size iterations = 0;
   Reason reason = Reason::iterations;
-  double gradient_norm = 0;  // the greatest |df/dx_i| there; with bounds or an L1 penalty the greatest |x - prox(x - df/dx)|
-  bool converged = false;    // by a test of Stop, or `exact`
+  double gradient_norm =
+      0;  // the greatest |df/dx_i| there; with bounds or an L1 penalty the greatest |x - prox(x - df/dx)|
+  bool converged = false;  // by a test of Stop, or `exact`
   Evaluations evaluations;
   double seconds = 0;
   struct Point {
@@ -47,9 +48,10 @@ struct Result {
 };
 
 // Moves the method's parameters to a minimum of the loss, a function of no arguments that reads them and returns one
-// element. Where a limit, a failure, an interrupt or an Error ends it, the parameters are at the best point that it was at; an Error
-// (also one of the user's own, from the loss or from Stop::when) is passed on. An iteration's trial that gives NaN or
-// infinity counts as too far. The loss must be the same function each time: no dropout, no batches that change.
+// element. Where a limit, a failure, an interrupt or an Error ends it, the parameters are at the best point that it was
+// at; an Error (also one of the user's own, from the loss or from Stop::when) is passed on. An iteration's trial that
+// gives NaN or infinity counts as too far. The loss must be the same function each time: no dropout, no batches that
+// change.
 Result minimize(Method& method, const Callable<Tensor()>& loss, const Stop& stop = {}, Source source = Source::here());
 
 // Any optimizer (Adam, SGD, ...) as a method: each iteration is a step() on the exact gradient of the whole loss.

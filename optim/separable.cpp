@@ -25,8 +25,9 @@ Numbers numbers_of(const engine::VariableRef& variable, const Tensor& lower, con
 Tensor spread(const Tensor& told, const Parameters::Entry& entry, const char* what, const Require& require) {
   const Tensor& value = entry.value();
   const auto refuse = [&] {
-    fail(require.source, fmt::format("[{}] expected {} of the shape of the parameter {}, {}, or one number, got shape {}",
-                                     require.name, what, entry.name, value.shape(), told.shape()));
+    fail(require.source,
+         fmt::format("[{}] expected {} of the shape of the parameter {}, {}, or one number, got shape {}", require.name,
+                     what, entry.name, value.shape(), told.shape()));
   };
   if (told.dim() > value.dim()) refuse();
   for (int i = 1; i <= told.dim(); ++i)
@@ -42,8 +43,8 @@ Tensor for_all(const Parameters& parameters, const std::vector<Numbers>& list, T
     const auto is_it = [&](const Numbers& n) { return n.variable.get() == entry.variable.get(); };
     const auto told = std::find_if(list.begin(), list.end(), is_it);
     if (std::count_if(list.begin(), list.end(), is_it) > 1)
-      fail(require.source, fmt::format("[{}] {} of the parameter {} are there twice; give them once", require.name, what,
-                                       entry.name));
+      fail(require.source,
+           fmt::format("[{}] {} of the parameter {} are there twice; give them once", require.name, what, entry.name));
     parts.push_back(spread(told == list.end() ? Tensor(other) : (*told).*member, entry, what, require));
   }
   for (const Numbers& n : list)
@@ -65,8 +66,7 @@ const std::string& owner(const Parameters& parameters, Size i) {
 
 }  // namespace
 
-Bounds::One::One(Parameters::Reference p, In lower, In upper)
-    : Numbers(numbers_of(p.parameter.ref(), lower, upper)) {}
+Bounds::One::One(Parameters::Reference p, In lower, In upper) : Numbers(numbers_of(p.parameter.ref(), lower, upper)) {}
 Bounds::One::One(const Parameters::Entry& p, In lower, In upper) : Numbers(numbers_of(p.variable, lower, upper)) {}
 Bounds::Bounds(std::initializer_list<One> list) : list_(list.begin(), list.end()) {}
 
@@ -82,9 +82,10 @@ Separable::Separable(const Parameters& parameters, const Bounds& bounds, const L
     const std::vector<double> low = lower.to_vector<double>(), high = upper.to_vector<double>();
     for (std::size_t i = 0; i < low.size(); ++i)
       if (!(low[i] <= high[i] && low[i] < infinity && high[i] > -infinity))
-        fail(require.source,
-             fmt::format("[{}] expected a lower bound that is at most the upper one, got {} and {} for the parameter {}",
-                         require.name, low[i], high[i], owner(parameters, static_cast<Size>(i))));
+        fail(
+            require.source,
+            fmt::format("[{}] expected a lower bound that is at most the upper one, got {} and {} for the parameter {}",
+                        require.name, low[i], high[i], owner(parameters, static_cast<Size>(i))));
   }
   if (!penalties.list_.empty() || penalties.weight_ != 0) {
     l1 = for_all(parameters, penalties.list_, &Numbers::lower, penalties.weight_, "weights", require);

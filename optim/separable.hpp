@@ -56,8 +56,8 @@ class L1 {
   std::vector<Numbers> list_;
 };
 
-// h(x) = sum_i l1_i |x_i| where lower <= x <= upper, and infinite elsewhere: not smooth, but of one number at a time. What
-// a problem minimises is then f + h.
+// h(x) = sum_i l1_i |x_i| where lower <= x <= upper, and infinite elsewhere: not smooth, but of one number at a time.
+// What a problem minimises is then f + h.
 struct Separable {
   Tensor lower, upper, l1;  // f64 [n], dense; empty: none
 
@@ -68,8 +68,8 @@ struct Separable {
 
   bool bounded() const { return lower.defined(); }
   bool empty() const { return !bounded() && !l1.defined(); }
-  double penalty(const Tensor& x) const;        // sum_i l1_i |x_i|
-  Tensor nearest(const Tensor& x) const;        // within the bounds
+  double penalty(const Tensor& x) const;  // sum_i l1_i |x_i|
+  Tensor nearest(const Tensor& x) const;  // within the bounds
   // argmin_x h(x) + |x - v|^2 / (2 a) = clamp(sign(v) max(|v| - a l1, 0), lower, upper)
   Tensor prox(const Tensor& v, double a) const;
 };

@@ -122,16 +122,17 @@ Intervals confidence_intervals(const Uncertainty& of, const Parameters& paramete
   require(of.standard_errors.size() == parameters.size(), "the parameters that the uncertainty is of",
           static_cast<double>(parameters.size()));
   const double part = (1 + level) / 2;
-  const double q = of.known_variance
-                       ? boost::math::quantile(boost::math::normal(), part)
-                       : boost::math::quantile(
-                             boost::math::students_t(static_cast<double>(of.degrees_of_freedom)), part);
+  const double q = of.known_variance ? boost::math::quantile(boost::math::normal(), part)
+                                     : boost::math::quantile(
+                                           boost::math::students_t(static_cast<double>(of.degrees_of_freedom)), part);
   Intervals made;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor value = cast(parameters[i].value().detach(), f64), errors = of.standard_errors[i];
     if (value.shape() != errors.shape())
-      fail(source, fmt::format("[confidence_intervals] expected the parameters that the uncertainty is of, got {} of shape {} for {}",
-                               parameters[i].name, value.shape(), errors.shape()));
+      fail(source,
+           fmt::format(
+               "[confidence_intervals] expected the parameters that the uncertainty is of, got {} of shape {} for {}",
+               parameters[i].name, value.shape(), errors.shape()));
     made.lower.push_back(evaluate(value - q * errors));
     made.upper.push_back(evaluate(value + q * errors));
   }

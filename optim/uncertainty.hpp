@@ -27,8 +27,9 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
                         UncertaintyOptions options = {}, Source source = Source::here());
 
 // value - q error ... value + q error of each number of each parameter, in its shape (f64), which hold the truth with
-// probability `level` where errors are normal and the model is nearly linear over them. q is the quantile (1 + level) / 2 of Student's t
-// distribution of so many degrees of freedom, and where the variance is known that of the normal distribution.
+// probability `level` where errors are normal and the model is nearly linear over them. q is the quantile (1 + level) /
+// 2 of Student's t distribution of so many degrees of freedom, and where the variance is known that of the normal
+// distribution.
 struct Intervals {
   Tensors lower, upper;
 };

@@ -67,12 +67,11 @@ Until operator||(const Until& a, const Until& b) {
 Until operator&&(const Until& a, const Until& b) {
   if (a.empty() || b.empty()) return a.empty() ? b : a;
   return {[a, b] {
-            return Until::Watch(
-                [first = a.begin(), second = b.begin()](const Progress& p) -> std::optional<Reason> {
-                  const std::optional<Reason> one = first(p), other = second(p);
-                  if (one && other) return std::min(*one, *other);
-                  return {};
-                });
+            return Until::Watch([first = a.begin(), second = b.begin()](const Progress& p) -> std::optional<Reason> {
+              const std::optional<Reason> one = first(p), other = second(p);
+              if (one && other) return std::min(*one, *other);
+              return {};
+            });
           },
           a.ends() && b.ends()};
 }
@@ -136,22 +135,26 @@ Until no_improvement(NoImprovementOptions o, Source source) {
 
 Until max_iterations(Size count, Source source) {
   Require{"max_iterations", source}.not_negative("count", static_cast<double>(count));
-  return rule(Reason::iterations, [=](const Progress& p) { return p.iteration >= count; }, true);
+  return rule(
+      Reason::iterations, [=](const Progress& p) { return p.iteration >= count; }, true);
 }
 
 Until max_evaluations(Size count, Source source) {
   Require{"max_evaluations", source}.not_negative("count", static_cast<double>(count));
-  return rule(Reason::evaluations, [=](const Progress& p) { return p.evaluations.value >= count; }, true);
+  return rule(
+      Reason::evaluations, [=](const Progress& p) { return p.evaluations.value >= count; }, true);
 }
 
 Until max_seconds(double seconds, Source source) {
   Require{"max_seconds", source}.not_negative("time", seconds);
-  return rule(Reason::seconds, [=](const Progress& p) { return p.seconds >= seconds; }, true);
+  return rule(
+      Reason::seconds, [=](const Progress& p) { return p.seconds >= seconds; }, true);
 }
 
 Until when(Callable<bool(const Progress&)> question, Source source) {
   if (!question) fail(source, "[when] expected a function of the progress, got an empty one");
-  return rule(Reason::asked, [question = std::move(question)](const Progress& p) { return p.iteration > 0 && question(p); });
+  return rule(Reason::asked,
+              [question = std::move(question)](const Progress& p) { return p.iteration > 0 && question(p); });
 }
 
 const char* to_string(Reason reason) {

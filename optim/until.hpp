@@ -82,9 +82,9 @@ Until step_tolerance(double tolerance, Source source = Source::here());
 // f <= value
 Until target(double value, Source source = Source::here());
 
-// For losses with noise, as of batches: the mean of the last `window` iterations is below that of the `window` before by
-// no more than `errors` standard errors of that difference, sqrt(s1^2 / window + s2^2 / window). It is looked at once in a
-// window, so that a lucky one among many looks does not end a run.
+// For losses with noise, as of batches: the mean of the last `window` iterations is below that of the `window` before
+// by no more than `errors` standard errors of that difference, sqrt(s1^2 / window + s2^2 / window). It is looked at
+// once in a window, so that a lucky one among many looks does not end a run.
 struct NoImprovementOptions {
   Size window = 50;   // iterations, 2 or more
   double errors = 1;  // standard errors
@@ -93,7 +93,8 @@ Until no_improvement(NoImprovementOptions options = {}, Source source = Source::
 
 // ---- limits
 Until max_iterations(Size count, Source source = Source::here());
-Until max_evaluations(Size count, Source source = Source::here());  // calls of the function; an iteration's may go past it
+Until max_evaluations(Size count,
+                      Source source = Source::here());  // calls of the function; an iteration's may go past it
 Until max_seconds(double seconds, Source source = Source::here());  // where it stops then differs from run to run
 
 // ---- a question of your own, asked after each iteration; true stops. It must not move the parameters.

@@ -49,8 +49,8 @@ const Row rows[] = {
 
 }  // namespace
 
-// Gay's bounds (1984) for the problems of Moré, Garbow & Hillstrom, and some more: the value that SciPy finds, a point within
-// bounds at each iteration, and a gradient that points out of them at the end.
+// Gay's bounds (1984) for the problems of Moré, Garbow & Hillstrom, and some more: the value that SciPy finds, a point
+// within bounds at each iteration, and a gradient that points out of them at the end.
 BOOST_AUTO_TEST_CASE(every_method_within_bounds) {
   const references::File scipy("minimisers");
   std::string table;
@@ -72,10 +72,12 @@ BOOST_AUTO_TEST_CASE(every_method_within_bounds) {
       const optim::Result fit = optim::minimize(*made, loss, {.max_iterations = 6000, .gradient_tolerance = 1e-8});
       const double least = scipy[key("box.least")].item();
       const bool right = std::abs(fit.value - least) <= 1e-7 * least + 1e-11;
-      table += fmt::format("  {}:{}/{}{}", number, fit.iterations, fit.evaluations.value, right ? "" : fmt::format(" {:.3g} {}", fit.value, to_string(fit.reason)));
+      table += fmt::format("  {}:{}/{}{}", number, fit.iterations, fit.evaluations.value,
+                           right ? "" : fmt::format(" {:.3g} {}", fit.value, to_string(fit.reason)));
       BOOST_TEST(always, row.name << " on " << p.name);
       if (row.too_hard.count(number)) continue;
-      BOOST_TEST(right, row.name << " on " << p.name << ": " << fit.value << ", not " << least << ": " << to_string(fit.reason));
+      BOOST_TEST(right, row.name << " on " << p.name << ": " << fit.value << ", not " << least << ": "
+                                 << to_string(fit.reason));
       const Tensor g = grad(loss(), x)[0];
       const double residual = amax(abs(x - clamp(x - g, lower, upper))).item();
       BOOST_TEST(std::abs(fit.gradient_norm - residual) <= 1e-12 * (1 + residual), row.name << " on " << p.name);
@@ -125,20 +127,33 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   const auto refused = [&](const std::function<void()>& call, const std::string& part) {
     BOOST_CHECK_EXCEPTION(call(), Error, says(part));
   };
-  refused([&] { optim::LBFGSB({x, y}, {.bounds = {2.0, 1.0}}); },
-          "[LBFGSB] expected a lower bound that is at most the upper one, got 2 and 1 for the parameter 0");
-  refused([&] { optim::ProjectedNewton({x, y}, {.bounds = {{x, 0.0}, {y, 3.0, tensor(2.0)}}}); },
-          "got 3 and 2 for the parameter 1");
+  refused(
+      [&] {
+        optim::LBFGSB({x, y}, {.bounds = {2.0, 1.0}});
+      },
+      "[LBFGSB] expected a lower bound that is at most the upper one, got 2 and 1 for the parameter 0");
+  refused(
+      [&] {
+        optim::ProjectedNewton({x, y}, {.bounds = {{x, 0.0}, {y, 3.0, tensor(2.0)}}});
+      },
+      "got 3 and 2 for the parameter 1");
   refused([&] { optim::FISTA({x}, {.bounds = {{x, tensor({0.0, 5.0}), 4.0}}}); }, "got 5 and 4");
   refused([&] { optim::LBFGSB({x}, {.bounds = {not_a_number, 1.0}}); }, "got nan and 1");
   refused([&] { optim::LBFGSB({x}, {.bounds = {infinity, infinity}}); }, "got inf and inf");
-  refused([&] { optim::LBFGSB({x}, {.bounds = {{x, tensor({1.0, 2.0, 3.0})}}}); },
-          "expected bounds of the shape of the parameter 0, (2,), or one number, got shape (3,)");
+  refused(
+      [&] {
+        optim::LBFGSB({x}, {.bounds = {{x, tensor({1.0, 2.0, 3.0})}}});
+      },
+      "expected bounds of the shape of the parameter 0, (2,), or one number, got shape (3,)");
   refused([&] { optim::LBFGSB({x}, {.bounds = {{x, zeros({1, 2}, f64)}}}); }, "got shape (1, 2)");
-  refused([&] { optim::LBFGSB({x}, {.bounds = {{other, 0.0}}}); },
-          "[LBFGSB] bounds are given for a parameter that is not one of the method's");
+  refused(
+      [&] {
+        optim::LBFGSB({x}, {.bounds = {{other, 0.0}}});
+      },
+      "[LBFGSB] bounds are given for a parameter that is not one of the method's");
   refused([&] { optim::LBFGSB({x}, {.bounds = {{x, 0.0}, {x, 1.0}}}); }, "bounds of the parameter 0 are there twice");
-  refused([&] { optim::ProximalGradient({x}, {.l1 = -1.0}); }, "[ProximalGradient] expected a finite l1 of 0 or more, got -1");
+  refused([&] { optim::ProximalGradient({x}, {.l1 = -1.0}); },
+          "[ProximalGradient] expected a finite l1 of 0 or more, got -1");
   refused([&] { optim::FISTA({x}, {.l1 = {{x, not_a_number}}}); }, "l1 of 0 or more");
   refused([&] { optim::FISTA({x}, {.l1 = {{other, 1.0}}}); }, "weights are given for a parameter that is not");
   BOOST_TEST(line_of_error([&] { optim::LBFGSB({x}, {.bounds = {2.0, 1.0}}); }) == __LINE__);

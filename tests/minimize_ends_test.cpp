@@ -1,4 +1,5 @@
-// Minimisers on problems with known ends, in so many steps at most: quadratics by condition, valleys, many minima, regressions.
+// Minimisers on problems with known ends, in so many steps at most: quadratics by condition, valleys, many minima,
+// regressions.
 #define BOOST_TEST_MODULE minimize_ends
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -18,7 +19,8 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-optim::Result run(const Row& row, Parameter& x, const Callable<Tensor()>& loss, double tolerance = 1e-8, Size most = 5000) {
+optim::Result run(const Row& row, Parameter& x, const Callable<Tensor()>& loss, double tolerance = 1e-8,
+                  Size most = 5000) {
   const auto made = row.make(x);
   return optim::minimize(*made, loss, {.max_iterations = most, .gradient_tolerance = tolerance});
 }
@@ -27,8 +29,9 @@ bool is(const Row& row, const char* name) { return std::string(row.name).find(na
 
 }  // namespace
 
-// 1/2 sum l_i (x_i - 1)^2 of 20 numbers, l from 1 to the condition. Newton's methods take one step; conjugate gradients end in 20
-// steps by the book, where searches are exact; these are not, and a bad condition costs its root times as many.
+// 1/2 sum l_i (x_i - 1)^2 of 20 numbers, l from 1 to the condition. Newton's methods take one step; conjugate gradients
+// end in 20 steps by the book, where searches are exact; these are not, and a bad condition costs its root times as
+// many.
 BOOST_AUTO_TEST_CASE(quadratics_by_condition) {
   for (const double condition : {1.0, 10.0, 100.0, 1e4}) {
     const Tensor l = exp(linspace(0.0, std::log(condition), 20, f64));
@@ -59,13 +62,38 @@ struct Known {
 // The ends of ensmallen's tests (tests/*.cpp), from its starts.
 BOOST_AUTO_TEST_CASE(known_ends) {
   const Known known[] = {
-      {"Himmelblau", {5, -5}, [](const Tensor& x) { return square(square(x[0]) + x[1] - 11.0) + square(x[0] + square(x[1]) - 7.0); }, 0},
-      {"Booth", {-9, -9}, [](const Tensor& x) { return square(x[0] + 2.0 * x[1] - 7.0) + square(2.0 * x[0] + x[1] - 5.0); }, 0},
+      {"Himmelblau",
+       {5, -5},
+       [](const Tensor& x) { return square(square(x[0]) + x[1] - 11.0) + square(x[0] + square(x[1]) - 7.0); },
+       0},
+      {"Booth",
+       {-9, -9},
+       [](const Tensor& x) { return square(x[0] + 2.0 * x[1] - 7.0) + square(2.0 * x[0] + x[1] - 5.0); },
+       0},
       {"Matyas", {-3, 3}, [](const Tensor& x) { return 0.26 * sum(square(x)) - 0.48 * x[0] * x[1]; }, 0},
-      {"Beale", {2.8, 0.35}, [](const Tensor& x) { return sum(square(problems::more_garbow_hillstrom()[4].residuals(x))); }, 0},
-      {"three-hump camel", {1, 1}, [](const Tensor& x) { const Tensor s = square(x[0]); return 2.0 * s - 1.05 * s * s + s * s * s / 6.0 + x[0] * x[1] + square(x[1]); }, 0, 0.29863844},
-      {"Styblinski-Tang", {-5, -5}, [](const Tensor& x) { const Tensor s = square(x); return 0.5 * sum(s * s - 16.0 * s + 5.0 * x); }, -78.33233140754282},
-      {"Colville", {-5, 3, 1, -9}, [](const Tensor& x) { return sum(square(problems::more_garbow_hillstrom()[13].residuals(x))); }, 0},
+      {"Beale",
+       {2.8, 0.35},
+       [](const Tensor& x) { return sum(square(problems::more_garbow_hillstrom()[4].residuals(x))); },
+       0},
+      {"three-hump camel",
+       {1, 1},
+       [](const Tensor& x) {
+         const Tensor s = square(x[0]);
+         return 2.0 * s - 1.05 * s * s + s * s * s / 6.0 + x[0] * x[1] + square(x[1]);
+       },
+       0,
+       0.29863844},
+      {"Styblinski-Tang",
+       {-5, -5},
+       [](const Tensor& x) {
+         const Tensor s = square(x);
+         return 0.5 * sum(s * s - 16.0 * s + 5.0 * x);
+       },
+       -78.33233140754282},
+      {"Colville",
+       {-5, 3, 1, -9},
+       [](const Tensor& x) { return sum(square(problems::more_garbow_hillstrom()[13].residuals(x))); },
+       0},
   };
   for (const Known& k : known)
     for (const Row& row : rows) {
@@ -73,22 +101,28 @@ BOOST_AUTO_TEST_CASE(known_ends) {
       Parameter x = parameter(tensor(k.start));
       const optim::Result fit = run(row, x, [&] { return k.loss(x); });
       BOOST_TEST(fit.converged, row.name << " on " << k.name << ": " << to_string(fit.reason));
-      BOOST_TEST((std::abs(fit.value - k.least) <= 1e-8 || std::abs(fit.value - k.other) <= 1e-8), row.name << " on " << k.name << ": " << fit.value);
-      BOOST_TEST(fit.iterations <= (is(row, "CG") || is(row, "Gradient") ? 2000 : 150), row.name << " on " << k.name << ": " << fit.iterations);
+      BOOST_TEST((std::abs(fit.value - k.least) <= 1e-8 || std::abs(fit.value - k.other) <= 1e-8),
+                 row.name << " on " << k.name << ": " << fit.value);
+      BOOST_TEST(fit.iterations <= (is(row, "CG") || is(row, "Gradient") ? 2000 : 150),
+                 row.name << " on " << k.name << ": " << fit.iterations);
     }
 }
 
-// Rosenbrock's function of 100 parameters, coupled (each x_i with the next), from (-1.2, 1, ..): to 1s, or to the other minimum that it has.
+// Rosenbrock's function of 100 parameters, coupled (each x_i with the next), from (-1.2, 1, ..): to 1s, or to the other
+// minimum that it has.
 BOOST_AUTO_TEST_CASE(rosenbrock_of_100) {
   for (const Row& row : rows) {
     if (row.of_residuals || is(row, "CG, Fl") || is(row, "CG, Dai")) continue;
     std::vector<double> start;
     for (int i = 0; i < 50; ++i) start.insert(start.end(), {-1.2, 1.0});
     Parameter x = parameter(tensor(start));
-    const optim::Result fit = run(row, x, [&] {
-      const Tensor a = slice(x, 0, 0, 99), b = slice(x, 0, 1, 100);
-      return sum(100.0 * square(b - square(a)) + square(1.0 - a));
-    }, 1e-7, 20000);
+    const optim::Result fit = run(
+        row, x,
+        [&] {
+          const Tensor a = slice(x, 0, 0, 99), b = slice(x, 0, 1, 100);
+          return sum(100.0 * square(b - square(a)) + square(1.0 - a));
+        },
+        1e-7, 20000);
     BOOST_TEST(fit.converged, row.name << " " << to_string(fit.reason));
     BOOST_TEST((fit.value <= 1e-10 || std::abs(fit.value - 3.98662) < 1e-4), row.name << " " << fit.value);
   }
@@ -97,15 +131,17 @@ BOOST_AUTO_TEST_CASE(rosenbrock_of_100) {
 // Logistic regression with a ridge: all methods agree on the minimum, to the digits of Newton's.
 BOOST_AUTO_TEST_CASE(logistic_regression) {
   manual_seed(12);
-  const Tensor features = randn({300, 4}, f64), labels = cast(matmul(features, tensor({1.5, -1.0, 0.5, 0.0})) + 0.5 * randn({300}, f64) > 0.0, f64);
+  const Tensor features = randn({300, 4}, f64),
+               labels = cast(matmul(features, tensor({1.5, -1.0, 0.5, 0.0})) + 0.5 * randn({300}, f64) > 0.0, f64);
   Tensor exact;
   for (const bool first : {true, false})
     for (const Row& row : rows) {
       if (row.of_residuals || first != (std::string(row.name) == "Newton")) continue;
       Parameter w = parameter(zeros({4}, f64));
-      const optim::Result fit = run(row, w, [&] {
-        return nn::binary_cross_entropy_with_logits(matmul(features, w), labels) + 1e-3 * sum(square(w));
-      }, 1e-9);
+      const optim::Result fit = run(
+          row, w,
+          [&] { return nn::binary_cross_entropy_with_logits(matmul(features, w), labels) + 1e-3 * sum(square(w)); },
+          1e-9);
       BOOST_TEST(fit.converged, row.name << " " << to_string(fit.reason));
       if (first) exact = w.value();
       BOOST_TEST(allclose(w, exact, 1e-6), row.name);

@@ -82,13 +82,16 @@ BOOST_AUTO_TEST_CASE(lbfgsb_goes_where_scipy_goes_within_bounds) {
   BOOST_TEST(seen == 11);
 }
 
-// f = sum x^2 from (1, 2, 3), as optax prints it after each step (google-deepmind/optax, scale_by_backtracking_linesearch).
+// f = sum x^2 from (1, 2, 3), as optax prints it after each step (google-deepmind/optax,
+// scale_by_backtracking_linesearch).
 BOOST_AUTO_TEST_CASE(gradient_descent_as_optax) {
   Parameter x = parameter(tensor({1.0, 2.0, 3.0}));
   optim::GradientDescent method({x}, {.first = 1, .longest = 1});
-  const optim::Result fit = optim::minimize(method, [&] { return sum(square(x)); }, {.max_iterations = 5, .trace = true});
+  const optim::Result fit =
+      optim::minimize(method, [&] { return sum(square(x)); }, {.max_iterations = 5, .trace = true});
   const double printed[] = {14.0, 5.04, 1.81, 0.653, 0.235, 0.0847};
-  for (std::size_t i = 0; i < 6; ++i) BOOST_TEST(std::abs(fit.trace[i].value / printed[i] - 1) < 3e-3, fit.trace[i].value);
+  for (std::size_t i = 0; i < 6; ++i)
+    BOOST_TEST(std::abs(fit.trace[i].value / printed[i] - 1) < 3e-3, fit.trace[i].value);
 }
 
 // 1/2 |A x - b|^2 + 4 |x|_1: proximal gradient and FISTA with steps of 1 / |A|^2, and what coordinate descent finds.
@@ -119,7 +122,8 @@ BOOST_AUTO_TEST_CASE(lasso) {
   solved(with_momentum);
 }
 
-// X = (-1, 0, 1), y = X, 1/6 |y - X w|^2 + alpha |w|: w = max(2/3 - alpha, 0) / (2/3) (scikit-learn's own test of its Lasso)
+// X = (-1, 0, 1), y = X, 1/6 |y - X w|^2 + alpha |w|: w = max(2/3 - alpha, 0) / (2/3) (scikit-learn's own test of its
+// Lasso)
 BOOST_AUTO_TEST_CASE(lasso_in_closed_form) {
   const Tensor x = tensor({-1.0, 0.0, 1.0});
   for (const auto& [alpha, exact] : {std::pair{0.1, 0.85}, {0.5, 0.25}, {1.0, 0.0}}) {

@@ -31,8 +31,8 @@ Row row(const char* name, Rule rule, std::set<int> too_hard = {}, bool of_residu
 
 std::vector<Row> rows() {
   using namespace optim;
-  // Meyer's problem (10) and Powell's badly scaled one (3) are known to defeat first derivatives; Gauss-Newton does not damp,
-  // and Levenberg-Marquardt leaves out the second derivatives that count where residuals stay large.
+  // Meyer's problem (10) and Powell's badly scaled one (3) are known to defeat first derivatives; Gauss-Newton does not
+  // damp, and Levenberg-Marquardt leaves out the second derivatives that count where residuals stay large.
   return {
       row<LBFGS>("LBFGS", {}),
       row<LBFGSB>("LBFGSB", {}, {3, 10}),
@@ -63,15 +63,16 @@ End end_of(const Row& row, const Problem& p) {
   const auto residuals = [&] { return p.residuals(x); };
   const optim::Stop stop{.max_iterations = row.most_iterations, .gradient_tolerance = 1e-9};
   const auto made = row.make(x);
-  const optim::Result fit = row.of_residuals
-                                ? optim::least_squares(*made, residuals, stop)
-                                : optim::minimize(*made, [&] { return sum(square(residuals())); }, stop);
+  const optim::Result fit = row.of_residuals ? optim::least_squares(*made, residuals, stop)
+                                             : optim::minimize(
+                                                   *made, [&] { return sum(square(residuals())); }, stop);
   const double value = fit.value * (row.of_residuals ? 2 : 1);
   std::vector<double> known = p.others;
   known.push_back(p.least);
   bool right = false;
   for (const double f : known) right = right || std::abs(value - f) <= 1e-6 * f + 1e-9;
-  return {right, fmt::format("{}/{}{}", fit.iterations, fit.evaluations.value, right ? "" : fmt::format(" {:.3g} {}", value, to_string(fit.reason)))};
+  return {right, fmt::format("{}/{}{}", fit.iterations, fit.evaluations.value,
+                             right ? "" : fmt::format(" {:.3g} {}", value, to_string(fit.reason)))};
 }
 
 }  // namespace

@@ -32,8 +32,9 @@ Seen watch(const optim::Until& until, const std::vector<double>& values, const s
   optim::Evaluations calls;
   for (std::size_t i = 0; i < values.size(); ++i) {
     calls.value = static_cast<Size>(3 * i + 1);
-    const optim::Progress p{static_cast<Size>(i), values[i], gradients.empty() ? 1.0 : gradients[i], 1.0, calls, 10.0,
-                            0.5 * static_cast<double>(i)};
+    const optim::Progress p{
+        static_cast<Size>(i),        values[i], gradients.empty() ? 1.0 : gradients[i], 1.0, calls, 10.0,
+        0.5 * static_cast<double>(i)};
     if (const auto reason = ask(p)) return {static_cast<Size>(i), reason};
   }
   return {-1, {}};
@@ -65,7 +66,10 @@ BOOST_AUTO_TEST_CASE(each_rule) {
   check("seconds", watch(max_seconds(1.5), falling), 3, Reason::seconds);
   check("when", watch(when([](const Progress& p) { return p.value < 3; }), falling), 3, Reason::asked);
   check("when, not at the start", watch(when([](const Progress&) { return true; }), falling), 1, Reason::asked);
-  check("NaN", watch(loss_tolerance(1) || target(0) || gradient_tolerance(0), {1, not_a_number, not_a_number}, {1, not_a_number, 1}), -1, Reason::loss);
+  check("NaN",
+        watch(loss_tolerance(1) || target(0) || gradient_tolerance(0), {1, not_a_number, not_a_number},
+              {1, not_a_number, 1}),
+        -1, Reason::loss);
 }
 
 BOOST_AUTO_TEST_CASE(rules_combine) {
@@ -77,7 +81,7 @@ BOOST_AUTO_TEST_CASE(rules_combine) {
   };
   at(gradient_tolerance(1e-6) || max_iterations(3), 3, Reason::iterations);
   at(gradient_tolerance(1e-6) || max_iterations(30), 6, Reason::gradient);
-  at(max_iterations(5) && loss_tolerance(1e-6), 5, Reason::loss);     // at least 5; the reason is convergence
+  at(max_iterations(5) && loss_tolerance(1e-6), 5, Reason::loss);  // at least 5; the reason is convergence
   at(loss_tolerance(1e-6) && max_iterations(3), 5, Reason::loss);
   at((loss_tolerance(1e-6) && target(1)) || max_evaluations(99), 5, Reason::loss);
   at(loss_tolerance(1e-6, 2) || target(1), 4, Reason::target);
@@ -115,7 +119,8 @@ BOOST_AUTO_TEST_CASE(noisy_losses) {
     manual_seed(seed);
     const std::vector<double> noise = randn({2000}, f64).to_vector<double>();
     std::vector<double> values;
-    for (std::size_t i = 0; i < noise.size(); ++i) values.push_back(std::max(5.0, 25 - 0.1 * static_cast<double>(i)) + noise[i]);
+    for (std::size_t i = 0; i < noise.size(); ++i)
+      values.push_back(std::max(5.0, 25 - 0.1 * static_cast<double>(i)) + noise[i]);
     const Seen seen = watch(optim::no_improvement({.window = 50}), values);
     early += seen.iteration < 200;
     late += seen.iteration < 0 || seen.iteration > 700;
@@ -132,10 +137,13 @@ BOOST_AUTO_TEST_CASE(noisy_losses) {
   Parameter w = parameter(zeros({3}, f64));
   optim::SGD sgd({w}, {.lr = 0.02});
   Size at = 0;
-  const optim::Result fit = optim::minimize(sgd, [&] {
-    const Size begin = at++ * 20 % 1000;
-    return mean(square(matmul(slice(x, 0, begin, begin + 20), w) - slice(y, 0, begin, begin + 20)));
-  }, {.until = optim::no_improvement({.window = 50}) || optim::max_iterations(20000)});
+  const optim::Result fit =
+      optim::minimize(sgd,
+                      [&] {
+                        const Size begin = at++ * 20 % 1000;
+                        return mean(square(matmul(slice(x, 0, begin, begin + 20), w) - slice(y, 0, begin, begin + 20)));
+                      },
+                      {.until = optim::no_improvement({.window = 50}) || optim::max_iterations(20000)});
   BOOST_TEST((fit.reason == Reason::no_improvement && fit.converged), to_string(fit.reason));
   BOOST_TEST((fit.iterations > 100 && fit.iterations < 3000), fit.iterations);
   BOOST_TEST(allclose(w, tensor({1.0, -2.0, 0.5}), 0, 0.1), fmt::format("{}", w));
@@ -146,7 +154,8 @@ BOOST_AUTO_TEST_CASE(rules_end_runs) {
   const auto run = [&](const optim::Stop& stop) {
     Parameter x = parameter(tensor(p.start));
     optim::GradientDescent slow({x});
-    return optim::minimize(slow, [&] { return sum(square(p.residuals(x))); }, stop);
+    return optim::minimize(
+        slow, [&] { return sum(square(p.residuals(x))); }, stop);
   };
   // a limit in `until` takes the place of max_iterations; without one that holds
   BOOST_TEST(run({.until = optim::max_iterations(1500)}).iterations == 1500);
@@ -156,8 +165,8 @@ BOOST_AUTO_TEST_CASE(rules_end_runs) {
   BOOST_TEST((fit.reason == Reason::target && fit.value <= 1e-2));
   Parameter x = parameter(tensor(p.start));
   optim::LBFGS lbfgs({x});
-  const optim::Result reduced = optim::minimize(lbfgs, [&] { return sum(square(p.residuals(x))); },
-                                                {.until = optim::gradient_reduction(1e-3)});
+  const optim::Result reduced =
+      optim::minimize(lbfgs, [&] { return sum(square(p.residuals(x))); }, {.until = optim::gradient_reduction(1e-3)});
   BOOST_TEST((reduced.reason == Reason::gradient && reduced.gradient_norm <= 0.2156 && reduced.gradient_norm > 1e-6));
 }
 
@@ -204,20 +213,23 @@ BOOST_AUTO_TEST_CASE(an_interrupt_ends_a_run) {
   // a second interrupt before the run has seen the first goes to the handler
   calls = 0;
   x.assign(tensor(p.start));
-  const optim::Result twice = optim::minimize(lbfgs, [&] {
-    if (++calls == 3) {
-      std::raise(SIGINT);
-      std::raise(SIGINT);
-    }
-    return sum(square(p.residuals(x)));
-  }, {.interruptible = true});
+  const optim::Result twice = optim::minimize(lbfgs,
+                                              [&] {
+                                                if (++calls == 3) {
+                                                  std::raise(SIGINT);
+                                                  std::raise(SIGINT);
+                                                }
+                                                return sum(square(p.residuals(x)));
+                                              },
+                                              {.interruptible = true});
   BOOST_TEST((twice.reason == Reason::interrupted && caught == 3));
   std::raise(SIGINT);
   BOOST_TEST(caught == 4);
   std::signal(SIGINT, SIG_DFL);
 }
 
-// Runs on several threads, one after the other in time or at once: each sees the interrupt, and the handler goes back after the last.
+// Runs on several threads, one after the other in time or at once: each sees the interrupt, and the handler goes back
+// after the last.
 BOOST_AUTO_TEST_CASE(interrupts_and_threads) {
   std::signal(SIGINT, own_handler);
   caught = 0;
@@ -228,10 +240,12 @@ BOOST_AUTO_TEST_CASE(interrupts_and_threads) {
       Parameter x = parameter(1.0);
       optim::SGD sgd({x}, {.lr = 1e-9});
       bool counted = false;
-      const optim::Result fit = optim::minimize(sgd, [&] {
-        if (!std::exchange(counted, true)) ++running;
-        return square(x);
-      }, {.until = optim::max_seconds(60), .interruptible = true});
+      const optim::Result fit = optim::minimize(sgd,
+                                                [&] {
+                                                  if (!std::exchange(counted, true)) ++running;
+                                                  return square(x);
+                                                },
+                                                {.until = optim::max_seconds(60), .interruptible = true});
       ended += fit.reason == Reason::interrupted;
     });
   while (running < 4) std::this_thread::yield();
@@ -246,7 +260,8 @@ BOOST_AUTO_TEST_CASE(interrupts_and_threads) {
 
 // ---- what goes wrong
 
-// Each method on each loss: it ends, says why, and leaves the parameters finite, at a value that is no worse than the start's.
+// Each method on each loss: it ends, says why, and leaves the parameters finite, at a value that is no worse than the
+// start's.
 BOOST_AUTO_TEST_CASE(what_goes_wrong_is_said) {
   struct Case {
     const char* name;
@@ -255,25 +270,44 @@ BOOST_AUTO_TEST_CASE(what_goes_wrong_is_said) {
     std::set<Reason> reasons;
   };
   const std::set<Reason> any_end{Reason::unbounded, Reason::iterations, Reason::not_finite, Reason::stuck};
-  const CustomOp no_slope({.name = "no_slope",
-                           .forward = [](const Tensors& in) { return sum(square(in[0])); },
-                           .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) {
-                             return Tensors{g * not_a_number * in[0]};
-                           }});
+  const CustomOp no_slope(
+      {.name = "no_slope",
+       .forward = [](const Tensors& in) { return sum(square(in[0])); },
+       .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) { return Tensors{g * not_a_number * in[0]}; }});
   const Case cases[] = {
       {"NaN at the start", {-1, 2}, [](const Tensor& x) { return sum(log(x)); }, {Reason::not_finite}},
       {"infinite at the start", {0, 2}, [](const Tensor& x) { return sum(1.0 / x); }, {Reason::not_finite}},
-      {"-infinite at the start", {0, 2}, [](const Tensor& x) { return sum(log(x)); }, {Reason::unbounded, Reason::not_finite}},
+      {"-infinite at the start",
+       {0, 2},
+       [](const Tensor& x) { return sum(log(x)); },
+       {Reason::unbounded, Reason::not_finite}},
       {"a gradient of NaN", {1, 2}, [&](const Tensor& x) { return no_slope(x); }, {Reason::not_finite}},
-      {"NaN behind every step", {1, 2}, [](const Tensor& x) { return sum(where(x == tensor({1.0, 2.0}), x * x, not_a_number)); }, {Reason::not_finite}},
+      {"NaN behind every step",
+       {1, 2},
+       [](const Tensor& x) {
+         return sum(where(x == tensor({1.0, 2.0}), x * x, not_a_number));
+       },
+       {Reason::not_finite}},
       {"a NaN wall", {3, 2}, [](const Tensor& x) { return sum(x - log(x)); }, {Reason::gradient, Reason::exact}},
       {"unbounded: linear", {1, 2}, [](const Tensor& x) { return sum(x); }, any_end},
       {"unbounded: a parabola upside down", {1, 2}, [](const Tensor& x) { return -sum(square(x)); }, any_end},
       {"unbounded: a cubic", {-1, -2}, [](const Tensor& x) { return sum(x * square(x)); }, any_end},
-      {"unbounded at a point", {1, 2}, [](const Tensor& x) { return sum(log(square(x))); }, {Reason::unbounded, Reason::iterations, Reason::not_finite, Reason::stuck, Reason::exact}},
-      {"the wrong way", {1, 2}, [](const Tensor& x) { return sum(square(x.detach())) - sum(x - x.detach()) * 1e3; }, {Reason::stuck, Reason::iterations, Reason::unbounded}},
-      {"a singular Hessian", {1, 2}, [](const Tensor& x) { return square(x[0] + x[1] - 1.0); }, {Reason::gradient, Reason::exact}},
-      {"no Hessian", {3, 2}, [](const Tensor& x) { return sum(abs(x)); }, {Reason::gradient, Reason::stuck, Reason::iterations, Reason::exact}},
+      {"unbounded at a point",
+       {1, 2},
+       [](const Tensor& x) { return sum(log(square(x))); },
+       {Reason::unbounded, Reason::iterations, Reason::not_finite, Reason::stuck, Reason::exact}},
+      {"the wrong way",
+       {1, 2},
+       [](const Tensor& x) { return sum(square(x.detach())) - sum(x - x.detach()) * 1e3; },
+       {Reason::stuck, Reason::iterations, Reason::unbounded}},
+      {"a singular Hessian",
+       {1, 2},
+       [](const Tensor& x) { return square(x[0] + x[1] - 1.0); },
+       {Reason::gradient, Reason::exact}},
+      {"no Hessian",
+       {3, 2},
+       [](const Tensor& x) { return sum(abs(x)); },
+       {Reason::gradient, Reason::stuck, Reason::iterations, Reason::exact}},
       {"flat", {1, 2}, [](const Tensor& x) { return 0.0 * sum(x); }, {Reason::gradient}},
       {"a saddle", {0, 0}, [](const Tensor& x) { return square(x[0]) - square(x[1]); }, {Reason::gradient}},
   };

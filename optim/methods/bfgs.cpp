@@ -40,8 +40,7 @@ void BFGSRule::check(const Require& require) const {
 }
 
 Advance BFGSRule::advance(Objective& f, State& state) const {
-  const Wolfe wolfe{
-      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
+  const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
   const Tensor x = f.x(), g = f.gradient();
   const Size n = f.size();
   const double value = f.value(), noise = f.noise();
@@ -49,7 +48,7 @@ Advance BFGSRule::advance(Objective& f, State& state) const {
     const Vector d = times(state.h, -1, numbers(g), n);
     const double slope = dot(numbers(g), d.data(), n);
     const double fell = state.value - value;
-    const double first = !state.moved ? std::min(1.0, 1.01 / length(numbers(g), n))
+    const double first = !state.moved                ? std::min(1.0, 1.01 / length(numbers(g), n))
                          : fell > noise && slope < 0 ? std::min(1.0, 1.01 * 2 * fell / -slope)
                                                      : 1.0;
     const double promised = -0.5 * slope;

@@ -18,7 +18,8 @@ void GaussNewtonRule::check(const Require& require) const {
 Advance GaussNewtonRule::advance(Objective& f, State& state) const {
   const Tensor jacobian = f.jacobian(), g = f.gradient();
   if (!all(isfinite(jacobian)).item()) return Advance::stuck;
-  std::vector<double> qtr = f.residuals().to_vector<double>(), scale = sqrt(sum(square(jacobian), 0)).to_vector<double>();
+  std::vector<double> qtr = f.residuals().to_vector<double>(),
+                      scale = sqrt(sum(square(jacobian), 0)).to_vector<double>();
   Matrix r(jacobian.size(0), f.size());
   r.numbers = jacobian.to_vector<double>();
   const double least = 0x1p-52 * static_cast<double>(r.rows);

@@ -13,17 +13,17 @@ namespace xgrad::optim {
 // a is `grow` times the last one at first, and then `shrink` of it until that holds (optax's
 // scale_by_backtracking_linesearch, whose `first` and `longest` are 1).
 //
-// With barzilai_borwein (1988) it begins with s^T s / s^T y, s = x' - x, y = g' - g, within 1e-10 and 1e10 (and where s^T y
-// is not positive with the last a); then the decrease should count from the greatest of the last `memory` values, and
-// not from f(x) (Raydan 1997): {.barzilai_borwein = true, .memory = 10}.
+// With barzilai_borwein (1988) it begins with s^T s / s^T y, s = x' - x, y = g' - g, within 1e-10 and 1e10 (and where
+// s^T y is not positive with the last a); then the decrease should count from the greatest of the last `memory` values,
+// and not from f(x) (Raydan 1997): {.barzilai_borwein = true, .memory = 10}.
 struct GradientDescentRule {
   static constexpr const char* name = "GradientDescent";
 
-  double first = 0;                            // a of the first trial; 0: a step as long as 1, or as the gradient
+  double first = 0;  // a of the first trial; 0: a step as long as 1, or as the gradient
   double armijo = 1e-4, shrink = 0.8, grow = 1.5;
   double longest = std::numeric_limits<double>::infinity();  // a
   bool barzilai_borwein = false;
-  Size memory = 1;       // values
+  Size memory = 1;        // values
   Size max_trials = 200;  // of a search
 
   struct State {

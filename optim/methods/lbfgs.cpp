@@ -8,8 +8,8 @@
 namespace xgrad::optim {
 namespace {
 
-// d = -H g, by the two loops, and its slope g^T d. The vector of the second loop is kept without the scale c of H0, by which
-// it is multiplied at the end: q = r / c.
+// d = -H g, by the two loops, and its slope g^T d. The vector of the second loop is kept without the scale c of H0, by
+// which it is multiplied at the end: q = r / c.
 struct Direction {
   Tensor d;
   double slope;

@@ -60,9 +60,7 @@ struct Middle {
   }
 };
 
-double scale_of(const State& s) {
-  return s.s.empty() ? 1 : s.yy.back().back() / s.sy.back().back();
-}
+double scale_of(const State& s) { return s.s.empty() ? 1 : s.yy.back().back() / s.sy.back().back(); }
 
 // [[-D, L^T], [L, c S^T S]]^-1
 Middle middle_of(const State& s, double c) {
@@ -85,8 +83,7 @@ struct Model {
   double c;
   Middle m;
 
-  explicit Model(const State& s)
-      : state(s), pairs(static_cast<Size>(s.s.size())), c(scale_of(s)), m(middle_of(s, c)) {}
+  explicit Model(const State& s) : state(s), pairs(static_cast<Size>(s.s.size())), c(scale_of(s)), m(middle_of(s, c)) {}
   Vector row(Size i) const {  // of W
     Vector w(at(2 * pairs));
     for (Size k = 0; k < pairs; ++k) {
@@ -103,8 +100,8 @@ struct Model {
     }
     return w;
   }
-  // (M^-1 - W_F^T W_F / c)^-1, F the free numbers, A the others. What cancels there is left out: M^-1's L and c S^T S less those of F are those
-  // of A.
+  // (M^-1 - W_F^T W_F / c)^-1, F the free numbers, A the others. What cancels there is left out: M^-1's L and c S^T S
+  // less those of F are those of A.
   Middle without(const std::vector<Size>& free, Size n) const {
     std::vector<bool> is_free(at(n));
     for (const Size i : free) is_free[at(i)] = true;
@@ -303,7 +300,8 @@ Advance LBFGSBRule::advance(Objective& f, State& state) const {
       Vector s(at(n)), y(at(n));
       combine(s.data(), numbers(f.x()), -1, numbers(x), n);
       combine(y.data(), numbers(f.gradient()), -1, numbers(g), n);
-      if (optim::dot(s.data(), y.data(), n) > 0x1p-52 * -a * slope) remember(state, std::move(s), std::move(y), history);
+      if (optim::dot(s.data(), y.data(), n) > 0x1p-52 * -a * slope)
+        remember(state, std::move(s), std::move(y), history);
       return Advance::moved;
     }
     if (promised <= noise) return Advance::exact;

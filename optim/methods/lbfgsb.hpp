@@ -8,12 +8,13 @@
 
 namespace xgrad::optim {
 
-// L-BFGS within bounds (Byrd, Lu, Nocedal & Zhu 1995; Morales & Nocedal 2011), with the strong Wolfe search of Moré & Thuente:
+// L-BFGS within bounds (Byrd, Lu, Nocedal & Zhu 1995; Morales & Nocedal 2011), with the strong Wolfe search of Moré &
+// Thuente:
 //   B = c I - W M W^T,  W = [Y, c S],  M = [[-D, L^T], [L, c S^T S]]^-1,  c = y^T y / s^T y,
 //   D and L the diagonal of S^T Y, and what is below it, of the last pairs s = x' - x, y = g' - g
-//   z: the first minimum of the model along P(x - t g) (generalised Cauchy point); then the model's minimum in what is free there,
-//   projected, or, where that does not lead down, shortened to the bounds
-//   x <- x + a (z - x), at most as far as the bounds
+//   z: the first minimum of the model along P(x - t g) (generalised Cauchy point); then the model's minimum in what is
+//   free there, projected, or, where that does not lead down, shortened to the bounds x <- x + a (z - x), at most as
+//   far as the bounds
 // As SciPy's "L-BFGS-B"; without bounds it is LBFGS. The first step is as long as 1, or as the gradient.
 struct LBFGSBRule {
   static constexpr const char* name = "LBFGSB";

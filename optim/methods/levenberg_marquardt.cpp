@@ -30,7 +30,8 @@ double promised(const Matrix& r, const std::vector<double>& d, double u, const s
   return gain;
 }
 
-// d + a, a = -1/2 (J^T J + u D^2)^-1 J^T r'', r'' the second derivative of r along d, by a difference; d where a is not small beside it.
+// d + a, a = -1/2 (J^T J + u D^2)^-1 J^T r'', r'' the second derivative of r along d, by a difference; d where a is not
+// small beside it.
 std::vector<double> accelerated(Objective& f, const Tensor& x, const Tensor& residuals, const Tensor& jacobian,
                                 const std::vector<double>& d, const Matrix& factor, const std::vector<double>& scale,
                                 double limit) {

@@ -15,23 +15,24 @@ namespace xgrad::optim {
 // the gain ratio q = (f - f(x + d)) / (what the linear model promises) the step is taken where q > 1e-3, and u *=
 // max(1/3, 1 - (2q - 1)^3); else u *= 2, 4, 8, .. until one is (Nielsen 1999). An iteration is a step that was taken.
 // To d is added (Transtrum & Sethna 2012, geodesic acceleration)
-//   a = -1/2 (J^T J + u D^2)^-1 J^T r'',  r'' = 2/h ((r(x + h d) - r) / h - J d), h = 0.1,  where 2 |D a| <= acceleration |D d|
+//   a = -1/2 (J^T J + u D^2)^-1 J^T r'',  r'' = 2/h ((r(x + h d) - r) / h - J d), h = 0.1,  where 2 |D a| <=
+//   acceleration |D d|
 // the second derivative of the residuals along d, which costs one more call of theirs: along a curved valley steps are
 // several times as long.
 struct LevenbergMarquardtRule {
   static constexpr const char* name = "LevenbergMarquardt";
   static constexpr bool keeps_record = true, uses_jacobian = true;
 
-  double damping = 0.1;   // u of the first step: smaller is nearer to Gauss-Newton
-  Size max_trials = 100;  // of an iteration
+  double damping = 0.1;        // u of the first step: smaller is nearer to Gauss-Newton
+  Size max_trials = 100;       // of an iteration
   double acceleration = 0.75;  // 0: none
 
   struct State {
     double damping = -1;        // -1: not set yet
     std::vector<double> scale;  // D
     Rounding rounding;
-    // The least value, and how many steps have not come below it since that promised to: where values do not follow, they are
-    // rounding of the residuals, which is more than that of their sum.
+    // The least value, and how many steps have not come below it since that promised to: where values do not follow,
+    // they are rounding of the residuals, which is more than that of their sum.
     double least = std::numeric_limits<double>::infinity();
     int since = 0;
   };

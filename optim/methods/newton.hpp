@@ -14,7 +14,8 @@ enum class Indefinite {
 
 // Newton's method with a line search (Nocedal & Wright 2006, 3.4):  d = -B^-1 g,  x <- x + a d, a = 1 first, Armijo
 // B is the Hessian H where that is positive definite (Cholesky), and else as `indefinite` says: both go down along
-// negative curvature, so that it leaves saddles. For some hundreds of parameters at most: a Hessian is a sweep for each.
+// negative curvature, so that it leaves saddles. For some hundreds of parameters at most: a Hessian is a sweep for
+// each.
 struct NewtonRule {
   static constexpr const char* name = "Newton";
   static constexpr bool keeps_record = true;

@@ -10,7 +10,8 @@
 namespace xgrad::optim {
 
 void NonlinearCGRule::check(const Require& require) const {
-  require(formula >= CG::fletcher_reeves && formula <= CG::hager_zhang, "a formula of CG", static_cast<double>(formula));
+  require(formula >= CG::fletcher_reeves && formula <= CG::hager_zhang, "a formula of CG",
+          static_cast<double>(formula));
   require(armijo > 0 && armijo < curvature, "armijo to be above 0 and below curvature", armijo);
   require(curvature > 0 && curvature < 1, "a curvature between 0 and 1", curvature);
   require(descent > 0 && descent < 1, "a descent between 0 and 1", descent);
@@ -18,8 +19,7 @@ void NonlinearCGRule::check(const Require& require) const {
 }
 
 Advance NonlinearCGRule::advance(Objective& f, State& state) const {
-  const Wolfe wolfe{
-      .armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
+  const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
   const Tensor tensor_g = f.gradient();
   const double *g = numbers(tensor_g), value = f.value();
   const Size n = f.size();
@@ -33,10 +33,18 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
     const double gy = gg - g_before, dy = dg - state.slope, yy = gg - 2 * g_before + gg_before;
     double b = 0;
     switch (formula) {
-      case CG::fletcher_reeves: b = gg / gg_before; break;
-      case CG::polak_ribiere: b = std::max(0.0, gy / gg_before); break;
-      case CG::hestenes_stiefel: b = gy / dy; break;
-      case CG::dai_yuan: b = gg / dy; break;
+      case CG::fletcher_reeves:
+        b = gg / gg_before;
+        break;
+      case CG::polak_ribiere:
+        b = std::max(0.0, gy / gg_before);
+        break;
+      case CG::hestenes_stiefel:
+        b = gy / dy;
+        break;
+      case CG::dai_yuan:
+        b = gg / dy;
+        break;
       case CG::hager_zhang:
         b = std::max((gy - yy * dg / dy) / dy, 0.4 * state.slope / dot(d.data(), d.data(), n));
         break;

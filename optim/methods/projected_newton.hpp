@@ -6,7 +6,8 @@
 
 namespace xgrad::optim {
 
-// Newton's method within bounds (Bertsekas 1982):  x(a) = P(x + a d), a = 1, 1/2, ..;  P goes to the nearest point within them
+// Newton's method within bounds (Bertsekas 1982):  x(a) = P(x + a d), a = 1, 1/2, ..;  P goes to the nearest point
+// within them
 //   A = {i: x_i is within e of a bound, and -g_i points out of it},  e = min(1e-3, |x - P(x - g)|)
 //   d_A = -g_A;  d_F = -B^-1 g_F on all others, F, with B made of H_FF as Newton does
 //   f(x(a)) <= f + armijo (a sum_F g_i d_i + sum_A g_i (x_i(a) - x_i))

@@ -27,9 +27,10 @@ struct ProximalGradientRule {
 using ProximalGradient = Minimiser<ProximalGradientRule>;
 
 // The same with momentum (FISTA, Beck & Teboulle 2009; without h Nesterov's method, 1983):
-//   x' = prox_ah(y - a g(y)),  t' = (1 + sqrt(1 + 4 t^2)) / 2,  y' = x' + (t - 1) / t' (x' - x);  t = 1 and y = x at first
-// y goes to the nearest point within the bounds. `restart`: where (y - x')^T (x' - x) > 0 the momentum leads up, and t = 1, y' = x'
-// (O'Donoghue & Candès 2015). The value may rise from one iteration to the next.
+//   x' = prox_ah(y - a g(y)),  t' = (1 + sqrt(1 + 4 t^2)) / 2,  y' = x' + (t - 1) / t' (x' - x);  t = 1 and y = x at
+//   first
+// y goes to the nearest point within the bounds. `restart`: where (y - x')^T (x' - x) > 0 the momentum leads up, and t
+// = 1, y' = x' (O'Donoghue & Candès 2015). The value may rise from one iteration to the next.
 struct FISTARule {
   static constexpr const char* name = "FISTA";
 

@@ -15,14 +15,15 @@ namespace xgrad::optim {
 // along the direction decides alone (Hager & Zhang 2005, "approximate Wolfe"), and so gradients become as small as
 // rounding lets them.
 
-// Backtracking to f(x + a d) <= f(x) + above + armijo a g^T d, where a is `first`, and then `shrink` of the last; or, where
-// that is 0, the minimum of the parabola through f(x), g^T d and the last trial, at least a tenth and at most half of it.
-// Asks for values only. A value of -infinity is taken.
+// Backtracking to f(x + a d) <= f(x) + above + armijo a g^T d, where a is `first`, and then `shrink` of the last; or,
+// where that is 0, the minimum of the parabola through f(x), g^T d and the last trial, at least a tenth and at most
+// half of it. Asks for values only. A value of -infinity is taken.
 struct Armijo {
   double armijo = 1e-4;
   Size max_trials = 50;
   double shrink = 0;
-  double above = 0;  // a search that is not monotone: how far the greatest of the last values is above f(x) (Grippo et al. 1986)
+  double above =
+      0;  // a search that is not monotone: how far the greatest of the last values is above f(x) (Grippo et al. 1986)
 };
 double armijo_search(Objective& f, const Tensor& d, double first, const Armijo& options = {});
 

@@ -1,5 +1,5 @@
-// Vectors of f64 as plain numbers: for what a method works out between two points, where each op's own cost would count.
-// Sums are taken in one order, whatever the instruction set and the number of threads. Private to optim/.
+// Vectors of f64 as plain numbers: for what a method works out between two points, where each op's own cost would
+// count. Sums are taken in one order, whatever the instruction set and the number of threads. Private to optim/.
 #pragma once
 
 #include <xgrad/autodiff/memory.hpp>
@@ -10,8 +10,8 @@ namespace xgrad::optim {
 inline const double* numbers(const Tensor& x) { return static_cast<const double*>(readable(x)); }
 
 double dot(const double* x, const double* y, Size n);
-double length(const double* x, Size n);                      // sqrt(x^T x)
-double largest(const double* x, Size n);                     // max |x_i|; NaN where one is
+double length(const double* x, Size n);                         // sqrt(x^T x)
+double largest(const double* x, Size n);                        // max |x_i|; NaN where one is
 double absolute_dot(const double* x, const double* y, Size n);  // sum |x_i y_i|
 // q <- q + a x, and q^T y of the new q
 double add_and_dot(double* q, double a, const double* x, const double* y, Size n);

@@ -110,7 +110,8 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
   Objective::Point best_point, flattest_point;
   Trial flattest = start;
   for (Size trial = 0; trial < options.max_trials; ++trial) {
-    const Tensor next = filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), a, numbers(along), n); });
+    const Tensor next =
+        filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), a, numbers(along), n); });
     if (std::equal(numbers(next), numbers(next) + n, numbers(f.x()))) break;  // rounded to the last trial
     f.move_to(next);
     Trial t = look(a);

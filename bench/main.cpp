@@ -1,6 +1,5 @@
 // The speed table: xgrad against libtorch and hand-written loops, on one thread and on all.
-  --filter name    only the rows whose name or work contains this (chain, gelu, conv, images, norm, lstm, gru, transformer, mlp,
-                   adam, mnist, loop, compiling)
+//   xgrad_bench [--quick] [--filter name] [--markdown] [--write-readme]
 #include <fmt/core.h>
 
 #include <cstring>

@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(wrong_calls) {
   };
   fails([] { hessian(tall, vector3); }, "[hessian] expected a function of one element, got shape (6,)");
   fails([] { hvp(tall, vector3, vector3); }, "[hvp] expected a function of one element, got shape (6,)");
-  fails([] { value_and_grad(tall, vector3); }, "[grad] expected one element, got shape (6,); reduce it");
+  fails([] { value_and_grad(tall, vector3); }, "[value_and_grad] expected one element, got shape (6,); reduce it");
   fails([] { jvp(tall, vector3, matrix); }, "[jvp] expected a tangent f64 (3,), got f64 (2, 3)");
   fails([] { jvp(tall, vector3, cast(vector3, f32)); }, "[jvp] expected a tangent f64 (3,), got f32 (3,)");
   fails([] { hvp(number, vector3, matrix); }, "[hvp] expected a tangent f64 (3,), got f64 (2, 3)");

@@ -23,7 +23,6 @@ using engine::Node;
 using engine::Op;
 using engine::Place;
 using engine::Program;
-using engine::rule;
 
 namespace {
 

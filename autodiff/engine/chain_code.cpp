@@ -46,7 +46,7 @@ class ChainWriter {
     // in_memory = start * size, end = in_memory + n * size: n is a multiple of strips
     const int shift = wide_ ? 3 : 2;
     code_.copy(scratch, in_scratch);
-    code_.shift_left(in_memory, shift), code_.shift_left(end, shift), code_.add(end, in_memory, Whole{});
+    code_.shift_left(in_memory, shift), code_.shift_left(end, shift), code_.add_register(end, in_memory);
     const std::size_t loop = code_.here();
     for (const Step* s = steps;; ++s) {
       at_ = static_cast<std::int32_t>(reinterpret_cast<const char*>(s) - reinterpret_cast<const char*>(steps));
@@ -63,13 +63,11 @@ class ChainWriter {
   }
 
  private:
-  using Whole = Code::Whole;
-
   template <class F>
   void each(const F& f) {
     for (int v = 0; v < strip; ++v) f(v);
   }
-  // Vector v of what step's field `at` says; its address is in `address`.
+  // Vector v of the operand at `place`, whose address find() has looked up.
   Operand element(const Step& s, int place, int v) const {
     return indexed(address, from(s, place) == From::scratch ? in_scratch : in_memory, 32 * v);
   }

@@ -78,7 +78,7 @@ class Registers {
     for (std::size_t i = f.lines.size(); i-- > 0;) {
       if (!is_used(static_cast<int>(i))) continue;
       const Formula::Line& l = f.lines[i];
-      for (int k = 0; k < inputs_of(l); ++k)
+      for (int k = 0; k < l.inputs; ++k)
         if (l.in[k] < Formula::first_number && !is_copied(l, k)) {
           value(l.in[k]).used = true;
           value(l.in[k]).last = std::max(value(l.in[k]).last, static_cast<int>(i));
@@ -181,8 +181,6 @@ class Registers {
     return all.bytes();
   }
 
-  static int inputs_of(const Formula::Line& l) { return l.inputs; }
-
  private:
   struct Value {
     bool used = false, overwritten = false;
@@ -250,7 +248,7 @@ class Registers {
     if (id >= Formula::first_number) return 1 << 30;  // is loaded again
     for (std::size_t i = static_cast<std::size_t>(line_) + 1; i < f_.lines.size(); ++i)
       if (is_used(static_cast<int>(i)))
-        for (int k = 0; k < inputs_of(f_.lines[i]); ++k)
+        for (int k = 0; k < f_.lines[i].inputs; ++k)
           if (f_.lines[i].in[k] == id) return static_cast<int>(i);
     return 1 << 29;
   }

@@ -67,8 +67,7 @@ class Code {
   }
   void add(int to, std::int32_t number) { byte(0x48 | to >> 3), byte(0x81), byte(0xc0 | (to & 7)), word(number); }
   void copy(int to, int x) { byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x89), byte(0xc0 | (x & 7) << 3 | (to & 7)); }
-  struct Whole {};  // of a register, where a number is meant else
-  void add(int to, int x, Whole) { byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x01), byte(0xc0 | (x & 7) << 3 | (to & 7)); }
+  void add_register(int to, int x) { byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x01), byte(0xc0 | (x & 7) << 3 | (to & 7)); }
   void shift_left(int to, int bits) { byte(0x48 | to >> 3), byte(0xc1), byte(0xe0 | (to & 7)), byte(bits); }
   void compare(int x, int y) { byte(0x48 | (y >> 3) << 2 | x >> 3), byte(0x39), byte(0xc0 | (y & 7) << 3 | (x & 7)); }
   void jump_if_not_equal(std::size_t where) {

@@ -144,6 +144,9 @@ Tensors sort(const In& x, At axis = -1, bool descending = false);        // auto
 Tensors topk(const In& x, At k, At axis = -1, bool largest = true);      // the first k of that: auto [values, places]
 Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape; NaN where all are -inf, or one +inf
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
+// log_softmax(x, axis) at one place of each line, of x's shape without the axis; index: i64, of that shape. What a cross entropy
+// takes: nothing of x's size is stored, and the cotangent of a place that is sure keeps its digits.
+Tensor log_softmax(const In& x, At axis, const In& index);
 Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
 Tensor cumprod(const In& x, At axis);           // running products, likewise. Slopes are exact at zeros
 

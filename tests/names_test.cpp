@@ -107,6 +107,7 @@ const Row rows[] = {
     {"index_select",
      {CALL(index_select(none, 0, whole())), CALL(index_select(two(), 0, two())), CALL(index_select(two(), 0, tensor({2})))}},
     {"gather", {CALL(gather(none, 0, whole())), CALL(gather(two(), 0, two())), CALL(gather(two(), 0, tensor({2, 0})))}},
+    {"log_softmax", {CALL(log_softmax(none, 0, whole())), CALL(log_softmax(two(), 0, two())), CALL(log_softmax(two(), 0, tensor(2)))}},
     {"scatter_add",
      {CALL(scatter_add(none, 0, whole(), 2)), CALL(scatter_add(two(), 0, two(), 2)), CALL(scatter_add(two(), 0, whole(), 1))}},
     {"index_add",

@@ -19,6 +19,8 @@ struct Simd {
   void (*log_softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
   void (*softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
   void (*log_softmax_vjp_rows[2])(void* out, const void* x, const void* y, Size rows, Size columns);
+  void (*log_softmax_at[2])(void* out, const void* x, const Size* at, Size rows, Size columns);
+  void (*log_softmax_at_vjp[2])(void* out, const void* g, const void* x, const Size* at, Size rows, Size columns);
   void (*add_rows[2])(void* sums, const void* x, Size rows, Size columns);
   // Elements [first, first + n) of a stream; `first` is a multiple of 64, `out` is where element `first` goes.
   void (*uniform[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);

@@ -99,6 +99,12 @@ void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns
 void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns) {
   simd().log_softmax_vjp_rows[dtype == DType::f64](out, x, y, rows, columns);
 }
+void log_softmax_at(DType dtype, void* out, const void* x, const Size* at, Size rows, Size columns) {
+  simd().log_softmax_at[dtype == DType::f64](out, x, at, rows, columns);
+}
+void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, const Size* at, Size rows, Size columns) {
+  simd().log_softmax_at_vjp[dtype == DType::f64](out, g, x, at, rows, columns);
+}
 void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {
   simd().add_rows[dtype == DType::f64](sums, x, rows, columns);
 }

@@ -58,6 +58,9 @@ Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source sour
 // gather by indices that an op made, which name one place `most` times in a line at most.
 Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source);
 
+// An Error where an index is out of range; those of an example are looked at when they have numbers.
+void require_index(const Tensor& index, Size extent, const char* op, Source source);
+
 // The operand, of which booleans are counted.
 inline Tensor summable(const In& x, const char* op) {
   const Tensor t = operand(x, op);

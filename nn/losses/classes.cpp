@@ -20,9 +20,11 @@ Tensor along_classes(const Tensor& weight, const Tensor& scores) {
   return reshape(weight, shape);
 }
 
+enum class Scores { logits, log_probabilities };
+
 // loss = - w_t log p_t (1 - s) - s / C sum_c w_c log p_c;  the mean divides by sum w_t
-Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const Tensor&), const Tensor& target,
-                  const CrossEntropyOptions& options, Source source) {
+Tensor of_classes(const char* op, const Tensor& scores, Scores are, const Tensor& target, const CrossEntropyOptions& options,
+                  Source source) {
   const Size axis = class_axis(scores);
   const auto [given, count, ignored] = check_classes(op, scores, target, options.ignore_index, source);
   check_some(op, given.numel() - count, options.reduction, source);
@@ -31,17 +33,19 @@ Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const T
   const Tensor index = ignored ? where(kept, given, 0) : given;
 
   // What is in rows that are left out, NaN too, leads to no gradient.
-  const Tensor log_p = log_of(ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores);
-  const Tensor picked = gather(log_p, axis, unsqueeze(index, axis));
+  const Tensor x = ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores;
+  const bool one_class = are == Scores::logits && options.label_smoothing == 0;  // all else takes all classes
+  const Tensor log_p = one_class ? Tensor() : are == Scores::logits ? log_softmax(x, axis) : x;
+  const Tensor picked = one_class ? log_softmax(x, axis, index) : squeeze(gather(log_p, axis, unsqueeze(index, axis)), axis);
   if (!ignored && !weighted && options.label_smoothing == 0) {
-    if (options.reduction == Reduction::none) return -squeeze(picked, axis);
+    if (options.reduction == Reduction::none) return -picked;
     const double rows = options.reduction == Reduction::mean ? static_cast<double>(picked.numel()) : 1;
     return sum(picked) / -rows;
   }
 
   Tensor row_weight;
   if (weighted) row_weight = reshape(index_select(options.weight, 0, flatten(index)), index.shape());
-  Tensor loss = -squeeze(picked, axis);
+  Tensor loss = -picked;
   if (weighted) loss = times(row_weight, loss);
   if (const double s = options.label_smoothing; s != 0) {
     const Tensor each = weighted ? times(along_classes(options.weight, log_p), log_p, -infinity) : log_p;
@@ -71,9 +75,6 @@ Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEn
   return options.reduction == Reduction::sum ? -sum(loss) : sum(loss) / static_cast<double>(-rows);
 }
 
-Tensor log_softmax_of(const Tensor& logits) { return log_softmax(logits, class_axis(logits)); }
-Tensor itself(const Tensor& log_p) { return log_p; }
-
 }  // namespace
 
 Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
@@ -92,8 +93,8 @@ Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
                              "class is always 1, so nothing is learned; use binary_cross_entropy_with_logits for yes or "
                              "no, mse_loss for a number",
                              x.shape()));
-  if (is_float(t.dtype(source))) return of_probabilities(log_softmax_of(x), t, options, source);
-  return of_classes("cross_entropy", x, log_softmax_of, t, options, source);
+  if (is_float(t.dtype(source))) return of_probabilities(log_softmax(x, class_axis(x)), t, options, source);
+  return of_classes("cross_entropy", x, Scores::logits, t, options, source);
 }
 
 Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
@@ -102,7 +103,7 @@ Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
   const Tensor log_p = log_probabilities;
   check_scores("nll_loss", log_p, source);
   check_class_weight("nll_loss", options.weight, log_p, source);
-  return of_classes("nll_loss", log_p, itself, target,
+  return of_classes("nll_loss", log_p, Scores::log_probabilities, target,
                     {.reduction = options.reduction, .ignore_index = options.ignore_index, .weight = options.weight},
                     source);
 }

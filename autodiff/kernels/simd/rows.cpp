@@ -47,8 +47,9 @@ XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
   for (Size c = 0; c < columns; ++c) (logarithm ? at(c) - sum : at(c) / sum).store_aligned(column[c]);
 }
 
-template <class T, bool logarithm>
-void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
+// some(r, k, column) for rows r ... r + k - 1, whose columns are there; the lanes past k are 0.
+template <class T, class Some>
+XGRAD_INLINE void by_columns(const T* x, Size rows, Size columns, const Some& some) {
   for (Size r = 0; r < rows; r += width<T>) {
     const Size k = rows - r < width<T> ? rows - r : width<T>;
     alignas(64) T column[few_columns][width<T>];
@@ -56,10 +57,21 @@ void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
       for (Size i = 0; i < k; ++i) column[c][i] = x[(r + i) * columns + c];
       for (Size i = k; i < width<T>; ++i) column[c][i] = T(0);
     }
-    softmax_lanes<T, logarithm>(column, columns);
-    for (Size i = 0; i < k; ++i)
-      for (Size c = 0; c < columns; ++c) out[(r + i) * columns + c] = column[c][i];
+    some(r, k, column);
   }
+}
+template <class T>
+XGRAD_INLINE void store_columns(T* out, Size k, Size columns, const T (*column)[width<T>]) {
+  for (Size i = 0; i < k; ++i)
+    for (Size c = 0; c < columns; ++c) out[i * columns + c] = column[c][i];
+}
+
+template <class T, bool logarithm>
+void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
+  by_columns(x, rows, columns, [=](Size r, Size k, T (*column)[width<T>]) XGRAD_LAMBDA {
+    softmax_lanes<T, logarithm>(column, columns);
+    store_columns<T>(out + r * columns, k, columns, column);
+  });
 }
 
 // Where the first vector is that has the greatest number in it; -1 where there is none, of NaN.
@@ -84,52 +96,63 @@ Batch<T> less_one(const Batch<T>& e) {
   return Batch<T>::load_aligned(lanes);
 }
 
+template <class T>
+Batch<T> greatest_of(const T* x, Size columns) {
+  Batch<T> best(x[0]);
+  Size i = 0;
+  for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
+  T last = x[0];
+  for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
+  return Batch<T>(reduce_lanes(upper(best, Batch<T>(last)),
+                               [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); }));
+}
+
+// The sum of e = exp(x - most), which are stored at `e`, where that is not null; less the first 1 of them, from the vector
+// at `apart` on, where that is not -1.
+template <class T>
+XGRAD_INLINE Batch<T> sum_of_exp(const T* x, Size columns, const Batch<T>& most, T* e_to, Size apart) {
+  Total<T> total;
+  const Batch<T> none(-infinity<T>);  // exp of it adds nothing
+  for (Size i = 0; i < columns;) {
+    const Size end = columns - i < chunk ? columns : i + chunk;
+    Batch<T> sums(T(0));
+    for (; i < end; i += width<T>) {
+      const Size k = columns - i;
+      Batch<T> e;
+      if (k >= width<T>) {
+        e = exp(load(x + i) - most);
+        if (e_to) e.store_unaligned(e_to + i);
+      } else {
+        alignas(64) T part[width<T>];
+        none.store_aligned(part);
+        for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
+        e = exp(Batch<T>::load_aligned(part));
+        if (e_to) store_part(e_to + i, e, k);
+      }
+      if (i == apart) e = less_one(e);
+      sums = sums + e;
+    }
+    total.add(sums);
+  }
+  return Batch<T>(reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; }));
+}
+
+template <class T>
+Batch<T> log_sum_of_exp(const T* x, Size columns, const Batch<T>& most) {
+  return log1p(sum_of_exp<T>(x, columns, most, nullptr, vector_of(x, columns, most)));
+}
+
 template <class T, bool logarithm>
 void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
-  const auto great = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); };
-  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
-  for (Size r = 0; r < rows; ++r, x += columns, out += columns) {
-    Batch<T> best(x[0]);
-    Size i = 0;
-    for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
-    T last = x[0];
-    for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
-    const Batch<T> most(reduce_lanes(upper(best, Batch<T>(last)), great));
-    const Size apart = logarithm ? vector_of(x, columns, most) : -1;
-    Total<T> total;
-    const Batch<T> none(-infinity<T>);  // exp of it adds nothing
-    for (i = 0; i < columns;) {
-      const Size end = columns - i < chunk ? columns : i + chunk;
-      Batch<T> sums(T(0));
-      for (; i < end; i += width<T>) {
-        const Size k = columns - i;
-        if (k >= width<T>) {
-          Batch<T> e = exp(load(x + i) - most);
-          if constexpr (!logarithm) e.store_unaligned(out + i);
-          if (logarithm && i == apart) e = less_one(e);
-          sums = sums + e;
-        } else {
-          alignas(64) T part[width<T>];
-          none.store_aligned(part);
-          for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
-          Batch<T> e = exp(Batch<T>::load_aligned(part));
-          if constexpr (!logarithm) store_part(out + i, e, k);
-          if (logarithm && i == apart) e = less_one(e);
-          sums = sums + e;
-        }
-      }
-      total.add(sums);
-    }
-    const Batch<T> sum(reduce_lanes(total.value(), plus));
+  const auto part = [](const T* from, Size k) XGRAD_LAMBDA { return k >= width<T> ? load(from) : load_part(from, k); };
+  for (; rows > 0; --rows, x += columns, out += columns) {
+    const Batch<T> most = greatest_of(x, columns);
     if constexpr (logarithm) {
-      const Batch<T> rest = log1p(sum);
-      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
-        return ((k >= width<T> ? load(x + j) : load_part(x + j, k)) - most) - rest;
-      });
+      const Batch<T> log_sum = log_sum_of_exp(x, columns, most);
+      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA { return (part(x + j, k) - most) - log_sum; });
     } else {
-      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
-        return (k >= width<T> ? load(out + j) : load_part(out + j, k)) / sum;
-      });
+      const Batch<T> sum = sum_of_exp(x, columns, most, out, -1);
+      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA { return part(out + j, k) / sum; });
     }
   }
 }
@@ -182,6 +205,84 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
     const Batch<T> sum(reduce_lanes(total.value(), plus));
     map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return less_part(part(x + i, k), part(y + i, k), sum); });
   }
+}
+
+// log softmax(x)[at], of each row
+template <class T>
+void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, Size columns) {
+  const T* x = static_cast<const T*>(x_bytes);
+  T* y = static_cast<T*>(out);
+  if (columns > few_columns) {
+    for (; rows > 0; --rows, x += columns, ++at, ++y) {
+      const Batch<T> most = greatest_of(x, columns);
+      *y = (x[*at] - most.get(0)) - log_sum_of_exp(x, columns, most).get(0);
+    }
+    return;
+  }
+  by_columns(x, rows, columns, [=](Size r, Size k, const T (*column)[width<T>]) XGRAD_LAMBDA {
+    const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
+    Batch<T> most = of(0);
+    for (Size c = 1; c < columns; ++c) most = upper(most, of(c));
+    Batch<T> sum(T(0)), below(T(0));
+    for (Size c = 0; c < columns; ++c) {
+      const Batch<T> e = exp(of(c) - most);
+      sum = sum + e;
+      below = below + if_below_1(e);
+    }
+    alignas(64) T picked[width<T>] = {};
+    for (Size i = 0; i < k; ++i) picked[i] = column[at[r + i]][i];
+    const Batch<T> z = (Batch<T>::load_aligned(picked) - most) - log_of_sum(sum, below);
+    if (k == width<T>) z.store_unaligned(y + r);
+    else store_part(y + r, z, k);
+  });
+}
+
+// g (1 [c = at] - softmax x), of each row; at `at`, what is left of 1 is the sum of the others, with all its digits.
+template <class T>
+void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, const Size* at, Size rows, Size columns) {
+  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
+  const auto part = [](const T* from, Size k) XGRAD_LAMBDA { return k >= width<T> ? load(from) : load_part(from, k); };
+  const T* g = static_cast<const T*>(g_bytes);
+  const T* x = static_cast<const T*>(x_bytes);
+  T* z = static_cast<T*>(out);
+  if (columns > few_columns) {
+    for (; rows > 0; --rows, x += columns, z += columns, ++at, ++g) {
+      sum_of_exp<T>(x, columns, greatest_of(x, columns), z, -1);
+      const T mine = z[*at];
+      z[*at] = T(0);
+      Total<T> total;
+      for (Size i = 0; i < columns;) {
+        const Size end = columns - i < chunk ? columns : i + chunk;
+        Batch<T> sums(T(0));
+        for (; i < end; i += width<T>) sums = sums + part(z + i, columns - i);
+        total.add(sums);
+      }
+      const T others = reduce_lanes(total.value(), plus), each = *g / (others + mine);
+      const Batch<T> factor(-each);
+      map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return part(z + i, k) * factor; });
+      z[*at] = others * each;
+    }
+    return;
+  }
+  by_columns(x, rows, columns, [=](Size r, Size k, T (*column)[width<T>]) XGRAD_LAMBDA {
+    const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
+    alignas(64) T places[width<T>] = {};
+    for (Size i = 0; i < k; ++i) places[i] = static_cast<T>(at[r + i]);
+    const Batch<T> place = Batch<T>::load_aligned(places), none(T(0));
+    Batch<T> most = of(0), others = none, mine = none;
+    for (Size c = 1; c < columns; ++c) most = upper(most, of(c));
+    for (Size c = 0; c < columns; ++c) {
+      const Batch<T> e = exp(of(c) - most);
+      const Mask<T> here = place == Batch<T>(static_cast<T>(c));
+      others = others + pick(here, none, e);
+      mine = pick(here, e, mine);
+      e.store_aligned(column[c]);
+    }
+    const Batch<T> each = (k == width<T> ? load(g + r) : load_part(g + r, k)) / (others + mine);
+    for (Size c = 0; c < columns; ++c)
+      (pick(place == Batch<T>(static_cast<T>(c)), others, -of(c)) * each).store_aligned(column[c]);
+    store_columns<T>(z + r * columns, k, columns, column);
+  });
 }
 
 // Up to `vectors` vectors of columns, in registers from the first row to the last.
@@ -246,6 +347,10 @@ void fill_rows(Simd& all) {
   all.softmax_rows[1] = softmax<double, false>;
   all.log_softmax_vjp_rows[0] = log_softmax_vjp<float>;
   all.log_softmax_vjp_rows[1] = log_softmax_vjp<double>;
+  all.log_softmax_at[0] = log_softmax_at<float>;
+  all.log_softmax_at[1] = log_softmax_at<double>;
+  all.log_softmax_at_vjp[0] = log_softmax_at_vjp<float>;
+  all.log_softmax_at_vjp[1] = log_softmax_at_vjp<double>;
   all.add_rows[0] = add_rows<float>;
   all.add_rows[1] = add_rows<double>;
 }

@@ -50,20 +50,28 @@ XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
 // some(r, k, column) for rows r ... r + k - 1, whose columns are there; the lanes past k are 0.
 template <class T, class Some>
 XGRAD_INLINE void by_columns(const T* x, Size rows, Size columns, const Some& some) {
-  for (Size r = 0; r < rows; r += width<T>) {
-    const Size k = rows - r < width<T> ? rows - r : width<T>;
-    alignas(64) T column[few_columns][width<T>];
-    for (Size c = 0; c < columns; ++c) {
-      for (Size i = 0; i < k; ++i) column[c][i] = x[(r + i) * columns + c];
-      for (Size i = k; i < width<T>; ++i) column[c][i] = T(0);
-    }
-    some(r, k, column);
+  alignas(64) T column[few_columns][width<T>];
+  Size r = 0;
+  for (; r + width<T> <= rows; r += width<T>) {
+    const T* from = x + r * columns;
+    for (Size c = 0; c < columns; ++c)
+      for (Size i = 0; i < width<T>; ++i) column[c][i] = from[i * columns + c];
+    some(r, width<T>, column);
   }
+  if (r == rows) return;
+  for (Size c = 0; c < columns; ++c)
+    for (Size i = 0; i < width<T>; ++i) column[c][i] = r + i < rows ? x[(r + i) * columns + c] : T(0);
+  some(r, rows - r, column);
 }
 template <class T>
 XGRAD_INLINE void store_columns(T* out, Size k, Size columns, const T (*column)[width<T>]) {
-  for (Size i = 0; i < k; ++i)
-    for (Size c = 0; c < columns; ++c) out[i * columns + c] = column[c][i];
+  if (k == width<T>) {
+    for (Size c = 0; c < columns; ++c)
+      for (Size i = 0; i < width<T>; ++i) out[i * columns + c] = column[c][i];
+  } else {
+    for (Size c = 0; c < columns; ++c)
+      for (Size i = 0; i < k; ++i) out[i * columns + c] = column[c][i];
+  }
 }
 
 template <class T, bool logarithm>

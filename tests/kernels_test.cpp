@@ -21,9 +21,9 @@ namespace {
 
 bool compared(Elementwise op, auto x, auto y) {
   switch (op) {
-#define COMPARE(op, lane) \
-  case Elementwise::op:   \
-    return lane;
+// clang-format off
+#define COMPARE(op, lane) case Elementwise::op: return lane;
+// clang-format on
 #include "autodiff/elementwise.def"
     default:
       throw std::logic_error("not a comparison");

@@ -10,7 +10,7 @@ namespace xgrad {
 using engine::current;
 
 Tensor evaluate(const In& x) {
-  const Tensor t = engine::operand(x, "evaluate");
+  Tensor t = engine::operand(x, "evaluate");
   if (t.node()->has(engine::traced)) return t;  // nothing to be done yet
   engine::evaluate(t.node(), "evaluate", engine::source_of(x));
   return t;

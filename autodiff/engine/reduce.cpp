@@ -24,7 +24,8 @@ Units units_of(Size rows, Size columns) {
   Size step = columns, steps = most;
   while (step < narrow) step *= 2;
   while (steps > 4 && steps * step > about) steps /= 2;
-  const Size unit = steps * step, aligned = std::lcm(unit, chunk), job = std::max<Size>(1, about / aligned) * aligned;
+  const Size unit = steps * step, aligned = std::lcm(unit, chunk);
+  const Size job = std::max<Size>(1, about / aligned) * aligned;  // NOLINT(*DivideZero): none is 0, as columns is not
   return {columns, step, unit, job, (all + job - 1) / job};
 }
 

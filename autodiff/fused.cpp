@@ -43,8 +43,8 @@ struct Field {
 // A place in memory that a program reads or writes: of an instruction, or of a step of a chain.
 struct Address {
   Place* place;  // null: of a step
-  kernels::Step* step;
-  std::intptr_t kernels::Step::*field;
+  kernels::ChainStep* step;
+  std::intptr_t kernels::ChainStep::*field;
   int at;  // of the step's form
   bool writes;
 
@@ -64,11 +64,11 @@ struct Address {
 // f(address) for each place in memory, in the order in which a block meets them.
 template <class F>
 void each_address(Program& p, const F& f) {
-  using kernels::Step;
-  constexpr std::intptr_t Step::*fields[] = {&Step::first, &Step::x, &Step::y, &Step::out};
+  using kernels::ChainStep;
+  constexpr std::intptr_t ChainStep::*fields[] = {&ChainStep::first, &ChainStep::x, &ChainStep::y, &ChainStep::out};
   for (Instruction& op : p.code) {
     if (op.what == engine::Do::chain) {
-      for (Step* s = &p.steps[static_cast<std::size_t>(op.step)];; ++s) {
+      for (ChainStep* s = &p.steps[static_cast<std::size_t>(op.step)];; ++s) {
         for (int at = 1; at <= 4; ++at)
           if (static_cast<kernels::From>(s->form >> (8 * at) & 255) == kernels::From::memory)
             f(Address{nullptr, s, fields[at - 1], at, at == 4});
@@ -138,7 +138,7 @@ void check_ops(const Trace& trace, const char* what) {
 
 // The formula on placeholders of `count` elements. Its results are nodes of their own, each of one operand.
 Trace trace_of(const Callable<void(Tensors&)>& f, int operands, DType dtype, Size count, const char* what, Source source) {
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   const NoGrad constant;
   Trace trace;
   for (int k = 0; k < operands; ++k) {

@@ -93,7 +93,7 @@ inline constexpr std::size_t most_inputs = 65535;
 inline constexpr std::size_t inline_bytes = 64;
 
 struct alignas(64) Node : NodeHead {
-  Thread* home;     // that recorded it: whose tape it is on, whose scratch is in it
+  ThreadState* home;     // that recorded it: whose tape it is on, whose scratch is in it
   Data data;        // null while pending
   Op op;
   DType dtype;
@@ -135,7 +135,7 @@ struct alignas(64) Node : NodeHead {
   const Shape& strides() const { return *std::launder(reinterpret_cast<const Shape*>(local)); }
 
   std::atomic_ref<std::int32_t> shared() const { return atomic(shared_count); }
-  std::atomic_ref<Thread*> owner() const { return atomic(owner_thread); }
+  std::atomic_ref<ThreadState*> owner() const { return atomic(owner_thread); }
   bool has(Flag f) const { return flags & f; }
   bool pending() const { return data == nullptr; }
   bool waiting() const { return data == nullptr && !(flags & (computed | traced)); }

@@ -35,6 +35,7 @@ std::vector<Place*> saved(const Rates& rates) {
 template <class F>
 Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
   std::vector<double> numbers;
+  numbers.reserve(groups.size());
   for (const Rate& rate : groups) numbers.push_back(number(rate));
   return tensor(numbers, source);
 }

@@ -26,7 +26,7 @@ Tensor given(const Tensor& x, bool create_graph) {
 // A cotangent that was made from numbers, not by ops.
 Tensor from_read(const Tensor& part) {
   if (part.requires_grad() || part.node()->flags & (cuts | traced)) return part;
-  const Tensor own = Tensor::adopt(detached(evaluate(part).node(), {part.node()->file, part.node()->line}));
+  Tensor own = Tensor::adopt(detached(evaluate(part).node(), {part.node()->file, part.node()->line}));
   own.node()->flags |= cut_read;
   return own;
 }

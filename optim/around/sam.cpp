@@ -46,7 +46,7 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
   const Parameters all = optimizer.parameters(source);
   const RandomPoint random = random_point();
   optimizer.zero_grad();
-  const Tensor value = loss_of(loss, source);
+  Tensor value = loss_of(loss, source);
   value.backward({}, source);
 
   Parameters some;

@@ -10,6 +10,7 @@
 
 namespace xgrad {
 
+// clang-format off
 // ---- arithmetic. Dtypes meet as in NumPy and PyTorch (docs/numbers.md): a C++ number, and a 0-d tensor, take the float
 // dtype of what they meet; booleans count as i64, and i64 wraps around
 Tensor operator+(const In& x, const In& y);
@@ -239,6 +240,7 @@ Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source =
 
 // ---- random numbers (Philox 4x32-10; Salmon et al. 2011): each thread has its generator
 void manual_seed(std::uint64_t seed);
+// clang-format on
 
 namespace engine {
 void require_fills(std::size_t numbers, const Shape& shape, Source source);

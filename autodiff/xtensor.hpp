@@ -42,8 +42,8 @@ auto as_xtensor(const Tensor& t, Source source = Source::here()) {
                     std::is_same_v<T, bool>,
                 "as_xtensor<T>: T is float, double, xgrad::Size or bool");
   if (t.defined() && t.dtype(source) != dtype_of<T>())
-    fail(source, std::string("[as_xtensor] expected ") + name(dtype_of<T>()) + ", got " + name(t.dtype(source)) +
-                     "; cast(x, " + name(dtype_of<T>()) + ") first");
+    fail(source.named("as_xtensor"), "expected {}, got {}; cast(x, {}) first", name(dtype_of<T>()),
+         name(t.dtype(source)), name(dtype_of<T>()));
   auto held = std::make_shared<const Tensor>(contiguous(t, source));
   const auto* numbers = static_cast<const T*>(readable(*held, source));
   const Shape& extents = held->shape(source);

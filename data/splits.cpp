@@ -33,8 +33,8 @@ Rows in_order(Size n) {
 // The rows of each class, in their order.
 std::vector<Rows> by_class(const char* op, const Dataset& whole, const Rows& order, Source source) {
   if (whole.labels.dtype() != i64 || whole.labels.dim() != 1)
-    fail(source, fmt::format("[{}] expected i64 labels [n] to stratify by, got {} {}", op, name(whole.labels.dtype()),
-                             whole.labels.shape()));
+    fail(source.named(op), "expected i64 labels [n] to stratify by, got {} {}", name(whole.labels.dtype()),
+         whole.labels.shape());
   const Rows labels = whole.labels.to_vector<Size>();
   std::map<Size, Rows> classes;
   for (const Size row : order) classes[labels[static_cast<std::size_t>(row)]].push_back(row);
@@ -74,7 +74,7 @@ Split split_random(const Dataset& whole, SplitOptions options, Source source) tr
   constexpr const char* op = "split_random";
   const Size n = checked_rows(op, whole, source);
   if (!(options.train >= 0 && options.train <= 1))
-    fail(source, fmt::format("[{}] expected a part of the rows between 0 and 1, got {}", op, options.train));
+    fail(source.named(op), "expected a part of the rows between 0 and 1, got {}", options.train);
   Random random = Random::from(options.seed);
   Rows order = in_order(n);
   shuffle(order, random);
@@ -100,7 +100,8 @@ Split split_random(const Dataset& whole, SplitOptions options, Source source) tr
 std::vector<Split> k_fold(const Dataset& whole, FoldOptions options, Source source) try {
   constexpr const char* op = "k_fold";
   const Size n = checked_rows(op, whole, source), folds = options.folds;
-  if (folds < 2 || folds > n) fail(source, fmt::format("[{}] expected 2 ... {} folds, one for each row at most, got {}", op, n, folds));
+  if (folds < 2 || folds > n)
+    fail(source.named(op), "expected 2 ... {} folds, one for each row at most, got {}", n, folds);
   Rows order = in_order(n);
   if (options.shuffle) {
     Random random = Random::from(options.seed);

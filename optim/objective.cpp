@@ -15,32 +15,30 @@ namespace xgrad::optim {
 
 void check_parameters(const char* name, const Parameters& parameters, Source source) {
   if (parameters.empty())
-    fail(source,
-         fmt::format("[{}] expected at least one parameter, got none; give {{a, b}}, or name them in XGRAD_FIELDS",
-                     name));
+    fail(source.named(name), "expected at least one parameter, got none; give {a, b}, or name them in XGRAD_FIELDS");
   std::vector<const engine::Variable*> known;
   for (const Parameters::Entry& entry : parameters) {
     if (!entry.variable.get() || !entry.value().defined())
-      fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name, entry.name));
+      fail(source.named(name), "the parameter {} is empty; give it a value", entry.name);
     known.push_back(entry.variable.get());
   }
   std::sort(known.begin(), known.end());
   if (const auto twice = std::adjacent_find(known.begin(), known.end()); twice != known.end())
     for (const Parameters::Entry& entry : parameters)
       if (entry.variable.get() == *twice)
-        fail(source, fmt::format("[{}] the parameter {} is there twice; name each once", name, entry.name));
+        fail(source.named(name), "the parameter {} is there twice; name each once", entry.name);
 }
 
 Objective::Objective(const char* name, const Parameters& parameters, Callable<Tensor()> function, Kind kind,
                      Source source)
     : name_(name), parameters_(parameters), function_(std::move(function)), kind_(kind), source_(source) {
   check_parameters(name, parameters, source);
-  if (!function_) fail(source, fmt::format("[{}] expected a function that gives a Tensor, got an empty one", name));
+  if (!function_) fail(source.named(name), "expected a function that gives a Tensor, got an empty one");
   for (const Parameters::Entry& entry : parameters_) {
     size_ += entry.value().numel();
     f32_ |= entry.value().dtype() == f32;
   }
-  if (size_ == 0) fail(source, fmt::format("[{}] expected parameters that hold numbers, got shapes without any", name));
+  if (size_ == 0) fail(source.named(name), "expected parameters that hold numbers, got shapes without any");
 }
 
 // ---- where it is
@@ -54,7 +52,7 @@ const Objective::Point& Objective::here() {
 void Objective::move_to(const Tensor& x) {
   const NoGrad constant;
   if (x.shape(source_) != Shape{size_})
-    fail(source_, fmt::format("[{}] expected a point of shape ({},), got {}", name_, size_, x.shape()));
+    fail(source_.named(name_), "expected a point of shape ({},), got {}", size_, x.shape());
   Point next;
   next.x = contiguous(evaluate(separable_.nearest(cast(x.detach(), f64))));
   next.values = unpack(next.x);
@@ -114,21 +112,19 @@ void Objective::run() {
   const EnableGrad recorded;
   Tensor result = function_();
   const char* what = kind_ == Kind::loss ? "loss" : "residuals";
-  if (!result.defined()) fail(source_, fmt::format("[{}] expected a {}, got an empty Tensor", name_, what));
+  if (!result.defined()) fail(source_.named(name_), "expected a {}, got an empty Tensor", what);
   if (!is_float(result.dtype()))
-    fail(source_,
-         fmt::format("[{}] expected a {} of f32 or f64, got {}; cast it", name_, what, xgrad::name(result.dtype())));
+    fail(source_.named(name_), "expected a {} of f32 or f64, got {}; cast it", what, xgrad::name(result.dtype()));
   if (kind_ == Kind::loss && result.numel() != 1)
-    fail(source_,
-         fmt::format("[{}] expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
-                     "to least_squares",
-                     name_, result.shape()));
+    fail(source_.named(name_),
+         "expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
+         "to least_squares",
+         result.shape());
   if (kind_ == Kind::residuals) {
-    if (result.numel() == 0)
-      fail(source_, fmt::format("[{}] expected residuals, got none: shape {}", name_, result.shape()));
+    if (result.numel() == 0) fail(source_.named(name_), "expected residuals, got none: shape {}", result.shape());
     if (residual_count_ >= 0 && result.numel() != residual_count_)
-      fail(source_, fmt::format("[{}] expected {} residuals, as at the first point, got {}", name_, residual_count_,
-                                result.numel()));
+      fail(source_.named(name_), "expected {} residuals, as at the first point, got {}", residual_count_,
+           result.numel());
     result = reshape(result, {-1});
   }
   point_.result = std::move(result);
@@ -142,10 +138,10 @@ void Objective::check_first() {
     if (std::none_of(found.begin(), found.end(),
                      [&](const auto& e) { return e.variable.get() == entry.variable.get(); })) {
       point_.result = Tensor();
-      fail(source_,
-           fmt::format("[{}] the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
-                       "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
-                       name_, kind_ == Kind::loss ? "loss does" : "residuals do", entry.name));
+      fail(source_.named(name_),
+           "the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
+           "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
+           kind_ == Kind::loss ? "loss does" : "residuals do", entry.name);
     }
   residual_count_ = point_.result.numel();
   rounding_ = f32_ || point_.result.dtype() == f32 ? 0x1p-23 : 0x1p-52;
@@ -178,10 +174,9 @@ const Tensor& Objective::residuals() {
 
 void Objective::require_residuals() const {
   if (kind_ == Kind::loss)
-    fail(source_,
-         fmt::format("[{}] this method works on residuals, and minimize gives it a loss alone; call least_squares "
-                     "with a function that gives the residuals",
-                     name_));
+    fail(source_.named(name_),
+         "this method works on residuals, and minimize gives it a loss alone; call least_squares "
+         "with a function that gives the residuals");
 }
 
 // ---- first derivatives

@@ -34,6 +34,7 @@ Tensor whole() { return tensor({0, 1}); }
 
 #define CALL(call) +[] { (void)(call); }
 // Of one tensor; of floats alone; of two, elementwise.
+// clang-format off
 #define OF_ONE(f) {#f, {CALL(f(none))}}
 #define OF_TWO(f) {#f, {CALL(f(none, two())), CALL(f(two(), none)), CALL(f(two(), three()))}}
 #define OF_AXIS(f) {#f, {CALL(f(none, 0)), CALL(f(two(), 1)), CALL(f(two(), -2))}}
@@ -207,6 +208,7 @@ const Row rows[] = {
      {CALL(nn::Embedding(2, 2)(none)), CALL(nn::Embedding(2, 2)(two())), CALL(nn::Embedding(2, 2)(tensor({2}))),
       CALL(nn::Embedding(-1, 2))}},
 };
+// clang-format on
 
 // "names_test.cpp:12: [name] ...": what is wrong with it.
 std::string wrong_with(const std::string& message, const std::string& name) {

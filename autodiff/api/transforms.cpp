@@ -39,7 +39,7 @@ Tensor value_only(const Tensor& x) {
 
 // f at watched tensors, recorded whatever the scope.
 Tensor call(const FunctionOfMany& f, const Tensors& watched, const char* op, TransformOptions options, Source source) {
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   boost::container::small_vector<Node*, 4> nodes;
   for (const Tensor& x : watched) nodes.push_back(x.node());
   const engine::Watching watching(t, nodes.data(), nodes.size());
@@ -80,7 +80,7 @@ Tensor pulled(const Tensor& y, const Tensor& x, const Tensor& cotangent, bool cr
 Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) try {
   if (!is_float(y.node()->dtype))
     fail(source.named("jvp"), "a derivative of {} does not exist; expected floats", name(y.node()->dtype));
-  engine::Thread& thread = engine::current();
+  engine::ThreadState& thread = engine::current();
   Sweep sweep(thread, y.node(), "jvp", source);
   if (thread.no_grad) engine::note_sweep(thread, sweep);
   if (!sweep.prune([&](const Node* n) { return n == x.node(); }))
@@ -113,7 +113,7 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Transfor
   source = source_of(source, "value_and_grad");
   const Located at(source);
   if (!f) fail(source, "expected a function, got an empty one");
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Tensors watched;
   bool elsewhere = false;
   for (const Tensor& v : x) watched.push_back(watch(v));
@@ -196,7 +196,7 @@ Tensor at_basis(const Node* x, Size width, const char* op, Source source, const 
   constexpr Size most_numbers = Size{1} << 24;
   const Size together = std::max<Size>(1, most_numbers / std::max<Size>(1, width));
   const Tensor basis = reshape(eye(n, x->dtype), joined({n}, x->shape));
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Tensors parts;
   const auto at_once = [&](Size from, Size to) {
     engine::Batch batch(t, to - from, Randomness::same, op, source);

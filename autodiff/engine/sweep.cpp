@@ -24,7 +24,7 @@ namespace {
 // Recording for differentiation or not, at the line of the op that a rule belongs to.
 class RuleScope {
  public:
-  RuleScope(Thread& t, bool record)
+  RuleScope(ThreadState& t, bool record)
       : t_(t), no_grad_(t.no_grad), located_(t.located), cut_as_(t.cut_as), at_(t.at) {
     t.no_grad = !record;
     t.cut_as = cut_sweep;
@@ -39,7 +39,7 @@ class RuleScope {
   void at(const Node* n) { t_.at = {n->file, n->line}; }
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   bool no_grad_, located_;
   unsigned cut_as_;
   Source at_;
@@ -76,7 +76,7 @@ Slope slope_of(Node* n, int i) {
 
 // dy/dx g. The slope's formula, in ops; or one op that computes it, with the same bits, for small work that is not to
 // be differentiated.
-Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
+Tensor along_slope(const ThreadState& t, Node* n, int i, const Tensor& g) {
   using kernels::SlopeOf;
   const SlopeOf of = rule(n->op).slope_of;
   if (of == SlopeOf::other || !t.no_grad || n->count > small_count) return scaled(slope_of(n, i), g);
@@ -87,7 +87,7 @@ Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
 }
 
 // x += y where nobody else can see it: x is small, evaluated, and has no handle but its entry's.
-bool add_in_place(const Thread& t, Node* x, const Node* y) {
+bool add_in_place(const ThreadState& t, Node* x, const Node* y) {
   if (!x->data || !y->data || x->refs != 1 || x->count != y->count || ((x->flags | y->flags) & (needs_grad | strided)))
     return false;
   if (x->base || x->op == Op::leaf || x->owner().load(std::memory_order_relaxed) != &t ||
@@ -184,7 +184,7 @@ void Sweep::gather_parts(Entry& e) {
 namespace {
 
 // The transpose of a vjp is the jvp: v(g) is linear in g, so (dv/dg)^T t. What led to n's inputs does not matter.
-Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
+Tensor transposed_vjp(ThreadState& t, Node* n, int i, const Tensor& tangent) {
   const bool no_grad = t.no_grad;
   const Source source{n->file, n->line};
   Tensor g, v;

@@ -14,7 +14,7 @@ class Sweep {
  public:
   enum class Older : std::uint8_t { constants, leaves };
   // What was recorded before `oldest`, and what other threads did, counts as constants; or as leaves.
-  Sweep(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
+  Sweep(ThreadState& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
   ~Sweep();
   Sweep(const Sweep&) = delete;
 
@@ -97,7 +97,7 @@ class Sweep {
   Entry* older_leaf(const Node* x);
   void add(Entry& e, Tensor&& g, const Node* by);
   void gather_parts(Entry& e);
-  Thread& t_;
+  ThreadState& t_;
   Node* y_;
   const Tensor held_;  // y: the user's functions may let go of it
   Sweep* const outer_;  // the sweep that this one runs inside of; null: none

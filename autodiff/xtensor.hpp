@@ -6,9 +6,15 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+#if __has_include(<xtensor/containers/xarray.hpp>)  // xtensor 0.26 and newer
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/core/xexpression.hpp>
+#else
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xexpression.hpp>
+#endif
 
 #include <xgrad/autodiff/memory.hpp>
 

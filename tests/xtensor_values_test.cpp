@@ -11,17 +11,10 @@
 #include <set>
 #include <string>
 #include <vector>
-#include <xtensor/xadapt.hpp>
-#include <xtensor/xarray.hpp>
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xmanipulation.hpp>
-#include <xtensor/xmath.hpp>
-#include <xtensor/xnorm.hpp>
-#include <xtensor/xsort.hpp>
-#include <xtensor/xview.hpp>
 
 #include "kernel_cases.hpp"
 #include "sweep/inputs.hpp"
+#include "xtensor_headers.hpp"
 
 using namespace xgrad;
 using sweep::Layout;

@@ -15,7 +15,7 @@
 namespace xgrad::optim {
 namespace {
 
-enum class Pass { dot, absolute_dot, largest, add_and_dot, combine };
+enum class Pass { dot, fall_of_squares, absolute_dot, largest, add_and_dot, combine };
 
 struct Operands {
   double *z, a;
@@ -50,6 +50,7 @@ XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, const Batch<dou
     } else {
       const Batch<double> v = kernels::load(y + at);
       if constexpr (pass == Pass::dot) sums[k] = sums[k] + u * v;
+      if constexpr (pass == Pass::fall_of_squares) sums[k] = sums[k] + (u - v) * (u + v);
       if constexpr (pass == Pass::absolute_dot) sums[k] = sums[k] + xsimd::abs(u * v);
       if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z + at);
       if constexpr (pass == Pass::add_and_dot) {
@@ -99,6 +100,7 @@ double vector_pass(int pass, double* z, double a, const double* x, const double*
   const Operands o{z, a, x, y, n};
   switch (static_cast<Pass>(pass)) {
     case Pass::dot: return run<Pass::dot>(o);
+    case Pass::fall_of_squares: return run<Pass::fall_of_squares>(o);
     case Pass::absolute_dot: return run<Pass::absolute_dot>(o);
     case Pass::largest: return run<Pass::largest>(o);
     case Pass::add_and_dot: return run<Pass::add_and_dot>(o);
@@ -143,6 +145,7 @@ double run_all(Pass pass, const Operands& o) {
 }  // namespace
 
 double dot(const double* x, const double* y, Size n) { return run_all(Pass::dot, {nullptr, 0, x, y, n}); }
+double fall_of_squares(const double* x, const double* y, Size n) { return run_all(Pass::fall_of_squares, {nullptr, 0, x, y, n}); }
 double length(const double* x, Size n) { return std::sqrt(dot(x, x, n)); }
 double largest(const double* x, Size n) { return run_all(Pass::largest, {nullptr, 0, x, x, n}); }
 double absolute_dot(const double* x, const double* y, Size n) {

@@ -59,12 +59,12 @@ void Objective::move_to(const Tensor& x) {
   next.x = separable_.bounded() ? contiguous(separable_.nearest(wanted)) : wanted;
   next.values = unpack(next.x);
   if (f32_) next.x = Tensor();  // what the parameters hold is not quite what was asked for
-  move_to(next);
+  move_to(std::move(next));
 }
 
-void Objective::move_to(const Point& point) {
+void Objective::move_to(Point point) {
   assign_all(parameters_, point.values, source_);
-  point_ = point;
+  point_ = std::move(point);
 }
 
 void Objective::moved() { point_ = {}; }

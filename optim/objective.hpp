@@ -46,7 +46,7 @@ class Objective {
   };
   const Point& here();
   void move_to(const Tensor& x);
-  void move_to(const Point& point);
+  void move_to(Point point);
   void moved();  // somebody else has stored new values in the parameters
 
   // From then on; moves into the bounds.

@@ -175,10 +175,11 @@ Tensors by_points(const Asked& a, Sweep& sweep, const Targets& targets) {
     }
   Tensors result;
   for (std::size_t k = 0; k < a.x.size(); ++k) {
+    const Size count = a.x[k].node()->count;
     Tensors list;
     for (const Tensor& column : columns[targets.find(a.x[k].node())])
       list.push_back(column.defined() ? reshape(expand(column, shape), {a.m}) : zeros({a.m}, a.x[k].node()->dtype));
-    result.push_back(reshape(transpose(stack(list, 0, a.source)), a.shape(k)));
+    result.push_back(reshape(transpose(reshape(concat(list, 0, a.source), {count, a.m})), a.shape(k)));
   }
   return result;
 }

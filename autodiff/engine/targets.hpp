@@ -12,11 +12,15 @@ namespace xgrad::engine {
 class Targets {
  public:
   explicit Targets(const Tensors& list) {
-    for (std::size_t i = 0; i < list.size(); ++i) places_.emplace_back(key(list[i].node()), i);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      places_.emplace_back(key(list[i].node()), i);
+      only_variables_ &= list[i].node()->variable != nullptr;
+    }
     std::sort(places_.begin(), places_.end());
   }
   static constexpr std::size_t none = ~std::size_t{0};
   std::size_t find(const Node* n) const {  // the first such
+    if (only_variables_ && !n->variable) return none;
     const auto at = std::lower_bound(places_.begin(), places_.end(), Place(key(n), 0));
     return at != places_.end() && at->first == key(n) ? at->second : none;
   }
@@ -27,6 +31,7 @@ class Targets {
     return n->variable ? reinterpret_cast<std::uintptr_t>(n->variable) : reinterpret_cast<std::uintptr_t>(n);
   }
   boost::container::small_vector<Place, 16> places_;
+  bool only_variables_ = true;
 };
 
 }  // namespace xgrad::engine

@@ -74,12 +74,14 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
   const Tensor x = f.x(), residuals = f.residuals(), jacobian = f.columns();
   const double* const columns = numbers(jacobian);
   const Size m = residuals.numel();
-  if (!std::isfinite(largest(columns, jacobian.numel()))) return Advance::stuck;
   std::vector<double> qtr(numbers(residuals), numbers(residuals) + m);
 
   state.scale.resize(at(f.size()), 0.0);
-  for (std::size_t j = 0; j < state.scale.size(); ++j)
-    state.scale[j] = std::max(state.scale[j] / 2, length(columns + static_cast<Size>(j) * m, m));
+  for (std::size_t j = 0; j < state.scale.size(); ++j) {
+    const double now = length(columns + static_cast<Size>(j) * m, m);
+    if (!std::isfinite(now)) return Advance::stuck;
+    state.scale[j] = std::max(state.scale[j] / 2, now);
+  }
   std::vector<double> scale = state.scale;
   for (double& s : scale)
     if (s == 0) s = 1;  // no residual has depended on it yet

@@ -18,18 +18,20 @@ Matrix triangularise(const double* columns, Size m, Size n, std::vector<double>&
   for (Size k = 0; k < r.rows; ++k) {
     double* const v = a.data() + k * m + k;
     const Size rest = m - k;
-    const double most = largest(v, rest);
-    if (most > 0) {
-      const bool safe = most > 1e-140 && most < 1e140;  // its square is a number
-      if (!safe)
-        for (Size i = 0; i < rest; ++i) v[i] /= most;
-      const double size = std::copysign(length(v, rest), v[0]);
+    double most = 1, squares = dot(v, v, rest);
+    if (!(squares > 1e-280 && squares < 1e280)) {  // they may have left what a double can hold
+      most = largest(v, rest);
+      for (Size i = 0; i < rest && most > 0; ++i) v[i] /= most;
+      squares = dot(v, v, rest);
+    }
+    if (squares > 0) {
+      const double size = std::copysign(std::sqrt(squares), v[0]);
       for (Size i = 0; i < rest; ++i) v[i] /= size;
       v[0] += 1;
       const auto reflect = [&](double* x) { combine(x, x, -dot(v, x, rest) / v[0], v, rest); };
       for (Size j = k + 1; j < n; ++j) reflect(a.data() + j * m + k);
       reflect(b.data() + k);
-      r[k][k] = safe ? -size : -size * most;
+      r[k][k] = -size * most;
     }
     for (Size j = k + 1; j < n; ++j) r[k][j] = a[at(j * m + k)];
   }

@@ -39,32 +39,27 @@ XGRAD_INLINE Batch<double> greater(const Batch<double>& x, const Batch<double>& 
 }
 
 template <Pass pass>
-XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, const Batch<double>& a, const double* x,
-                        const double* y) {
-#pragma GCC unroll 8
-  for (Size k = 0; k < parts; ++k) {
-    const Size at = k * width;
-    const Batch<double> u = kernels::load(x + at);
-    if constexpr (pass == Pass::largest) {
-      sums[k] = greater(sums[k], xsimd::abs(u));
-    } else {
-      const Batch<double> v = kernels::load(y + at);
-      if constexpr (pass == Pass::dot) sums[k] = sums[k] + u * v;
-      if constexpr (pass == Pass::fall_of_squares) sums[k] = sums[k] + (u - v) * (u + v);
-      if constexpr (pass == Pass::absolute_dot) sums[k] = sums[k] + xsimd::abs(u * v);
-      if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z + at);
-      if constexpr (pass == Pass::add_and_dot) {
-        const Batch<double> q = kernels::load(static_cast<const double*>(z + at)) + a * u;
-        q.store_unaligned(z + at);
-        sums[k] = sums[k] + q * v;
-      }
+XGRAD_INLINE void one(Batch<double>& sum, double* z, const Batch<double>& a, const double* x, const double* y) {
+  const Batch<double> u = kernels::load(x);
+  if constexpr (pass == Pass::largest) {
+    sum = greater(sum, xsimd::abs(u));
+  } else {
+    const Batch<double> v = kernels::load(y);
+    if constexpr (pass == Pass::dot) sum = sum + u * v;
+    if constexpr (pass == Pass::fall_of_squares) sum = sum + (u - v) * (u + v);
+    if constexpr (pass == Pass::absolute_dot) sum = sum + xsimd::abs(u * v);
+    if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z);
+    if constexpr (pass == Pass::add_and_dot) {
+      const Batch<double> q = kernels::load(static_cast<const double*>(z)) + a * u;
+      q.store_unaligned(z);
+      sum = sum + q * v;
     }
   }
 }
 
-// The last, fewer than 16, and zeros.
-XGRAD_INLINE void pad(double (&to)[lanes], const double* from, Size rest) {
-  for (Size k = 0; k < parts; ++k) Batch<double>(0.0).store_unaligned(to + k * width);
+// The last, fewer than a batch, and zeros.
+XGRAD_INLINE void pad(double (&to)[width], const double* from, Size rest) {
+  Batch<double>(0.0).store_unaligned(to);
   for (Size k = 0; k < rest; ++k) to[k] = from[k];
 }
 
@@ -75,16 +70,24 @@ double run(const Operands& operands) {
   Batch<double> sums[parts];
   for (auto& sum : sums) sum = Batch<double>(0.0);
   Size i = 0;
-  for (; i + lanes <= n; i += lanes) block<pass>(sums, z + i, a, x + i, y + i);
-  if (const Size rest = n - i; rest > 0) {
-    double last_x[lanes], last_y[lanes], last_z[lanes];
+  for (; i + lanes <= n; i += lanes)
+#pragma GCC unroll 8
+    for (Size k = 0; k < parts; ++k) one<pass>(sums[k], z + i + k * width, a, x + i + k * width, y + i + k * width);
+  for (Size k = 0; i < n; ++k, i += width) {  // fewer than 16
+    if (i + width <= n) {
+      one<pass>(sums[k], z + i, a, x + i, y + i);
+      continue;
+    }
+    const Size rest = n - i;
+    double last_x[width], last_y[width], last_z[width];
     pad(last_x, x + i, rest);
     pad(last_y, y + i, rest);
     pad(last_z, z + i, pass == Pass::add_and_dot ? rest : 0);
-    block<pass>(sums, last_z, a, last_x, last_y);
+    one<pass>(sums[k], last_z, a, last_x, last_y);
     if constexpr (pass == Pass::add_and_dot || pass == Pass::combine)
-      for (Size k = 0; k < rest; ++k) z[i + k] = last_z[k];
+      for (Size j = 0; j < rest; ++j) z[i + j] = last_z[j];
   }
+  if constexpr (pass == Pass::combine) return 0;
   double lane[lanes];
   for (Size k = 0; k < parts; ++k) sums[k].store_unaligned(lane + k * width);
   for (Size half = lanes / 2; half > 0; half /= 2)

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,7 @@ inline std::map<std::string, Problem> all() {
   // Rastrigin 1974: 0 at 0, and a minimum near each other point of integers; the start is in the valley of 0
   all["rastrigin"] = {{tensor({0.3, -0.4})}, solved, [](const auto& p) {
                         const Tensor x = p[0];
-                        return sum(square(x) + 10 * (1 - cos(2 * M_PI * x)));
+                        return sum(square(x) + 10 * (1 - cos(2 * std::numbers::pi * x)));
                       }, {}};
 
   // two classes that overlap; the least is 0.325212, as Newton's method has it

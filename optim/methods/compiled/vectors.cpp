@@ -37,30 +37,32 @@ constexpr Size lanes = 16, width = kernels::width<double>, parts = lanes / width
 XGRAD_INLINE Batch<double> greater(const Batch<double>& x, const Batch<double>& y) {  // NaN where one is
   return xsimd::select(x == x, xsimd::select(y > x, y, xsimd::select(y == y, x, y)), x);
 }
+XGRAD_INLINE double greater(double x, double y) { return x == x && !(y <= x) ? y : x; }
 
-template <Pass pass>
-XGRAD_INLINE void one(Batch<double>& sum, double* z, const Batch<double>& a, const double* x, const double* y) {
-  const Batch<double> u = kernels::load(x);
-  if constexpr (pass == Pass::largest) {
-    sum = greater(sum, xsimd::abs(u));
-  } else {
-    const Batch<double> v = kernels::load(y);
-    if constexpr (pass == Pass::dot) sum = sum + u * v;
-    if constexpr (pass == Pass::fall_of_squares) sum = sum + (u - v) * (u + v);
-    if constexpr (pass == Pass::absolute_dot) sum = sum + xsimd::abs(u * v);
-    if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z);
-    if constexpr (pass == Pass::add_and_dot) {
-      const Batch<double> q = kernels::load(static_cast<const double*>(z)) + a * u;
-      q.store_unaligned(z);
-      sum = sum + q * v;
-    }
+XGRAD_INLINE void get(Batch<double>& to, const double* from) { to = kernels::load(from); }
+XGRAD_INLINE void get(double& to, const double* from) { to = *from; }
+XGRAD_INLINE void put(double* to, const Batch<double>& x) { x.store_unaligned(to); }
+XGRAD_INLINE void put(double* to, double x) { *to = x; }
+XGRAD_INLINE Batch<double> size(const Batch<double>& x) { return xsimd::abs(x); }
+XGRAD_INLINE double size(double x) { return __builtin_fabs(x); }
+
+// A number of each, or a batch.
+template <Pass pass, class T>
+XGRAD_INLINE void one(T& sum, double* z, const T& a, const double* x, const double* y) {
+  T u, v, q;
+  get(u, x);
+  if constexpr (pass != Pass::largest) get(v, y);
+  if constexpr (pass == Pass::largest) sum = greater(sum, size(u));
+  if constexpr (pass == Pass::dot) sum = sum + u * v;
+  if constexpr (pass == Pass::fall_of_squares) sum = sum + (u - v) * (u + v);
+  if constexpr (pass == Pass::absolute_dot) sum = sum + size(u * v);
+  if constexpr (pass == Pass::combine) put(z, u + a * v);
+  if constexpr (pass == Pass::add_and_dot) {
+    get(q, z);
+    q = q + a * u;
+    put(z, q);
+    sum = sum + q * v;
   }
-}
-
-// The last, fewer than a batch, and zeros.
-XGRAD_INLINE void pad(double (&to)[width], const double* from, Size rest) {
-  Batch<double>(0.0).store_unaligned(to);
-  for (Size k = 0; k < rest; ++k) to[k] = from[k];
 }
 
 template <Pass pass>
@@ -73,26 +75,16 @@ double run(const Operands& operands) {
   for (; i + lanes <= n; i += lanes)
 #pragma GCC unroll 8
     for (Size k = 0; k < parts; ++k) one<pass>(sums[k], z + i + k * width, a, x + i + k * width, y + i + k * width);
-  for (Size k = 0; i < n; ++k, i += width) {  // fewer than 16
-    if (i + width <= n) {
-      one<pass>(sums[k], z + i, a, x + i, y + i);
-      continue;
-    }
-    const Size rest = n - i;
-    double last_x[width], last_y[width], last_z[width];
-    pad(last_x, x + i, rest);
-    pad(last_y, y + i, rest);
-    pad(last_z, z + i, pass == Pass::add_and_dot ? rest : 0);
-    one<pass>(sums[k], last_z, a, last_x, last_y);
-    if constexpr (pass == Pass::add_and_dot || pass == Pass::combine)
-      for (Size j = 0; j < rest; ++j) z[i + j] = last_z[j];
-  }
-  if constexpr (pass == Pass::combine) return 0;
-  double lane[lanes];
+#pragma GCC unroll 8
+  for (Size k = 0; k < parts; ++k)  // fewer than 16
+    if (const Size at = i + k * width; at + width <= n) one<pass>(sums[k], z + at, a, x + at, y + at);
+  alignas(64) double lane[lanes];
   for (Size k = 0; k < parts; ++k) sums[k].store_unaligned(lane + k * width);
+  for (Size at = i + (n - i) / width * width; at < n; ++at) one<pass>(lane[at - i], z + at, factor, x + at, y + at);
+  if constexpr (pass == Pass::combine) return 0;
   for (Size half = lanes / 2; half > 0; half /= 2)
     for (Size k = 0; k < half; ++k)
-      if constexpr (pass == Pass::largest) lane[k] = lane[k] >= lane[k + half] || lane[k] != lane[k] ? lane[k] : lane[k + half];
+      if constexpr (pass == Pass::largest) lane[k] = greater(lane[k], lane[k + half]);
       else lane[k] += lane[k + half];
   return lane[0];
 }

@@ -4,6 +4,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/optim/uncertainty.hpp>
@@ -37,11 +38,11 @@ Tensor inverse_of_squares(Objective& f, Source source) {
            "the residuals do not change with the parameter {} here, or not by a finite number; a fit "
            "says nothing of it",
            owner(f.parameters(), j));
-  Matrix r(jacobian.size(0), n);
-  r.numbers = (jacobian / lengths).to_vector<double>();
-  std::vector<double> unused(static_cast<std::size_t>(r.rows));
-  const double least = 0x1p-52 * static_cast<double>(r.rows);
-  triangularise(r, unused);
+  const Size m = jacobian.size(0);
+  std::vector<double> unused(static_cast<std::size_t>(m));
+  const double least = 0x1p-52 * static_cast<double>(m);
+  const Tensor scaled = contiguous(transpose(jacobian / lengths));
+  const Matrix r = triangularise(static_cast<const double*>(readable(scaled)), m, n, unused);
   for (Size j = 0; j < n; ++j)
     if (r.rows <= j || std::abs(r[j][j]) <= least)
       fail(source.named(op),

@@ -57,10 +57,15 @@ class Sweep {
   void keep_rows() { keeps_rows_ = true; }
   RowGradient& rows(const Entry& e) { return storage_.rows[static_cast<std::size_t>(e.rows)]; }
 
+  // What is one number, and is met by all of y's, has a cotangent for each of those, in y's shape, that is not summed; views of
+  // inputs are not passed. For a y whose numbers are each made of numbers of its own place and of single ones.
+  void keep_points() { keeps_points_ = true; }
+
   // Cotangents of all useful entries, from y's. Rules are recorded for differentiation where `create_graph`.
   void pull(const Tensor& g, bool create_graph);
-  // Tangents of all useful entries, upwards; those known must be in the entries. Gives y's.
-  Tensor push();
+  // Tangents of all useful entries, upwards; those known must be in the entries. Gives y's. With `columns`, each is as many
+  // tangents, side by side along one more axis in front.
+  Tensor push(bool create_graph, Size columns = 0);
   // Lets go of the record: nodes become values, but for those that a sweep around this one has yet to pass.
   void release();
 
@@ -104,7 +109,7 @@ class Sweep {
   const Workspace<Storage, Use::sweeps> room_;
   Storage& storage_;
   const bool older_are_leaves_;
-  bool keeps_rows_ = false;
+  bool keeps_rows_ = false, keeps_points_ = false;
   const std::uint64_t oldest_;
 };
 

@@ -135,8 +135,8 @@ Tensor jvp_checkpoint(Node* n, const Tensors& tangents) {
   if (!again.sweep.prune([&](const Node* x) { return has(known, x); })) return {};
   for (int i = 0; i < n->inputs; ++i)
     if (Sweep::Entry* e = tangents[i].defined() ? again.sweep.find(n->input(i)) : nullptr) e->g = tangents[i];
-  const Tensor tangent = again.sweep.push();
-  if (!t.no_grad || !tangent.defined()) return tangent;
+  const Tensor tangent = again.sweep.push(!t.no_grad);
+  if (!t.no_grad || !tangent.defined() || tangent.node()->has(traced)) return tangent;
   evaluate_all(t, {tangent});
   return alone(tangent);
 }

@@ -144,6 +144,11 @@ Tensors sort(const In& x, At axis = -1, bool descending = false);        // auto
 Tensors topk(const In& x, At k, At axis = -1, bool largest = true);      // the first k of that: auto [values, places]
 Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape; NaN where all are -inf, or one +inf
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
+// (x - mean) / sqrt(var + eps) weight + bias: mean, and var divided by n, are of the last `axes` axes, of whose extents are
+// weight and bias, if they are there. One pass over memory; so is its gradient.
+Tensor standardize(const In& x, At axes = 1, double eps = 0, const In& weight = Tensor(), const In& bias = Tensor());
+// x / sqrt(mean of x^2 + eps) weight, likewise.
+Tensor divide_by_rms(const In& x, At axes = 1, double eps = 0, const In& weight = Tensor());
 Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
 Tensor cumprod(const In& x, At axis);           // running products, likewise. Slopes are exact at zeros
 

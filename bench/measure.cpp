@@ -32,6 +32,12 @@ const std::vector<Row> rows = {
     {"conv net 1-8-16, 28 x 28, batch 64, Adam", {"images.1-8-16", "images.1-8-16", nullptr}, 2},
     {"LeNet-5, 28 x 28, batch 64, Adam", {"images.lenet5", "images.lenet5", nullptr}},
     {"layer norm, 256 x 1024", {"norm.256x1024", "norm.256x1024", nullptr}, 2},
+    {"softmax with cross entropy, 256 x 1000", {"cross_entropy.256x1000", "cross_entropy.256x1000", nullptr}, 2},
+    {"bias and gelu, 256 x 4096", {"bias_gelu.256x4096", "bias_gelu.256x4096", nullptr}, 2},
+    {"embedding, 256 rows of 100,000 x 64, SGD", {"embedding.256", "embedding.256", nullptr}, 50},
+    {"the same, libtorch by sparse gradients", {"embedding_sparse.256", "embedding.256", nullptr}},
+    {"MLP 784-128-10, 16 inferences of 1", {"inference.784-128-10", "inference.784-128-10", nullptr}, 5},
+    {"the same by each of two threads at once", {"inference.two", "inference.two", nullptr}, 5, 0, 1e-3, false, true},
     {"LSTM 32-64, 16 sequences of 50, Adam", {"lstm", "lstm", nullptr}, 3},
     {"GRU 32-64, 16 sequences of 50, Adam", {"gru", "gru", nullptr}, 3},
     {"transformer layer of 128, 4 heads, 16 sequences of 64, Adam", {"transformer", "transformer", nullptr}, 1.5},
@@ -102,7 +108,7 @@ Workers::Workers(const std::string& folder, int threads, const std::string& core
 bool Workers::has(Side side, const char* work) const {
   return work && sides_[side].names.find(" " + std::string(work) + " ") != std::string::npos;
 }
-bool Workers::knows(const Row& row) const { return has(xgrad, row.work[xgrad]); }
+bool Workers::knows(const Row& row) const { return has(xgrad, row.work[xgrad]) && (many_ || !row.two); }
 
 double Workers::run(Side side, const char* work, long repeats) {
   if (many_) pause();  // the threads of the side before stop spinning

@@ -21,6 +21,7 @@ struct Row {
   double hand_target = 0;           // at most so many times the hand-written time; 0: none
   double tolerance = 1e-3;          // of results: relative, and 1e-2 of it absolute
   bool products = false;            // the hand's are the matrix products alone: their results are no network's
+  bool two = false;                 // threads of its own: by the clock, among the rows of all threads
 };
 extern const std::vector<Row> rows;
 

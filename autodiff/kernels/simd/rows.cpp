@@ -184,6 +184,29 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
   }
 }
 
+// y (g - sum g y)
+template <class T>
+void softmax_vjp(void* out, const void* g_bytes, const void* y_bytes, Size rows, Size columns) {
+  const T *g = static_cast<const T*>(g_bytes), *y = static_cast<const T*>(y_bytes);
+  T* to = static_cast<T*>(out);
+  for (; rows > 0; --rows, g += columns, y += columns, to += columns) {
+    T sum(0);
+    if (columns <= few_columns) {
+      for (Size c = 0; c < columns; ++c) sum += g[c] * y[c];
+    } else {
+      Total<T> total;
+      for (Size i = 0; i < columns;) {
+        const Size end = columns - i < chunk ? columns : i + chunk;
+        Batch<T> sums(T(0));
+        for (; i < end; i += width<T>) sums = sums + load_some(g + i, columns - i) * load_some(y + i, columns - i);
+        total.add(sums);
+      }
+      sum = reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
+    }
+    map(to, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(y + i, k) * (load_some(g + i, k) - Batch<T>(sum)); });
+  }
+}
+
 // Up to `vectors` vectors of columns, in registers from the first row to the last.
 template <class T, int vectors>
 XGRAD_INLINE void add_block(T* sums, const T* x, const T* end, Size stride, Size columns) {
@@ -246,6 +269,8 @@ void fill_rows(Simd& all) {
   all.softmax_rows[1] = softmax<double, false>;
   all.log_softmax_vjp_rows[0] = log_softmax_vjp<float>;
   all.log_softmax_vjp_rows[1] = log_softmax_vjp<double>;
+  all.softmax_vjp_rows[0] = softmax_vjp<float>;
+  all.softmax_vjp_rows[1] = softmax_vjp<double>;
   all.add_rows[0] = add_rows<float>;
   all.add_rows[1] = add_rows<double>;
 }

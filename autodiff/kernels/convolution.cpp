@@ -44,15 +44,15 @@ struct Box {
       simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i), offset, depth, strip, length,
                                        (some - 1) * across + count);
       for (Size k = 0; k < together; ++k) {
-        const T plus = bias ? bias[r + k] : T(-0.0);
-        for (Size line = 0; line < some; ++line) {
-          const T* from = strip + k * length + line * across;
-          T* to = out + (r + k) * out_row + z * out_step[0] + (y + line) * out_step[1] + i * out_step[2];
-          if (out_step[2] == 1)
-            for (Size p = 0; p < count; ++p) to[p] = from[p] + plus;
-          else
-            for (Size p = 0; p < count; ++p) to[p * out_step[2]] = from[p] + plus;
+        const T* from = strip + k * length;
+        T* to = out + (r + k) * out_row + z * out_step[0] + y * out_step[1] + i * out_step[2];
+        if (out_step[2] == 1) {
+          simd().take_lines[sizeof(T) == 8](from, across, some, count, bias ? bias + r + k : nullptr, to, out_step[1]);
+          continue;
         }
+        const T plus = bias ? bias[r + k] : T(-0.0);
+        for (Size line = 0; line < some; ++line)
+          for (Size p = 0; p < count; ++p) to[line * out_step[1] + p * out_step[2]] = from[line * across + p] + plus;
       }
     }
   }

@@ -43,6 +43,8 @@ struct Simd {
   // out are written, past that.
   void (*correlate[2])(const void* a, Size rows, Size lda, const void* x, const Size* offset, Size depth, void* out, Size ldo,
                        Size count);
+  // Lines of `count` numbers, `across` apart, plus a number (null: none), to where they are `row` apart.
+  void (*take_lines[2])(const void* from, Size across, Size lines, Size count, const void* plus, void* to, Size row);
   // Of up to 4 rows: sums[k][r] += sum over p of g[r][p] x[offset[k] + p], p going over lines of `length` positions, which
   // lie side by side in g and in x; at most most_positions, each line counted as a multiple of 16.
   void (*correlate_weight[2])(const SumLine* lines, Size count, Size length, Size rows, Size ldg, const void* x,

@@ -1,6 +1,6 @@
 // The inner loops of convolutions (kernels/convolution.cpp): every tap of the kernel, of every channel, reads the image at
 // an offset of its own, and positions that lie side by side are lanes.
-#include "autodiff/kernels/simd/lanes.hpp"
+#include "autodiff/kernels/simd/map.hpp"
 
 namespace xgrad::kernels {
 namespace {
@@ -60,6 +60,15 @@ void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, co
     case 2: return strip<T, 2>(a, lda, x, offset, depth, out, ldo, count);
     default: return strip<T, 1>(a, lda, x, offset, depth, out, ldo, count);
   }
+}
+
+template <class T>
+void take_lines(const void* from_bytes, Size across, Size lines, Size count, const void* plus, void* to_bytes, Size row) {
+  const T* from = static_cast<const T*>(from_bytes);
+  T* to = static_cast<T*>(to_bytes);
+  const Batch<T> more(plus ? *static_cast<const T*>(plus) : T(-0.0));
+  for (Size line = 0; line < lines; ++line, from += across, to += row)
+    map(to, count, [&](Size i, Size) XGRAD_LAMBDA { return load(from + i) + more; });  // past the line there are numbers, too
 }
 
 // to[i] += the sum of the lanes of v[i]
@@ -251,6 +260,8 @@ namespace XGRAD_ARCH {
 void fill_convolution(Simd& all) {
   all.correlate[0] = correlate<float>;
   all.correlate[1] = correlate<double>;
+  all.take_lines[0] = take_lines<float>;
+  all.take_lines[1] = take_lines<double>;
   all.correlate_weight_lanes[0] = correlate_weight_lanes<float>;
   all.correlate_weight_lanes[1] = correlate_weight_lanes<double>;
   all.correlate_weight[0] = correlate_weight<float>;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "autodiff/kernels/rows.hpp"
-#include "autodiff/kernels/simd/sums.hpp"
+#include "autodiff/kernels/simd/map.hpp"
 
 namespace xgrad::kernels {
 namespace {
@@ -11,31 +11,7 @@ namespace {
 template <class T>
 using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;
 
-// Sums over a row of what at(i, k, zero, sums) adds for the vector at i, of which k numbers are there; chunk by chunk.
-template <class T, int count, class At>
-XGRAD_INLINE void sums_of_row(Size n, Wide<T> (&total)[count], const At& at) {
-  constexpr int lanes = static_cast<int>(side_by_side<T> / width<T>);
-  for (int s = 0; s < count; ++s) total[s] = 0;
-  for (Size from = 0; from < n; from += chunk) {
-    const Size end = n - from < chunk ? n : from + chunk;
-    Batch<T> sums[count][lanes];
-    for (auto& of : sums)
-      for (auto& sum : of) sum = Batch<T>(T(0));
-    Size i = from;
-    for (; i + side_by_side<T> <= end; i += side_by_side<T>)
-      for (int v = 0; v < lanes; ++v) {
-        Batch<T> terms[count];
-        at(i + v * width<T>, width<T>, terms);
-        for (int s = 0; s < count; ++s) sums[s][v] = sums[s][v] + terms[s];
-      }
-    for (int v = 0; i < end; i += width<T>, ++v) {
-      Batch<T> terms[count];
-      at(i, end - i, terms);
-      for (int s = 0; s < count; ++s) sums[s][v] = sums[s][v] + terms[s];
-    }
-    for (int s = 0; s < count; ++s) total[s] += static_cast<Wide<T>>(sum_of<T>(sums[s]));
-  }
-}
+constexpr Size at_once = 4, longest = 4096;  // vectors that are added up side by side; numbers, before the sum is a wide one
 
 // The first k lanes, or all; 0 in the others.
 template <class T>
@@ -47,37 +23,60 @@ XGRAD_INLINE Batch<T> first_lanes(const Batch<T>& x, Size k) {
   return Batch<T>::load_aligned(lanes);
 }
 
-// z = ((x - mean) - rest) scale: the mean is rounded, and `rest` is the mean of what is left of it. So of numbers that
-// are far from 0 and near each other no digits are lost but those that they lack.
+// Adds to total[0] and total[1] what add(i, k, a, b) adds to a and b of the vector at i, of which k numbers are there.
+template <class T, class Add>
+XGRAD_INLINE void add_up(Size n, Wide<T> (&total)[2], const Add& add) {
+  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
+  for (Size from = 0; from < n; from += longest) {
+    const Size end = n - from < longest ? n : from + longest;
+    Batch<T> a[at_once], b[at_once];
+    for (Size v = 0; v < at_once; ++v) a[v] = b[v] = Batch<T>(T(0));
+    Size i = from;
+    for (; i + at_once * width<T> <= end; i += at_once * width<T>)
+      for (Size v = 0; v < at_once; ++v) add(i + v * width<T>, width<T>, a[v], b[v]);
+    for (Size v = 0; i < end; i += width<T>, ++v) add(i, end - i, a[v], b[v]);
+    total[0] += static_cast<Wide<T>>(reduce_lanes((a[0] + a[1]) + (a[2] + a[3]), plus));
+    total[1] += static_cast<Wide<T>>(reduce_lanes((b[0] + b[1]) + (b[2] + b[3]), plus));
+  }
+}
+
+// z = (x - near) scale + shift. `near` is a number near the mean, which is near + rest, so that of numbers that are far from 0
+// and close together no digits are lost but those that they lack; shift = - rest scale.
 template <class T>
 struct Spread {
-  Batch<T> mean = Batch<T>(T(0)), rest = Batch<T>(T(0)), scale;
+  Batch<T> near, scale, shift;
 
   Spread(const T* x, const Standard& s) {
-    const Wide<T> n = static_cast<Wide<T>>(s.columns);
-    Wide<T> variance;
-    if (s.centred) {
-      Wide<T> sum[1], powers[2];
-      sums_of_row<T>(s.columns, sum, [&](Size i, Size k, Batch<T>(&terms)[1]) XGRAD_LAMBDA { terms[0] = load_some(x + i, k); });
-      mean = Batch<T>(static_cast<T>(sum[0] / n));
-      sums_of_row<T>(s.columns, powers, [&](Size i, Size k, Batch<T>(&terms)[2]) XGRAD_LAMBDA {
-        const Batch<T> d = first_lanes(load_some(x + i, k) - mean, k);
-        terms[0] = d, terms[1] = d * d;
+    const Size n = s.columns;
+    const Wide<T> count = static_cast<Wide<T>>(n);
+    T base = s.centred ? mean_of_first(x, n) : T(0);
+    Wide<T> rest = 0, variance = 0;
+    const auto measure = [&] {
+      Wide<T> sums[2] = {0, 0};
+      const Batch<T> from(base);
+      add_up<T>(n, sums, [&](Size i, Size k, Batch<T>& a, Batch<T>& b) XGRAD_LAMBDA {
+        const Batch<T> d = first_lanes(load_some(x + i, k) - from, k);
+        a = a + d, b = madd(d, d, b);
       });
-      rest = Batch<T>(static_cast<T>(powers[0] / n));
-      variance = powers[1] / n - powers[0] / n * (powers[0] / n);
+      rest = s.centred ? sums[0] / count : 0;
+      variance = sums[1] / count - rest * rest;
+    };
+    measure();
+    if (!(rest * rest <= variance)) {  // the first numbers are unlike the others: more than a deviation from the mean
+      base = static_cast<T>(base + rest);
+      measure();
       if (variance < 0) variance = 0;
-    } else {
-      Wide<T> squares[1];
-      sums_of_row<T>(s.columns, squares, [&](Size i, Size k, Batch<T>(&terms)[1]) XGRAD_LAMBDA {
-        const Batch<T> v = load_some(x + i, k);
-        terms[0] = v * v;
-      });
-      variance = squares[0] / n;
     }
-    scale = Batch<T>(static_cast<T>(1 / std::sqrt(variance + static_cast<Wide<T>>(s.eps))));
+    const T factor = static_cast<T>(1 / std::sqrt(variance + static_cast<Wide<T>>(s.eps)));
+    near = Batch<T>(base), scale = Batch<T>(factor), shift = Batch<T>(-static_cast<T>(rest) * factor);
   }
-  XGRAD_INLINE Batch<T> of(const Batch<T>& x) const { return ((x - mean) - rest) * scale; }
+  XGRAD_INLINE Batch<T> of(const Batch<T>& x) const { return madd(x - near, scale, shift); }
+
+ private:
+  static T mean_of_first(const T* x, Size n) {
+    const Size k = n < width<T> ? n : width<T>;
+    return reduce_lanes(load_some(x, k), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; }) / static_cast<T>(k);
+  }
 };
 
 template <class T>
@@ -88,11 +87,21 @@ void standardize(const Standard& s, void* to, const void* from, const void* weig
   for (Size r = 0; r < rows; ++r, x += n, out += n) {
     const Spread<T> row(x, s);
     const auto z = [&](Size i, Size k) XGRAD_LAMBDA { return row.of(load_some(x + i, k)); };
-    if (w && b) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return z(i, k) * load_some(w + i, k) + load_some(b + i, k); });
+    if (w && b) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return madd(z(i, k), load_some(w + i, k), load_some(b + i, k)); });
     else if (w) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return z(i, k) * load_some(w + i, k); });
     else if (b) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return z(i, k) + load_some(b + i, k); });
     else map_light(out, n, z);
   }
+}
+
+// The sums over a row of v and of v z; and g z and g, added to those of the columns.
+template <class T, class V, class Use>
+XGRAD_INLINE void row_sums(Size n, Wide<T> (&sums)[2], const V& v, const Use& use) {
+  sums[0] = sums[1] = 0;
+  add_up<T>(n, sums, [&](Size i, Size k, Batch<T>& a, Batch<T>& b) XGRAD_LAMBDA {
+    const Batch<T> z = use(i, k), vi = first_lanes(v(i, k), k);
+    a = a + vi, b = madd(vi, first_lanes(z, k), b);
+  });
 }
 
 template <class T, bool weighted>
@@ -101,38 +110,39 @@ void vjp(const Standard& s, const Cotangents& to, const T* g, const T* x, const 
   T *gx = static_cast<T*>(to.x), *gw = static_cast<T*>(to.weight), *gb = static_cast<T*>(to.bias);
   if (gw) fill(gw, Batch<T>(T(0)), n);
   if (gb) fill(gb, Batch<T>(T(0)), n);
-  const auto run = [&]<bool of_x, bool of_weight, bool of_bias>() XGRAD_LAMBDA {
-    for (Size r = 0; r < rows; ++r, x += n, g += n) {
-      const Spread<T> row(x, s);
-      const auto v = [&](Size i, Size k) XGRAD_LAMBDA {
-        if constexpr (weighted) return load_some(g + i, k) * load_some(w + i, k);
-        else return load_some(g + i, k);
-      };
-      Wide<T> sums[2];
-      sums_of_row<T>(n, sums, [&](Size i, Size k, Batch<T>(&terms)[2]) XGRAD_LAMBDA {
-        const Batch<T> gi = load_some(g + i, k), z = row.of(load_some(x + i, k));
-        if constexpr (of_weight) store_some(gw + i, load_some(gw + i, k) + gi * z, k);
-        if constexpr (of_bias) store_some(gb + i, load_some(gb + i, k) + gi, k);
-        terms[0] = first_lanes(v(i, k), k);
-        terms[1] = first_lanes(v(i, k) * z, k);
-      });
-      if constexpr (of_x) {
-        const Wide<T> count = static_cast<Wide<T>>(n);
-        const Batch<T> mean_v(static_cast<T>(s.centred ? sums[0] / count : 0)), mean_vz(static_cast<T>(sums[1] / count));
-        map_light(gx, n, [&](Size i, Size k) XGRAD_LAMBDA {
-          return ((v(i, k) - mean_v) - row.of(load_some(x + i, k)) * mean_vz) * row.scale;
-        });
-        gx += n;
-      }
-    }
-  };
-  if (gx && gw && gb) run.template operator()<true, true, true>();
-  else if (gx && gw) run.template operator()<true, true, false>();
-  else if (gx && gb) run.template operator()<true, false, true>();
-  else if (gx) run.template operator()<true, false, false>();
-  else if (gw && gb) run.template operator()<false, true, true>();
-  else if (gw) run.template operator()<false, true, false>();
-  else if (gb) run.template operator()<false, false, true>();
+  for (Size r = 0; r < rows; ++r, x += n, g += n) {
+    const Spread<T> row(x, s);
+    const auto v = [&](Size i, Size k) XGRAD_LAMBDA {
+      if constexpr (weighted) return load_some(g + i, k) * load_some(w + i, k);
+      else return load_some(g + i, k);
+    };
+    const auto z = [&](Size i, Size k) XGRAD_LAMBDA { return row.of(load_some(x + i, k)); };
+    const auto of_weight = [&](Size i, Size k) XGRAD_LAMBDA {
+      const Batch<T> zi = z(i, k);
+      store_some(gw + i, madd(load_some(g + i, k), zi, load_some(gw + i, k)), k);
+      return zi;
+    };
+    const auto of_bias = [&](Size i, Size k) XGRAD_LAMBDA { store_some(gb + i, load_some(gb + i, k) + load_some(g + i, k), k); };
+    const auto of_both = [&](Size i, Size k) XGRAD_LAMBDA {
+      of_bias(i, k);
+      return of_weight(i, k);
+    };
+    Wide<T> sums[2];
+    if (gw && gb) row_sums<T>(n, sums, v, of_both);
+    else if (gw) row_sums<T>(n, sums, v, of_weight);
+    else row_sums<T>(n, sums, v, z);
+    if (gb && !gw)
+      for (Size i = 0; i < n; i += width<T>) of_bias(i, n - i);
+    if (!gx) continue;
+    // (v - mean v - z mean(v z)) scale, with z written out
+    const Wide<T> count = static_cast<Wide<T>>(n), scale = row.scale.get(0), of_z = sums[1] / count * scale;
+    const Batch<T> of_x(static_cast<T>(-of_z * scale));
+    const Batch<T> rest(static_cast<T>(-(s.centred ? sums[0] / count * scale : 0) - of_z * row.shift.get(0)));
+    map_light(gx, n, [&](Size i, Size k) XGRAD_LAMBDA {
+      return madd(v(i, k), row.scale, madd(load_some(x + i, k) - row.near, of_x, rest));
+    });
+    gx += n;
+  }
 }
 
 template <class T>

@@ -144,6 +144,8 @@ Tensors sort(const In& x, At axis = -1, bool descending = false);        // auto
 Tensors topk(const In& x, At k, At axis = -1, bool largest = true);      // the first k of that: auto [values, places]
 Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape; NaN where all are -inf, or one +inf
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
+// Of each row, along the last axis, one number of log_softmax: what index [...] of x [..., classes] says. Nothing else of it is stored.
+Tensor log_softmax_at(const In& x, const In& index);
 // (x - mean) / sqrt(var + eps) weight + bias: mean, and var divided by n, are of the last `axes` axes, of whose extents are
 // weight and bias, if they are there. One pass over memory; so is its gradient.
 Tensor standardize(const In& x, At axes = 1, double eps = 0, const In& weight = Tensor(), const In& bias = Tensor());

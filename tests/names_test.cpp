@@ -86,6 +86,8 @@ const Row rows[] = {
     {"topk", {CALL(topk(none, 1)), CALL(topk(two(), 3)), CALL(topk(two(), 1, 4))}},
     OF_AXIS(softmax),
     OF_AXIS(log_softmax),
+    {"log_softmax_at",
+     {CALL(log_softmax_at(none, whole())), CALL(log_softmax_at(square_matrix(), three())), CALL(log_softmax_at(square_matrix(), tensor({0, 2})))}},
     {"standardize",
      {CALL(standardize(none)), CALL(standardize(two(), 2)), CALL(standardize(two(), 1, -1)), CALL(standardize(two(), 1, 0, three()))}},
     {"divide_by_rms", {CALL(divide_by_rms(none)), CALL(divide_by_rms(two(), 0)), CALL(divide_by_rms(two(), 1, 0, square_matrix()))}},

@@ -11,6 +11,11 @@ void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size col
 // y = exp(x - max x) / sum exp(x - max x), of each row. `out` may be x. A row's bits depend on that row alone.
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns);
 
+// y = log_softmax(x)[index], one number of each row.
+void log_softmax_at_rows(DType dtype, void* out, const void* x, const Size* index, Size rows, Size columns);
+// z = g (1 at the index, else 0) - g softmax(x), of each row; with all digits where that is near 0.
+void log_softmax_at_vjp_rows(DType dtype, void* out, const void* g, const void* x, const Size* index, Size rows, Size columns);
+
 // z = y (g - sum g y), of each row. `out` is neither g nor y. A row's bits depend on that row alone.
 void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, Size rows, Size columns);
 

@@ -97,6 +97,12 @@ void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size col
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
   simd().softmax_rows[dtype == DType::f64](out, x, rows, columns);
 }
+void log_softmax_at_rows(DType dtype, void* out, const void* x, const Size* index, Size rows, Size columns) {
+  simd().log_softmax_at_rows[dtype == DType::f64](out, x, index, rows, columns);
+}
+void log_softmax_at_vjp_rows(DType dtype, void* out, const void* g, const void* x, const Size* index, Size rows, Size columns) {
+  simd().log_softmax_at_vjp_rows[dtype == DType::f64](out, g, x, index, rows, columns);
+}
 void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, Size rows, Size columns) {
   simd().softmax_vjp_rows[dtype == DType::f64](out, g, y, rows, columns);
 }

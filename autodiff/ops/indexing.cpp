@@ -212,8 +212,6 @@ void compute_scatter_add(Node* n) {
 }
 Tensors vjp_scatter_add(const Step& s) { return pick_back(Op::gather, s); }
 
-namespace {
-
 // An Error where an index is out of range; those of an example are looked at when they have numbers.
 void require_index(const Tensor& index, Size extent, const char* op, Source source) {
   if (index.node()->dtype != i64)
@@ -231,6 +229,8 @@ void require_index(const Tensor& index, Size extent, const char* op, Source sour
     if (at[i] < 0 || at[i] >= extent)
       fail(source.named(op), "index {} at position {}; expected 0 ... {}", at[i], i, extent - 1);
 }
+
+namespace {
 
 // Indices of each example among the rows of all, which lie below each other: i + (example) extent.
 Tensor index_among_all(const Tensor& index, Size extent, Source source) {

@@ -20,8 +20,10 @@ Tensor along_classes(const Tensor& weight, const Tensor& scores) {
   return reshape(weight, shape);
 }
 
+Tensor log_softmax_of(const Tensor& logits) { return log_softmax(logits, class_axis(logits)); }
+
 // loss = - w_t log p_t (1 - s) - s / C sum_c w_c log p_c;  the mean divides by sum w_t
-Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const Tensor&), const Tensor& target,
+Tensor of_classes(const char* op, const Tensor& scores, bool of_logits, const Tensor& target,
                   const CrossEntropyOptions& options, Source source) {
   const Size axis = class_axis(scores);
   const auto [given, count, ignored] = check_classes(op, scores, target, options.ignore_index, source);
@@ -31,17 +33,19 @@ Tensor of_classes(const char* op, const Tensor& scores, Tensor (*log_of)(const T
   const Tensor index = ignored ? where(kept, given, 0) : given;
 
   // What is in rows that are left out, NaN too, leads to no gradient.
-  const Tensor log_p = log_of(ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores);
-  const Tensor picked = gather(log_p, axis, unsqueeze(index, axis));
+  const Tensor of = ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores;
+  const bool alone = of_logits && options.label_smoothing == 0 && axis == scores.dim() - 1;  // one class of each row is all that counts
+  const Tensor log_p = alone ? Tensor() : of_logits ? log_softmax_of(of) : of;
+  const Tensor picked = alone ? log_softmax_at(of, index) : squeeze(gather(log_p, axis, unsqueeze(index, axis)), axis);
   if (!ignored && !weighted && options.label_smoothing == 0) {
-    if (options.reduction == Reduction::none) return -squeeze(picked, axis);
+    if (options.reduction == Reduction::none) return -picked;
     const double rows = options.reduction == Reduction::mean ? static_cast<double>(picked.numel()) : 1;
     return sum(picked) / -rows;
   }
 
   Tensor row_weight;
   if (weighted) row_weight = reshape(index_select(options.weight, 0, flatten(index)), index.shape());
-  Tensor loss = -squeeze(picked, axis);
+  Tensor loss = -picked;
   if (weighted) loss = times(row_weight, loss);
   if (const double s = options.label_smoothing; s != 0) {
     const Tensor each = weighted ? times(along_classes(options.weight, log_p), log_p, -infinity) : log_p;
@@ -71,8 +75,6 @@ Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEn
   return options.reduction == Reduction::sum ? -sum(loss) : sum(loss) / static_cast<double>(-rows);
 }
 
-Tensor log_softmax_of(const Tensor& logits) { return log_softmax(logits, class_axis(logits)); }
-Tensor itself(const Tensor& log_p) { return log_p; }
 
 }  // namespace
 
@@ -93,7 +95,7 @@ Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
                              "no, mse_loss for a number",
                              x.shape()));
   if (is_float(t.dtype(source))) return of_probabilities(log_softmax_of(x), t, options, source);
-  return of_classes("cross_entropy", x, log_softmax_of, t, options, source);
+  return of_classes("cross_entropy", x, true, t, options, source);
 }
 
 Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
@@ -102,7 +104,7 @@ Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
   const Tensor log_p = log_probabilities;
   check_scores("nll_loss", log_p, source);
   check_class_weight("nll_loss", options.weight, log_p, source);
-  return of_classes("nll_loss", log_p, itself, target,
+  return of_classes("nll_loss", log_p, false, target,
                     {.reduction = options.reduction, .ignore_index = options.ignore_index, .weight = options.weight},
                     source);
 }

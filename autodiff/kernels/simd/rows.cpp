@@ -47,15 +47,21 @@ XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
   for (Size c = 0; c < columns; ++c) (logarithm ? at(c) - sum : at(c) / sum).store_aligned(column[c]);
 }
 
+// Where rows are short, lanes are rows: column[c] holds column c of some.
+template <class T>
+XGRAD_INLINE void fill_lanes(T (*column)[width<T>], const T* x, Size rows, Size columns) {
+  for (Size c = 0; c < columns; ++c) {
+    for (Size i = 0; i < rows; ++i) column[c][i] = x[i * columns + c];
+    for (Size i = rows; i < width<T>; ++i) column[c][i] = T(0);
+  }
+}
+
 template <class T, bool logarithm>
 void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
   for (Size r = 0; r < rows; r += width<T>) {
     const Size k = rows - r < width<T> ? rows - r : width<T>;
     alignas(64) T column[few_columns][width<T>];
-    for (Size c = 0; c < columns; ++c) {
-      for (Size i = 0; i < k; ++i) column[c][i] = x[(r + i) * columns + c];
-      for (Size i = k; i < width<T>; ++i) column[c][i] = T(0);
-    }
+    fill_lanes(column, x + r * columns, k, columns);
     softmax_lanes<T, logarithm>(column, columns);
     for (Size i = 0; i < k; ++i)
       for (Size c = 0; c < columns; ++c) out[(r + i) * columns + c] = column[c][i];
@@ -184,6 +190,115 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
   }
 }
 
+// e = exp(x - most) of a row, stored where `out` is not null; and the sum of all but one, at `apart`.
+template <class T, bool stored>
+XGRAD_INLINE T sum_of_others(T* out, const T* x, Size columns, const Batch<T>& most, Size apart) {
+  Total<T> total;
+  const Batch<T> none(-infinity<T>);  // exp of it adds nothing
+  for (Size i = 0; i < columns;) {
+    const Size end = columns - i < chunk ? columns : i + chunk;
+    Batch<T> sums(T(0));
+    for (; i < end; i += width<T>) {
+      const Size k = columns - i;
+      Batch<T> from = load_some(x + i, k) - most;
+      const bool here = apart - i < width<T> && apart >= i;
+      if (k < width<T> || here) [[unlikely]] {
+        alignas(64) T lanes[width<T>];
+        from.store_aligned(lanes);
+        for (Size j = k; j < width<T>; ++j) lanes[j] = -infinity<T>;
+        from = Batch<T>::load_aligned(lanes);
+      }
+      const Batch<T> e = exp(from);
+      if constexpr (stored) store_some(out + i, e, k);
+      if (here) [[unlikely]] {
+        alignas(64) T lanes[width<T>];
+        e.store_aligned(lanes);
+        lanes[apart - i] = T(0);
+        sums = sums + Batch<T>::load_aligned(lanes);
+      } else {
+        sums = sums + e;
+      }
+    }
+    total.add(sums);
+  }
+  return reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
+}
+
+template <class T>
+XGRAD_INLINE T greatest_of(const T* x, Size columns) {
+  Batch<T> best(x[0]);
+  Size i = 0;
+  for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
+  T most = reduce_lanes(best, [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); });
+  for (; i < columns; ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+// (x - most) - log1p(the sum of the others than the greatest)
+template <class T>
+void log_softmax_at(void* out, const void* x_bytes, const Size* index, Size rows, Size columns) {
+  const T* x = static_cast<const T*>(x_bytes);
+  if (columns <= few_columns) {
+    for (Size r = 0; r < rows; r += width<T>) {
+      const Size k = rows - r < width<T> ? rows - r : width<T>;
+      alignas(64) T column[few_columns][width<T>];
+      fill_lanes(column, x + r * columns, k, columns);
+      softmax_lanes<T, true>(column, columns);
+      for (Size i = 0; i < k; ++i) static_cast<T*>(out)[r + i] = column[index[r + i]][i];
+    }
+    return;
+  }
+  for (Size r = 0; r < rows; ++r, x += columns) {
+    const Batch<T> most(greatest_of(x, columns));
+    Size apart = index[r];
+    if (x[apart] != most.get(0)) {
+      apart = vector_of(x, columns, most);
+      while (apart >= 0 && x[apart] != most.get(0)) ++apart;
+    }
+    const Batch<T> others(sum_of_others<T, false>(nullptr, x, columns, most, apart));
+    static_cast<T*>(out)[r] = ((Batch<T>(x[index[r]]) - most) - log1p(others)).get(0);
+  }
+}
+
+// - g e / sum e;  at the index  g (the sum of the others) / sum e
+template <class T>
+void log_softmax_at_vjp(void* out, const void* g, const void* x_bytes, const Size* index, Size rows, Size columns) {
+  const T* x = static_cast<const T*>(x_bytes);
+  T* to = static_cast<T*>(out);
+  if (columns <= few_columns) {
+    for (Size r = 0; r < rows; r += width<T>) {
+      const Size k = rows - r < width<T> ? rows - r : width<T>;
+      alignas(64) T column[few_columns][width<T>], places[width<T>] = {};
+      fill_lanes(column, x + r * columns, k, columns);
+      for (Size i = 0; i < k; ++i) places[i] = static_cast<T>(index[r + i]);
+      const auto at = [&](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
+      const Batch<T> place = Batch<T>::load_aligned(places), own_g = load_some(static_cast<const T*>(g) + r, k), none(T(0));
+      Batch<T> most = at(0), own(T(0)), others(T(0));
+      for (Size c = 1; c < columns; ++c) most = upper(most, at(c));
+      for (Size c = 0; c < columns; ++c) {
+        const Batch<T> e = exp(at(c) - most);
+        const Mask<T> here = place == Batch<T>(static_cast<T>(c));
+        e.store_aligned(column[c]);
+        own = own + pick(here, e, none);
+        others = others + pick(here, none, e);
+      }
+      const Batch<T> all = others + own, factor = negate(own_g / all);
+      for (Size c = 0; c < columns; ++c)
+        pick(place == Batch<T>(static_cast<T>(c)), own_g * (others / all), at(c) * factor).store_aligned(column[c]);
+      for (Size i = 0; i < k; ++i)
+        for (Size c = 0; c < columns; ++c) to[(r + i) * columns + c] = column[c][i];
+    }
+    return;
+  }
+  for (Size r = 0; r < rows; ++r, x += columns, to += columns) {
+    const T own_g = static_cast<const T*>(g)[r], most = greatest_of(x, columns);
+    const T others = sum_of_others<T, true>(to, x, columns, Batch<T>(most), index[r]), all = others + to[index[r]];
+    const Batch<T> factor(-own_g / all);
+    map_light(to, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(to + i, k) * factor; });
+    to[index[r]] = own_g * (others / all);
+  }
+}
+
 // y (g - sum g y)
 template <class T>
 void softmax_vjp(void* out, const void* g_bytes, const void* y_bytes, Size rows, Size columns) {
@@ -269,6 +384,10 @@ void fill_rows(Simd& all) {
   all.softmax_rows[1] = softmax<double, false>;
   all.log_softmax_vjp_rows[0] = log_softmax_vjp<float>;
   all.log_softmax_vjp_rows[1] = log_softmax_vjp<double>;
+  all.log_softmax_at_rows[0] = log_softmax_at<float>;
+  all.log_softmax_at_rows[1] = log_softmax_at<double>;
+  all.log_softmax_at_vjp_rows[0] = log_softmax_at_vjp<float>;
+  all.log_softmax_at_vjp_rows[1] = log_softmax_at_vjp<double>;
   all.softmax_vjp_rows[0] = softmax_vjp<float>;
   all.softmax_vjp_rows[1] = softmax_vjp<double>;
   all.add_rows[0] = add_rows<float>;

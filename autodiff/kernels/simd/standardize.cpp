@@ -34,7 +34,7 @@ XGRAD_INLINE void add_up(Size n, Wide<T> (&total)[2], const Add& add) {
     Size i = from;
     for (; i + at_once * width<T> <= end; i += at_once * width<T>)
       for (Size v = 0; v < at_once; ++v) add(i + v * width<T>, width<T>, a[v], b[v]);
-    for (Size v = 0; i < end; i += width<T>, ++v) add(i, end - i, a[v], b[v]);
+    for (; i < end; i += width<T>) add(i, end - i, a[0], b[0]);
     total[0] += static_cast<Wide<T>>(reduce_lanes((a[0] + a[1]) + (a[2] + a[3]), plus));
     total[1] += static_cast<Wide<T>>(reduce_lanes((b[0] + b[1]) + (b[2] + b[3]), plus));
   }

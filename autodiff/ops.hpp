@@ -148,6 +148,11 @@ Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(
 // log_softmax(x, axis) at one place of each line, of x's shape without the axis; index: i64, of that shape. What a cross entropy
 // takes: nothing of x's size is stored, and the cotangent of a place that is sure keeps its digits.
 Tensor log_softmax(const In& x, At axis, const In& index);
+// (x - mean) / sqrt(var + eps) weight + bias: mean, and var divided by n, are of the last `axes` axes, of whose extents are
+// weight and bias, if they are there. One pass over memory; so is its gradient.
+Tensor standardize(const In& x, At axes = 1, double eps = 0, const In& weight = Tensor(), const In& bias = Tensor());
+// x / sqrt(mean of x^2 + eps) weight, likewise.
+Tensor divide_by_rms(const In& x, At axes = 1, double eps = 0, const In& weight = Tensor());
 Tensor cumsum(const In& x, At axis);            // running totals, of x's shape; booleans as i64; f32 is added in f64
 Tensor cumprod(const In& x, At axis);           // running products, likewise. Slopes are exact at zeros
 

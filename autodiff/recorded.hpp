@@ -22,6 +22,7 @@ struct RecordedOp {
   Source source;
   Size multiply_adds;  // of a product or a convolution; of others none are counted
   bool adds_axes;      // a reshape to more axes
+  bool joins;          // tensors, one after the other
 };
 
 // All that led to y, in order of recording; `op` is who asks.

@@ -30,8 +30,14 @@ const std::vector<Row> rows = {
     {"conv2d, 32 x 16 x 28 x 28, 32 filters 3 x 3", {"conv.32x16x28x28", "conv.32x16x28x28", nullptr}, 1},
     {"conv2d, 16 x 64 x 32 x 32, 64 filters 3 x 3", {"conv.16x64x32x32", "conv.16x64x32x32", nullptr}, 1},
     {"conv net 1-8-16, 28 x 28, batch 64, Adam", {"images.1-8-16", "images.1-8-16", nullptr}, 2},
-    {"LeNet-5, 28 x 28, batch 64, Adam", {"images.lenet5", "images.lenet5", nullptr}},
+    {"LeNet-5, 28 x 28, batch 64, Adam", {"images.lenet5", "images.lenet5", nullptr}, 0, 0, 1e-3, false, 64 * 50e-6},
     {"layer norm, 256 x 1024", {"norm.256x1024", "norm.256x1024", nullptr}, 2},
+    {"softmax with cross entropy, 256 x 1000", {"cross_entropy.256x1000", "cross_entropy.256x1000", nullptr}, 2},
+    {"bias and gelu, 256 x 4096", {"bias_gelu.256x4096", "bias_gelu.256x4096", nullptr}, 2},
+    {"embedding, 256 rows of 100,000 x 64, SGD", {"embedding.256", "embedding.256", nullptr}, 50},
+    {"the same, libtorch by sparse gradients", {"embedding_sparse.256", "embedding.256", nullptr}},
+    {"MLP 784-128-10, 16 inferences of 1", {"inference.784-128-10", "inference.784-128-10", nullptr}, 5},
+    {"the same by each of two threads at once", {"inference.two", "inference.two", nullptr}, 5, 0, 1e-3, false, 0, true},
     {"LSTM 32-64, 16 sequences of 50, Adam", {"lstm", "lstm", nullptr}, 3},
     {"GRU 32-64, 16 sequences of 50, Adam", {"gru", "gru", nullptr}, 3},
     {"transformer layer of 128, 4 heads, 16 sequences of 64, Adam", {"transformer", "transformer", nullptr}, 1.5},
@@ -102,7 +108,7 @@ Workers::Workers(const std::string& folder, int threads, const std::string& core
 bool Workers::has(Side side, const char* work) const {
   return work && sides_[side].names.find(" " + std::string(work) + " ") != std::string::npos;
 }
-bool Workers::knows(const Row& row) const { return has(xgrad, row.work[xgrad]); }
+bool Workers::knows(const Row& row) const { return has(xgrad, row.work[xgrad]) && (many_ || !row.two); }
 
 double Workers::run(Side side, const char* work, long repeats) {
   if (many_) pause();  // the threads of the side before stop spinning
@@ -164,7 +170,7 @@ Workers::Timed Workers::time(const std::array<const char*, 3>& work, int least_r
 Measured Workers::measure(const Row& row) {
   compare(row);
   const Timed timed = time(row.work);
-  Measured measured{row.label, row.target, row.hand_target};
+  Measured measured{row.label, row.target, row.hand_target, many_ ? 0 : row.most};
   const auto ratio = [&](Side over, Side under) -> std::optional<double> {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < timed.seconds[over].size() && i < timed.seconds[under].size(); ++i)

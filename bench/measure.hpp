@@ -21,13 +21,15 @@ struct Row {
   double hand_target = 0;           // at most so many times the hand-written time; 0: none
   double tolerance = 1e-3;          // of results: relative, and 1e-2 of it absolute
   bool products = false;            // the hand's are the matrix products alone: their results are no network's
+  double most = 0;                  // seconds that a repeat takes at most, on one thread; 0: no matter
+  bool two = false;                 // threads of its own: by the clock, among the rows of all threads
 };
 extern const std::vector<Row> rows;
 
 enum class Unit { seconds, bytes };
 struct Measured {
   std::string label;
-  double target = 0, hand_target = 0;
+  double target = 0, hand_target = 0, most = 0;
   Unit unit = Unit::seconds;
   std::array<std::optional<double>, 3> median = {};  // of each side
   std::optional<double> times_torch = {};            // libtorch / xgrad

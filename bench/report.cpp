@@ -33,6 +33,8 @@ std::string target(const char* which, double ratio) {
   return ratio > 0 ? fmt::format("{} {:.4g} x", which, ratio) : "";
 }
 
+std::string target_of(const Measured& row) { return row.most > 0 ? "≤ " + shown(row.most, row.unit) : target("≥", row.target); }
+
 // Ratios are rounded as they are shown: 49.96 shows as 50.0 and meets 50.
 std::string met(const Measured& row) {
   bool judged = false, good = true;
@@ -43,6 +45,10 @@ std::string met(const Measured& row) {
   if (row.hand_target > 0 && row.times_hand) {
     judged = true;
     good &= std::stod(three_digits(*row.times_hand)) <= row.hand_target;
+  }
+  if (row.most > 0 && row.median[xgrad]) {
+    judged = true;
+    good &= *row.median[xgrad] <= row.most;
   }
   return judged ? good ? "yes" : "no" : "";
 }
@@ -56,7 +62,7 @@ Table table_of(const std::string& title, const std::vector<Measured>& rows) {
       {}};
   for (const Measured& row : rows)
     table.cells.push_back({row.label, shown(row.median[torch], row.unit), shown(row.median[xgrad], row.unit),
-                           times(row.times_torch), target("≥", row.target), shown(row.median[hand], row.unit),
+                           times(row.times_torch), target_of(row), shown(row.median[hand], row.unit),
                            times(row.times_hand), target("≤", row.hand_target), met(row)});
   return table;
 }

@@ -150,6 +150,7 @@ int main() {
   add_ops(works);
   add_convolutions(works);
   add_layers(works);
+  add_parts(works);
   add_sequences(works);
   for (const Network& network : networks) {
     works.push_back(training(network, Clear::drop, adam));

@@ -31,6 +31,7 @@ int serve(const std::vector<Work>& works);
 void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
 void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
 void add_layers(std::vector<Work>& works);  // networks of images, normalisation: *_layers.cpp
+void add_parts(std::vector<Work>& works);  // losses, activations, a table, inference: *_parts.cpp
 void add_sequences(std::vector<Work>& works);  // each side's *_sequences.cpp
 void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
 void add_minimisers(std::vector<Work>& works);  // xgrad_minimize.cpp
@@ -109,6 +110,26 @@ struct Norm {
   static std::vector<float> bias() { return uniform(width, -1, 1, 3); }
   static std::vector<float> cotangent() { return uniform(rows * width, -1, 1, 4); }
 };
+
+// Softmax with cross entropy, of rows of logits.
+struct Logits {
+  static constexpr std::int64_t rows = 256, classes = 1000;
+  static std::vector<float> x() { return uniform(rows * classes, -3, 3, 1); }
+  static std::vector<std::int64_t> labels() {
+    std::vector<std::int64_t> all;
+    for (std::int64_t i = 0; i < rows; ++i) all.push_back(i * 37 % classes);
+    return all;
+  }
+};
+
+// gelu(x + bias)
+struct Biased {
+  static constexpr std::int64_t rows = 256, width = 4096;
+  static std::vector<float> x() { return uniform(rows * width, -2, 2, 1); }
+  static std::vector<float> bias() { return uniform(width, -1, 1, 2); }
+  static std::vector<float> cotangent() { return uniform(rows * width, -1, 1, 3); }
+};
+inline constexpr int inferences = 16;  // a repeat
 
 // Sequences [steps, batch, in], and what a layer makes of them, [steps, batch, out].
 struct Sequences {

@@ -105,6 +105,7 @@ int main() {
   add_ops(works);
   add_convolutions(works);
   add_layers(works);
+  add_parts(works);
   add_sequences(works);
   add_own(works);
   add_minimisers(works);

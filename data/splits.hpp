@@ -1,6 +1,7 @@
 // Parts of a dataset: to train on and to test, at random, with the classes in proportion, and one after the other.
 #pragma once
 
+#include <type_traits>
 #include <vector>
 
 #include <xgrad/data/dataset.hpp>
@@ -28,6 +29,27 @@ struct FoldOptions {
 };
 // For each fold a Split: `test` is the fold, of n / folds rows or one more, and `train` all others.
 std::vector<Split> k_fold(const Dataset& whole, FoldOptions options = {}, Source source = Source::here());
+
+// The same of any number of tensors with a row for each example, as a DataLoader takes them: several inputs, and labels last.
+struct Parts {
+  Tensors train, test;
+};
+Tensors rows_of(const Tensors& whole, const Tensor& index, Source source = Source::here());
+Parts split_random_of(const Tensors& whole, SplitOptions options = {}, Source source = Source::here());
+std::vector<Parts> k_fold_of(const Tensors& whole, FoldOptions options = {}, Source source = Source::here());
+// Under the names that they have of a Dataset; templates, because braces, split_random({x, y}), are one.
+template <class T, class = std::enable_if_t<std::is_same_v<T, Tensors>>>
+Tensors rows(const T& whole, const Tensor& index, Source source = Source::here()) {
+  return rows_of(whole, index, source);
+}
+template <class T, class = std::enable_if_t<std::is_same_v<T, Tensors>>>
+Parts split_random(const T& whole, SplitOptions options = {}, Source source = Source::here()) {
+  return split_random_of(whole, options, source);
+}
+template <class T, class = std::enable_if_t<std::is_same_v<T, Tensors>>>
+std::vector<Parts> k_fold(const T& whole, FoldOptions options = {}, Source source = Source::here()) {
+  return k_fold_of(whole, options, source);
+}
 
 }  // namespace xgrad::data
 

@@ -64,16 +64,15 @@ int main() {
   Factors model(ratings.users, ratings.items, real ? 64 : 8, mean(split.train.labels));
   optim::SparseAdam optimizer(nn::parameters(model), {.lr = real ? 3e-3 : 2e-2});
   const double of_factors = real ? 0.05 : 0.002;
-  const training::History history = training::fit(
+  training::fit(
       model, optimizer, data::DataLoader(split.train, {.batch_size = 512, .shuffle = true, .seed = 2}),
       {.epochs = 14,
        .loss = [&](const Tensor& stars, const Tensors& batch) {
          return nn::mse_loss(stars, batch[1]) + model.size(batch[0], of_factors, 0.02);
        },
-       .validation = data::DataLoader(split.test, {.batch_size = 4096}),
-       .metrics = {{"rmse", nn::metrics::MeanSquaredError{.root = true}}},
        .schedule = optim::cosine({.steps = 14})});
-  const double rmse = history.epochs.back().metric("rmse");
+  const NoGrad no_grad;  // nothing was chosen by these ratings: they are looked at once
+  const double rmse = sqrt(nn::mse_loss(model(split.test.inputs), split.test.labels)).item();
   fmt::print("root mean squared error of the other ratings: {:.3f}\n", rmse);
   return rmse <= (real ? 0.86 : 0.5) ? 0 : 1;
 }

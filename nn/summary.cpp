@@ -108,12 +108,43 @@ bool only_parameters(const RecordedOp& op, const std::unordered_map<const void*,
   return !op.inputs.empty();
 }
 
-// Each layer's own output is what was made of its parameters last; products are those of the layer whose parameters they read.
+bool on_one_line(const RecordedOp& a, const RecordedOp& b) { return a.source.file == b.source.file && a.source.line == b.source.line; }
+
+// Whose parameters led to each op, within one line of the user's.
+class MadeBy {
+ public:
+  // `of`: whose it reads; `last`: what was made of each row's parameters last.
+  const std::vector<std::size_t>& add(const RecordedOp& op, std::vector<std::size_t> of, const std::vector<const RecordedOp*>& last) {
+    if (of.empty())
+      for (const RecordedOp::Input& x : op.inputs)
+        for (const std::size_t row : rows(x.id))
+          if (on_one_line(op, *last[row]) && std::find(of.begin(), of.end(), row) == of.end()) of.push_back(row);
+    return rows_[op.id] = std::move(of);
+  }
+  bool all_of(const RecordedOp& op, std::size_t row) const {
+    return std::all_of(op.inputs.begin(), op.inputs.end(), [&](const RecordedOp::Input& x) {
+      const std::vector<std::size_t>& of = rows(x.id);
+      return std::find(of.begin(), of.end(), row) != of.end();
+    });
+  }
+
+ private:
+  const std::vector<std::size_t>& rows(const void* id) const {
+    static const std::vector<std::size_t> none;
+    const auto found = rows_.find(id);
+    return found == rows_.end() ? none : found->second;
+  }
+  std::unordered_map<const void*, std::vector<std::size_t>> rows_;
+};
+
+// Each layer's own output is what was made of its parameters last, or such steps joined; products are those of the layer whose
+// parameters they read.
 Size read_record(Rows& walked, const Tensor& y, Source source) {
   const std::vector<RecordedOp> ops = recorded(y, "summary", source);
   std::unordered_map<const void*, bool> parameters_alone;
   std::unordered_map<const void*, std::vector<std::size_t>> read_by;  // of what is made of parameters alone: whose they are
   std::vector<const RecordedOp*> last(walked.rows.size());
+  MadeBy made_by;
   Size all = 0;
   for (const RecordedOp& op : ops) {
     std::vector<std::size_t> of;
@@ -130,10 +161,12 @@ Size read_record(Rows& walked, const Tensor& y, Source source) {
     all += op.multiply_adds;
     for (const std::size_t row : of) last[row] = &op;
     if (!of.empty()) walked.rows[of.front()].multiply_adds += op.multiply_adds;
+    for (const std::size_t row : made_by.add(op, of, last))  // the steps of a recurrent layer
+      if (op.joins && made_by.all_of(op, row)) last[row] = &op;
     // a product of matrices for an input of more axes: it gets them back at once
     if (op.adds_axes)
       for (const RecordedOp*& at : last)
-        if (at && at->id == op.inputs[0].id && op.source.file == at->source.file && op.source.line == at->source.line) at = &op;
+        if (at && at->id == op.inputs[0].id && on_one_line(op, *at)) at = &op;
   }
   for (std::size_t row = 0; row < last.size(); ++row)
     if (last[row]) walked.rows[row].output = fmt::format("{}", last[row]->shape);

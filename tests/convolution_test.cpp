@@ -140,8 +140,9 @@ BOOST_AUTO_TEST_CASE(as_loops_have_it) {
   manual_seed(8);
   int cases = 0;
   while (cases < 250) {
-    const bool large = cases % 25 == 0;
-    const Size groups = 1 + below(3), axes = large ? 2 : 1 + below(3), in = 1 + below(large ? 20 : 4), out = 1 + below(large ? 20 : 6);
+    const bool large = cases % 25 == 0, many_channels = cases % 5 == 3;  // of which lanes are made
+    const Size groups = 1 + below(3), axes = large ? 2 : 1 + below(3), in = 1 + below(large ? 20 : 4);
+    const Size out = many_channels ? 16 + below(70) : 1 + below(large ? 20 : 6);
     Shape x{below(large ? 6 : 4), groups * in}, w{groups * out, in}, stride, padding, dilation;
     for (Size axis = 0; axis < 3; ++axis) {
       const bool none = axis < 3 - axes, last = axis == 2;
@@ -173,7 +174,7 @@ BOOST_AUTO_TEST_CASE(the_same_bits_on_any_number_of_threads) {
     Size groups;
   };
   for (const Sizes& s : {Sizes{{33, 8, 14, 14}, {24, 8, 3, 3}, 1}, {{1, 40, 30, 30}, {50, 20, 3, 3}, 2}, {{9, 64, 12, 12}, {64, 1, 3, 3}, 64},
-                         {{70, 1, 28, 28}, {8, 1, 3, 3}, 1}})
+                         {{70, 1, 28, 28}, {8, 1, 3, 3}, 1}, {{11, 5, 16, 16}, {80, 5, 3, 3}, 1}})
     for (const DType dtype : {f32, f64}) {
       const Tensor x = watch(randn(s.x, dtype)), w = watch(randn(s.w, dtype)), b = watch(randn({s.w[0]}, dtype));
       const auto run = [&](int count) {

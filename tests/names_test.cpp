@@ -87,6 +87,9 @@ const Row rows[] = {
     {"topk", {CALL(topk(none, 1)), CALL(topk(two(), 3)), CALL(topk(two(), 1, 4))}},
     OF_AXIS(softmax),
     OF_AXIS(log_softmax),
+    {"standardize",
+     {CALL(standardize(none)), CALL(standardize(two(), 2)), CALL(standardize(two(), 1, -1)), CALL(standardize(two(), 1, 0, three()))}},
+    {"divide_by_rms", {CALL(divide_by_rms(none)), CALL(divide_by_rms(two(), 0)), CALL(divide_by_rms(two(), 1, 0, square_matrix()))}},
     OF_AXIS(cumsum),
     OF_AXIS(cumprod),
     // ---- shapes

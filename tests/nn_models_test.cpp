@@ -209,6 +209,18 @@ BOOST_AUTO_TEST_CASE(a_model_in_f64) {
   BOOST_TEST((cast(p, f64).dtype() == f64));
 }
 
+namespace {
+struct Steps {
+  nn::LSTM lstm{3, 4, {.num_layers = 2, .bidirectional = true}};
+  nn::Linear head{8, 2};
+  Tensor operator()(const Tensor& x) const {
+    const auto [states, hidden, cell] = lstm(x);
+    return head(states);
+  }
+  XGRAD_FIELDS(lstm, head)
+};
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
   struct Attention {
     nn::Embedding words{11, 6};
@@ -252,6 +264,10 @@ BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
     Tensor operator()(const Tensor& x) const { return matmul(transpose(x), weight); }
     XGRAD_FIELDS(weight)
   };
+  // a recurrent layer shows all steps, each of its layers in each direction
+  const std::string sequence = nn::summary(Steps{}, ones({6, 2, 3}));
+  BOOST_TEST(sequence.find("(6, 2, 4)") != std::string::npos, sequence);
+  BOOST_TEST(sequence.find("(2, 16)") == std::string::npos, sequence);
   BOOST_TEST(nn::summary(Turned{}, ones({5, 3})).find("output (3, 2), 30 multiply-adds") != std::string::npos);
 
   nn::Linear layer(3, 2);

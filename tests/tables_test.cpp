@@ -171,6 +171,27 @@ BOOST_AUTO_TEST_CASE(random_and_stratified_splits) {
   CHECK_ERROR(data::split_random({whole.inputs, ones({5})}), "[split_random] expected a label for each input");
 }
 
+// Of several inputs each row stays together, and the rows are those of a Dataset.
+BOOST_AUTO_TEST_CASE(parts_of_many_tensors) {
+  const data::Dataset whole = numbered(60, {0, 1, 1});
+  const Tensors many{whole.inputs, arange(60) * 3, whole.labels};
+  for (const bool stratified : {false, true}) {
+    const data::Parts parts = data::split_random(many, {.train = 0.7, .stratified = stratified, .seed = 5});
+    const data::Split split = data::split_random(whole, {.train = 0.7, .stratified = stratified, .seed = 5});
+    BOOST_REQUIRE_EQUAL(parts.train.size(), 3u);
+    BOOST_TEST(allclose(parts.train[0], split.train.inputs, 0, 0));
+    BOOST_TEST(allclose(parts.test[2], split.test.labels, 0, 0));
+    BOOST_TEST(allclose(select(parts.train[0], 1, 0) * 3, cast(parts.train[1], f32), 0, 0));
+    const std::vector<data::Parts> folds = data::k_fold(many, {.folds = 4, .stratified = stratified, .seed = 2});
+    BOOST_REQUIRE_EQUAL(folds.size(), 4u);
+    BOOST_TEST(allclose(folds[3].test[0], data::k_fold(whole, {.folds = 4, .stratified = stratified, .seed = 2})[3].test.inputs, 0, 0));
+  }
+  BOOST_TEST(allclose(data::rows(many, tensor({2, 1}))[1], tensor({6, 3}), 0, 0));
+  CHECK_ERROR(data::split_random(Tensors{}), "[split_random] expected one tensor or more");
+  CHECK_ERROR(data::k_fold(Tensors{ones({3}), ones({4})}, {.folds = 2}), "[k_fold] expected as many rows of each tensor");
+  CHECK_ERROR(data::split_random(Tensors{ones({3}), Tensor()}), "[split_random] one of the tensors is empty");
+}
+
 BOOST_AUTO_TEST_CASE(folds) {
   const data::Dataset whole = numbered(23, {0, 1, 1});
   for (const bool shuffle : {false, true})

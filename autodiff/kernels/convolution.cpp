@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "autodiff/kernels/convolution_planes.hpp"
+#include "autodiff/kernels/convolution_sums.hpp"
 #include "autodiff/kernels/simd.hpp"
 #include "autodiff/parallel.hpp"
 
@@ -18,8 +19,7 @@ namespace xgrad::kernels {
 
 namespace {
 
-constexpr Size strip_rows = 4, strip_length = 512;  // results of some channels, before what is none is dropped
-constexpr Size slack = 64;                          // numbers past the end that a vector may read, or write
+constexpr Size strip_rows = 8, strip_length = 512;  // results of some channels, before what is none is dropped
 constexpr double worth_a_job = 1 << 18;             // multiplications
 
 // A box of positions of rows of results: out[r][p] = bias[r] + sum over k of a[r][k] x[offset[k] + p].
@@ -44,15 +44,15 @@ struct Box {
       simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i), offset, depth, strip, length,
                                        (some - 1) * across + count);
       for (Size k = 0; k < together; ++k) {
-        const T plus = bias ? bias[r + k] : T(-0.0);
-        for (Size line = 0; line < some; ++line) {
-          const T* from = strip + k * length + line * across;
-          T* to = out + (r + k) * out_row + z * out_step[0] + (y + line) * out_step[1] + i * out_step[2];
-          if (out_step[2] == 1)
-            for (Size p = 0; p < count; ++p) to[p] = from[p] + plus;
-          else
-            for (Size p = 0; p < count; ++p) to[p * out_step[2]] = from[p] + plus;
+        const T* from = strip + k * length;
+        T* to = out + (r + k) * out_row + z * out_step[0] + y * out_step[1] + i * out_step[2];
+        if (out_step[2] == 1) {
+          simd().take_lines[sizeof(T) == 8](from, across, some, count, bias ? bias + r + k : nullptr, to, out_step[1]);
+          continue;
         }
+        const T plus = bias ? bias[r + k] : T(-0.0);
+        for (Size line = 0; line < some; ++line)
+          for (Size p = 0; p < count; ++p) to[line * out_step[1] + p * out_step[2]] = from[line * across + p] + plus;
       }
     }
   }
@@ -93,17 +93,6 @@ struct Jobs {
 };
 
 constexpr Size strip_numbers = strip_rows * (strip_length + slack);
-
-// Where each tap of each channel reads the planes of x.
-void offsets_in_x(const Convolution& c, const Lines& l, const Planes& p, Size* offset) {
-  for (Size channel = 0; channel < c.in; ++channel)
-    for (Size i = 0; i < c.kernel[0]; ++i)
-      for (Size j = 0; j < c.kernel[1]; ++j)
-        for (Size k = 0; k < c.kernel[2]; ++k) {
-          const Size phase = (i % l[0].period * l[1].phases + j % l[1].period) * l[2].phases + k % l[2].period;
-          *offset++ = channel * p.channel() + phase * p.size() + p.at(l[0].at(i), l[1].at(j), l[2].at(k));
-        }
-}
 
 template <class T>
 void to_y(const Convolution& c, const T* x, const T* w, const T* bias, T* y, Memory memory) {
@@ -209,101 +198,6 @@ void to_x(const Convolution& c, const T* y, const T* w, const T* bias, T* x, Mem
   });
 }
 
-// How the sums for w are cut: a job has some rows of w, and some images. What images are together is a matter of shapes.
-struct SumJobs {
-  static constexpr Size block = 16;
-  Size blocks, parts, count;
-  Size images;  // of which the positions are summed at a time
-  explicit SumJobs(const Convolution& c) {
-    constexpr Size enough = 8;
-    blocks = (c.out + block - 1) / block * c.groups;
-    parts = blocks == 0 || blocks >= enough ? 1 : std::clamp<Size>((enough + blocks - 1) / blocks, 1, std::max<Size>(1, c.images));
-    count = blocks * parts;
-    const Size lines = std::min(most_positions, c.result[0]) * std::min(most_positions, c.result[1]);
-    images = std::clamp<Size>(most_positions / (lines * counted(std::min(most_positions, c.result[2]))), 1,
-                              std::max<Size>(1, c.images / parts));
-  }
-  static Size counted(Size length) { return (length + 15) / 16 * 16; }
-};
-
-// Sums of products of some rows of y, and of taps of x: lines of positions are collected, and then summed.
-template <class T>
-class Sums {
- public:
-  Sums(Size rows, Size result, const T* planes, const Size* offset, Size depth, double* sums)
-      : rows_(rows), result_(result), planes_(planes), offset_(offset), depth_(depth), sums_(sums) {}
-  void add(const T* g, Size x, Size length) {
-    if (length != length_ || (count_ + 1) * SumJobs::counted(length) > most_positions) all();
-    length_ = length;
-    lines_[count_++] = {g, x};
-  }
-  void all() {
-    for (Size r = 0; count_ > 0 && r < rows_; r += strip_rows) {
-      SumLine of_rows[most_positions / 16];
-      for (Size i = 0; i < count_; ++i) of_rows[i] = {static_cast<const T*>(lines_[i].g) + r * result_, lines_[i].x};
-      simd().correlate_weight[sizeof(T) == 8](of_rows, count_, length_, std::min(strip_rows, rows_ - r), result_, planes_,
-                                              offset_, depth_, sums_ + r * depth_);
-    }
-    count_ = 0;
-  }
-
- private:
-  Size rows_, result_;
-  const T* planes_;
-  const Size* offset_;
-  Size depth_;
-  double* sums_;
-  SumLine lines_[most_positions / 16];
-  Size count_ = 0, length_ = 0;
-};
-
-template <class T>
-void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
-  const Lines l(c);
-  const Planes p = planes_of_x(l);
-  const Size depth = c.in * product(c.kernel), image = product(c.image), result = product(c.result);
-  const SumJobs jobs(c);
-  const Size of_image = c.in * p.channel(), numbers = jobs.images * of_image + slack;
-  const Size of_job = SumJobs::block * depth;  // strips of [depth][strip_rows]
-  Size* offset = memory.take<Size>(depth);
-  T* planes = memory.take<T>(workers_for(jobs.count) * numbers);
-  double* sums = memory.take<double>(jobs.count * of_job);
-  offsets_in_x(c, l, p, offset);
-  const Size blocks = jobs.blocks / c.groups;  // of a group
-  parallel_for(jobs.count, [&](Size job, int worker) {
-    const Size part = job / jobs.blocks, group = job % jobs.blocks / blocks, from = job % blocks * SumJobs::block;
-    T* own = planes + worker * numbers;
-    std::fill_n(sums + job * of_job, of_job, 0.0);
-    Sums<T> all(std::min(SumJobs::block, c.out - from), result, own, offset, depth, sums + job * of_job);
-    const Size end = c.images * (part + 1) / jobs.parts;
-    Size place = 0;
-    for (Size n = c.images * part / jobs.parts; n < end; ++n) {
-      T* laid_out = own + place * of_image;
-      lay_out_x(l, p, x + (n * c.groups + group) * c.in * image, c.in, laid_out);
-      const T* g = y + ((n * c.groups + group) * c.out + from) * result;
-      for (Size z = 0; z < c.result[0]; ++z)
-        for (Size line = 0; line < c.result[1]; ++line)
-          for (Size i = 0; i < c.result[2]; i += most_positions)
-            all.add(g + (z * c.result[1] + line) * c.result[2] + i, place * of_image + p.at(z, line, i),
-                    std::min(most_positions, c.result[2] - i));
-      if (++place < jobs.images) continue;
-      all.all();
-      place = 0;
-    }
-    all.all();
-  });
-  for (Size group = 0; group < c.groups; ++group)
-    for (Size o = 0; o < c.out; ++o)
-      for (Size k = 0; k < depth; ++k) {
-        const Size row = o % SumJobs::block;
-        const double* from = sums + (group * blocks + o / SumJobs::block) * of_job + row / strip_rows * strip_rows * depth +
-                             k * strip_rows + row % strip_rows;
-        double sum = 0;
-        for (Size part = 0; part < jobs.parts; ++part) sum += from[part * jobs.blocks * of_job];
-        *w++ = static_cast<T>(sum);
-      }
-}
-
 }  // namespace
 
 Size convolution_memory(DType dtype, const Convolution& c, Convolved which) {
@@ -318,9 +212,7 @@ Size convolution_memory(DType dtype, const Convolution& c, Convolved which) {
   Wide bytes = 4 * 64;  // of what is rounded up
   const Wide taps = product(c.kernel);
   if (which == Convolved::w) {
-    const SumJobs jobs(c);
-    bytes += (numbers * jobs.images + slack) * item * workers_for(jobs.count) + c.in * taps * 8;
-    bytes += static_cast<Wide>(jobs.count) * SumJobs::block * c.in * taps * 8;
+    bytes += sums_memory(c, item, numbers);
   } else {
     const Jobs jobs = which == Convolved::y ? Jobs(c, c.out, c.in) : Jobs(c, c.in, c.out);
     bytes += (numbers + slack + strip_numbers) * item * jobs.workers() + channels * taps * 8;

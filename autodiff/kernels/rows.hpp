@@ -11,6 +11,9 @@ void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size col
 // y = exp(x - max x) / sum exp(x - max x), of each row. `out` may be x. A row's bits depend on that row alone.
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns);
 
+// z = y (g - sum g y), of each row. `out` is neither g nor y. A row's bits depend on that row alone.
+void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, Size rows, Size columns);
+
 // z = x - exp(y) sum x, of each row; with all digits where x is 0 but in one place, and y is near 0 there. `out` is neither x nor y. A row's bits depend on that row alone.
 void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns);
 
@@ -21,5 +24,20 @@ void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, co
 
 // sums[c] += x[r, c] for r = 0 ... rows - 1, in this order.
 void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns);
+
+// What rows are standardised by: less their mean where `centred`, and divided by sqrt(mean square + eps).
+struct Standard {
+  Size columns;
+  double eps;
+  bool centred;
+};
+// y = z w + b, z being x standardised, of each row; w and b, of the columns, may be null. A row's bits depend on that row alone.
+void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows);
+// The cotangents of x, a row for a row; and of w and b, the sums over the rows. Null: not wanted.
+struct Cotangents {
+  void *x, *weight, *bias;
+};
+void standardize_vjp_rows(DType dtype, const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w,
+                          Size rows);
 
 }  // namespace xgrad::kernels

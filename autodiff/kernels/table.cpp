@@ -25,6 +25,7 @@ namespace {
       arch::fill_slopes(all);       \
       arch::fill_integers(all);     \
       arch::fill_rows(all);         \
+      arch::fill_standardize(all);  \
       arch::fill_random(all);       \
       arch::fill_matmul(all);       \
       arch::fill_convolution(all);  \
@@ -96,6 +97,9 @@ void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size col
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
   simd().softmax_rows[dtype == DType::f64](out, x, rows, columns);
 }
+void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, Size rows, Size columns) {
+  simd().softmax_vjp_rows[dtype == DType::f64](out, g, y, rows, columns);
+}
 void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns) {
   simd().log_softmax_vjp_rows[dtype == DType::f64](out, x, y, rows, columns);
 }
@@ -104,6 +108,13 @@ void log_softmax_at(DType dtype, void* out, const void* x, const Size* at, Size 
 }
 void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, const Size* at, Size rows, Size columns) {
   simd().log_softmax_at_vjp[dtype == DType::f64](out, g, x, at, rows, columns);
+}
+void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows) {
+  simd().standardize_rows[dtype == DType::f64](s, out, x, w, b, rows);
+}
+void standardize_vjp_rows(DType dtype, const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w,
+                          Size rows) {
+  simd().standardize_vjp_rows[dtype == DType::f64](s, out, g, x, w, rows);
 }
 void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {
   simd().add_rows[dtype == DType::f64](sums, x, rows, columns);

@@ -55,11 +55,10 @@ struct Together {
 Together together(const Tensor& x, const Axes& axes, const char* op, Source source);
 
 Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source source);  // sqrt(sum x^2), of floats
-// gather by indices that an op made, which name one place `most` times in a line at most.
-Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source);
-
 // An Error where an index is out of range; those of an example are looked at when they have numbers.
 void require_index(const Tensor& index, Size extent, const char* op, Source source);
+// gather by indices that an op made, which name one place `most` times in a line at most.
+Tensor gathered(const Tensor& x, const Tensor& index, int axis, Size most, Source source);
 
 // The operand, of which booleans are counted.
 inline Tensor summable(const In& x, const char* op) {

@@ -26,6 +26,17 @@ void compute_rows(Node* n, const Rows& rows_of) {
   n->data = out;
 }
 
+template <class Rows>
+void compute_rows_of_two(Node* n, const Rows& rows_of) {
+  const Tensor x = dense(n->in[0]), y = dense(n->in[1]);
+  char* out = allocate(n);
+  const Size columns = n->shape.back(), bytes = columns * item_size(n->dtype);
+  share_rows(n->count / columns, columns, [&](Size first, Size count) {
+    rows_of(n->dtype, out + first * bytes, x.node()->data + first * bytes, y.node()->data + first * bytes, count, columns);
+  });
+  n->data = out;
+}
+
 Tensor over_last(Op op, const In& x, Size axis) {
   const char* what = rule(op).name;
   const Tensor t = floats(operand(x, what));
@@ -46,16 +57,7 @@ Tensors vjp_log_softmax(const Step& s) {
 }
 
 // z = x - exp(y) sum x:   gx = g - sum g exp(y)    gy = - g exp(y) sum x
-void compute_log_softmax_vjp(Node* n) {
-  const Tensor x = dense(n->in[0]), y = dense(n->in[1]);
-  char* out = allocate(n);
-  const Size columns = n->shape.back(), bytes = columns * item_size(n->dtype);
-  share_rows(n->count / columns, columns, [&](Size first, Size count) {
-    kernels::log_softmax_vjp_rows(n->dtype, out + first * bytes, x.node()->data + first * bytes,
-                                  y.node()->data + first * bytes, count, columns);
-  });
-  n->data = out;
-}
+void compute_log_softmax_vjp(Node* n) { compute_rows_of_two(n, kernels::log_softmax_vjp_rows); }
 Tensors vjp_log_softmax_vjp(const Step& s) {
   const Tensor weighted = s.g * exp(s.x(1));
   return {s.wants(0) ? s.g - sum(weighted, -1, true) : Tensor(), s.wants(1) ? -weighted * sum(s.x(0), -1, true) : Tensor()};
@@ -108,9 +110,11 @@ Tensors vjp_log_softmax_at_vjp(const Step& s) {
 // y = exp x / sum exp x:   gx = y (g - sum g y)
 void compute_softmax(Node* n) { compute_rows(n, kernels::softmax_rows); }
 Tensors vjp_softmax(const Step& s) {
+  if (current().no_grad) return {record(Op::softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), s.n}, {}, s.source())};
   const Tensor y = s.y();
   return {y * (s.g - sum(s.g * y, -1, true))};
 }
+void compute_softmax_vjp(Node* n) { compute_rows_of_two(n, kernels::softmax_vjp_rows); }
 
 }  // namespace xgrad::engine
 

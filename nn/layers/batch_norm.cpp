@@ -86,6 +86,8 @@ Tensor ChannelNorm::operator()(In x) const {
     if (v.numel() == 0) {
       y = v;
       if (training && of_batch_ && num_batches_tracked.defined()) num_batches_tracked = num_batches_tracked + 1;
+    } else if (!of_batch_ && !(training && running_mean.defined())) {
+      y = standardize(v, axes_, options.eps);
     } else {
       const Tensor mean_of = mean(v, axes, true), from_mean = v - mean_of, var_of = mean(square(from_mean), axes, true);
       if (training && running_mean.defined()) track(mean_of, var_of, n, x);

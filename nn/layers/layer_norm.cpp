@@ -10,25 +10,13 @@
 namespace xgrad::nn {
 namespace {
 
-// (x - mean) / sqrt(var + eps) over these axes; of no numbers, x
-Tensor normalised(const Tensor& x, const Shape& axes, double eps) {
-  if (x.numel() == 0) return x;
-  const Tensor from_mean = x - mean(x, axes, true);
-  return from_mean * rsqrt(mean(square(from_mean), axes, true) + eps);
-}
-
-// The last axes, of which x must have these extents.
-Shape last_axes(const char* op, const Tensor& x, const Shape& extents, Source source) {
-  Shape axes;
+// x's last axes must have these extents.
+void require_last(const char* op, const Tensor& x, const Shape& extents, Source source) {
   bool fit = extents.rank() >= 1 && extents.rank() <= x.dim();
-  for (int i = 0; fit && i < extents.rank(); ++i) {
-    axes.push_back(x.dim() - extents.rank() + i);
-    fit = x.shape()[axes[i]] == extents[i];
-  }
+  for (int i = 0; fit && i < extents.rank(); ++i) fit = x.shape()[x.dim() - extents.rank() + i] == extents[i];
   if (!fit)
     fail(source.named(op), "expected a normalized_shape of the last extents of x, got {} for the shape {}", extents,
          x.shape());
-  return axes;
 }
 
 void require_shape(const char* op, const char* what, const Tensor& t, const Shape& shape, Source source) {
@@ -61,23 +49,19 @@ Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight, con
   const Located at(x, "layer_norm");
   const Source source = line_of(x);
   const Tensor input = floats_of("layer_norm", x, {&weight, &bias});
-  const Shape axes = last_axes("layer_norm", input, normalized_shape, source);
+  require_last("layer_norm", input, normalized_shape, source);
   require_shape("layer_norm", "weight", weight, normalized_shape, source);
   require_shape("layer_norm", "bias", bias, normalized_shape, source);
-  Tensor y = normalised(input, axes, eps);
-  if (weight.defined()) y = y * weight;
-  return bias.defined() ? y + bias : y;
+  return standardize(input, normalized_shape.rank(), eps, weight, bias);
 }
 
 Tensor rms_norm(In x, const Shape& normalized_shape, const Tensor& weight, std::optional<double> eps) {
   const Located at(x, "rms_norm");
   const Source source = line_of(x);
   const Tensor input = floats_of("rms_norm", x, {&weight});
-  const Shape axes = last_axes("rms_norm", input, normalized_shape, source);
+  require_last("rms_norm", input, normalized_shape, source);
   require_shape("rms_norm", "weight", weight, normalized_shape, source);
-  const Tensor y =
-      input.numel() == 0 ? input : input * rsqrt(mean(square(input), axes, true) + eps_of(eps, input.dtype()));
-  return weight.defined() ? y * weight : y;
+  return divide_by_rms(input, normalized_shape.rank(), eps_of(eps, input.dtype()), weight);
 }
 
 Tensor group_norm(In x, Size num_groups, const Tensor& weight, const Tensor& bias, double eps) {
@@ -93,7 +77,7 @@ Tensor group_norm(In x, Size num_groups, const Tensor& weight, const Tensor& bia
   require_shape("group_norm", "weight", weight, {channels}, source);
   require_shape("group_norm", "bias", bias, {channels}, source);
   Tensor y = input;
-  if (input.numel() > 0) y = reshape(normalised(reshape(input, {shape[0], num_groups, -1}), Shape{2}, eps), shape);
+  if (input.numel() > 0) y = reshape(standardize(reshape(input, {shape[0], num_groups, -1}), 1, eps), shape);
   if (weight.defined()) y = y * along_channels(weight, shape.rank());
   return bias.defined() ? y + along_channels(bias, shape.rank()) : y;
 }

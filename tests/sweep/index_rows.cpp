@@ -54,7 +54,7 @@ std::vector<Row> index_rows() {
           const Shape lines = sum(x, axis).shape();
           return log_softmax(3 * x, axis, places(lines, extent(x)));
         },
-        {{{3, 4}}, {{4, 4}}, {{1, 1}}, {{3, 3, 4}}, {{2, 3, 3}}, {{40, 45}}, {{7, 6, 50}}});
+        {{{3, 4}}, {{4, 4}}, {{1, 1}}, {{3, 3, 4}}, {{2, 3, 3}}, {{9, 17}}, {{70, 40}}, {{300, 5}}, {{40, 45}}, {{7, 6, 50}}});
     p.add(
         "scatter_add" + along, [=](const Tensor& x) { return scatter_add(x, axis, places(x.shape(), 3), 5); }, shapes);
   }

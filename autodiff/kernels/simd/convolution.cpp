@@ -1,6 +1,6 @@
 // The inner loops of convolutions (kernels/convolution.cpp): every tap of the kernel, of every channel, reads the image at
 // an offset of its own, and positions that lie side by side are lanes.
-#include "autodiff/kernels/simd/lanes.hpp"
+#include "autodiff/kernels/simd/map.hpp"
 
 namespace xgrad::kernels {
 namespace {
@@ -50,12 +50,25 @@ void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, co
                Size ldo, Size count) {
   const T *a = static_cast<const T*>(a_bytes), *x = static_cast<const T*>(x_bytes);
   T* out = static_cast<T*>(out_bytes);
+#if defined(__AVX512F__)  // 32 registers
+  if (rows == 8) return strip<T, 8>(a, lda, x, offset, depth, out, ldo, count);
+#endif
+  for (; rows > 4; rows -= 4, a += 4 * lda, out += 4 * ldo) strip<T, 4>(a, lda, x, offset, depth, out, ldo, count);
   switch (rows) {
     case 4: return strip<T, 4>(a, lda, x, offset, depth, out, ldo, count);
     case 3: return strip<T, 3>(a, lda, x, offset, depth, out, ldo, count);
     case 2: return strip<T, 2>(a, lda, x, offset, depth, out, ldo, count);
     default: return strip<T, 1>(a, lda, x, offset, depth, out, ldo, count);
   }
+}
+
+template <class T>
+void take_lines(const void* from_bytes, Size across, Size lines, Size count, const void* plus, void* to_bytes, Size row) {
+  const T* from = static_cast<const T*>(from_bytes);
+  T* to = static_cast<T*>(to_bytes);
+  const Batch<T> more(plus ? *static_cast<const T*>(plus) : T(-0.0));
+  for (Size line = 0; line < lines; ++line, from += across, to += row)
+    map(to, count, [&](Size i, Size) XGRAD_LAMBDA { return load(from + i) + more; });  // past the line there are numbers, too
 }
 
 // to[i] += the sum of the lanes of v[i]
@@ -162,6 +175,84 @@ void correlate_weight(const SumLine* lines, Size count, Size length, Size rows, 
   }
 }
 
+// turned[p][r] = g[r][p], and 0 past the rows.
+template <class T>
+void turn(const T* g, Size rows, Size ldg, Size length, T* turned, Size lanes) {
+  Size r = 0;
+#if defined(__SSE2__)
+  if constexpr (sizeof(T) == 4)
+    for (; r + 4 <= rows; r += 4) {
+      Size p = 0;
+      for (; p + 4 <= length; p += 4) {
+        const T* from = g + r * ldg + p;
+        T* to = turned + p * lanes + r;
+        __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + ldg), c = _mm_loadu_ps(from + 2 * ldg), d = _mm_loadu_ps(from + 3 * ldg);
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        _mm_storeu_ps(to, a), _mm_storeu_ps(to + lanes, b), _mm_storeu_ps(to + 2 * lanes, c), _mm_storeu_ps(to + 3 * lanes, d);
+      }
+      for (; p < length; ++p)
+        for (Size i = r; i < r + 4; ++i) turned[p * lanes + i] = g[i * ldg + p];
+    }
+#endif
+  for (; r < lanes; ++r)
+    for (Size p = 0; p < length; ++p) turned[p * lanes + r] = r < rows ? g[r * ldg + p] : T(0);
+}
+
+XGRAD_INLINE void add_to(double* sums, const Batch<float>& x) {
+  Batch<double> low, high;
+  widen(x, low, high);
+  (load(sums) + low).store_unaligned(sums);
+  (load(sums + width<double>) + high).store_unaligned(sums + width<double>);
+}
+XGRAD_INLINE void add_to(double* sums, const Batch<double>& x) { (load(sums) + x).store_unaligned(sums); }
+
+// sums[k][r] += sum over positions p of g[p][r] x[offset[k] + p], for some vectors of rows
+template <class T, int vectors, int taps>
+void outer(const SumPiece* pieces, Size count, const T* g, Size lanes, const T* x, const Size* offset, double* sums) {
+  Batch<T> total[taps][vectors];
+  for (auto& tap : total)
+    for (auto& sum : tap) sum = Batch<T>(T(0));
+  for (const SumPiece* piece = pieces; piece < pieces + count; ++piece) {
+    const T* at[taps];
+    for (int k = 0; k < taps; ++k) at[k] = x + offset[k] + piece->x;
+    for (Size p = 0; p < piece->length; ++p, g += lanes) {
+      Batch<T> z[vectors];
+      for (int v = 0; v < vectors; ++v) z[v] = load(g + v * width<T>);
+      for (int k = 0; k < taps; ++k) {
+        const Batch<T> y(at[k][p]);
+        for (int v = 0; v < vectors; ++v) total[k][v] = madd(y, z[v], total[k][v]);
+      }
+    }
+  }
+  for (int k = 0; k < taps; ++k)
+    for (int v = 0; v < vectors; ++v) add_to(sums + k * lanes + v * width<T>, total[k][v]);
+}
+
+template <class T, int vectors>
+void all_outer(const SumPiece* pieces, Size count, const T* g, Size lanes, const T* x, const Size* offset, Size depth, double* sums) {
+#if defined(__AVX512F__)
+  constexpr int most = 12;
+#else
+  constexpr int most = 6;
+#endif
+  Size k = 0;
+  for (; k + most <= depth; k += most) outer<T, vectors, most>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
+  for (; k + 3 <= depth; k += 3) outer<T, vectors, 3>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
+  for (; k < depth; ++k) outer<T, vectors, 1>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
+}
+
+template <class T>
+void correlate_weight_lanes(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x_bytes, const Size* offset,
+                            Size depth, void* turned_bytes, Size lanes, double* sums) {
+  const T* x = static_cast<const T*>(x_bytes);
+  T *turned = static_cast<T*>(turned_bytes), *to = turned;
+  for (const SumPiece* piece = pieces; piece < pieces + count; to += piece->length * lanes, ++piece)
+    turn(static_cast<const T*>(piece->g), rows, ldg, piece->length, to, lanes);
+  Size r = 0;
+  for (; r + 2 * width<T> <= lanes; r += 2 * width<T>) all_outer<T, 2>(pieces, count, turned + r, lanes, x, offset, depth, sums + r);
+  for (; r < lanes; r += width<T>) all_outer<T, 1>(pieces, count, turned + r, lanes, x, offset, depth, sums + r);
+}
+
 }  // namespace
 
 namespace XGRAD_ARCH {
@@ -169,6 +260,10 @@ namespace XGRAD_ARCH {
 void fill_convolution(Simd& all) {
   all.correlate[0] = correlate<float>;
   all.correlate[1] = correlate<double>;
+  all.take_lines[0] = take_lines<float>;
+  all.take_lines[1] = take_lines<double>;
+  all.correlate_weight_lanes[0] = correlate_weight_lanes<float>;
+  all.correlate_weight_lanes[1] = correlate_weight_lanes<double>;
   all.correlate_weight[0] = correlate_weight<float>;
   all.correlate_weight[1] = correlate_weight<double>;
 }

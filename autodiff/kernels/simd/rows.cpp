@@ -82,85 +82,71 @@ void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
   });
 }
 
-// Where the first vector is that has the greatest number in it; -1 where there is none, of NaN.
+// Where the greatest number first is; -1 where there is none, of NaN.
 template <class T>
-Size vector_of(const T* x, Size columns, const Batch<T>& greatest) {
+Size place_of(const T* x, Size columns, T greatest) {
+  const Batch<T> most(greatest);
   Size i = 0;
-  for (; i + width<T> <= columns; i += width<T>)
-    if (xsimd::any(load(x + i) == greatest)) return i;
-  for (Size j = i; j < columns; ++j)
-    if (x[j] == greatest.get(0)) return i;
+  while (i + width<T> <= columns && !xsimd::any(load(x + i) == most)) i += width<T>;
+  for (; i < columns; ++i)
+    if (x[i] == greatest) return i;
   return -1;
 }
-// Without 1 where the first 1 is, so that a sum that is 1 and little more keeps the digits of that; NaN stays.
-template <class T>
-Batch<T> less_one(const Batch<T>& e) {
-  alignas(64) T lanes[width<T>];
-  e.store_aligned(lanes);
-  T* last = lanes + width<T> - 1;
-  T* at = lanes;
-  while (at != last && *at != T(1)) ++at;
-  *at = *at - T(1);
-  return Batch<T>::load_aligned(lanes);
-}
 
-template <class T>
-Batch<T> greatest_of(const T* x, Size columns) {
-  Batch<T> best(x[0]);
-  Size i = 0;
-  for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
-  T last = x[0];
-  for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
-  return Batch<T>(reduce_lanes(upper(best, Batch<T>(last)),
-                               [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); }));
-}
-
-// The sum of e = exp(x - most), which are stored at `e`, where that is not null; less the first 1 of them, from the vector
-// at `apart` on, where that is not -1.
-template <class T>
-XGRAD_INLINE Batch<T> sum_of_exp(const T* x, Size columns, const Batch<T>& most, T* e_to, Size apart) {
+// e = exp(x - most) of a row, stored where `out` is not null; and the sum of all but one, at `apart`; -1: of all.
+template <class T, bool stored>
+XGRAD_INLINE T sum_of_others(T* out, const T* x, Size columns, const Batch<T>& most, Size apart) {
   Total<T> total;
-  const Batch<T> none(-infinity<T>);  // exp of it adds nothing
   for (Size i = 0; i < columns;) {
     const Size end = columns - i < chunk ? columns : i + chunk;
     Batch<T> sums(T(0));
     for (; i < end; i += width<T>) {
       const Size k = columns - i;
-      Batch<T> e;
-      if (k >= width<T>) {
-        e = exp(load(x + i) - most);
-        if (e_to) e.store_unaligned(e_to + i);
-      } else {
-        alignas(64) T part[width<T>];
-        none.store_aligned(part);
-        for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
-        e = exp(Batch<T>::load_aligned(part));
-        if (e_to) store_part(e_to + i, e, k);
+      Batch<T> from = load_some(x + i, k) - most;
+      const bool here = apart - i < width<T> && apart >= i;
+      if (k < width<T> || here) [[unlikely]] {
+        alignas(64) T lanes[width<T>];
+        from.store_aligned(lanes);
+        for (Size j = k; j < width<T>; ++j) lanes[j] = -infinity<T>;  // exp of it adds nothing
+        from = Batch<T>::load_aligned(lanes);
       }
-      if (i == apart) e = less_one(e);
-      sums = sums + e;
+      const Batch<T> e = exp(from);
+      if constexpr (stored) store_some(out + i, e, k);
+      if (here) [[unlikely]] {
+        alignas(64) T lanes[width<T>];
+        e.store_aligned(lanes);
+        lanes[apart - i] = T(0);
+        sums = sums + Batch<T>::load_aligned(lanes);
+      } else {
+        sums = sums + e;
+      }
     }
     total.add(sums);
   }
-  return Batch<T>(reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; }));
+  return reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
 }
 
 template <class T>
-Batch<T> log_sum_of_exp(const T* x, Size columns, const Batch<T>& most) {
-  return log1p(sum_of_exp<T>(x, columns, most, nullptr, vector_of(x, columns, most)));
+XGRAD_INLINE T greatest_of(const T* x, Size columns) {
+  Batch<T> best(x[0]);
+  Size i = 0;
+  for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
+  T most = reduce_lanes(best, [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); });
+  for (; i < columns; ++i) most = x[i] > most ? x[i] : most;
+  return most;
 }
 
 template <class T, bool logarithm>
 void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
-  const auto part = [](const T* from, Size k) XGRAD_LAMBDA { return k >= width<T> ? load(from) : load_part(from, k); };
   for (; rows > 0; --rows, x += columns, out += columns) {
-    const Batch<T> most = greatest_of(x, columns);
+    const T greatest = greatest_of(x, columns);
+    const Batch<T> most(greatest);
     if constexpr (logarithm) {
-      const Batch<T> log_sum = log_sum_of_exp(x, columns, most);
-      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA { return (part(x + j, k) - most) - log_sum; });
+      const Batch<T> rest = log1p(Batch<T>(sum_of_others<T, false>(nullptr, x, columns, most, place_of(x, columns, greatest))));
+      map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return (load_some(x + i, k) - most) - rest; });
     } else {
-      const Batch<T> sum = sum_of_exp(x, columns, most, out, -1);
-      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA { return part(out + j, k) / sum; });
+      const Batch<T> sum(sum_of_others<T, true>(out, x, columns, most, -1));
+      map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(out + i, k) / sum; });
     }
   }
 }
@@ -222,8 +208,10 @@ void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, S
   T* y = static_cast<T*>(out);
   if (columns > few_columns) {
     for (; rows > 0; --rows, x += columns, ++at, ++y) {
-      const Batch<T> most = greatest_of(x, columns);
-      *y = (x[*at] - most.get(0)) - log_sum_of_exp(x, columns, most).get(0);
+      const T greatest = greatest_of(x, columns);
+      const Size apart = x[*at] == greatest ? *at : place_of(x, columns, greatest);
+      const Batch<T> most(greatest), others(sum_of_others<T, false>(nullptr, x, columns, most, apart));
+      *y = ((Batch<T>(x[*at]) - most) - log1p(others)).get(0);
     }
     return;
   }
@@ -240,34 +228,22 @@ void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, S
     alignas(64) T picked[width<T>] = {};
     for (Size i = 0; i < k; ++i) picked[i] = column[at[r + i]][i];
     const Batch<T> z = (Batch<T>::load_aligned(picked) - most) - log_of_sum(sum, below);
-    if (k == width<T>) z.store_unaligned(y + r);
-    else store_part(y + r, z, k);
+    store_some(y + r, z, k);
   });
 }
 
 // g (1 [c = at] - softmax x), of each row; at `at`, what is left of 1 is the sum of the others, with all its digits.
 template <class T>
 void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, const Size* at, Size rows, Size columns) {
-  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
-  const auto part = [](const T* from, Size k) XGRAD_LAMBDA { return k >= width<T> ? load(from) : load_part(from, k); };
   const T* g = static_cast<const T*>(g_bytes);
   const T* x = static_cast<const T*>(x_bytes);
   T* z = static_cast<T*>(out);
   if (columns > few_columns) {
     for (; rows > 0; --rows, x += columns, z += columns, ++at, ++g) {
-      sum_of_exp<T>(x, columns, greatest_of(x, columns), z, -1);
-      const T mine = z[*at];
-      z[*at] = T(0);
-      Total<T> total;
-      for (Size i = 0; i < columns;) {
-        const Size end = columns - i < chunk ? columns : i + chunk;
-        Batch<T> sums(T(0));
-        for (; i < end; i += width<T>) sums = sums + part(z + i, columns - i);
-        total.add(sums);
-      }
-      const T others = reduce_lanes(total.value(), plus), each = *g / (others + mine);
+      const Batch<T> most(greatest_of(x, columns));
+      const T others = sum_of_others<T, true>(z, x, columns, most, *at), each = *g / (others + z[*at]);
       const Batch<T> factor(-each);
-      map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return part(z + i, k) * factor; });
+      map_light(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(z + i, k) * factor; });
       z[*at] = others * each;
     }
     return;
@@ -286,11 +262,34 @@ void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, con
       mine = pick(here, e, mine);
       e.store_aligned(column[c]);
     }
-    const Batch<T> each = (k == width<T> ? load(g + r) : load_part(g + r, k)) / (others + mine);
+    const Batch<T> each = load_some(g + r, k) / (others + mine);
     for (Size c = 0; c < columns; ++c)
       (pick(place == Batch<T>(static_cast<T>(c)), others, -of(c)) * each).store_aligned(column[c]);
     store_columns<T>(z + r * columns, k, columns, column);
   });
+}
+
+// y (g - sum g y)
+template <class T>
+void softmax_vjp(void* out, const void* g_bytes, const void* y_bytes, Size rows, Size columns) {
+  const T *g = static_cast<const T*>(g_bytes), *y = static_cast<const T*>(y_bytes);
+  T* to = static_cast<T*>(out);
+  for (; rows > 0; --rows, g += columns, y += columns, to += columns) {
+    T sum(0);
+    if (columns <= few_columns) {
+      for (Size c = 0; c < columns; ++c) sum += g[c] * y[c];
+    } else {
+      Total<T> total;
+      for (Size i = 0; i < columns;) {
+        const Size end = columns - i < chunk ? columns : i + chunk;
+        Batch<T> sums(T(0));
+        for (; i < end; i += width<T>) sums = sums + load_some(g + i, columns - i) * load_some(y + i, columns - i);
+        total.add(sums);
+      }
+      sum = reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
+    }
+    map(to, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(y + i, k) * (load_some(g + i, k) - Batch<T>(sum)); });
+  }
 }
 
 // Up to `vectors` vectors of columns, in registers from the first row to the last.
@@ -359,6 +358,8 @@ void fill_rows(Simd& all) {
   all.log_softmax_at[1] = log_softmax_at<double>;
   all.log_softmax_at_vjp[0] = log_softmax_at_vjp<float>;
   all.log_softmax_at_vjp[1] = log_softmax_at_vjp<double>;
+  all.softmax_vjp_rows[0] = softmax_vjp<float>;
+  all.softmax_vjp_rows[1] = softmax_vjp<double>;
   all.add_rows[0] = add_rows<float>;
   all.add_rows[1] = add_rows<double>;
 }

@@ -1,0 +1,187 @@
+// Rows of numbers less their mean and divided by their spread: what normalising layers are made of.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "autodiff/kernels/rows.hpp"
+#include "autodiff/ops/rules.hpp"
+#include "autodiff/parallel.hpp"
+
+namespace xgrad::engine {
+
+namespace {
+
+// These ops are told a = {columns, eps, examples, form}: how many numbers are a row, and of what the form is made.
+enum Form : Size { centred = 1, weighted = 2, biased = 4, of_x = 8, of_weight = 16, of_bias = 32 };
+
+// Rows of `examples` that are `count` numbers, in jobs of at most `together`, by shape alone.
+struct Rows {
+  Size columns, examples, rows, together, jobs;  // rows and jobs of an example
+  Rows(const Size (&a)[4], Size count) : columns(a[0]), examples(a[2]), rows(count / columns / examples) {
+    together = std::clamp<Size>((Size{1} << 14) / columns, 32, 512);
+    jobs = (rows + together - 1) / together;
+  }
+  // f(example, its job, first row of all, how many)
+  template <class F>
+  void run(const F& f) const {
+    share_out(examples * jobs, 1, [&](Size first, Size last) {
+      for (Size i = first; i < last; ++i) {
+        const Size example = i / jobs, job = i % jobs;
+        f(example, job, example * rows + job * together, std::min(together, rows - job * together));
+      }
+    });
+  }
+};
+kernels::Standard standard_of(const Node* n) { return {n->a[0], std::bit_cast<double>(n->a[1]), (n->a[3] & centred) != 0}; }
+
+// A weight or a bias, of which there may be one for each example; null where there is none.
+struct OfColumns {
+  Tensor t;
+  const char* at(Size columns, Size example) const {
+    if (!t.defined()) return nullptr;
+    const Node* n = t.node();
+    return n->data + (n->count == columns ? 0 : example * columns * item_size(n->dtype));
+  }
+};
+
+// Where the cotangents lie in the packed result: x's, then for each job those of the weight, and those of the bias.
+struct Packed {
+  Size weight, bias, count;
+  Packed(const Rows& r, Size form)
+      : weight(form & of_x ? r.rows * r.columns : 0),
+        bias(weight + (form & of_weight ? r.jobs * r.columns : 0)),
+        count(bias + (form & of_bias ? r.jobs * r.columns : 0)) {}
+};
+
+// The op, for all examples; operands that are one for all stay so.
+Tensor of_examples(const Replayed& r, int whole) {
+  Tensors held;
+  for (int i = 0; i < r.n->inputs; ++i) held.push_back(i < whole || r.n->in[i]->count != r.n->a[0] ? r.all(i) : r.in[i]);
+  Node* in[3];
+  for (int i = 0; i < r.n->inputs; ++i) in[i] = held[i].node();
+  Args args = args_of(r.n);
+  args.a[2] *= r.count;
+  return record(r.n->op, r.n->dtype, r.shape(), in, r.n->inputs, args, r.source());
+}
+
+}  // namespace
+
+// y = (x - mean x) r w + b,  r = 1 / sqrt(var x + eps), of each row; not centred:  y = x r w + b,  r = 1 / sqrt(mean x^2 + eps)
+void compute_standardize(Node* n) {
+  const Tensor x = dense(n->in[0]);
+  const OfColumns w{n->a[3] & weighted ? dense(n->in[1]) : Tensor()}, b{n->a[3] & biased ? dense(n->in[n->inputs - 1]) : Tensor()};
+  char* out = allocate(n);
+  const Rows r(n->a, n->count);
+  const Size row = r.columns * item_size(n->dtype);
+  r.run([&](Size example, Size, Size from, Size count) {
+    kernels::standardize_rows(n->dtype, standard_of(n), out + from * row, x.node()->data + from * row, w.at(r.columns, example),
+                              b.at(r.columns, example), count);
+  });
+  n->data = out;
+}
+Tensor batch_standardize(const Replayed& r) { return of_examples(r, 1); }
+
+// The cotangents of x, w and b in one pass, packed; w's and b's as sums of each job's rows.
+void compute_standardize_vjp(Node* n) {
+  const Tensor g = dense(n->in[0]), x = dense(n->in[1]);
+  const OfColumns w{n->a[3] & weighted ? dense(n->in[2]) : Tensor()};
+  char* out = allocate(n);
+  const Rows r(n->a, g.node()->count);
+  const Packed packed(r, n->a[3]);
+  const Size item = item_size(n->dtype), row = r.columns * item;
+  r.run([&](Size example, Size job, Size from, Size count) {
+    char* own = out + example * packed.count * item;
+    const auto sums = [&](Form form, Size at) { return n->a[3] & form ? own + at * item + job * row : nullptr; };
+    kernels::standardize_vjp_rows(
+        n->dtype, standard_of(n), {n->a[3] & of_x ? own + (from - example * r.rows) * row : nullptr, sums(of_weight, packed.weight), sums(of_bias, packed.bias)},
+        g.node()->data + from * row, x.node()->data + from * row, w.at(r.columns, example), count);
+  });
+  n->data = out;
+}
+Tensor batch_standardize_vjp(const Replayed& r) { return of_examples(r, 2); }
+
+// z = (x - mean x) r, v = g w:   gx = r (v - mean v - z mean(v z))    gw = sum g z    gb = sum g;   not centred: without mean v
+Tensors vjp_standardize(const Step& s) {
+  const Tensor x = s.x(), w = s.a(3) & weighted ? s.x(1) : Tensor();
+  const Shape& shape = x.node()->shape;
+  const Source source = s.source();
+  const Size columns = s.a(0);
+  const bool bias = s.a(3) & biased;
+  const int last = s.n->inputs - 1;  // the bias
+  Tensors gs;
+  if (current().no_grad) {  // they will not be differentiated
+    Size form = s.a(3) & (centred | weighted);
+    if (s.wants(0)) form |= of_x;
+    if (w.defined() && s.wants(1)) form |= of_weight;
+    if (bias && s.wants(last)) form |= of_bias;
+    const Args args{{columns, s.a(1), 1, form}, {}};
+    const Rows r(args.a, x.node()->count);
+    const Packed packed(r, form);
+    Node* const in[] = {s.g.node(), x.node(), w.node()};
+    const Tensor all = record(Op::standardize_vjp, s.n->dtype, {packed.count}, in, w.defined() ? 3 : 2, args, source);
+    const auto sums = [&](Size at, const Shape& as) {
+      const Tensor parts = reshape_to(slice_at(all, 0, at, 1, r.jobs * columns, source), {r.jobs, columns}, source);
+      return reshape_to(sum_over(parts, 0, 1, false, source), as, source);
+    };
+    gs.push_back(form & of_x ? reshape_to(slice_at(all, 0, 0, 1, x.node()->count, source), shape, source) : Tensor());
+    if (w.defined()) gs.push_back(form & of_weight ? sums(packed.weight, w.node()->shape) : Tensor());
+    if (bias) gs.push_back(form & of_bias ? sums(packed.bias, s.n->in[last]->shape) : Tensor());
+    return gs;
+  }
+  int first = shape.rank();
+  for (Size count = 1; count < columns || first == shape.rank();) count *= shape[--first];
+  const auto mean_of = [&](const Tensor& t) { return sum_over(t, first, shape.rank(), true, source) / static_cast<double>(columns); };
+  const Tensor d = s.a(3) & centred ? x - mean_of(x) : x, r = rsqrt(mean_of(square(d)) + std::bit_cast<double>(s.a(1)));
+  const Tensor z = d * r, v = w.defined() ? s.g * w : s.g;
+  gs.push_back(s.wants(0) ? r * ((s.a(3) & centred ? v - mean_of(v) : v) - z * mean_of(v * z)) : Tensor());
+  if (w.defined()) gs.push_back(s.wants(1) ? s.g * z : Tensor());
+  if (bias) gs.push_back(s.g);
+  return gs;
+}
+
+namespace {
+
+Tensor standardized(const char* op, const In& x_in, Size axes, double eps, const In& w_in, const In& b_in, Size form) {
+  const Source source = source_of(x_in, op);
+  const Located at(source, op);
+  Tensor x = floats(operand(x_in, op));
+  const int rank = x.node()->shape.rank();
+  if (axes < 1 || axes > rank) fail(source.named(op), "expected 1 to {} axes of the shape {}, got {}", rank, x.node()->shape, axes);
+  if (!(eps >= 0) || std::isinf(eps)) fail(source.named(op), "expected an eps of 0 or more, got {}", eps);
+  Shape extents;
+  Size columns = 1;
+  for (int i = rank - static_cast<int>(axes); i < rank; ++i) extents.push_back(x.node()->shape[i]), columns *= x.node()->shape[i];
+  Tensor held[3] = {x, {}, {}};
+  int count = 1;
+  const auto take = [&](const In& t_in, const char* what, Form is) {
+    if (!t_in.node() && !t_in.is_number()) return;
+    const Tensor t = floats(operand(t_in, op));
+    if (!(t.node()->shape == extents)) fail(source.named(op), "expected a {} of the shape {}, got {}", what, extents, t.node()->shape);
+    held[count++] = t;
+    form |= is;
+  };
+  take(w_in, "weight", weighted);
+  take(b_in, "bias", biased);
+  for (int i = 1; i < count; ++i) held[0] = converted(held[0], meet(held[0], held[i], op, source));
+  for (int i = 1; i < count; ++i) held[i] = converted(held[i], held[0].node()->dtype);
+  if (x.node()->count == 0) return held[0];
+  Node* const in[] = {held[0].node(), held[1].node(), held[2].node()};
+  return record(Op::standardize, held[0].node()->dtype, x.node()->shape, in, count, {{columns, std::bit_cast<Size>(eps), 1, form}, {}}, source);
+}
+
+}  // namespace
+
+}  // namespace xgrad::engine
+
+namespace xgrad {
+
+Tensor standardize(const In& x, At axes, double eps, const In& weight, const In& bias) {
+  return engine::standardized("standardize", x, axes, eps, weight, bias, engine::centred);
+}
+Tensor divide_by_rms(const In& x, At axes, double eps, const In& weight) {
+  return engine::standardized("divide_by_rms", x, axes, eps, weight, Tensor(), 0);
+}
+
+}  // namespace xgrad

@@ -9,7 +9,7 @@ table=$here/gate.txt
 skip() { echo "skipped: $1"; exit 0; }
 command -v valgrind >/dev/null || skip "valgrind is not installed"
 grep -qw avx2 /proc/cpuinfo 2>/dev/null || skip "this machine has no AVX2"
-built_by=$("$compiler" --version | head -n 1)
+built_by="GCC $("$compiler" --version | sed -n '1s/^[^ ]* //p')"
 [[ $write == --write ]] || grep -qxF "# $built_by" "$table" || skip "gate.txt is of another compiler than $built_by"
 
 scratch=$(mktemp -d)

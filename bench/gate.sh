@@ -9,8 +9,8 @@ table=$here/gate.txt
 skip() { echo "skipped: $1"; exit 0; }
 command -v valgrind >/dev/null || skip "valgrind is not installed"
 grep -qw avx2 /proc/cpuinfo 2>/dev/null || skip "this machine has no AVX2"
-built_by="GCC $("$compiler" --version | sed -n '1s/^[^ ]* //p')"
-[[ $write == --write ]] || grep -qxF "# $built_by" "$table" || skip "gate.txt is of another compiler than $built_by"
+built_by="compiler $("$compiler" --version | sed -n '1s/^[^ ]* //p')"
+[[ $write == --write ]] || grep -qxF "# $built_by" "$table" || skip "gate.txt is of another compiler than ${built_by#compiler }"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -9,8 +9,8 @@ table=$here/gate.txt
 skip() { echo "skipped: $1"; exit 0; }
 command -v valgrind >/dev/null || skip "valgrind is not installed"
 grep -qw avx2 /proc/cpuinfo 2>/dev/null || skip "this machine has no AVX2"
-built_by=$("$compiler" --version | head -n 1)
-[[ $write == --write ]] || grep -qxF "# $built_by" "$table" || skip "gate.txt is of another compiler than $built_by"
+built_by="compiler $("$compiler" --version | sed -n '1s/^[^ ]* //p')"
+[[ $write == --write ]] || grep -qxF "# $built_by" "$table" || skip "gate.txt is of another compiler than ${built_by#compiler }"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -58,7 +58,7 @@ if [[ $write == --write ]]; then
   {
     echo "# What may not grow, and by how many percent it may: ./dev gate --write renews the counts. Of"
     echo "# $built_by"
-    sort "$scratch/counted" | awk '{print $1, $2, $3, $1 == "instructions" ? 5 : 3}' | column -t
+    sort "$scratch/counted" | awk '{print $1, $2, $3, 3}' | column -t
   } >"$table.new"
   mv "$table.new" "$table"
   cat "$table"

@@ -225,6 +225,7 @@ bool Table::is_missing(Size row, std::string_view column, Source source) const {
 Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Source source) const try {
   if (!is_float(dtype)) fail(source.named("csv"), "expected the dtype f32 or f64, got {}", name(dtype));
   std::vector<Size> places;
+  places.reserve(columns.size());
   for (const std::string& column : columns) places.push_back(place(column, source));
   const Shape shape{rows(), static_cast<Size>(columns.size())};
   const Tensor made = filled(shape, f64, [&](void* memory) {

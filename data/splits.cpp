@@ -38,6 +38,7 @@ std::vector<Rows> by_class(const char* op, const Tensor& of, const Rows& order, 
   std::map<Size, Rows> classes;
   for (const Size row : order) classes[labels[static_cast<std::size_t>(row)]].push_back(row);
   std::vector<Rows> list;
+  list.reserve(classes.size());
   for (auto& [label, rows] : classes) list.push_back(std::move(rows));
   return list;
 }

@@ -20,7 +20,7 @@ Dataset points(const char* op, Size classes, Size per_class, const Place& place,
   made.inputs = filled(Shape{n, 2}, f32, [&](void* memory) {
     auto* at = static_cast<float*>(memory);
     for (Size i = 0; i < n; ++i) {
-      const double t = per_class == 1 ? 0.5 : static_cast<double>(i / classes) / static_cast<double>(per_class - 1);
+      const double t = per_class == 1 ? 0.5 : static_cast<double>(i / classes) / static_cast<double>(per_class - 1);  // NOLINT(*division)
       const Point p = place(i % classes, t);
       *at++ = static_cast<float>(p.x);
       *at++ = static_cast<float>(p.y);

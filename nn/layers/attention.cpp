@@ -62,7 +62,7 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
   const Source source = line_of(query).named(op);
   const Tensor q = query, k = key, v = value;
   if (!q.defined() || !k.defined() || !v.defined()) fail(source, "expected three tensors, got an empty one");
-  const Shape sq = q.shape(), sk = k.shape(), sv = v.shape();
+  const Shape &sq = q.shape(), &sk = k.shape(), &sv = v.shape();
   if (sq.rank() < 2 || sk.rank() < 2 || sv.rank() < 2 || sq.back() != sk.back() || sk[sk.rank() - 2] != sv[sv.rank() - 2])
     fail(source,
          "expected a query [..., queries, width], a key [..., keys, width] and a value [..., keys, "
@@ -170,7 +170,7 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
 
 // [.., .., embed_dim] as [batch, heads, time, width of a head], a view.
 Tensor heads_of(const Tensor& x, int time, Size heads) {
-  const Shape shape = x.shape();
+  const Shape& shape = x.shape();
   const Tensor apart = reshape(x, {shape[0], shape[1], heads, shape[2] / heads});
   return time == 1 ? permute(apart, {0, 2, 1, 3}) : permute(apart, {1, 2, 0, 3});
 }
@@ -222,7 +222,8 @@ MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In v
   const Mask mask = mask_of(*this, o, masks, line_of(query));
   const Projected p = project(*this, o);
   const Size width = out_proj.weight.shape()[0];
-  const Tensor scores = matmul(p.q * (1 / std::sqrt(static_cast<double>(width / num_heads))), transpose(p.k));
+  const Size each = width / num_heads;
+  const Tensor scores = matmul(p.q * (1 / std::sqrt(static_cast<double>(each))), transpose(p.k));
   Tensor weights = weights_of(scores, mask);
   if (training && dropout > 0) weights = nn::dropout(weights, dropout);
   const Tensor mixed = matmul(weights, p.v);  // [batch, heads, queries, width of a head]

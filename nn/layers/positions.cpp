@@ -29,7 +29,7 @@ Tensor plus_positions(const char* layer, const In& x, const Tensor& table, bool 
     fail(line_of(x, layer), "this layer was made without sizes, or moved from; assign one that has them");
   if (!is_float(input.dtype()))
     fail(line_of(x, layer), "expected floats, got {}; cast them first: cast(x, {})", name(input.dtype()), name(dtype));
-  const Shape shape = input.shape();
+  const Shape& shape = input.shape();
   const Size most = table.shape()[0], width = table.shape()[1];
   const int time = shape.rank() == 3 && batch_first ? 1 : 0;
   if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != width || shape[time] > most)
@@ -97,7 +97,7 @@ Tensor rotary_embedding(In x, RotaryOptions options) {
   if (!(options.base > 0) || !std::isfinite(options.base))
     fail(line_of(x, op), "expected a base above 0, and finite, got {}", options.base);
   const Located at(x, op);
-  const Shape shape = t.shape();
+  const Shape& shape = t.shape();
   const Size width = shape.back(), half = width / 2, length = shape[shape.rank() - 2];
   const Tensor a = angles(options.offset, length, half, width, options.base);
   const Tensor c = cast(cos(a), t.dtype()), s = cast(sin(a), t.dtype());

@@ -34,7 +34,7 @@ void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const Tr
 template <class Layer>
 Tensor input_of_layer(const char* name, const In& x, const Layer& layer) {
   const Tensor input = input_of(name, x, layer.norm1.weight);
-  const Shape shape = input.shape();
+  const Shape& shape = input.shape();
   const Size width = layer.norm1.weight.shape()[0];
   if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != width)
     fail(line_of(x, name), "expected {} or [time, width], of the width {}, got the shape {}",

@@ -60,6 +60,8 @@ Trained trained(Size kind, int steps) {
 }
 
 Tensor odd(Dice& dice, const Tensor& x) {
+  const std::vector<Size> whole{
+      -1, 0, 1, 1000, Size{1} << 53, std::numeric_limits<Size>::max(), std::numeric_limits<Size>::min()};
   const std::vector<double> numbers{
       0, -1, 1, 0.5, 1e300, -1e300, 1e-300, NAN, INFINITY, -INFINITY, 4611686018427387904.0};
   switch (dice.below(6)) {
@@ -69,12 +71,8 @@ Tensor odd(Dice& dice, const Tensor& x) {
     case 3: return zeros({dice.below(4), dice.below(4)}, x.dtype());
     case 4: return unsqueeze(x, 0);
     default:
-      return is_float(x.dtype())
-                 ? full(x.shape(), dice.one_of(numbers), x.dtype())
-                 : full(x.shape(),
-                        dice.one_of(std::vector<Size>{-1, 0, 1, 1000, Size{1} << 53, std::numeric_limits<Size>::max(),
-                                                      std::numeric_limits<Size>::min()}),
-                        x.dtype());
+      if (is_float(x.dtype())) return full(x.shape(), dice.one_of(numbers), x.dtype());
+      return cast(full(x.shape(), dice.one_of(whole), i64), x.dtype());
   }
 }
 

@@ -1,5 +1,5 @@
 // Derivatives: of a recorded result with respect to what led to it, and of functions.
-// Bodies: api/differentiate.cpp (grad, watch, backward), api/transforms.cpp.
+// Bodies: api/differentiate.cpp (grad, watch, backward), api/jacobian.cpp, api/transforms.cpp.
 #pragma once
 
 #include <xgrad/autodiff/callable.hpp>
@@ -34,6 +34,10 @@ struct GradOptions {
 // Lets go of nothing. A Parameter that has changed since y was recorded counts as the variable it was read from.
 Tensors grad(const In& y, const Wrt& x, GradOptions options = {});
 Tensors grad(const In& y, const Wrt& x, const Tensor& cotangent, GradOptions options = {});
+
+// The Jacobians dy/dx of a recorded y of any shape: for each x one, of y's shape and then x's. Rows by cotangents, or columns by
+// tangents, whichever are fewer, all at once.
+Tensors jacobian(const In& y, const Wrt& x, GradOptions options = {});
 
 // An identity of x that derivatives lead to: grad(f(w), {w}) for a w = watch(x).
 Tensor watch(const In& x);

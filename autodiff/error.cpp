@@ -19,8 +19,7 @@ const Error no_memory("no memory");  // made beforehand; to throw a copy of it t
 
 void fail(Source source, const std::string& text) try {
   const std::string line = source.file ? to_string(source) + ": " : "";
-  const bool has_name = !text.empty() && text[0] == '[';
-  throw Error(has_name || !source.op ? line + text : fmt::format("{}[{}] {}", line, source.op, text));
+  throw Error(source.op ? fmt::format("{}[{}] {}", line, source.op, text) : line + text);
 } catch (const std::bad_alloc&) {
   throw Error(no_memory);
 }

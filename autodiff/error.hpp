@@ -36,8 +36,8 @@ struct Source {
 
 std::string to_string(Source source);  // "model.cpp:42"
 
-// Throws Error("file:line: [op] text"). Texts read "expected, got; remedy". One that begins with a name of its own,
-// "[op] text", keeps that.
+// Throws Error("file:line: [op] text"), without what the source does not know. Texts read "expected, got; remedy", and
+// name no op.
 [[noreturn]] void fail(Source source, const std::string& text);
 [[noreturn]] void fail_formatted(Source source, fmt::string_view text, fmt::format_args arguments);
 template <class... Arguments>

@@ -43,8 +43,8 @@ struct Field {
 // A place in memory that a program reads or writes: of an instruction, or of a step of a chain.
 struct Address {
   Place* place;  // null: of a step
-  kernels::Step* step;
-  std::intptr_t kernels::Step::*field;
+  kernels::ChainStep* step;
+  std::intptr_t kernels::ChainStep::*field;
   int at;  // of the step's form
   bool writes;
 
@@ -64,11 +64,11 @@ struct Address {
 // f(address) for each place in memory, in the order in which a block meets them.
 template <class F>
 void each_address(Program& p, const F& f) {
-  using kernels::Step;
-  constexpr std::intptr_t Step::*fields[] = {&Step::first, &Step::x, &Step::y, &Step::out};
+  using kernels::ChainStep;
+  constexpr std::intptr_t ChainStep::*fields[] = {&ChainStep::first, &ChainStep::x, &ChainStep::y, &ChainStep::out};
   for (Instruction& op : p.code) {
     if (op.what == engine::Do::chain) {
-      for (Step* s = &p.steps[static_cast<std::size_t>(op.step)];; ++s) {
+      for (ChainStep* s = &p.steps[static_cast<std::size_t>(op.step)];; ++s) {
         for (int at = 1; at <= 4; ++at)
           if (static_cast<kernels::From>(s->form >> (8 * at) & 255) == kernels::From::memory)
             f(Address{nullptr, s, fields[at - 1], at, at == 4});
@@ -107,13 +107,13 @@ struct Trace {
 // What a rule may not do, seen after it has been recorded.
 void check(const Trace& trace, std::size_t i, DType dtype, const char* what, Source source) {
   const Tensor& y = trace.results[i];
-  if (!y.defined()) fail(source, fmt::format("[{}] the formula left operand {} empty", what, i));
+  if (!y.defined()) fail(source.named(what), "the formula left operand {} empty", i);
   const Node* n = y.node();
   if (n->dtype != dtype || !(n->shape == trace.operands[i].node()->shape))
-    fail({n->file, n->line},
-         fmt::format("[{}] says that it is elementwise, but what operand {} becomes is {} {}, not of the operand's shape and dtype; "
-                     "leave out `elementwise` where a formula is of whole tensors", what, i, name(n->dtype),
-                     n->shape));
+    fail(Source{n->file, n->line}.named(what),
+         "says that it is elementwise, but what operand {} becomes is {} {}, not of the operand's shape and dtype; "
+         "leave out `elementwise` where a formula is of whole tensors",
+         i, name(n->dtype), n->shape);
 }
 void check_ops(const Trace& trace, const char* what) {
   const Node* odd = nullptr;  // the latest: what the user wrote, and not what that is made of
@@ -123,18 +123,22 @@ void check_ops(const Trace& trace, const char* what) {
     if (!odd || !is_elementwise) odd = n;
   }
   if (odd)
-    fail({odd->file, odd->line}, fmt::format("[{}] says that it is elementwise, but {} is not: it looks at a whole tensor; leave out "
-                                             "`elementwise`", what, engine::written_name(odd)));
+    fail(Source{odd->file, odd->line}.named(what),
+         "says that it is elementwise, but {} is not: it looks at a whole tensor; leave out "
+         "`elementwise`",
+         engine::written_name(odd));
   for (Node* n : trace.nodes)
     for (int k = 0; k < n->inputs; ++k)
       if (const Node* x = n->in[k]; !x->has(engine::traced) && !is_number(x))
-        fail({n->file, n->line}, fmt::format("[{}] says that it is elementwise, but {} has an operand {} of its own; keep it as state "
-                                             "(a slot), or leave out `elementwise`", what, engine::written_name(n), x->shape));
+        fail(Source{n->file, n->line}.named(what),
+             "says that it is elementwise, but {} has an operand {} of its own; keep it as state "
+             "(a slot), or leave out `elementwise`",
+             engine::written_name(n), x->shape);
 }
 
 // The formula on placeholders of `count` elements. Its results are nodes of their own, each of one operand.
 Trace trace_of(const Callable<void(Tensors&)>& f, int operands, DType dtype, Size count, const char* what, Source source) {
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   const NoGrad constant;
   Trace trace;
   for (int k = 0; k < operands; ++k) {
@@ -149,7 +153,7 @@ Trace trace_of(const Callable<void(Tensors&)>& f, int operands, DType dtype, Siz
     f(trace.results);
   }
   if (trace.results.size() != trace.operands.size())
-    fail(source, fmt::format("[{}] the formula changed the number of its operands", what));
+    fail(source.named(what), "the formula changed the number of its operands");
   const Tensor always = trace.operands[0] == trace.operands[0];
   std::vector<const Node*> taken;
   for (std::size_t i = 0; i < trace.results.size(); ++i) {
@@ -186,8 +190,9 @@ void check_sizes(const Trace& a, const Callable<void(Tensors&)>& f, DType dtype,
                std::memcmp(p->data, q->data, static_cast<std::size_t>(item_size(p->dtype))) == 0;
   }
   if (!same)
-    fail(source, fmt::format("[{}] says that it is elementwise, but its numbers depend on the shape of the parameter; leave out "
-                             "`elementwise`", what));
+    fail(source.named(what),
+         "says that it is elementwise, but its numbers depend on the shape of the parameter; leave out "
+         "`elementwise`");
 }
 
 // The trace without its nodes. None where it has operands of dtypes that machine code does not know.

@@ -10,6 +10,7 @@
 
 namespace xgrad {
 
+// clang-format off
 // ---- arithmetic. Dtypes meet as in NumPy and PyTorch (docs/numbers.md): a C++ number, and a 0-d tensor, take the float
 // dtype of what they meet; booleans count as i64, and i64 wraps around
 Tensor operator+(const In& x, const In& y);
@@ -144,8 +145,9 @@ Tensors sort(const In& x, At axis = -1, bool descending = false);        // auto
 Tensors topk(const In& x, At k, At axis = -1, bool largest = true);      // the first k of that: auto [values, places]
 Tensor softmax(const In& x, At axis);           // e^x / sum e^x of floats, of x's shape; NaN where all are -inf, or one +inf
 Tensor log_softmax(const In& x, At axis);       // its logarithm: x - logsumexp(x)
-// Of each row, along the last axis, one number of log_softmax: what index [...] of x [..., classes] says. Nothing else of it is stored.
-Tensor log_softmax_at(const In& x, const In& index);
+// log_softmax(x, axis) at one place of each line, of x's shape without the axis; index: i64, of that shape. What a cross entropy
+// takes: nothing of x's size is stored, and the cotangent of a place that is sure keeps its digits.
+Tensor log_softmax(const In& x, At axis, const In& index);
 // (x - mean) / sqrt(var + eps) weight + bias: mean, and var divided by n, are of the last `axes` axes, of whose extents are
 // weight and bias, if they are there. One pass over memory; so is its gradient.
 Tensor standardize(const In& x, At axes = 1, double eps = 0, const In& weight = Tensor(), const In& bias = Tensor());
@@ -243,6 +245,7 @@ Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source =
 
 // ---- random numbers (Philox 4x32-10; Salmon et al. 2011): each thread has its generator
 void manual_seed(std::uint64_t seed);
+// clang-format on
 
 namespace engine {
 void require_fills(std::size_t numbers, const Shape& shape, Source source);

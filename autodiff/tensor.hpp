@@ -26,7 +26,7 @@ class In;
 
 namespace engine {
 
-struct Thread;
+struct ThreadState;
 struct Node;
 
 // What a handle needs to know of a node. Counts are biased: the thread that recorded a node counts its handles without
@@ -36,13 +36,13 @@ struct Node;
 struct NodeHead {
   std::uint32_t refs;         // handles counted by the owner
   std::int32_t shared_count;  // 2 x handles counted by others, + 1 once the owner holds none
-  Thread* owner_thread;
+  ThreadState* owner_thread;
 };
 
 #if defined(__GNUC__)
 [[gnu::tls_model("initial-exec")]]
 #endif
-extern constinit thread_local Thread* this_thread;
+extern constinit thread_local ThreadState* this_thread;
 
 void retain_shared(NodeHead* node) noexcept;
 void release_shared(NodeHead* node) noexcept;

@@ -6,9 +6,15 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+#if __has_include(<xtensor/containers/xarray.hpp>)  // xtensor 0.26 and newer
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/core/xexpression.hpp>
+#else
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xexpression.hpp>
+#endif
 
 #include <xgrad/autodiff/memory.hpp>
 
@@ -42,8 +48,8 @@ auto as_xtensor(const Tensor& t, Source source = Source::here()) {
                     std::is_same_v<T, bool>,
                 "as_xtensor<T>: T is float, double, xgrad::Size or bool");
   if (t.defined() && t.dtype(source) != dtype_of<T>())
-    fail(source, std::string("[as_xtensor] expected ") + name(dtype_of<T>()) + ", got " + name(t.dtype(source)) +
-                     "; cast(x, " + name(dtype_of<T>()) + ") first");
+    fail(source.named("as_xtensor"), "expected {}, got {}; cast(x, {}) first", name(dtype_of<T>()),
+         name(t.dtype(source)), name(dtype_of<T>()));
   auto held = std::make_shared<const Tensor>(contiguous(t, source));
   const auto* numbers = static_cast<const T*>(readable(*held, source));
   const Shape& extents = held->shape(source);

@@ -3,6 +3,7 @@
 //   result NAME      per way of doing it: the numbers after three repeats, for comparison with the other sides
 //   run NAME N       the seconds that N repeats of the fastest way take, by the clock and of processor time
 //   count NAME       what one repeat counts (Running::count)
+//   counted NAME     does it once, when it is warm, in a function whose instructions ./dev gate counts
 #pragma once
 
 #include <cmath>

@@ -18,13 +18,13 @@ Tensor cycling_labels(const char* op, Size n, Size classes, Source source);  // 
 // How many rows there are: as many inputs as labels.
 Size checked_rows(const char* op, const Dataset& whole, Source source);
 
-// f(), where a lack of memory is an Error: "[op] what is more than memory holds".
+// f(), where a lack of memory is an Error: "what is more than memory holds".
 template <class F>
-auto or_no_memory(const std::string& what, Source source, const F& f) {
+auto or_no_memory(Source source, const std::string& what, const F& f) {
   try {
     return f();
   } catch (const std::bad_alloc&) {
-    fail(source, what + " is more than memory holds");
+    fail(source, "{} is more than memory holds", what);
   }
 }
 

@@ -24,7 +24,7 @@ class CsvReader {
     table_.origin_ = std::move(origin);
     table_.missing_ = options.missing;
     if (o_.delimiter == o_.quote || o_.delimiter == '\n' || o_.delimiter == '\r')
-      fail(source, "[csv] expected a delimiter that is no quote and ends no line");
+      fail(source.named("csv"), "expected a delimiter that is no quote and ends no line");
     if (in_.substr(0, 3) == "\xEF\xBB\xBF") at_ = 3;  // a byte order mark
   }
 
@@ -156,8 +156,8 @@ class CsvReader {
   [[noreturn]] void fail_at(Size line, Size column, const std::string& what) const {
     const auto place = static_cast<std::size_t>(column - 1);
     const bool named = place < table_.names_.size();
-    fail(source_, fmt::format("[csv] {}:{}: column {}{}: {}", table_.origin_, line, column,
-                              named ? fmt::format(" ({})", table_.names_[place]) : "", what));
+    fail(source_.named("csv"), "{}:{}: column {}{}: {}", table_.origin_, line, column,
+         named ? fmt::format(" ({})", table_.names_[place]) : "", what);
   }
 
   std::string_view in_;
@@ -195,19 +195,20 @@ Size Table::place(std::string_view column, Source source) const {
   if (found != names_.end()) return found - names_.begin();
   std::string all;
   for (std::size_t i = 0; i < names_.size() && i < 20; ++i) all += (i ? ", " : "") + names_[i];
-  fail(source, fmt::format("[csv] {} has no column {}; there are {}{}", origin_, column, all, names_.size() > 20 ? ", ..." : ""));
+  fail(source.named("csv"), "{} has no column {}; there are {}{}", origin_, column, all,
+       names_.size() > 20 ? ", ..." : "");
 }
 
 bool Table::misses(const Cell& c) const { return std::find(missing_.begin(), missing_.end(), text_of(c)) != missing_.end(); }
 
 void Table::check_row(Size row, Source source) const {
-  if (row < 0 || row >= rows()) fail(source, fmt::format("[csv] expected a row below {}, got {}", rows(), row));
+  if (row < 0 || row >= rows()) fail(source.named("csv"), "expected a row below {}, got {}", rows(), row);
 }
 
 void Table::fail_cell(Size row, Size column, const std::string& what, Source source) const {
   std::string_view cell = text_of(this->cell(row, column));
-  fail(source, fmt::format("[csv] {}:{}: column {} ({}): {}, got '{}{}'", origin_, lines_[static_cast<std::size_t>(row)], column + 1,
-                           names_[static_cast<std::size_t>(column)], what, cell.substr(0, 40), cell.size() > 40 ? "..." : ""));
+  fail(source.named("csv"), "{}:{}: column {} ({}): {}, got '{}{}'", origin_, lines_[static_cast<std::size_t>(row)],
+       column + 1, names_[static_cast<std::size_t>(column)], what, cell.substr(0, 40), cell.size() > 40 ? "..." : "");
 }
 
 std::string_view Table::text(Size row, std::string_view column, Source source) const {
@@ -222,7 +223,7 @@ bool Table::is_missing(Size row, std::string_view column, Source source) const {
 }
 
 Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Source source) const try {
-  if (!is_float(dtype)) fail(source, fmt::format("[csv] expected the dtype f32 or f64, got {}", name(dtype)));
+  if (!is_float(dtype)) fail(source.named("csv"), "expected the dtype f32 or f64, got {}", name(dtype));
   std::vector<Size> places;
   for (const std::string& column : columns) places.push_back(place(column, source));
   const Shape shape{rows(), static_cast<Size>(columns.size())};
@@ -292,7 +293,7 @@ Tensor Table::Categories::one_hot(DType dtype) const {
 
 Table Table::rows_of(const Tensor& index, Source source) const try {
   if (index.dtype(source) != i64 || index.dim() != 1)
-    fail(source, fmt::format("[csv] expected the rows as i64 [n], got {} {}", name(index.dtype()), index.shape()));
+    fail(source.named("csv"), "expected the rows as i64 [n], got {} {}", name(index.dtype()), index.shape());
   Table made;
   made.origin_ = origin_;
   made.text_ = text_;

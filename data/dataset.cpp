@@ -15,11 +15,10 @@ namespace xgrad::data {
 // How many rows there are: as many inputs as labels.
 Size checked_rows(const char* op, const Dataset& whole, Source source) {
   if (whole.inputs.dim(source) == 0 || whole.labels.dim(source) == 0)
-    fail(source, fmt::format("[{}] expected inputs and labels with a first axis, got a 0-d tensor", op));
+    fail(source.named(op), "expected inputs and labels with a first axis, got a 0-d tensor");
   const Size rows = whole.inputs.size(0);
   if (whole.labels.size(0) != rows)
-    fail(source, fmt::format("[{}] expected a label for each input, got {} inputs and {} labels", op, rows,
-                             whole.labels.size(0)));
+    fail(source.named(op), "expected a label for each input, got {} inputs and {} labels", rows, whole.labels.size(0));
   return rows;
 }
 
@@ -39,8 +38,7 @@ Dataset shuffled(const Dataset& whole, std::optional<std::uint64_t> seed, Source
 Split split(const Dataset& whole, Size count, Source source) {
   const Located at(source, "split");
   const Size rows = checked_rows("split", whole, source);
-  if (count < 0 || count > rows)
-    fail(source, fmt::format("[split] expected a count in 0 ... {}, got {}", rows, count));
+  if (count < 0 || count > rows) fail(source.named("split"), "expected a count in 0 ... {}, got {}", rows, count);
   return {.train = {slice(whole.inputs, 0, 0, count), slice(whole.labels, 0, 0, count)},
           .test = {slice(whole.inputs, 0, count), slice(whole.labels, 0, count)}};
 }

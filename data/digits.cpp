@@ -19,6 +19,7 @@ struct Point {
 };
 
 // The pen's way through each digit, in a box of 4 x 6 with (0, 0) at the top left.
+// clang-format off
 constexpr Point zero[] = {{2, 0}, {3.4F, .6F}, {4, 2}, {4, 4}, {3.4F, 5.4F}, {2, 6}, {.6F, 5.4F}, {0, 4}, {0, 2}, {.6F, .6F}, {2, 0}};
 constexpr Point one[] = {{.8F, 1.4F}, {2.2F, 0}, {2.2F, 6}};
 constexpr Point two[] = {{0, 1.5F}, {.7F, .3F}, {2, 0}, {3.4F, .4F}, {3.8F, 1.7F}, {3.2F, 3}, {0, 6}, {4, 6}};
@@ -29,6 +30,7 @@ constexpr Point six[] = {{3.4F, .2F}, {1.4F, 1.2F}, {.2F, 3.2F}, {.2F, 4.8F}, {1
 constexpr Point seven[] = {{0, 0}, {4, 0}, {1.5F, 6}};
 constexpr Point eight[] = {{2, 2.8F}, {.6F, 2}, {.6F, .7F}, {2, 0}, {3.4F, .7F}, {3.4F, 2}, {2, 2.8F}, {.3F, 3.8F}, {.3F, 5.2F}, {2, 6}, {3.7F, 5.2F}, {3.7F, 3.8F}, {2, 2.8F}};
 constexpr Point nine[] = {{3.6F, 2.4F}, {2.4F, 3.2F}, {.8F, 2.9F}, {.2F, 1.6F}, {.8F, .4F}, {2.2F, 0}, {3.4F, .6F}, {3.6F, 2.4F}, {3.2F, 4.6F}, {2, 6}};
+// clang-format on
 constexpr std::span<const Point> strokes[] = {zero, one, two, three, four, five, six, seven, eight, nine};
 
 // Distance of a point from a stroke.
@@ -63,10 +65,9 @@ Dataset digits(DigitOptions o, Source source) {
   constexpr Size classes = 10, least_side = 4, most_side = 256;
   const Size n = checked_count("digits", classes, o.images_per_class, source);
   check_noise("digits", o.noise, source);
-  if (!(o.wobble >= 0) || o.wobble > 1)
-    fail(source, fmt::format("[digits] expected a wobble in [0, 1], got {}", o.wobble));
+  if (!(o.wobble >= 0) || o.wobble > 1) fail(source.named("digits"), "expected a wobble in [0, 1], got {}", o.wobble);
   if (o.side < least_side || o.side > most_side)
-    fail(source, fmt::format("[digits] expected a side of {} ... {}, got {}", least_side, most_side, o.side));
+    fail(source.named("digits"), "expected a side of {} ... {}, got {}", least_side, most_side, o.side);
   Random random = Random::from(o.seed);
   Dataset made;
   made.inputs = filled(Shape{n, o.side * o.side}, f32, [&](void* memory) {

@@ -28,7 +28,7 @@ struct Close {
 
 // zlib reads plain files as they are. Memory grows with what the file holds, not with what its header claims.
 Bytes read_all(const std::string& path, Source source) {
-  const auto bad = [&](const std::string& what) { fail(source, fmt::format("[idx] {}: {}", path, what)); };
+  const auto bad = [&](const std::string& what) { fail(source.named("idx"), "{}: {}", path, what); };
   std::error_code unknown;
   if (const auto kind = std::filesystem::status(path, unknown); exists(kind) && !is_regular_file(kind))
     bad("is no file of numbers; check the path");  // a pipe would be waited for
@@ -70,7 +70,7 @@ Bytes read_all(const std::string& path, Source source) {
 }
 
 Bytes read(const std::string& path, Source source) {
-  return or_no_memory(fmt::format("[idx] {}", path), source, [&] { return read_all(path, source); });
+  return or_no_memory(source.named("idx"), path, [&] { return read_all(path, source); });
 }
 
 std::string find(const std::string& folder, const std::string& name, Source source) {
@@ -78,7 +78,7 @@ std::string find(const std::string& folder, const std::string& name, Source sour
   for (const fs::path& in : {fs::path(folder), fs::path(folder) / "mnist_t10k"})
     for (const char* end : {"", ".gz"})
       if (std::error_code error; fs::is_regular_file(in / (name + end), error)) return (in / (name + end)).string();
-  fail(source, fmt::format("[mnist] {} is neither in {} nor in its mnist_t10k/; check the folder", name, folder));
+  fail(source.named("mnist"), "{} is neither in {} nor in its mnist_t10k/; check the folder", name, folder);
 }
 
 }  // namespace
@@ -104,8 +104,8 @@ Split mnist(const std::string& folder, Source source) {
   all.inputs = flatten(idx_images(find(folder, "t10k-images-idx3-ubyte", source), source), 1);
   all.labels = idx_integers(find(folder, "t10k-labels-idx1-ubyte", source), source);
   if (all.inputs.shape() != Shape{10000, 784} || all.labels.shape() != Shape{10000})
-    fail(source, fmt::format("[mnist] expected 10,000 images of 784 bytes and their labels, got {} and {}",
-                             all.inputs.shape(), all.labels.shape()));
+    fail(source.named("mnist"), "expected 10,000 images of 784 bytes and their labels, got {} and {}",
+         all.inputs.shape(), all.labels.shape());
   return split(all, 8000, source);
 }
 

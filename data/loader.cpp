@@ -17,7 +17,7 @@ namespace xgrad::data {
 
 void fields::check_count(std::size_t count, std::size_t tensors, Source source) {
   if (count != tensors)
-    fail(source, fmt::format("[LoaderOf] expected {} tensors, one for each field, got {}", count, tensors));
+    fail(source.named("LoaderOf"), "expected {} tensors, one for each field, got {}", count, tensors);
 }
 
 struct Order {
@@ -31,14 +31,14 @@ void release(Order* order) noexcept {
 
 DataLoader::DataLoader(const Tensors& tensors, DataLoaderOptions options, Source source)
     : options_(options), source_(source), random_(0) {
-  if (tensors.empty()) fail(source, "[DataLoader] expected one tensor or more, got none");
+  if (tensors.empty()) fail(source.named("DataLoader"), "expected one tensor or more, got none");
   if (options.batch_size < 1)
-    fail(source, fmt::format("[DataLoader] expected a batch_size of 1 or more, got {}", options.batch_size));
+    fail(source.named("DataLoader"), "expected a batch_size of 1 or more, got {}", options.batch_size);
   for (const Tensor& t : tensors) {
-    if (t.dim(source) == 0) fail(source, "[DataLoader] expected tensors with rows, got a 0-d one");
+    if (t.dim(source) == 0) fail(source.named("DataLoader"), "expected tensors with rows, got a 0-d one");
     if (tensors_.empty()) rows_ = t.size(0);
     if (t.size(0) != rows_)
-      fail(source, fmt::format("[DataLoader] expected one number of rows, got {} and {}", rows_, t.size(0)));
+      fail(source.named("DataLoader"), "expected one number of rows, got {} and {}", rows_, t.size(0));
     tensors_.push_back(contiguous(t.detach(), source));
   }
   if (options.shuffle) random_ = Random::from(options.seed);
@@ -51,10 +51,10 @@ Size DataLoader::size() const {
 
 // Fisher and Yates; Durstenfeld 1964
 DataLoader::Iterator DataLoader::begin() const try {
-  if (tensors_.empty()) fail(source_, "[DataLoader] this loader was moved from; use the one it was moved to");
+  if (tensors_.empty()) fail(source_.named("DataLoader"), "this loader was moved from; use the one it was moved to");
   if (!options_.shuffle) return Iterator(this, 0, {});
   if (!order_ || order_->refs.load(std::memory_order_acquire) != 1)
-    or_no_memory(fmt::format("[DataLoader] an order of {} rows", rows_), source_,
+    or_no_memory(source_.named("DataLoader"), fmt::format("an order of {} rows", rows_),
                  [&] { order_ = engine::Ref<Order>(new Order{std::vector<Size>(static_cast<std::size_t>(rows_))}); });
   const Random before = random_;
   std::vector<Size>& order = order_->rows;

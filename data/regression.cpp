@@ -13,7 +13,7 @@ namespace xgrad::data {
 
 Dataset friedman(FriedmanOptions options, Source source) {
   constexpr const char* op = "friedman";
-  if (options.features < 5) fail(source, fmt::format("[{}] expected 5 features or more, got {}", op, options.features));
+  if (options.features < 5) fail(source.named(op), "expected 5 features or more, got {}", options.features);
   const Size count = checked_count(op, options.rows, options.features, source);
   check_noise(op, options.noise, source);
   return with_memory(op, source, [&]() -> Dataset {

@@ -33,7 +33,7 @@ Rows in_order(Size n) {
 // The rows of each class, in their order.
 std::vector<Rows> by_class(const char* op, const Tensor& of, const Rows& order, Source source) {
   if (of.dtype() != i64 || of.dim() != 1)
-    fail(source, fmt::format("[{}] expected i64 labels [n] to stratify by, got {} {}", op, name(of.dtype()), of.shape()));
+    fail(source.named(op), "expected i64 labels [n] to stratify by, got {} {}", name(of.dtype()), of.shape());
   const Rows labels = of.to_vector<Size>();
   std::map<Size, Rows> classes;
   for (const Size row : order) classes[labels[static_cast<std::size_t>(row)]].push_back(row);
@@ -64,7 +64,7 @@ struct Chosen {
 
 Chosen chosen_at_random(const char* op, Size n, const Tensor& labels, const SplitOptions& options, Source source) {
   if (!(options.train >= 0 && options.train <= 1))
-    fail(source, fmt::format("[{}] expected a part of the rows between 0 and 1, got {}", op, options.train));
+    fail(source.named(op), "expected a part of the rows between 0 and 1, got {}", options.train);
   Random random = Random::from(options.seed);
   Rows order = in_order(n);
   shuffle(order, random);
@@ -84,7 +84,7 @@ Chosen chosen_at_random(const char* op, Size n, const Tensor& labels, const Spli
 
 std::vector<Chosen> chosen_folds(const char* op, Size n, const Tensor& labels, const FoldOptions& options, Source source) {
   const Size folds = options.folds;
-  if (folds < 2 || folds > n) fail(source, fmt::format("[{}] expected 2 ... {} folds, one for each row at most, got {}", op, n, folds));
+  if (folds < 2 || folds > n) fail(source.named(op), "expected 2 ... {} folds, one for each row at most, got {}", n, folds);
   Rows order = in_order(n);
   if (options.shuffle) {
     Random random = Random::from(options.seed);
@@ -111,11 +111,11 @@ std::vector<Chosen> chosen_folds(const char* op, Size n, const Tensor& labels, c
 
 // How many rows all of the tensors have.
 Size checked_rows_of(const char* op, const Tensors& whole, Source source) {
-  if (whole.empty()) fail(source, fmt::format("[{}] expected one tensor or more, got none", op));
+  if (whole.empty()) fail(source.named(op), "expected one tensor or more, got none");
   for (const Tensor& t : whole) {
-    if (!t.defined()) fail(source, fmt::format("[{}] one of the tensors is empty", op));
+    if (!t.defined()) fail(source.named(op), "one of the tensors is empty");
     if (t.dim() == 0 || t.size(0) != whole[0].size(0))
-      fail(source, fmt::format("[{}] expected as many rows of each tensor, got the shapes {} and {}", op, whole[0].shape(), t.shape()));
+      fail(source.named(op), "expected as many rows of each tensor, got the shapes {} and {}", whole[0].shape(), t.shape());
   }
   return whole[0].size(0);
 }

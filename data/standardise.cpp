@@ -10,10 +10,10 @@ namespace {
 
 void check(const Standardiser& s, const Tensor& x, Source source) {
   if (!s.mean.defined() || !s.deviation.defined())
-    fail(source, "[standardise] this Standardiser has no numbers; make it by standardiser(train)");
+    fail(source.named("standardise"), "this Standardiser has no numbers; make it by standardiser(train)");
   if (x.dim(source) == 0 || x.shape()[-1] != s.mean.numel() || !is_float(x.dtype()))
-    fail(source, fmt::format("[standardise] expected floats of {} features along the last axis, got {} {}", s.mean.numel(),
-                             name(x.dtype()), x.shape()));
+    fail(source.named("standardise"), "expected floats of {} features along the last axis, got {} {}", s.mean.numel(),
+         name(x.dtype()), x.shape());
 }
 
 }  // namespace
@@ -33,7 +33,8 @@ Tensor Standardiser::inverse(const Tensor& x, Source source) const {
 
 Standardiser standardiser(const Tensor& train, Source source) {
   if (train.dim(source) != 2 || !is_float(train.dtype()))
-    fail(source, fmt::format("[standardiser] expected floats [rows, features], got {} {}", name(train.dtype()), train.shape()));
+    fail(source.named("standardiser"), "expected floats [rows, features], got {} {}", name(train.dtype()),
+         train.shape());
   const Located at(source, "standardiser");
   const NoGrad constant;
   const Tensor x = cast(train, f64), there = logical_not(isnan(x)), count = at_least(cast(sum(there, 0), f64), 1.0);

@@ -91,8 +91,8 @@ Vocabulary Vocabulary::characters(std::string_view text, Source source) {
 
 Vocabulary Vocabulary::words(std::string_view text, const WordOptions& options, Source source) {
   if (options.min_count < 1 || options.most < 0)
-    fail(source, fmt::format("[Vocabulary] expected a min_count of 1 or more and a `most` of 0 or more, got {} and {}",
-                             options.min_count, options.most));
+    fail(source.named("Vocabulary"), "expected a min_count of 1 or more and a `most` of 0 or more, got {} and {}",
+         options.min_count, options.most);
   return with_memory("Vocabulary", source, [&] {
     Vocabulary made;
     made.words_ = true;
@@ -142,7 +142,9 @@ bool Vocabulary::has(std::string_view token) const { return find(token) >= 0; }
 Size Vocabulary::code(std::string_view token, Source source) const {
   const Size found = find(token);
   if (found >= 0) return found;
-  if (unknown_ < 0) fail(source, fmt::format("[Vocabulary] '{}' is not in the vocabulary; make it with {{.unknown = \"<unk>\"}}, or of all the text", token));
+  if (unknown_ < 0)
+    fail(source.named("Vocabulary"),
+         "'{}' is not in the vocabulary; make it with {{.unknown = \"<unk>\"}}, or of all the text", token);
   return unknown_;
 }
 
@@ -158,10 +160,10 @@ Tensor Vocabulary::encode(std::string_view text, Source source) const try {
 
 std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
   if (codes.dtype(source) != i64)
-    fail(source, fmt::format("[Vocabulary] expected codes as i64, got {}", name(codes.dtype())));
+    fail(source.named("Vocabulary"), "expected codes as i64, got {}", name(codes.dtype()));
   std::string text;
   for (const Size code : codes.to_vector<Size>(source)) {
-    if (code < 0 || code >= size()) fail(source, fmt::format("[Vocabulary] expected codes below {}, got {}", size(), code));
+    if (code < 0 || code >= size()) fail(source.named("Vocabulary"), "expected codes below {}, got {}", size(), code);
     if (words_ && !text.empty()) text += ' ';
     text += tokens_[static_cast<std::size_t>(code)];
   }
@@ -173,12 +175,12 @@ std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
 Dataset windows(const Tensor& codes, WindowOptions options, Source source) {
   const Size length = options.length, stride = options.stride == 0 ? length : options.stride;
   if (codes.dtype(source) != i64 || codes.dim() != 1)
-    fail(source, fmt::format("[windows] expected codes as i64 [n], got {} {}", name(codes.dtype()), codes.shape()));
+    fail(source.named("windows"), "expected codes as i64 [n], got {} {}", name(codes.dtype()), codes.shape());
   if (length < 1 || stride < 1)
-    fail(source, fmt::format("[windows] expected a length and a stride of 1 or more, got {} and {}", length, stride));
+    fail(source.named("windows"), "expected a length and a stride of 1 or more, got {} and {}", length, stride);
   const Size all = codes.numel();
   if (all < length + 1)
-    fail(source, fmt::format("[windows] {} codes are too few for a window of {} and what comes next", all, length));
+    fail(source.named("windows"), "{} codes are too few for a window of {} and what comes next", all, length);
   const Size count = (all - length - 1) / stride + 1;
   const Tensor dense = contiguous(codes.detach(), source);
   const auto* from = static_cast<const Size*>(readable(dense));

@@ -11,7 +11,7 @@
 namespace xgrad::data {
 
 std::string whole_file(const char* op, const std::string& path, Source source) {
-  const auto bad = [&](const std::string& what) { fail(source, fmt::format("[{}] {}: {}", op, path, what)); };
+  const auto bad = [&](const std::string& what) { fail(source.named(op), "{}: {}", path, what); };
   std::error_code unknown;
   if (const auto kind = std::filesystem::status(path, unknown); exists(kind) && !is_regular_file(kind))
     bad("is no file; check the path");  // a pipe would be waited for

@@ -16,7 +16,7 @@ namespace xgrad::nn::init {
 namespace {
 
 void check(const char* op, const Parameter& p, Source source) {
-  if (!p.defined()) fail(source, fmt::format("[{}] expected a parameter with a value, got an empty one", op));
+  if (!p.defined()) fail(source.named(op), "expected a parameter with a value, got an empty one");
 }
 
 // sqrt(6 / (fan_in + fan_out)) uniform, sqrt(2 / (fan_in + fan_out)) normal; both have this deviation
@@ -46,7 +46,7 @@ Tensor uniform_tensor(const Shape& shape, DType dtype, double low, double high, 
 void uniform(Parameter& p, double low, double high, Source source) {
   check("init::uniform", p, source);
   if (!(low <= high) || std::isinf(high - low))
-    fail(source, fmt::format("[init::uniform] expected low <= high, got {} and {}", low, high));
+    fail(source.named("init::uniform"), "expected low <= high, got {} and {}", low, high);
   for (const double bound : {low, high}) check_option(p.dtype(), "init::uniform", "bound", bound, source);
   check_option(p.dtype(), "init::uniform", "width", high - low, source);
   p.assign(uniform_tensor(p.shape(), p.dtype(), low, high, source), source);
@@ -54,7 +54,7 @@ void uniform(Parameter& p, double low, double high, Source source) {
 
 void normal(Parameter& p, double mean, double std, Source source) {
   check("init::normal", p, source);
-  if (!(std >= 0)) fail(source, fmt::format("[init::normal] expected a deviation of 0 or more, got {}", std));
+  if (!(std >= 0)) fail(source.named("init::normal"), "expected a deviation of 0 or more, got {}", std);
   check_option(p.dtype(), "init::normal", "mean", mean, source);
   check_option(p.dtype(), "init::normal", "deviation", std, source);
   const Located at(source, "init::normal");
@@ -75,10 +75,10 @@ void trunc_normal(Parameter& p, TruncatedNormalOptions options, Source source) t
   const char* op = "init::trunc_normal";
   check(op, p, source);
   const auto [mean, std, low, high] = options;
-  if (!(std > 0) || std::isinf(std)) fail(source, fmt::format("[{}] expected a deviation above 0, got {}", op, std));
-  if (!(low < high)) fail(source, fmt::format("[{}] expected low < high, got {} and {}", op, low, high));
+  if (!(std > 0) || std::isinf(std)) fail(source.named(op), "expected a deviation above 0, got {}", std);
+  if (!(low < high)) fail(source.named(op), "expected low < high, got {} and {}", low, high);
   if (!(low <= mean + 8 * std && high >= mean - 8 * std))
-    fail(source, fmt::format("[{}] {} ... {} is more than 8 deviations of {} from the mean {}", op, low, high, std, mean));
+    fail(source.named(op), "{} ... {} is more than 8 deviations of {} from the mean {}", low, high, std, mean);
   for (const double number : {mean, std, low, high}) check_option(p.dtype(), op, "option", number, source);
   const double from = std::erf((low - mean) / (std * std::sqrt(2.0))), to = std::erf((high - mean) / (std * std::sqrt(2.0)));
   std::vector<double> numbers = uniform_tensor(p.shape(), f64, from, to, source).to_vector<double>();
@@ -106,8 +106,7 @@ void orthogonal(Parameter& p, double gain, Source source) {
   const char* op = "init::orthogonal";
   check(op, p, source);
   const Shape& shape = p.shape(source);
-  if (shape.rank() < 2)
-    fail(source, fmt::format("[{}] expected a weight [out, in, ...], got the shape {}", op, shape));
+  if (shape.rank() < 2) fail(source.named(op), "expected a weight [out, in, ...], got the shape {}", shape);
   check_option(p.dtype(), op, "gain", gain, source);
   if (shape.numel() == 0) return;
   const Located at(source);
@@ -124,10 +123,10 @@ void orthogonal(Parameter& p, double gain, Source source) {
 void sparse(Parameter& p, SparseOptions options, Source source) {
   const char* op = "init::sparse";
   check(op, p, source);
-  if (p.dim() != 2) fail(source, fmt::format("[{}] expected a matrix, got the shape {}", op, p.shape()));
+  if (p.dim() != 2) fail(source.named(op), "expected a matrix, got the shape {}", p.shape());
   if (!(options.sparsity >= 0 && options.sparsity <= 1))
-    fail(source, fmt::format("[{}] expected a sparsity in [0, 1], got {}", op, options.sparsity));
-  if (!(options.std >= 0)) fail(source, fmt::format("[{}] expected a deviation of 0 or more, got {}", op, options.std));
+    fail(source.named(op), "expected a sparsity in [0, 1], got {}", options.sparsity);
+  if (!(options.std >= 0)) fail(source.named(op), "expected a deviation of 0 or more, got {}", options.std);
   check_option(p.dtype(), op, "deviation", options.std, source);
   const Located at(source);
   const NoGrad no_grad;
@@ -140,7 +139,7 @@ void sparse(Parameter& p, SparseOptions options, Source source) {
 
 void eye(Parameter& p, Source source) {
   check("init::eye", p, source);
-  if (p.dim() != 2) fail(source, fmt::format("[init::eye] expected a matrix, got the shape {}", p.shape()));
+  if (p.dim() != 2) fail(source.named("init::eye"), "expected a matrix, got the shape {}", p.shape());
   const Size rows = p.size(0), columns = p.size(1);
   p.assign(cast(reshape(arange(rows), {rows, 1}) == arange(columns), p.dtype()), source);
 }
@@ -150,9 +149,9 @@ void dirac(Parameter& p, Size groups, Source source) try {
   check(op, p, source);
   const Shape& shape = p.shape();
   if (shape.rank() < 3 || shape.rank() > 5)
-    fail(source, fmt::format("[{}] expected a convolution's weight of 3 to 5 axes, got the shape {}", op, shape));
+    fail(source.named(op), "expected a convolution's weight of 3 to 5 axes, got the shape {}", shape);
   if (groups < 1 || shape[0] % groups != 0)
-    fail(source, fmt::format("[{}] expected groups that divide {} channels, got {}", op, shape[0], groups));
+    fail(source.named(op), "expected groups that divide {} channels, got {}", shape[0], groups);
   const Size each = shape[0] / groups, in = shape[1];
   Size taps = 1, middle = 0;  // of the kernel; in row-major order
   for (int i = 2; i < shape.rank(); ++i) {
@@ -202,9 +201,10 @@ double gain(Nonlinearity nonlinearity, double a) {
 
 Fans fans(const Shape& weight, Source source) {
   if (weight.rank() < 2)
-    fail(source, fmt::format("[init::fans] expected a weight [out, in, ...], got the shape {}; use uniform or normal "
-                             "for vectors",
-                             weight));
+    fail(source.named("init::fans"),
+         "expected a weight [out, in, ...], got the shape {}; use uniform or normal "
+         "for vectors",
+         weight);
   Size rest = 1;
   for (int i = 2; i < weight.rank(); ++i) rest *= weight[i];
   return {weight[1] * rest, weight[0] * rest};

@@ -98,7 +98,7 @@ std::string other_mode(AnyModel model, bool training) {
 void freeze(MutableModel model, bool frozen, Source source) { xgrad::freeze(parameters(model), frozen, source); }
 
 void cast_model(MutableModel model, DType dtype, Source source) try {
-  if (!is_float(dtype)) fail(source, fmt::format("[cast] expected the dtype f32 or f64 for a model, got {}", name(dtype)));
+  if (!is_float(dtype)) fail(source.named("cast"), "expected the dtype f32 or f64 for a model, got {}", name(dtype));
   struct Make final : Walker {
     void parameter(const Path&, Parameter& p) override {
       if (p.dtype() == dtype) return;
@@ -176,7 +176,7 @@ LoadReport load_from(const char* op, const std::string& origin, MutableModel mod
   std::unordered_map<std::string_view, const Tensor*> given;
   for (const NamedTensor& entry : state.tensors)
     if (!given.emplace(entry.name, &entry.value).second)
-      fail(source, fmt::format("[{}] {}the name {} appears twice", op, origin, entry.name));
+      fail(source.named(op), "{}the name {} appears twice", origin, entry.name);
   std::unordered_map<std::string_view, const std::string*> unread;  // their dtypes
   for (const Safetensors::Unread& entry : state.unread) unread.emplace(entry.name, &entry.dtype);
 
@@ -189,8 +189,8 @@ LoadReport load_from(const char* op, const std::string& origin, MutableModel mod
     const Tensor& held = target.value();
     if (const auto found = unread.find(target.name); found != unread.end()) {
       if (options.strict)
-        fail(source, fmt::format("[{}] {}{} has the dtype {}, which no Tensor holds; convert it before it is saved", op,
-                                 origin, target.name, *found->second));
+        fail(source.named(op), "{}{} has the dtype {}, which no Tensor holds; convert it before it is saved", origin,
+             target.name, *found->second);
       report.misshapen.push_back(target.name);
       unread.erase(found);
       continue;
@@ -205,9 +205,8 @@ LoadReport load_from(const char* op, const std::string& origin, MutableModel mod
       values[i] = evaluate(cast(value.detach(), held.dtype()));
     } else {
       if (options.strict)
-        fail(source, fmt::format("[{}] {}expected {} {} for {}, got {} {}; build the model as it was saved, or cast", op,
-                                 origin, name(held.dtype()), held.shape(), target.name, name(value.dtype()),
-                                 value.shape()));
+        fail(source.named(op), "{}expected {} {} for {}, got {} {}; build the model as it was saved, or cast", origin,
+             name(held.dtype()), held.shape(), target.name, name(value.dtype()), value.shape());
       report.misshapen.push_back(target.name);
     }
     given.erase(found);
@@ -217,11 +216,10 @@ LoadReport load_from(const char* op, const std::string& origin, MutableModel mod
   for (const Safetensors::Unread& entry : state.unread)
     if (unread.count(entry.name)) report.left_over.push_back(entry.name);
   if (options.strict && !report.complete())
-    fail(source,
-         fmt::format("[{}] {}the names differ: {}{}{}; load with {{.strict = false}} to take what fits", op, origin,
-                     report.missing.empty() ? "" : "missing " + some_of(report.missing),
-                     report.missing.empty() || report.left_over.empty() ? "" : "; ",
-                     report.left_over.empty() ? "" : "not in the model " + some_of(report.left_over)));
+    fail(source.named(op), "{}the names differ: {}{}{}; load with {{.strict = false}} to take what fits", origin,
+         report.missing.empty() ? "" : "missing " + some_of(report.missing),
+         report.missing.empty() || report.left_over.empty() ? "" : "; ",
+         report.left_over.empty() ? "" : "not in the model " + some_of(report.left_over));
 
   Parameters variables;  // all of them get their values, or none
   std::vector<Tensor> of_variables;
@@ -269,7 +267,7 @@ std::string to_string(const LoadReport& report) {
 void save(AnyModel model, const std::string& path, Source source) try {
   const NamedTensors state = state_dict(model);
   if (state.empty())
-    fail(source, fmt::format("[save] {}: the model holds no tensors; it was moved from, or names no fields", path));
+    fail(source.named("save"), "{}: the model holds no tensors; it was moved from, or names no fields", path);
   write_safetensors(path, state, {{"format", "pt"}}, source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "save");

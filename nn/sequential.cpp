@@ -35,10 +35,10 @@ Layer& Layer::operator=(const Layer& other) try {
     held_ = other.held().clone();
   } else if (this != &other) {
     if (type() != other.type())
-      fail(made_at(*this),
-           fmt::format("[Sequential] expected a layer of the same type to assign from, {}, got {}; move a new model "
-                       "in instead",
-                       type_name(type()), type_name(other.type())));
+      fail(made_at(*this).named("Sequential"),
+           "expected a layer of the same type to assign from, {}, got {}; move a new model "
+           "in instead",
+           type_name(type()), type_name(other.type()));
     held_->assign(other.held());
   }
   return *this;
@@ -68,13 +68,14 @@ Sequential& Sequential::operator=(const Sequential& other) try {
     return *this;
   }
   if (size() != other.size())
-    fail(made_at(layers_), fmt::format("[Sequential] expected {} layers to assign from, got {}; move a new model in instead", size(),
-                         other.size()));
+    fail(made_at(layers_).named("Sequential"), "expected {} layers to assign from, got {}; move a new model in instead",
+         size(), other.size());
   for (std::size_t i = 0; i < size(); ++i)
     if (layers_[i].type() != other.layers_[i].type())
-      fail(made_at(layers_), fmt::format("[Sequential] expected a layer {} of the same type to assign from, {}, got {}; move a new "
-                           "model in instead",
-                           i, type_name(layers_[i].type()), type_name(other.layers_[i].type())));
+      fail(made_at(layers_).named("Sequential"),
+           "expected a layer {} of the same type to assign from, {}, got {}; move a new "
+           "model in instead",
+           i, type_name(layers_[i].type()), type_name(other.layers_[i].type()));
   for (std::size_t i = 0; i < size(); ++i) layers_[i] = other.layers_[i];
   return *this;
 } catch (const std::bad_alloc&) {
@@ -83,7 +84,7 @@ Sequential& Sequential::operator=(const Sequential& other) try {
 
 Tensor Sequential::operator()(In x) const {
   const Source source = line_of(x);
-  if (moved_from_) fail(source, "[Sequential] this model was moved from; use the one it was moved to");
+  if (moved_from_) fail(source.named("Sequential"), "this model was moved from; use the one it was moved to");
   Tensor y = x;
   for (const Layer& layer : layers_) y = layer(In(y, source));
   return y;
@@ -103,14 +104,13 @@ void Sequential::xgrad_walk(const Path& path, Walker& to) {
 
 Layer& Sequential::checked(Size i, Source source) {
   if (i < 0 || i >= static_cast<Size>(size()))
-    fail(source,
-         fmt::format("[Sequential] expected a layer's number, 0 ... {}, got {}", static_cast<Size>(size()) - 1, i));
+    fail(source.named("Sequential"), "expected a layer's number, 0 ... {}, got {}", static_cast<Size>(size()) - 1, i);
   return layers_[static_cast<std::size_t>(i)];
 }
 
 void Sequential::fail_type(Size i, const std::type_info& asked, Source source) const {
-  fail(source, fmt::format("[Sequential] layer {} is a {}, not a {}", i,
-                           type_name(layers_[static_cast<std::size_t>(i)].type()), type_name(asked)));
+  fail(source.named("Sequential"), "layer {} is a {}, not a {}", i,
+       type_name(layers_[static_cast<std::size_t>(i)].type()), type_name(asked));
 }
 
 std::string type_name(const std::type_info& type) {

@@ -87,7 +87,7 @@ class Layer {
     L layer;
   };
   Held& held(Source source = {}) const {
-    if (!held_) fail(source, "[Sequential] this layer was moved from; make a new one");
+    if (!held_) fail(source.named("Sequential"), "this layer was moved from; make a new one");
     return *held_;
   }
   engine::Own<Held> held_;  // null: moved from

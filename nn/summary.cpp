@@ -194,15 +194,16 @@ std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Sour
   for (const Parameters::Entry& p : parameters(model))
     if (!p.value().requires_grad()) frozen.add(p);
   if (!frozen.empty())
-    fail(source, "[summary] some parameters are frozen, so the record does not show who reads them; call it before freeze(), "
-                 "or with the model alone");
+    fail(source.named("summary"),
+         "some parameters are frozen, so the record does not show who reads them; call it before freeze(), "
+         "or with the model alone");
   const EnableGrad recorded;
   const Mode evaluating(model, false);
   const Tensors outputs = call();
   Size products = 0;
   std::string shapes;
   for (const Tensor& y : outputs) {
-    if (!y.defined()) fail(source, "[summary] the model gave an empty tensor; return its outputs");
+    if (!y.defined()) fail(source.named("summary"), "the model gave an empty tensor; return its outputs");
     if (y.requires_grad()) products = std::max(products, read_record(walked, y, source));
     shapes += fmt::format("{}{}", shapes.empty() ? "" : ", ", y.shape());
   }

@@ -37,7 +37,7 @@ void verify(AnyModel model, const In& loss) {
   } to;
   model.walk(to);
   const std::string wrong = untrained(to.found, {}, loss);
-  if (!wrong.empty()) fail(line_of(loss), "[verify] " + wrong);
+  if (!wrong.empty()) fail(line_of(loss, "verify"), "" + wrong);
 }
 
 }  // namespace xgrad::nn

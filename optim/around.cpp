@@ -16,7 +16,7 @@ Standing::Standing(Optimizer& optimizer, engine::Own<Surround> rule, Source sour
   rule->check(source);
   Optimizer::State& state = optimizer.state_or_fail(source);
   if (state.evaluating)
-    fail(source, fmt::format("[{}] around an optimizer whose parameters are those to be evaluated; call train() first", name));
+    fail(source.named(name), "around an optimizer whose parameters are those to be evaluated; call train() first");
   const NoGrad constant;
   Surround& of = *rule;
   engine::Own<Place> place(new Place{state.rates->places, std::move(rule), of.manner()});
@@ -76,8 +76,8 @@ void Standing::leave() noexcept {
 
 namespace {
 Place& place_of(const engine::Ref<Rates>& rates, std::size_t number, Source source) {
-  if (!rates) fail(source, "[Around] this was moved from; use the one it was moved to");
-  if (rates->gone) fail(source, "[Around] its optimizer is gone; make it anew for the one that replaced it");
+  if (!rates) fail(source.named("Around"), "this was moved from; use the one it was moved to");
+  if (rates->gone) fail(source.named("Around"), "its optimizer is gone; make it anew for the one that replaced it");
   std::size_t i = 0;
   while (rates->around[i]->number != number) ++i;
   return *rates->around[i];

@@ -6,7 +6,6 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/autodiff/vmap.hpp>
 #include <xgrad/optim/objective.hpp>
 
 #include "optim/methods/vectors.hpp"
@@ -15,32 +14,30 @@ namespace xgrad::optim {
 
 void check_parameters(const char* name, const Parameters& parameters, Source source) {
   if (parameters.empty())
-    fail(source,
-         fmt::format("[{}] expected at least one parameter, got none; give {{a, b}}, or name them in XGRAD_FIELDS",
-                     name));
+    fail(source.named(name), "expected at least one parameter, got none; give {a, b}, or name them in XGRAD_FIELDS");
   std::vector<const engine::Variable*> known;
   for (const Parameters::Entry& entry : parameters) {
     if (!entry.variable.get() || !entry.value().defined())
-      fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name, entry.name));
+      fail(source.named(name), "the parameter {} is empty; give it a value", entry.name);
     known.push_back(entry.variable.get());
   }
   std::sort(known.begin(), known.end());
   if (const auto twice = std::adjacent_find(known.begin(), known.end()); twice != known.end())
     for (const Parameters::Entry& entry : parameters)
       if (entry.variable.get() == *twice)
-        fail(source, fmt::format("[{}] the parameter {} is there twice; name each once", name, entry.name));
+        fail(source.named(name), "the parameter {} is there twice; name each once", entry.name);
 }
 
 Objective::Objective(const char* name, const Parameters& parameters, Callable<Tensor()> function, Kind kind,
                      Source source)
     : name_(name), parameters_(parameters), function_(std::move(function)), kind_(kind), source_(source) {
   check_parameters(name, parameters, source);
-  if (!function_) fail(source, fmt::format("[{}] expected a function that gives a Tensor, got an empty one", name));
+  if (!function_) fail(source.named(name), "expected a function that gives a Tensor, got an empty one");
   for (const Parameters::Entry& entry : parameters_) {
     size_ += entry.value().numel();
     f32_ |= entry.value().dtype() == f32;
   }
-  if (size_ == 0) fail(source, fmt::format("[{}] expected parameters that hold numbers, got shapes without any", name));
+  if (size_ == 0) fail(source.named(name), "expected parameters that hold numbers, got shapes without any");
 }
 
 // ---- where it is
@@ -54,17 +51,18 @@ const Objective::Point& Objective::here() {
 void Objective::move_to(const Tensor& x) {
   const NoGrad constant;
   if (x.shape(source_) != Shape{size_})
-    fail(source_, fmt::format("[{}] expected a point of shape ({},), got {}", name_, size_, x.shape()));
+    fail(source_.named(name_), "expected a point of shape ({},), got {}", size_, x.shape());
   Point next;
-  next.x = contiguous(evaluate(separable_.nearest(cast(x.detach(), f64))));
+  const Tensor wanted = contiguous(cast(x.detach(), f64));
+  next.x = separable_.bounded() ? contiguous(separable_.nearest(wanted)) : wanted;
   next.values = unpack(next.x);
   if (f32_) next.x = Tensor();  // what the parameters hold is not quite what was asked for
-  move_to(next);
+  move_to(std::move(next));
 }
 
-void Objective::move_to(const Point& point) {
+void Objective::move_to(Point point) {
   assign_all(parameters_, point.values, source_);
-  point_ = point;
+  point_ = std::move(point);
 }
 
 void Objective::moved() { point_ = {}; }
@@ -94,12 +92,16 @@ Tensor Objective::pack(const Tensors& parts) const {
 
 std::vector<Tensor> Objective::unpack(const Tensor& x) const {
   std::vector<Tensor> parts;
-  Size begin = 0;
+  const double* from = numbers(x);
   for (const Parameters::Entry& entry : parameters_) {
-    const Tensor& value = entry.value();
-    const Size end = begin + value.numel();
-    parts.push_back(evaluate(cast(reshape(slice(x, 0, begin, end), value.shape()), value.dtype())));
-    begin = end;
+    const Tensor value = entry.value();
+    const Size n = value.numel();
+    if (n == size_ && value.dtype() == f64 && value.dim() == 1) return {x};
+    parts.push_back(filled(value.shape(), value.dtype(), [&](void* to) {
+      if (value.dtype() == f64) std::copy_n(from, n, static_cast<double*>(to));
+      else std::transform(from, from + n, static_cast<float*>(to), [](double e) { return static_cast<float>(e); });
+    }));
+    from += n;
   }
   return parts;
 }
@@ -114,22 +116,20 @@ void Objective::run() {
   const EnableGrad recorded;
   Tensor result = function_();
   const char* what = kind_ == Kind::loss ? "loss" : "residuals";
-  if (!result.defined()) fail(source_, fmt::format("[{}] expected a {}, got an empty Tensor", name_, what));
+  if (!result.defined()) fail(source_.named(name_), "expected a {}, got an empty Tensor", what);
   if (!is_float(result.dtype()))
-    fail(source_,
-         fmt::format("[{}] expected a {} of f32 or f64, got {}; cast it", name_, what, xgrad::name(result.dtype())));
+    fail(source_.named(name_), "expected a {} of f32 or f64, got {}; cast it", what, xgrad::name(result.dtype()));
   if (kind_ == Kind::loss && result.numel() != 1)
-    fail(source_,
-         fmt::format("[{}] expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
-                     "to least_squares",
-                     name_, result.shape()));
+    fail(source_.named(name_),
+         "expected a loss of one element, got shape {}; take its sum or mean, or give residuals "
+         "to least_squares",
+         result.shape());
   if (kind_ == Kind::residuals) {
-    if (result.numel() == 0)
-      fail(source_, fmt::format("[{}] expected residuals, got none: shape {}", name_, result.shape()));
+    if (result.numel() == 0) fail(source_.named(name_), "expected residuals, got none: shape {}", result.shape());
     if (residual_count_ >= 0 && result.numel() != residual_count_)
-      fail(source_, fmt::format("[{}] expected {} residuals, as at the first point, got {}", name_, residual_count_,
-                                result.numel()));
-    result = reshape(result, {-1});
+      fail(source_.named(name_), "expected {} residuals, as at the first point, got {}", residual_count_,
+           result.numel());
+    if (result.dim() != 1) result = reshape(result, {-1});
   }
   point_.result = std::move(result);
   if (!checked_) check_first();
@@ -142,10 +142,10 @@ void Objective::check_first() {
     if (std::none_of(found.begin(), found.end(),
                      [&](const auto& e) { return e.variable.get() == entry.variable.get(); })) {
       point_.result = Tensor();
-      fail(source_,
-           fmt::format("[{}] the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
-                       "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
-                       name_, kind_ == Kind::loss ? "loss does" : "residuals do", entry.name));
+      fail(source_.named(name_),
+           "the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
+           "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
+           kind_ == Kind::loss ? "loss does" : "residuals do", entry.name);
     }
   residual_count_ = point_.result.numel();
   rounding_ = f32_ || point_.result.dtype() == f32 ? 0x1p-23 : 0x1p-52;
@@ -156,7 +156,7 @@ double Objective::value() {
   if (!point_.evaluated) {
     run();
     const NoGrad constant;
-    point_.value = kind_ == Kind::loss ? point_.result.item() : 0.5 * sum(square(residuals())).item();
+    point_.value = kind_ == Kind::loss ? point_.result.item() : 0.5 * dot(numbers(residuals()), numbers(residuals()), residual_count_);
     if (separable_.l1.defined()) point_.value += point_.penalty = separable_.penalty(x());
     point_.evaluated = true;
     met_nonfinite_ |= !std::isfinite(point_.value);
@@ -171,17 +171,16 @@ const Tensor& Objective::residuals() {
   if (!point_.residuals.defined()) {
     run();
     const NoGrad constant;
-    point_.residuals = evaluate(cast(point_.result.detach(), f64));
+    point_.residuals = contiguous(cast(point_.result.detach(), f64));
   }
   return point_.residuals;
 }
 
 void Objective::require_residuals() const {
   if (kind_ == Kind::loss)
-    fail(source_,
-         fmt::format("[{}] this method works on residuals, and minimize gives it a loss alone; call least_squares "
-                     "with a function that gives the residuals",
-                     name_));
+    fail(source_.named(name_),
+         "this method works on residuals, and minimize gives it a loss alone; call least_squares "
+         "with a function that gives the residuals");
 }
 
 // ---- first derivatives
@@ -214,7 +213,10 @@ const Tensor& Objective::gradient() {
   if (!point_.gradient.defined()) {
     const NoGrad constant;
     if (use_jacobian_) {
-      point_.gradient = contiguous(evaluate(matmul(residuals(), jacobian())));
+      const double *r = numbers(residuals()), *j = numbers(columns());
+      point_.gradient = filled({size_}, f64, [&](void* to) {
+        for (Size i = 0; i < size_; ++i) static_cast<double*>(to)[i] = dot(j + i * residual_count_, r, residual_count_);
+      });
     } else {
       Tensors plain;
       for (const Tensor& g : gradients()) plain.push_back(g.detach());
@@ -249,26 +251,15 @@ double Objective::noise() {
 
 // ---- second derivatives, and the Jacobian
 
-// The one place where a matrix of derivatives is made: one sweep for all rows; or one for each, where a CustomOp reads numbers.
-Tensor Objective::rows(const Tensor& y, const Wrt& wrt) const {
+// dy/dx, a row for each number of y.
+Tensor Objective::matrix(const Tensor& y) const {
   const Size m = y.numel();
-  Size n = 0;
-  for (const Tensor& x : wrt.list()) n += x.numel();
-  if (!y.requires_grad()) return zeros({m, n}, f64);
-  const auto row = [&](const Tensor& cotangent) {
-    const Tensors parts = grad(y, wrt, cotangent, {.allow_unused = true});
-    const NoGrad constant;
-    return pack(parts);
-  };
-  const Tensor identity = eye(m, y.dtype());
+  if (!y.requires_grad()) return zeros({m, size_}, f64);
+  const Tensors parts = xgrad::jacobian(y, parameters_, {.allow_unused = true});
   const NoGrad constant;
-  try {
-    return evaluate(vmap(row, identity, {.randomness = Randomness::same}));
-  } catch (const NoNumbers&) {
-  }
-  Tensors made;
-  for (Size i = 0; i < m; ++i) made.push_back(row(identity[i]));
-  return evaluate(stack(made, 0, source_));
+  Tensors flat;
+  for (const Tensor& part : parts) flat.push_back(cast(reshape(part, {m, part.numel() / m}), f64));
+  return evaluate(flat.size() == 1 ? flat[0] : concat(flat, 1, source_));
 }
 
 const Tensor& Objective::slopes() {
@@ -303,32 +294,29 @@ const Tensor& Objective::hessian() {
   if (!point_.hessian.defined()) {
     const Tensor& u = slopes();
     ++evaluations_.hessian;
-    const Tensor h = rows(u, parameters_);
+    const Tensor h = matrix(u);
     const NoGrad constant;
     point_.hessian = evaluate(0.5 * (h + transpose(h)));
   }
   return point_.hessian;
 }
 
-// Where there are more residuals than parameters, the columns are cheaper: J^T g is linear in g, and its derivative by
-// g is J^T, with a row for each parameter.
 const Tensor& Objective::jacobian() {
   if (!point_.jacobian.defined()) {
     require_residuals();
     run();
     ++evaluations_.jacobian;
-    if (residual_count_ <= size_) {
-      point_.jacobian = rows(point_.result, parameters_);
-    } else {
-      const EnableGrad recorded;
-      const Tensor g = watch(ones({residual_count_}, point_.result.dtype()));
-      const Tensor pulled = pack(grad(point_.result, parameters_, g, {.create_graph = true, .allow_unused = true}));
-      const Tensor columns = rows(pulled, g);
-      const NoGrad constant;
-      point_.jacobian = evaluate(contiguous(transpose(columns)));
-    }
+    point_.jacobian = matrix(point_.result);
   }
   return point_.jacobian;
+}
+
+const Tensor& Objective::columns() {
+  if (!point_.columns.defined()) {
+    const NoGrad constant;
+    point_.columns = contiguous(transpose(jacobian()));
+  }
+  return point_.columns;
 }
 
 }  // namespace xgrad::optim

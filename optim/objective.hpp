@@ -42,11 +42,11 @@ class Objective {
     double penalty = 0, norm = -1, noise = -1;  // h; below 0: not worked out yet
     Tensors gradients;  // by parameter
     Tensor slopes;      // all of them as one vector, with a history, where second derivatives are wanted
-    Tensor gradient, hessian, residuals, jacobian;
+    Tensor gradient, hessian, residuals, jacobian, columns;
   };
   const Point& here();
   void move_to(const Tensor& x);
-  void move_to(const Point& point);
+  void move_to(Point point);
   void moved();  // somebody else has stored new values in the parameters
 
   // From then on; moves into the bounds.
@@ -74,6 +74,7 @@ class Objective {
   const Tensor& hessian();      // f64 [size, size], symmetric
   const Tensor& residuals();    // f64 [m]; an Error where there is a loss only
   const Tensor& jacobian();     // dr/dx: f64 [m, size]
+  const Tensor& columns();      // its transpose, whose rows lie one behind the other: contiguous
 
   double noise();  // differences of values below this are the rounding of the value, and of x
   bool finite();   // value, and gradient
@@ -90,7 +91,7 @@ class Objective {
   void check_first();  // what it gave, and that it depends on each parameter
   void require_residuals() const;
   const Tensor& slopes();                              // the gradient, with a history
-  Tensor rows(const Tensor& y, const Wrt& wrt) const;  // dy/dwrt, a row for each number of y
+  Tensor matrix(const Tensor& y) const;                // dy/dx, a row for each number of y
   Tensor pack(const Tensors& parts) const;
   std::vector<Tensor> unpack(const Tensor& x) const;
 

@@ -16,7 +16,7 @@ namespace xgrad::optim {
 char* Store::zeroed(const char* name, Size bytes, Source source) {
   if (bytes == 0) return nullptr;
   void* memory = std::aligned_alloc(alignment, static_cast<std::size_t>(bytes));
-  if (!memory) fail(source, fmt::format("[{}] no memory for a state of {} bytes", name, bytes));
+  if (!memory) fail(source.named(name), "no memory for a state of {} bytes", bytes);
   return static_cast<char*>(std::memset(memory, 0, static_cast<std::size_t>(bytes)));
 }
 
@@ -34,23 +34,24 @@ Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
 Optimizer::~Optimizer() = default;
 
 void Require::operator()(bool right, const char* expected, double got) const {
-  if (!right) fail(source, fmt::format("[{}] expected {}, got {}", name, expected, got));
+  if (!right) fail(source.named(name), "expected {}, got {}", expected, got);
 }
 void Require::not_negative(const char* option, double got) const {
   if (!(got >= 0 && std::isfinite(got)))
-    fail(source, fmt::format("[{}] expected a finite {} of 0 or more, got {}", name, option, got));
+    fail(source.named(name), "expected a finite {} of 0 or more, got {}", option, got);
 }
 
 void Require::positive(const char* option, double got) const {
-  if (!(got > 0 && std::isfinite(got))) fail(source, fmt::format("[{}] expected a finite {} above 0, got {}", name, option, got));
+  if (!(got > 0 && std::isfinite(got))) fail(source.named(name), "expected a finite {} above 0, got {}", option, got);
 }
 void Require::fraction(const char* option, double got) const {
-  if (!(got >= 0 && got < 1)) fail(source, fmt::format("[{}] expected {} in [0, 1), got {}", name, option, got));
+  if (!(got >= 0 && got < 1)) fail(source.named(name), "expected {} in [0, 1), got {}", option, got);
 }
 void Require::divisor(const char* option, double got) const {
   not_negative(option, got);
   if (of_f32 && !keeps(f32, got))
-    fail(source, fmt::format("[{}] expected the {} to be in the range of f32, got {}; parameters of f64 have a wider one", name, option, got));
+    fail(source.named(name), "expected the {} to be in the range of f32, got {}; parameters of f64 have a wider one",
+         option, got);
 }
 
 bool Optimizer::any_of_f32(const Parameters& parameters) {
@@ -62,15 +63,14 @@ bool Optimizer::any_of_f32(const Parameters& parameters) {
 void Optimizer::add(const Parameters& parameters, double lr, Source source) try {
   State& state = state_or_fail(source);
   Require{name_, source}.not_negative("lr", lr);
-  if (state.evaluating) fail(source, fmt::format("[{}] add_group() while it is evaluated; call train() first", name_));
+  if (state.evaluating) fail(source.named(name_), "add_group() while it is evaluated; call train() first");
   for (const auto& place : state.rates->around)
     if (!place->manner.slots.empty())
-      fail(source, fmt::format("[{}] add_group() while {} stands around it, with a state for each parameter; add groups before", name_,
-                               place->rule->name()));
+      fail(source.named(name_),
+           "add_group() while {} stands around it, with a state for each parameter; add groups before",
+           place->rule->name());
   if (parameters.empty())
-    fail(source,
-         fmt::format("[{}] expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {{a, b}}",
-                     name_));
+    fail(source.named(name_), "expected at least one parameter, got none; name them in XGRAD_FIELDS, or give {a, b}");
   const int number = static_cast<int>(state.groups.size());
   std::unordered_set<const engine::Variable*> known;
   std::unordered_set<std::string> names;
@@ -88,21 +88,19 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
   const NoGrad constant;
   std::vector<Item> items;
   for (const Parameters::Entry& entry : parameters) {
-    if (!entry.variable.get())
-      fail(source, fmt::format("[{}] the parameter {} is empty; give it a value", name_, entry.name));
+    if (!entry.variable.get()) fail(source.named(name_), "the parameter {} is empty; give it a value", entry.name);
     if (!known.insert(entry.variable.get()).second)
-      fail(source, fmt::format("[{}] the parameter {} is there twice; a variable has one state", name_, entry.name));
+      fail(source.named(name_), "the parameter {} is there twice; a variable has one state", entry.name);
     const Tensor& value = entry.value();
     if (!is_float(value.dtype(source)))
-      fail(source, fmt::format("[{}] expected parameters of f32 or f64, got {} for {}", name_, name(value.dtype()),
-                               entry.name));
+      fail(source.named(name_), "expected parameters of f32 or f64, got {} for {}", name(value.dtype()), entry.name);
     check_parameter(number, entry, source);
     Store* store = in_memory ? &group->stores[value.dtype() == f64] : nullptr;
     Item item{entry, value.numel(), 0, number, value.dtype(), store ? store->stride : 0, store, {}, {}, {}, {}, {}};
     item.numbers.assign(m.numbers.size(), 0.0);
     if (renamed) item.entry.name = fmt::format("group{}.{}", number, entry.name);
     if (!names.insert(item.entry.name).second)
-      fail(source, fmt::format("[{}] two parameters have the name {}; give each its own", name_, entry.name));
+      fail(source.named(name_), "two parameters have the name {}; give each its own", entry.name);
     if (store) store->stride += padded(item.n * item_size(item.dtype));
     items.push_back(std::move(item));
   }
@@ -115,8 +113,9 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
         item.slots.push_back(evaluate(start.defined() ? start : zeros_like(p)));
       } else if (start.defined()) {
         if (start.dtype() != item.dtype || start.shape() != p.shape())
-          fail(source, fmt::format("[{}] the first {} of {} is {} {}, but the rule says that it is elementwise: expected {} {}", name_,
-                                   m.slots[k], item.entry.name, name(start.dtype()), start.shape(), name(item.dtype), p.shape()));
+          fail(source.named(name_),
+               "the first {} of {} is {} {}, but the rule says that it is elementwise: expected {} {}", m.slots[k],
+               item.entry.name, name(start.dtype()), start.shape(), name(item.dtype), p.shape());
         if (item.n > 0)
           std::memcpy(item.slot(k), readable(contiguous(start, source), source),
                       static_cast<std::size_t>(item.n * item_size(item.dtype)));
@@ -148,23 +147,24 @@ void Optimizer::zero_grad() noexcept {
 }
 
 void Optimizer::fail_alone(const Item& item, Source source) const {
-  fail(source, fmt::format("[{}] nothing but this optimizer holds the parameter {} any more: another variable was "
-                           "moved into its place; store a value there (a = tensor(2.0)), or build the optimizer "
-                           "afterwards",
-                           name_, item.entry.name));
+  fail(source.named(name_),
+       "nothing but this optimizer holds the parameter {} any more: another variable was "
+       "moved into its place; store a value there (a = tensor(2.0)), or build the optimizer "
+       "afterwards",
+       item.entry.name);
 }
 
 void Optimizer::fail_no_gradient(Source source) const {
   const std::size_t n = state_->items.size();
-  fail(source,
-       fmt::format("[{}] expected a gradient, but none of the {} parameters ({}{}) has one, so nothing would change; call "
-                   "backward() after zero_grad() and before step(), on a loss of this very model: a copy of it (a lambda "
-                   "that captures it by value, a function that takes it by value) has parameters of its own",
-                   name_, n, state_->items[0].entry.name, n > 1 ? ", ..." : ""));
+  fail(source.named(name_),
+       "expected a gradient, but none of the {} parameters ({}{}) has one, so nothing would change; call "
+       "backward() after zero_grad() and before step(), on a loss of this very model: a copy of it (a lambda "
+       "that captures it by value, a function that takes it by value) has parameters of its own",
+       n, state_->items[0].entry.name, n > 1 ? ", ..." : "");
 }
 
 Optimizer::State& Optimizer::state_or_fail(Source source) const {
-  if (!state_) fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name_));
+  if (!state_) fail(source.named(name_), "this optimizer was moved from; use the one it was moved to");
   return *state_;
 }
 
@@ -178,7 +178,7 @@ Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->group
 
 void Optimizer::check_group(Size group, Source source) const {
   if (group < 0 || group >= groups())
-    fail(source, fmt::format("[{}] expected a group's number, 0 ... {}, got {}", name_, groups() - 1, group));
+    fail(source.named(name_), "expected a group's number, 0 ... {}, got {}", groups() - 1, group);
 }
 
 void Optimizer::options_may_have_changed(Size group, Source source) {
@@ -197,8 +197,10 @@ void Optimizer::check_changed_options(Source source) {
     Manner &before = state.groups[g]->manner, now = manner(group);
     const auto same = [](const char* x, const char* y) { return std::strcmp(x, y) == 0; };
     if (!std::equal(before.slots.begin(), before.slots.end(), now.slots.begin(), now.slots.end(), same))
-      fail(source, fmt::format("[{}] the options of group {} were changed to some that need other state ({}) than it has ({}); build the "
-                               "optimizer with them", name_, g, fmt::join(now.slots, ", "), fmt::join(before.slots, ", ")));
+      fail(source.named(name_),
+           "the options of group {} were changed to some that need other state ({}) than it has ({}); build the "
+           "optimizer with them",
+           g, fmt::format("{}", fmt::join(now.slots, ", ")), fmt::format("{}", fmt::join(before.slots, ", ")));
     before = std::move(now);
   }
   state.options_may_have_changed = false;

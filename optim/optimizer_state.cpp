@@ -35,6 +35,7 @@ std::vector<Place*> saved(const Rates& rates) {
 template <class F>
 Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number) {
   std::vector<double> numbers;
+  numbers.reserve(groups.size());
   for (const Rate& rate : groups) numbers.push_back(number(rate));
   return tensor(numbers, source);
 }
@@ -43,7 +44,8 @@ Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number
 
 NamedTensors Optimizer::state(Source source) const try {
   const State& own = state_or_fail(source);
-  if (own.evaluating) fail(source, fmt::format("[{}] state() while the parameters are those to be evaluated; call train() first", name_));
+  if (own.evaluating)
+    fail(source.named(name_), "state() while the parameters are those to be evaluated; call train() first");
   const std::vector<Rate>& rates = own.rates->groups;
   NamedTensors made;
   made.push_back({lr_name, of_groups(rates, source, [](const Rate& r) { return r.lr; })});
@@ -80,10 +82,10 @@ NamedTensors Optimizer::state(Source source) const try {
 void Optimizer::load_state(const NamedTensors& state, Source source) try {
   State& own = state_or_fail(source);
   if (own.evaluating)
-    fail(source, fmt::format("[{}] load_state() while the parameters are those to be evaluated; call train() first", name_));
+    fail(source.named(name_), "load_state() while the parameters are those to be evaluated; call train() first");
   std::vector<Rate>& rates = own.rates->groups;
   const auto broken = [&](const std::string& what) {
-    fail(source, fmt::format("[{}] cannot load this state: {}; build the optimizer as it was saved", name_, what));
+    fail(source.named(name_), "cannot load this state: {}; build the optimizer as it was saved", what);
   };
   std::unordered_map<std::string, const Tensor*> given;
   for (const NamedTensor& entry : state)
@@ -224,9 +226,9 @@ void Optimizer::load(const std::string& path, Source source) try {
   const Safetensors file = read_safetensors(path, source);
   for (const auto& [key, value] : file.metadata)
     if (key == "optimizer" && value != name_)
-      fail(source, fmt::format("[{}] {} holds the state of {}; build that optimizer", name_, path, value));
+      fail(source.named(name_), "{} holds the state of {}; build that optimizer", path, value);
   for (const auto& [entry, dtype] : file.unread)
-    fail(source, fmt::format("[{}] {}: {} has the dtype {}, which no state has; it is another file", name_, path, entry, dtype));
+    fail(source.named(name_), "{}: {} has the dtype {}, which no state has; it is another file", path, entry, dtype);
   load_state(file.tensors, source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);

@@ -15,10 +15,10 @@ double number(Size n) { return static_cast<double>(n); }
 }  // namespace
 
 double Schedule::operator()(Size t, double base, Source source) const {
-  if (t < 0) fail(source, fmt::format("[{}] expected a step of 0 or more, got {}", name_, t));
+  if (t < 0) fail(source.named(name_), "expected a step of 0 or more, got {}", t);
   const double factor = function_(t, base, source);
   if (!(factor >= 0) || std::isinf(factor))
-    fail(source, fmt::format("[{}] expected a finite factor of 0 or more at step {}, got {}", name_, t, factor));
+    fail(source.named(name_), "expected a finite factor of 0 or more at step {}, got {}", t, factor);
   return factor;
 }
 

@@ -29,8 +29,7 @@ Scheduler::Scheduler(const Optimizer& optimizer, const char* name, Memory memory
 void Scheduler::attach(const Optimizer& optimizer, const char* name, std::ptrdiff_t option, Memory memory,
                        Factor factor, Source source) try {
   name_ = name;
-  if (!optimizer.state_)
-    fail(source, fmt::format("[{}] this optimizer was moved from; use the one it was moved to", name));
+  if (!optimizer.state_) fail(source.named(name), "this optimizer was moved from; use the one it was moved to");
   rates_ = optimizer.state_->rates;
   number_ = rates_->schedules++;
   rates_->attached.push_back({number_, name, option, memory, std::move(factor)});
@@ -63,10 +62,9 @@ void Scheduler::detach() noexcept {
 }
 
 void Scheduler::check_attached(Source source) const {
-  if (!rates_) fail(source, fmt::format("[{}] this schedule was moved from; use the one it was moved to", name_));
+  if (!rates_) fail(source.named(name_), "this schedule was moved from; use the one it was moved to");
   if (rates_->gone)
-    fail(source,
-         fmt::format("[{}] its optimizer is gone; make the schedule anew for the optimizer that replaced it", name_));
+    fail(source.named(name_), "its optimizer is gone; make the schedule anew for the optimizer that replaced it");
 }
 
 Size Scheduler::steps() const { return rates_ ? static_cast<Size>(rates_->at(number_).memory[0]) : 0; }
@@ -94,7 +92,7 @@ void Scheduler::step(Source source) {
 }
 
 void Scheduler::resume(Size steps, Source source) {
-  if (steps < 0) fail(source, fmt::format("[{}] expected a count of 0 or more, got {}", name_, steps));
+  if (steps < 0) fail(source.named(name_), "expected a count of 0 or more, got {}", steps);
   Memory changed = memory(source);
   changed[0] = static_cast<double>(steps);
   remember(std::move(changed), source);

@@ -25,9 +25,9 @@ Numbers numbers_of(const engine::VariableRef& variable, const Tensor& lower, con
 Tensor spread(const Tensor& told, const Parameters::Entry& entry, const char* what, const Require& require) {
   const Tensor& value = entry.value();
   const auto refuse = [&] {
-    fail(require.source,
-         fmt::format("[{}] expected {} of the shape of the parameter {}, {}, or one number, got shape {}", require.name,
-                     what, entry.name, value.shape(), told.shape()));
+    fail(require.source.named(require.name),
+         "expected {} of the shape of the parameter {}, {}, or one number, got shape {}", what, entry.name,
+         value.shape(), told.shape());
   };
   if (told.dim() > value.dim()) refuse();
   for (int i = 1; i <= told.dim(); ++i)
@@ -43,17 +43,17 @@ Tensor for_all(const Parameters& parameters, const std::vector<Numbers>& list, T
     const auto is_it = [&](const Numbers& n) { return n.variable.get() == entry.variable.get(); };
     const auto told = std::find_if(list.begin(), list.end(), is_it);
     if (std::count_if(list.begin(), list.end(), is_it) > 1)
-      fail(require.source,
-           fmt::format("[{}] {} of the parameter {} are there twice; give them once", require.name, what, entry.name));
+      fail(require.source.named(require.name), "{} of the parameter {} are there twice; give them once", what,
+           entry.name);
     parts.push_back(spread(told == list.end() ? Tensor(other) : (*told).*member, entry, what, require));
   }
   for (const Numbers& n : list)
     if (std::none_of(parameters.begin(), parameters.end(),
                      [&](const Parameters::Entry& e) { return e.variable.get() == n.variable.get(); }))
-      fail(require.source,
-           fmt::format("[{}] {} are given for a parameter that is not one of the method's; name it there too, or leave "
-                       "them out",
-                       require.name, what));
+      fail(require.source.named(require.name),
+           "{} are given for a parameter that is not one of the method's; name it there too, or leave "
+           "them out",
+           what);
   return contiguous(evaluate(parts.size() == 1 ? parts[0] : concat(parts, 0)));
 }
 
@@ -82,10 +82,9 @@ Separable::Separable(const Parameters& parameters, const Bounds& bounds, const L
     const std::vector<double> low = lower.to_vector<double>(), high = upper.to_vector<double>();
     for (std::size_t i = 0; i < low.size(); ++i)
       if (!(low[i] <= high[i] && low[i] < infinity && high[i] > -infinity))
-        fail(
-            require.source,
-            fmt::format("[{}] expected a lower bound that is at most the upper one, got {} and {} for the parameter {}",
-                        require.name, low[i], high[i], owner(parameters, static_cast<Size>(i))));
+        fail(require.source.named(require.name),
+             "expected a lower bound that is at most the upper one, got {} and {} for the parameter {}", low[i],
+             high[i], owner(parameters, static_cast<Size>(i)));
   }
   if (!penalties.list_.empty() || penalties.weight_ != 0) {
     l1 = for_all(parameters, penalties.list_, &Numbers::lower, penalties.weight_, "weights", require);

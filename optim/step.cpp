@@ -28,8 +28,8 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
   if (item.entry.grad().pending()) evaluate_gradients(source);
   const Tensor& g = item.entry.grad();
   if (g.numel() != item.n || g.dtype() != item.dtype)
-    fail(source, fmt::format("[{}] expected a gradient of {} {} for {}, got {} {}", name_, name(item.dtype),
-                             item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape()));
+    fail(source.named(name_), "expected a gradient of {} {} for {}, got {} {}", name(item.dtype),
+         item.entry.value().shape(), item.entry.name, name(g.dtype()), g.shape());
   state_->held.push_back(contiguous(g, source));
   return static_cast<const char*>(readable(state_->held.back(), source));
 }
@@ -37,13 +37,13 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
 Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
   if (got.defined() && got.dtype() == f64 && expected.dtype() == f32 && got.shape() == expected.shape()) return cast(got, f32);
   if (!got.defined() || got.dtype() != expected.dtype() || got.shape() != expected.shape())
-    fail(source, fmt::format("[{}] its update gave {} for {} of {}, which is {} {}", name,
-                             got.defined() ? fmt::format("{} {}", xgrad::name(got.dtype()), got.shape()) : "an empty tensor", what, of,
-                             xgrad::name(expected.dtype()), expected.shape()));
+    fail(source.named(name), "its update gave {} for {} of {}, which is {} {}",
+         got.defined() ? fmt::format("{} {}", xgrad::name(got.dtype()), got.shape()) : "an empty tensor", what, of,
+         xgrad::name(expected.dtype()), expected.shape());
   return got;
 }
 void require_count(const char* name, const char* of_what, std::size_t got, std::size_t expected, Source source) {
-  if (got != expected) fail(source, fmt::format("[{}] its update left {} {} where {} came", name, got, of_what, expected));
+  if (got != expected) fail(source.named(name), "its update left {} {} where {} came", got, of_what, expected);
 }
 
 void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
@@ -99,11 +99,11 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
 void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
-    fail(source, fmt::format("[{}] step() while the parameters are those to be evaluated; call train() first", name_));
+    fail(source.named(name_), "step() while the parameters are those to be evaluated; call train() first");
   if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
   for (const auto& group : state.groups)
     if (group->manner.of_loss && !state.has_loss)
-      fail(source, fmt::format("[{}] looks at the loss: call step(loss), in place of zero_grad(), backward() and step()", name_));
+      fail(source.named(name_), "looks at the loss: call step(loss), in place of zero_grad(), backward() and step()");
   begin(source);
   engine::Own<Ahead> ahead;
   if (!state.rates->around.empty()) [[unlikely]] {
@@ -237,8 +237,8 @@ void Optimizer::find_curvature(const Tensor& loss, Source source) {
 void Optimizer::step(const Tensor& loss, Source source) try {
   State& state = state_or_fail(source);
   if (!loss.defined() || loss.numel() != 1)
-    fail(source, fmt::format("[{}] expected a loss of one element, got {}", name_,
-                             loss.defined() ? fmt::format("{} {}", name(loss.dtype()), loss.shape()) : "an empty tensor"));
+    fail(source.named(name_), "expected a loss of one element, got {}",
+         loss.defined() ? fmt::format("{} {}", name(loss.dtype()), loss.shape()) : "an empty tensor");
   struct Forget {
     State* state;
     ~Forget() {

@@ -4,6 +4,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/optim/uncertainty.hpp>
@@ -33,21 +34,21 @@ Tensor inverse_of_squares(Objective& f, Source source) {
   const std::vector<double> length = lengths.to_vector<double>();
   for (Size j = 0; j < n; ++j)
     if (!(length[static_cast<std::size_t>(j)] > 0) || !std::isfinite(length[static_cast<std::size_t>(j)]))
-      fail(source,
-           fmt::format("[{}] the residuals do not change with the parameter {} here, or not by a finite number; a fit "
-                       "says nothing of it",
-                       op, owner(f.parameters(), j)));
-  Matrix r(jacobian.size(0), n);
-  r.numbers = (jacobian / lengths).to_vector<double>();
-  std::vector<double> unused(static_cast<std::size_t>(r.rows));
-  const double least = 0x1p-52 * static_cast<double>(r.rows);
-  triangularise(r, unused);
+      fail(source.named(op),
+           "the residuals do not change with the parameter {} here, or not by a finite number; a fit "
+           "says nothing of it",
+           owner(f.parameters(), j));
+  const Size m = jacobian.size(0);
+  std::vector<double> unused(static_cast<std::size_t>(m));
+  const double least = 0x1p-52 * static_cast<double>(m);
+  const Tensor scaled = contiguous(transpose(jacobian / lengths));
+  const Matrix r = triangularise(static_cast<const double*>(readable(scaled)), m, n, unused);
   for (Size j = 0; j < n; ++j)
     if (r.rows <= j || std::abs(r[j][j]) <= least)
-      fail(source,
-           fmt::format("[{}] the residuals do not determine the parameter {}: its effect is made of the others'; fix "
-                       "one of them",
-                       op, owner(f.parameters(), j)));
+      fail(source.named(op),
+           "the residuals do not determine the parameter {}: its effect is made of the others'; fix "
+           "one of them",
+           owner(f.parameters(), j));
   std::vector<double> inverse;  // R^-T, row by row: its rows are the columns of R^-1
   for (Size j = 0; j < n; ++j) {
     std::vector<double> unit(static_cast<std::size_t>(n));
@@ -65,11 +66,9 @@ Tensor inverse_hessian(Objective& f, Source source) {
     const Tensor inverse = solve_triangular(lower, eye(f.size(), f64));
     return matmul(transpose(inverse), inverse);
   } catch (const Error&) {
-    fail(source,
-         fmt::format(
-             "[{}] expected a positive definite Hessian, as at a minimum of a negative log likelihood, got another: "
-             "the fit has not converged, or does not determine all parameters",
-             op));
+    fail(source.named(op),
+         "expected a positive definite Hessian, as at a minimum of a negative log likelihood, got another: "
+         "the fit has not converged, or does not determine all parameters");
   }
 }
 
@@ -82,10 +81,11 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
   const auto kind = fit.of_residuals ? Objective::Kind::residuals : Objective::Kind::loss;
   Objective f(op, parameters, function, kind, source);
   if (!(std::abs(f.value() - fit.value) <= 1e-6 * std::abs(fit.value) + 1e-300))
-    fail(source, fmt::format("[{}] expected the function and the parameters of the fit, whose loss is {}, got a loss "
-                             "of {} here; call it "
-                             "before the parameters change",
-                             op, fit.value, f.value()));
+    fail(source.named(op),
+         "expected the function and the parameters of the fit, whose loss is {}, got a loss "
+         "of {} here; call it "
+         "before the parameters change",
+         fit.value, f.value());
   Uncertainty made;
   if (fit.of_residuals) {
     made.degrees_of_freedom = f.residuals().numel() - f.size();
@@ -93,10 +93,10 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
     made.known_variance = options.variance > 0;
     if (made.variance == 0) {
       if (made.degrees_of_freedom <= 0)
-        fail(source,
-             fmt::format("[{}] expected more residuals than parameters, got {} and {}; with none to spare the variance "
-                         "must be given",
-                         op, f.residuals().numel(), f.size()));
+        fail(source.named(op),
+             "expected more residuals than parameters, got {} and {}; with none to spare the variance "
+             "must be given",
+             f.residuals().numel(), f.size());
       made.variance = 2 * f.value() / static_cast<double>(made.degrees_of_freedom);
     }
     made.covariance = evaluate(made.variance * inverse_of_squares(f, source));
@@ -129,10 +129,9 @@ Intervals confidence_intervals(const Uncertainty& of, const Parameters& paramete
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor value = cast(parameters[i].value().detach(), f64), errors = of.standard_errors[i];
     if (value.shape() != errors.shape())
-      fail(source,
-           fmt::format(
-               "[confidence_intervals] expected the parameters that the uncertainty is of, got {} of shape {} for {}",
-               parameters[i].name, value.shape(), errors.shape()));
+      fail(source.named("confidence_intervals"),
+           "expected the parameters that the uncertainty is of, got {} of shape {} for {}", parameters[i].name,
+           value.shape(), errors.shape());
     made.lower.push_back(evaluate(value - q * errors));
     made.upper.push_back(evaluate(value + q * errors));
   }

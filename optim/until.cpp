@@ -152,7 +152,7 @@ Until max_seconds(double seconds, Source source) {
 }
 
 Until when(Callable<bool(const Progress&)> question, Source source) {
-  if (!question) fail(source, "[when] expected a function of the progress, got an empty one");
+  if (!question) fail(source.named("when"), "expected a function of the progress, got an empty one");
   return rule(Reason::asked,
               [question = std::move(question)](const Progress& p) { return p.iteration > 0 && question(p); });
 }

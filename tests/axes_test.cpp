@@ -45,6 +45,7 @@ struct Reduction {
   OfNumbers of;
   std::size_t least = 0;  // numbers that it needs
 };
+// clang-format off
 const std::vector<Reduction> reductions{
     {"sum", [](const Tensor& x, const Axes& a, bool k) { return sum(x, a, k); }, sum_of},
     {"mean", [](const Tensor& x, const Axes& a, bool k) { return mean(x, a, k); },
@@ -82,6 +83,7 @@ const std::vector<Reduction> reductions{
      [](const Numbers& v) { return norm_of(v, -inf); }},
     {"norm of power -2", [](const Tensor& x, const Axes& a, bool k) { return norm(x, -2, a, k); }, [](const Numbers& v) { return norm_of(v, -2); }},
 };
+// clang-format on
 
 // Numbers by the place of their result; those of one place in row-major order.
 std::vector<Numbers> gathered(const Numbers& v, const Shape& shape, const std::vector<bool>& reduced) {
@@ -103,10 +105,12 @@ struct Choice {
   Axes axes;
   std::vector<int> list;  // of four axes
 };
+// clang-format off
 const std::vector<Choice> choices{
     {"all", Axes::all(), {0, 1, 2, 3}}, {"{}", Axes(std::initializer_list<At>{}), {}}, {"1", 1, {1}}, {"-1", -1, {3}},
     {"{2}", {2}, {2}}, {"{0, 1}", {0, 1}, {0, 1}}, {"{3, 0}", {3, 0}, {0, 3}}, {"{-2, 0}", {-2, 0}, {0, 2}}, {"{1, 3}", std::vector<int>{1, 3}, {1, 3}},
     {"{2, 1, 3}", Shape{2, 1, 3}, {1, 2, 3}}, {"{0, 1, 2, 3}", {0, 1, 2, 3}, {0, 1, 2, 3}}, {"no list", std::vector<Size>{}, {}}};
+// clang-format on
 
 }  // namespace
 

@@ -241,7 +241,9 @@ BOOST_AUTO_TEST_CASE(eval_is_nothing_to_other_rules) {
 
 namespace {
 
+// clang-format off
 enum class Fault { none, thrown, not_a_number, shape, dtype, empty, slot_shape, slot_gone, slot_new, shared_gone, member_gone, shared_shape };
+// clang-format on
 Fault fault = Fault::none;
 int updates = 0;  // of one step; the second meets the fault
 

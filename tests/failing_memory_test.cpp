@@ -216,6 +216,7 @@ std::vector<Kind> kinds() {
                                 return Tensors{3 * g * in[0] * in[0]};
                               }});
   const auto f = [](const Tensor& t) { return sum(exp(t) * t); };
+  // clang-format off
   return {
       {"Adam", step<optim::Adam>(8, 5, 7)},
       {"Adam, regions", step<optim::Adam>(300, 20, 40)},
@@ -414,6 +415,7 @@ std::vector<Kind> kinds() {
          return got;
        })},
   };
+  // clang-format on
 }
 
 // oneDNN's OpenMP ends the process where it finds no memory for what a thread's first product needs.

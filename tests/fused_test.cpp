@@ -25,6 +25,7 @@ struct Row {
   Formula f;
 };
 // Of four operands.
+// clang-format off
 const Row rows[] = {
     {"nothing", [](Tensors&) {}},
     {"one", [](Tensors& x) { x[0] = x[0] - 0.1 * x[1]; }},
@@ -70,6 +71,7 @@ const Row rows[] = {
      }},
     {"a slope beside its function", [](Tensors& x) { x[0] = tanh(x[1]) * x[0]; x[1] = tanh_slope(x[1]) + x[2]; }},
 };
+// clang-format on
 
 Tensor copy_of(const Tensor& x) { return from_memory(readable(contiguous(x)), x.shape(), x.dtype()); }
 

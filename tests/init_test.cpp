@@ -43,6 +43,7 @@ BOOST_AUTO_TEST_CASE(distributions) {
   const double third = std::sqrt(3.0);
   const auto within = [&](double deviation) { return third * deviation; };
   const double xavier = std::sqrt(2.0 / 2100), kaiming = std::sqrt(2.0 / 300), lecun = std::sqrt(1.0 / 300);
+  // clang-format off
   const Row rows[] = {
       {"uniform", [](Parameter& p) { init::uniform(p, -1, 3); }, 1, 4 / std::sqrt(12.0), -1, 3},
       {"normal", [](Parameter& p) { init::normal(p, 2, 0.5); }, 2, 0.5, -none, none},
@@ -60,6 +61,7 @@ BOOST_AUTO_TEST_CASE(distributions) {
       {"lecun_uniform", [](Parameter& p) { init::lecun_uniform(p); }, 0, lecun, -within(lecun), within(lecun)},
       {"lecun_normal", [](Parameter& p) { init::lecun_normal(p); }, 0, lecun, -none, none},
   };
+  // clang-format on
   for (const Row& row : rows)
     for (const DType dtype : {f32, f64}) {
       const Tensor t = made({300, 50, 2, 3}, dtype, row.f);

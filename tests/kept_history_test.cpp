@@ -163,6 +163,7 @@ void rows_keep_history(const std::vector<sweep::Row>& rows) {
 }
 
 // What is flat, or folds to a constant: the slope is 0 or not, but x leads there.
+// clang-format off
 const std::vector<Passing> flat = {
     {"dropout of 1", [](const Tensor& x) { return nn::dropout(x, 1.0); }},
     {"dropout of half", [](const Tensor& x) { return nn::dropout(x, 0.5); }},
@@ -228,6 +229,7 @@ const std::vector<Passing> flat = {
     {"expand of an empty one", [](const Tensor& x) { return expand(slice(x, 0, 0, 0), {0, x.size(1)}); }},
     {"stack with constants", [](const Tensor& x) { return stack({x, zeros_like(x)}); }},
 };
+// clang-format on
 
 }  // namespace
 

@@ -21,9 +21,9 @@ namespace {
 
 bool compared(Elementwise op, auto x, auto y) {
   switch (op) {
-#define COMPARE(op, lane) \
-  case Elementwise::op:   \
-    return lane;
+// clang-format off
+#define COMPARE(op, lane) case Elementwise::op: return lane;
+// clang-format on
 #include "autodiff/elementwise.def"
     default:
       throw std::logic_error("not a comparison");
@@ -141,7 +141,7 @@ void check_chains() {
         std::vector<T> got(a.size(), T(77));
         Spot last = memory(product ? c : b);
         if (number) last.from = From::number;
-        const kernels::Step steps[] = {{act, memory(a), product ? memory(b) : last,
+        const kernels::ChainStep steps[] = {{act, memory(a), product ? memory(b) : last,
                                         product ? last : Spot{}, memory(got)},
                                        {Act::end, {}, {}, {}, {}}};
         constexpr Size start = 512;
@@ -176,7 +176,7 @@ void check_chains() {
     for (const Size n : {1, 2, 8, 9, 31, 32, 33, 100, 256, 300, 511, 512}) {
       alignas(64) char scratch[128];
       T got = 0, expected = 0;
-      const kernels::Step steps[] = {
+      const kernels::ChainStep steps[] = {
           {Act::sum, memory(b), {From::none, reinterpret_cast<std::intptr_t>(&got)},
            {From::scratch, 0}, {}},
           {Act::end, {}, {}, {}, {}}};

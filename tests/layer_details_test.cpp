@@ -34,6 +34,7 @@ Long sech2(Long x) { return 4 * std::exp(-2 * std::abs(x)) / ((1 + std::exp(-2 *
 
 std::vector<Activation> activations() {
   const Long scale = 1.0507009873554804934193349852946L, alpha = 1.6732632423543772848170429916717L;
+  // clang-format off
   return {
       {"softsign", [](const Tensor& x) { return nn::softsign(x); }, [](Long x) { return x / (1 + std::abs(x)); },
        [](Long x) { return 1 / ((1 + std::abs(x)) * (1 + std::abs(x))); }},
@@ -52,6 +53,7 @@ std::vector<Activation> activations() {
       {"softshrink", [](const Tensor& x) { return nn::softshrink(x); },
        [](Long x) { return x > 0.5L ? x - 0.5L : x < -0.5L ? x + 0.5L : Long{0}; }, [](Long x) { return Long(std::abs(x) > 0.5L); }},
   };
+  // clang-format on
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct Layout {
 const auto same_shape = [](Size m, Size n) { return Shape{m, n}; };
 const auto turned_shape = [](Size m, Size n) { return Shape{n, m}; };
 
+// clang-format off
 const std::vector<Layout> layouts{
     {"dense", same_shape, [](const Tensor& x, Size, Size) { return x; }, true},
     {"transposed", turned_shape, [](const Tensor& x, Size, Size) { return transpose(x); }, false},
@@ -56,6 +57,7 @@ const std::vector<Layout> layouts{
     {"a detached transpose", turned_shape, [](const Tensor& x, Size, Size) { return transpose(x).detach() + x[0][0] * 0; },
      true},
 };
+// clang-format on
 
 struct Sizes {
   const char* name;
@@ -156,6 +158,7 @@ BOOST_AUTO_TEST_CASE(a_look_changes_no_bits_of_batches) {
     std::function<Tensor(const Tensor&)> of_x, of_y;
   };
   const auto as_it_is = [](const Tensor& t) { return t; };
+  // clang-format off
   const std::vector<Batch> batches{
       {"dense", {6, 20, 30}, {6, 30, 25}, as_it_is, as_it_is},
       {"heads", {20, 3, 64}, {25, 3, 64}, [](const Tensor& t) { return permute(t, {1, 0, 2}); },
@@ -170,6 +173,7 @@ BOOST_AUTO_TEST_CASE(a_look_changes_no_bits_of_batches) {
        [](const Tensor& t) { return transpose(flip(t, 0)); }},
       {"many rows by one matrix", {33, 4, 40}, {37, 40}, [](const Tensor& t) { return permute(t, {1, 0, 2}); },
        [](const Tensor& t) { return transpose(t); }}};
+  // clang-format on
   for (const DType dtype : {f32, f64})
     for (const Batch& b : batches)
       check_manners(fmt::format("{} batch, {}", name(dtype), b.name), numbers(b.x, dtype, 5), numbers(b.y, dtype, 6),

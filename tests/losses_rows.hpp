@@ -43,6 +43,7 @@ inline Tensor cosine_distance(const Tensor& a, const Tensor& b) { return 1 - nn:
 
 using V = const Tensors&;
 using R = Reduction;
+// clang-format off
 inline const Row rows[] = {
     {"binary_cross_entropy", "p q", [](V v, R r) { return nn::binary_cross_entropy(v[0], v[1], {r}); }},
     {"binary_cross_entropy weight", "p bits element_weight",
@@ -119,5 +120,6 @@ inline const Row rows[] = {
      [](V v, R r) { return ctc(v, {.reduction = r, .blank = 4}); }, by_columns | cancels},
     {"ctc_loss one", "spoken_one labels_one time_one length_one", [](V v, R r) { return ctc(v, {r}); }, single | cancels},
 };
+// clang-format on
 
 }  // namespace losses

@@ -57,6 +57,7 @@ inline std::vector<double> boundary_start() {
 inline const std::vector<Problem>& more_garbow_hillstrom() {
   using namespace parts;
   const double s10 = std::sqrt(10.0), s90 = std::sqrt(90.0), small = std::sqrt(1e-5);
+  // clang-format off
   static const std::vector<Problem> list{
       {"Rosenbrock (1)", {-1.2, 1}, [](const Tensor& x) {
          return stack({10.0 * (x[1] - square(x[0])), 1.0 - x[0]});
@@ -214,6 +215,7 @@ inline const std::vector<Problem>& more_garbow_hillstrom() {
          return stack(rows);
        }, 3.51687372568e-3},
   };
+  // clang-format on
   return list;
 }
 

@@ -348,6 +348,7 @@ BOOST_AUTO_TEST_CASE(options_out_of_range) {
   };
   const auto x = [](DType dtype) { return ones({3}, dtype); };
   const auto p = [](DType dtype) { return parameter(ones({3}, dtype)); };
+  // clang-format off
   const Option options[] = {
       {"[huber_loss] expected the delta ", [&](DType d, double v) { nn::huber_loss(x(d), x(d), {.delta = v}); }},
       {"[smooth_l1_loss] expected the beta ", [&](DType d, double v) { nn::smooth_l1_loss(x(d), x(d), {.beta = v}); }},
@@ -361,6 +362,7 @@ BOOST_AUTO_TEST_CASE(options_out_of_range) {
       {"[Adam] expected the eps ", [&](DType d, double v) { Parameter q = p(d); optim::Adam(Parameters{q}, {.eps = v}); }},
       {"[AdamW] expected the eps ", [&](DType d, double v) { Parameter q = p(d); optim::AdamW(Parameters{q}, {.eps = v}); }},
   };
+  // clang-format on
   for (const Option& o : options) {
     for (const double v : {1e-50, 1e-40, 1e50}) {
       BOOST_CHECK_EXCEPTION(o.use(f32, v), Error, says(o.says));

@@ -124,6 +124,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_changes_nothing) {
 // What is passed over is named, by how it does not fit.
 BOOST_AUTO_TEST_CASE(a_report_of_what_was_passed_over) {
   using Names = std::vector<std::string>;
+  // clang-format off
   const struct {
     const char* what;
     std::function<void(NamedTensors&)> spoil;
@@ -138,6 +139,7 @@ BOOST_AUTO_TEST_CASE(a_report_of_what_was_passed_over) {
       {"renamed", [](NamedTensors& s) { s[0].name = "first.weight"; }, {"0.weight"}, {"first.weight"}, {}},
       {"all", [](NamedTensors& s) { s = {{"0.bias", ones({7})}, {"x", ones({})}}; }, {"0.weight", "2.weight"}, {"x"}, {"0.bias"}},
   };
+  // clang-format on
   for (const auto& row : table) {
     nn::Sequential net = network(f32);
     const NamedTensors own = nn::state_dict(net);

@@ -37,6 +37,7 @@ void count_ops(const Program& p) {
 }
 
 // What 2,000 programs must have met: the whole table, and what is made of it.
+// clang-format off
 const std::vector<const char*> all_ops{
 #define UNARY(op, ...) #op,
 #define BINARY(op, ...) #op,
@@ -55,6 +56,7 @@ const std::vector<const char*> all_ops{
     "eye",       "detach",       "watch",       "twice",       "grad",        "assign",   "backward", "parameter",
     "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian", "x_sin_y", "own_tanh", "checkpoint", "Eager:", "NoGrad:",
     "fails:", "optimize", "Linear", "Sequential", "copy", "move", "thread"};
+// clang-format on
 
 // CTest's word for a test that this machine cannot run.
 struct SkipsWhatTheMachineLacks {

@@ -53,6 +53,7 @@ Tensor weight(const std::function<void(Parameter&)>& fill) {
   fill(p);
   return p.value();
 }
+// clang-format off
 const Row rows[] = {
     {"rand f32", 0x99e1ee000fb4d150, [] { return Tensors{rand({10'007}, f32)}; }},
     {"rand f64", 0x97538a1406a2ceee, [] { return Tensors{rand({10'007}, f64)}; }},
@@ -85,6 +86,7 @@ const Row rows[] = {
        return Tensors{data::shuffled({cast(arange(501), f32), arange(501)}, 9).inputs};
      }},
 };
+// clang-format on
 
 std::uint64_t drawn(const Row& row) {
   manual_seed(7);

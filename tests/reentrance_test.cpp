@@ -30,6 +30,7 @@ struct Intrusion {
   const char* name;
   std::function<void(World&)> act;
 };
+// clang-format off
 const std::vector<Intrusion> intrusions = {
     {"nothing", [](World&) {}},
     {"backward of what shares the record", [](World& w) { sum(w.h * w.h).backward(); }},
@@ -69,6 +70,7 @@ const std::vector<Intrusion> intrusions = {
     {"an Error, caught", [](World& w) { BOOST_CHECK_THROW(sum(w.h.detach()).backward(), Error); }},
     {"storing a parameter", [](World& w) { w.q = w.q * 1.0; }},
 };
+// clang-format on
 
 // Where the user's function runs: an op of x whose derivative is 2 x, or f's own.
 struct Place {
@@ -77,6 +79,7 @@ struct Place {
   std::function<Tensor(World&, const Tensor& x, const std::function<void()>& intrude)> apply;
 };
 void nothing() {}
+// clang-format off
 const std::vector<Place> places = {
     {"a CustomOp's vjp", true, [](World&, auto& x, auto& intrude) { return squared(nothing, intrude)(x); }},
     {"a CustomOp's forward", false, [](World&, auto& x, auto& intrude) { return squared(intrude, nothing)(x); }},
@@ -117,6 +120,7 @@ const std::vector<Place> places = {
        return pulled.pullback(x);
      }},
 };
+// clang-format on
 
 // The outer sweep: what it gives for p and q, of its own.
 struct Sweep {

@@ -27,6 +27,7 @@ struct Way {
 };
 const Tensor weights() { return linspace(0.1, 1.3, 12, f32); }
 Tensor weighted(const Tensor& x) { return sum(x * reshape(slice(weights(), 0, 0, x.shape()[0]), {-1, 1}) * x); }
+// clang-format off
 const Way ways[] = {
     {"each once, in order", [](const Tensor& t) { return weighted(index_select(t, 0, tensor({1, 3, 4}))); }, true},
     {"in any order, some twice", [](const Tensor& t) { return weighted(index_select(t, 0, tensor({4, 1, 4, 0, 1, 4}))); }, true},
@@ -39,6 +40,7 @@ const Way ways[] = {
     {"and by slices", [](const Tensor& t) { return weighted(index_select(t, 0, tensor({2, 2}))) + sum(t[1] * t[0]); }, false},
     {"of what is made of it", [](const Tensor& t) { return weighted(index_select(t * 2, 0, tensor({2, 2}))); }, false},
 };
+// clang-format on
 
 }  // namespace
 

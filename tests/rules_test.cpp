@@ -152,6 +152,13 @@ const Mistake mistakes[] = {
     {"softmax without its sum", Op::softmax, [](const Step& s, int) { return s.y() * s.g; }},
     {"log_softmax without its sum", Op::log_softmax, [](const Step& s, int) { return s.g; }},
     {"log_softmax without exp", Op::log_softmax, [](const Step& s, int) { return s.g - s.y() * sum(s.g, -1, true); }},
+    {"log_softmax_at of the others alone", Op::log_softmax_at,
+     [](const Step& s, int) { return -unsqueeze(s.g, -1) * softmax(s.x(0), -1); }},
+    {"log_softmax_at without its second slope", Op::log_softmax_at_vjp,
+     [](const Step& s, int i) {
+       const Tensor p = softmax(s.x(1), -1), h = s.g - sum(s.g * p, -1, true);
+       return i == 0 ? squeeze(gather(h, -1, unsqueeze(s.x(2), -1)), -1) : zeros_like(h);
+     }},
     {"where without its mask", Op::where, [](const Step& s, int) { return s.g; }},
     {"where with the other mask", Op::where,
      [](const Step& s, int i) { return i == 2 ? where(s.x(0), s.g, 0) : where(s.x(0), 0, s.g); }},

@@ -229,6 +229,7 @@ BOOST_AUTO_TEST_CASE(no_grad_acts_on_ops_that_change_nothing) {
     const char* name;
     Tensor (*op)(const Tensor& x);  // of a matrix of one row
   };
+  // clang-format off
   const std::vector<Unchanging> ops{
       {"reshape", [](const Tensor& x) { return reshape(x, {1, -1}); }},
       {"flatten", [](const Tensor& x) { return flatten(x[0]); }},
@@ -242,6 +243,7 @@ BOOST_AUTO_TEST_CASE(no_grad_acts_on_ops_that_change_nothing) {
       {"sum of a number", [](const Tensor& x) { return sum(x[0][0]); }},
       {"sum over no axes", [](const Tensor& x) { return sum(x, {}); }},
       {"amax of a number", [](const Tensor& x) { return amax(x[0][0]); }}};
+  // clang-format on
   for (const Size n : {3, 3000})
     for (const auto& [name, op] : ops) {
       const Tensor x = watch(ones({1, n})) * 2;

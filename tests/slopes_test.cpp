@@ -246,7 +246,8 @@ BOOST_AUTO_TEST_CASE(of_one_operand) {
 #define UNARY(op, ...) {#op, [](const Tensor& x) { return xgrad::op(x); }},
 #include "autodiff/elementwise.def"
   };
-  const std::set<std::string> slopes{  // whose own slopes are products of several ops
+  // Whose own slopes are products of several ops.
+  const std::set<std::string> slopes{
 #define BESIDE(op, slope) #slope,
 #include "autodiff/elementwise.def"
   };

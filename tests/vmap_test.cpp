@@ -58,6 +58,7 @@ struct Net {
 BOOST_AUTO_TEST_CASE(of_functions) {
   const Parameter w = parameter(tensor({1.0, -2.0, 0.5}));
   const Tensor m = reshape(linspace(0.0, 1.0, 9, f64), {3, 3});
+  // clang-format off
   struct {
     const char* name;
     Function f;
@@ -94,6 +95,7 @@ BOOST_AUTO_TEST_CASE(of_functions) {
       {"one matrix, many sides", [&](const Tensor& x) { return solve(m + 2 * eye(3, f64), x); }},
       {"whole numbers", [](const Tensor& x) { return cast(floor_divide(cast(10 * x, i64), arange(1, 4)), f64); }},
   };
+  // clang-format on
   for (const auto& row : rows) {
     BOOST_TEST_CONTEXT(row.name) {
       for (const bool eager : {false, true}) {

@@ -5,11 +5,9 @@
 #include <boost/test/unit_test.hpp>
 #include <optional>
 #include <thread>
-#include <xtensor/xmath.hpp>
-#include <xtensor/xtensor.hpp>
-#include <xtensor/xview.hpp>
 
 #include <xgrad/autodiff.hpp>
+#include "xtensor_headers.hpp"
 
 using namespace xgrad;
 

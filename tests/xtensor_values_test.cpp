@@ -11,17 +11,10 @@
 #include <set>
 #include <string>
 #include <vector>
-#include <xtensor/xadapt.hpp>
-#include <xtensor/xarray.hpp>
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xmanipulation.hpp>
-#include <xtensor/xmath.hpp>
-#include <xtensor/xnorm.hpp>
-#include <xtensor/xsort.hpp>
-#include <xtensor/xview.hpp>
 
 #include "kernel_cases.hpp"
 #include "sweep/inputs.hpp"
+#include "xtensor_headers.hpp"
 
 using namespace xgrad;
 using sweep::Layout;
@@ -65,6 +58,7 @@ struct Unary {
   std::function<Array(const Array&)> of;
   double low, high;
 };
+// clang-format off
 #define UNARY(op, low, high, expression) \
   Unary { #op, [](const Tensor& x) { return op(x); }, [](const Array& x) -> Array { return expression; }, low, high }
 const std::vector<Unary> unaries{
@@ -78,6 +72,7 @@ const std::vector<Unary> unaries{
     UNARY(isnan, -2, 2, xt::cast<double>(xt::isnan(x))), UNARY(isfinite, -2, 2, xt::cast<double>(xt::isfinite(x))),
     UNARY(lgamma, 0.5, 3, xt::lgamma(x)), UNARY(relu, -2, 2, xt::where(xt::isnan(x), x, xt::maximum(x, 0.0))),
     UNARY(sign, -2, 2, xt::where(xt::isnan(x), x, xt::sign(x)))};
+// clang-format on
 
 struct Binary {
   const char* name;
@@ -85,6 +80,7 @@ struct Binary {
   std::function<Array(const Array&, const Array&)> of;
   bool nan_too = true;  // has it a meaning there that is the same?
 };
+// clang-format off
 #define BINARY(name, mine, theirs, ...) \
   Binary { name, [](const Tensor& x, const Tensor& y) -> Tensor { return mine; }, [](const Array& x, const Array& y) -> Array { return theirs; } __VA_OPT__(,) __VA_ARGS__ }
 const std::vector<Binary> binaries{
@@ -97,6 +93,7 @@ const std::vector<Binary> binaries{
     BINARY("logical_and", logical_and(x > 0, y > 0), xt::cast<double>((x > 0) && (y > 0))),
     BINARY("logical_or", logical_or(x > 0, y > 0), xt::cast<double>((x > 0) || (y > 0))),
     BINARY("where", where(x > y, x, y), xt::where(x > y, x, y)), BINARY("clamp", clamp(x, -0.5, abs(y)), xt::clip(x, -0.5, xt::abs(y)), false)};
+// clang-format on
 
 // By means: with GCC 12 xtensor's variance and pad crash, and its immediate reducers.
 Array variance(const Array& x, const std::vector<std::size_t>& axes) {
@@ -112,6 +109,7 @@ struct Reduction {
   std::function<Array(const Array&, const std::vector<std::size_t>&)> of;
   bool of_none = true;
 };
+// clang-format off
 #define REDUCTION(name, mine, theirs, ...) \
   Reduction { name, [](const Tensor& x, const Axes& a) -> Tensor { return mine; }, \
               [](const Array& x, const std::vector<std::size_t>& a) -> Array { return theirs; } __VA_OPT__(,) __VA_ARGS__ }
@@ -122,6 +120,7 @@ const std::vector<Reduction> reductions{
     REDUCTION("amin", amin(x, a), xt::amin(x, a), false), REDUCTION("norm", norm(x, 2, a), xt::sqrt(xt::norm_sq(x, a, lazy)), false),
     REDUCTION("norm 1", norm(x, 1, a), xt::norm_l1(x, a, lazy), false), REDUCTION("norm 0", norm(x, 0, a), xt::norm_l0(x, a, lazy), false),
     REDUCTION("norm inf", norm(x, INFINITY, a), xt::norm_linf(x, a, lazy), false), REDUCTION("norm 3", norm(x, 3, a), xt::norm_lp(x, 3.0, a, lazy), false)};
+// clang-format on
 
 Array first_moved(const Array& x, std::size_t a) {
   std::vector<std::size_t> order(x.dimension());
@@ -156,6 +155,7 @@ const std::vector<Along> alongs{
     ALONG("the first moved", transpose(x, 0, a), first_moved(x, a))};
 
 // Of matrices.
+// clang-format off
 const std::vector<Unary> of_matrices{
     UNARY(transpose, -2, 2, xt::transpose(x)), UNARY(diagonal, -2, 2, xt::diagonal(x)),
     Unary{"diagonal above", [](const Tensor& x) { return diagonal(x, 1); }, [](const Array& x) -> Array { return xt::diagonal(x, 1); }, -2, 2},
@@ -165,6 +165,7 @@ const std::vector<Unary> of_matrices{
     Unary{"index_select", [](const Tensor& x) { return index_select(x, 0, tensor({2, 0, 2})); },
           [](const Array& x) -> Array { return xt::view(x, xt::keep(2, 0, 2), xt::all()); }, -2, 2},
     Unary{"slice", [](const Tensor& x) { return slice(x, 1, 1, 4, 2); }, [](const Array& x) -> Array { return xt::view(x, xt::all(), xt::range(1, 4, 2)); }, -2, 2}};
+// clang-format on
 
 const Layout layouts[] = {Layout::dense, Layout::permuted, Layout::sliced, Layout::expanded, Layout::uniform, Layout::pending};
 

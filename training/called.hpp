@@ -50,6 +50,7 @@ Called called(Model& model, Source source) {
   static_assert(inputs != 0, "a model is called with one, two or three tensors, and gives one: Tensor operator()(const Tensor& x) "
                              "const; or it is called with Tensors, all but the last of a batch, or gives Tensors");
   Called made{[&model, source](const Tensors& x) {
+                static_cast<void>(source);  // which one branch reads
                 const auto call = [&](const auto&... in) {
                   if constexpr (std::is_convertible_v<decltype(model(in...)), Tensor>) return as_list(Tensor(model(in...)));
                   else return as_list(Tensors(model(in...)));

@@ -16,7 +16,7 @@ namespace xgrad::training {
 // Draws into a file that takes its name when it is whole.
 template <class Draw>
 void draw_file(const std::string& path, Source source, const Draw& draw) {
-  if (!can_plot()) fail(source, "[plot] gnuplot is not there; install it: apt-get install gnuplot-nox");
+  if (!can_plot()) fail(source.named("plot"), "gnuplot is not there; install it: apt-get install gnuplot-nox");
   NewFile file(path, "plot", source);
   {
     Gnuplot gnuplot(fmt::format("gnuplot >/proc/{}/fd/{} 2>/dev/null", ::getpid(), file.descriptor()));
@@ -25,7 +25,7 @@ void draw_file(const std::string& path, Source source, const Draw& draw) {
   }
   struct stat drawn;
   if (::fstat(file.descriptor(), &drawn) != 0 || (S_ISREG(drawn.st_mode) && drawn.st_size == 0))
-    fail(source, fmt::format("[plot] {} could not be drawn; check the folder and the disk", path));
+    fail(source.named("plot"), "{} could not be drawn; check the folder and the disk", path);
   file.commit();
 }
 

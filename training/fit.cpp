@@ -15,10 +15,11 @@ namespace xgrad::training {
 
 const Tensor& target_of(const Tensors& batch, Size inputs, Source source) {
   if (static_cast<Size>(batch.size()) > inputs + 1)
-    fail(source, fmt::format("[fit] a batch has {} tensors, of which the model takes {} and the loss one; let the model take "
-                             "more (operator()(const Tensor& a, const Tensor& b) const), or the loss the batch: "
-                             ".loss = [](const Tensor& outputs, const Tensors& batch) {{...}}",
-                             batch.size(), inputs));
+    fail(source.named("fit"),
+         "a batch has {} tensors, of which the model takes {} and the loss one; let the model take "
+         "more (operator()(const Tensor& a, const Tensor& b) const), or the loss the batch: "
+         ".loss = [](const Tensor& outputs, const Tensors& batch) {{...}}",
+         batch.size(), inputs);
   return batch[inputs];
 }
 
@@ -29,36 +30,39 @@ Tensor Loss::operator()(const Tensor& outputs, const Tensors& batch, Size inputs
 Tensor Loss::operator()(const Tensors& outputs, const Tensors& batch, Size inputs, Source source) const {
   if (of_outputs_) return of_outputs_(outputs, batch);
   if (outputs.size() != 1)
-    fail(source, fmt::format("[fit] the model gives {} tensors; write a loss of all: .loss = [](const Tensors& outputs, const "
-                             "Tensors& batch) {{...}}", outputs.size()));
+    fail(source.named("fit"),
+         "the model gives {} tensors; write a loss of all: .loss = [](const Tensors& outputs, const "
+         "Tensors& batch) {{...}}",
+         outputs.size());
   return (*this)(outputs[0], batch, inputs, source);
 }
 
 const Tensor& Metric::target(const Tensors& batch, Size inputs, Source source) {
-  if (static_cast<Size>(batch.size()) <= inputs) fail(source, "[fit] a batch has no targets for a metric");
+  if (static_cast<Size>(batch.size()) <= inputs) fail(source.named("fit"), "a batch has no targets for a metric");
   return batch[inputs];
 }
 
 double Epoch::metric(std::string_view name, Source source) const {
   for (const Measured& m : validation_metrics.empty() ? metrics : validation_metrics)
     if (m.name == name) return m.value;
-  fail(source, fmt::format("[metric] there is no metric {}", name));
+  fail(source.named("metric"), "there is no metric {}", name);
 }
 
 namespace {
 
 Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) {
   if (target.dtype() != i64)
-    fail(source, fmt::format("[fit] expected i64 classes as targets, got {} {}; for a regression name the loss: "
-                             ".loss = nn::mse_loss (for probabilities: .loss = nn::cross_entropy)",
-                             name(target.dtype()), target.shape()));
+    fail(source.named("fit"),
+         "expected i64 classes as targets, got {} {}; for a regression name the loss: "
+         ".loss = nn::mse_loss (for probabilities: .loss = nn::cross_entropy)",
+         name(target.dtype()), target.shape());
   return nn::cross_entropy(In(outputs, source), In(target, source));
 }
 
 void verify_first(const Called& model, const optim::Optimizer& optimizer, const Tensor& loss, Source source) {
   const Parameters known = model.layers ? nn::parameters(*model.layers) : Parameters();
   const std::string wrong = nn::untrained(optimizer.parameters(source), known, In(loss, source));
-  if (!wrong.empty()) fail(source, fmt::format("[fit] {} (where it is meant to be so: {{.verify = false}})", wrong));
+  if (!wrong.empty()) fail(source.named("fit"), "{} (where it is meant to be so: {{.verify = false}})", wrong);
 }
 
 // What has been seen of some batches: the mean loss, the accuracy, the metrics.
@@ -104,17 +108,17 @@ struct Outcome {
 Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_of, Source source) {
   const Size inputs = inputs_in(batch, model.inputs);
   if (inputs < 1 || static_cast<Size>(batch.size()) <= inputs)
-    fail(source, fmt::format("[fit] expected batches of inputs and targets, got {}",
-                             batch.size() == 1 ? "one tensor" : fmt::format("{} tensors", batch.size())));
+    fail(source.named("fit"), "expected batches of inputs and targets, got {}",
+         batch.size() == 1 ? "one tensor" : fmt::format("{} tensors", batch.size()));
   Tensors outputs = model.call(batch);
-  if (outputs.empty()) fail(source, "[fit] the model gave no tensor; return its outputs");
+  if (outputs.empty()) fail(source.named("fit"), "the model gave no tensor; return its outputs");
   for (const Tensor& y : outputs)
-    if (!y.defined()) fail(source, "[fit] the model gave an empty tensor; return its outputs");
+    if (!y.defined()) fail(source.named("fit"), "the model gave an empty tensor; return its outputs");
   if (!loss_of && outputs.size() != 1)
-    fail(source, fmt::format("[fit] the model gives {} tensors; name a loss of all of them", outputs.size()));
+    fail(source.named("fit"), "the model gives {} tensors; name a loss of all of them", outputs.size());
   const Tensor loss = loss_of ? loss_of(outputs, batch, inputs, source)
                               : classes_loss(outputs[0], target_of(batch, inputs, source), source);
-  if (!loss.defined()) fail(source, "[fit] the loss gave an empty tensor; return a number");
+  if (!loss.defined()) fail(source.named("fit"), "the loss gave an empty tensor; return a number");
   return {std::move(outputs), loss, inputs};
 }
 
@@ -204,7 +208,7 @@ class Loop {
 
  private:
   void check() const {
-    const auto refuse = [&](const std::string& what) { fail(source_, "[fit] expected " + what); };
+    const auto refuse = [&](const std::string& what) { fail(source_.named("fit"), "expected " + what); };
     if (o_.epochs < 0) refuse(fmt::format("0 epochs or more, got {}", o_.epochs));
     if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
     if (!(o_.clip_norm >= 0)) refuse(fmt::format("a clip_norm of 0 or more, got {}", o_.clip_norm));
@@ -220,8 +224,10 @@ class Loop {
     if (!known) refuse(fmt::format("a monitor that is a loss, an accuracy or a metric's name, got {}", m));
     if (model_.layers && !model_.may_change) {
       if (const std::string layer = nn::other_mode(*model_.layers, true); !layer.empty())
-        fail(source_, fmt::format("[fit] the layer {} is not in training mode, and the model is const; call nn::train(model) "
-                                  "before, or give it as one that may be changed", layer));
+        fail(source_.named("fit"),
+             "the layer {} is not in training mode, and the model is const; call nn::train(model) "
+             "before, or give it as one that may be changed",
+             layer);
       if (o_.keep_best) refuse("a model that may be changed, for its best state is to be put back; this one is const");
     }
   }
@@ -255,8 +261,8 @@ class Loop {
       const double value = made.loss.item(source_);
       if (!std::isfinite(value)) {
         optimizer_.zero_grad();
-        fail(source_, fmt::format("[fit] the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
-                                  value, epoch));
+        fail(source_.named("fit"), "the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
+             value, epoch);
       }
       if (++done % o_.accumulate == 0 || done == count) {
         lr = optimizer_.lr(0, source_);

@@ -22,7 +22,7 @@ std::vector<Size> regions_of(const Tensor& outputs, Source source) {
   const Located at(source);
   if (outputs.dim() == 1) return cast(outputs > 0, i64).to_vector<Size>();
   if (outputs.dim() != 2 || outputs.size(1) == 0)
-    fail(source, fmt::format("[plot_regions] expected outputs [n, classes] or [n], got {}", outputs.shape()));
+    fail(source.named("plot_regions"), "expected outputs [n, classes] or [n], got {}", outputs.shape());
   return (outputs.size(1) == 1 ? cast(outputs > 0, i64) : argmax(outputs, 1)).to_vector<Size>();
 }
 
@@ -39,7 +39,7 @@ void plot_history(const History& history, const std::string& path, const std::st
     losses.emplace_back(static_cast<double>(e.epoch), e.loss);
     if (!std::isnan(e.accuracy)) accuracies.emplace_back(static_cast<double>(e.epoch), e.accuracy);
   }
-  if (losses.empty()) fail(source, "[plot_history] the history has no epochs");
+  if (losses.empty()) fail(source.named("plot_history"), "the history has no epochs");
   draw_file(path, source, [&](Gnuplot& g) {
     g << "set title '" << quoted(title) << "'\nset xlabel 'epoch'\nset ylabel 'loss'\nset grid\nset key center right\n";
     g << "set yrange [0:*]\n";
@@ -58,7 +58,7 @@ void plot_regions_of_called(const Called& model, const data::Dataset& points, co
                             const std::string& title, Source source) {
   const NoGrad no_grad;
   if (points.inputs.dim(source) != 2 || points.inputs.size(1) != 2)
-    fail(source, fmt::format("[plot_regions] expected points [n, 2], got {}", points.inputs.shape()));
+    fail(source.named("plot_regions"), "expected points [n, 2], got {}", points.inputs.shape());
   constexpr Size side = 200;
   const std::vector<double> xy = points.inputs.to_vector<double>();
   const std::vector<Size> labels = points.labels.to_vector<Size>();

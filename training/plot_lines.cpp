@@ -16,7 +16,8 @@ std::vector<Points> points_of(const char* op, const std::vector<Line>& lines, co
   bool any = false;
   for (const Line& line : lines) {
     if (!line.x.empty() && line.x.size() != line.y.size())
-      fail(source, fmt::format("[{}] the line {} has {} x and {} y; expected as many", op, line.title, line.x.size(), line.y.size()));
+      fail(source.named(op), "the line {} has {} x and {} y; expected as many", line.title, line.x.size(),
+           line.y.size());
     Points& own = all.emplace_back();
     for (std::size_t i = 0; i < line.y.size(); ++i) {
       const double x = line.x.empty() ? static_cast<double>(i) : line.x[i], y = line.y[i];
@@ -24,7 +25,7 @@ std::vector<Points> points_of(const char* op, const std::vector<Line>& lines, co
     }
     any |= !own.empty();
   }
-  if (!any) fail(source, fmt::format("[{}] expected at least one point that can be drawn", op));
+  if (!any) fail(source.named(op), "expected at least one point that can be drawn");
   return all;
 }
 
@@ -59,8 +60,8 @@ void plot_paths(const Callable<double(double, double)>& f, Box box, const std::v
                 const PlotOptions& options, Source source) {
   const auto finite = [](double a, double b) { return std::isfinite(a) && std::isfinite(b) && a < b; };
   if (!finite(box.left, box.right) || !finite(box.bottom, box.top))
-    fail(source, fmt::format("[plot_paths] expected a box with left < right and bottom < top, got {} to {} and {} to {}", box.left,
-                             box.right, box.bottom, box.top));
+    fail(source.named("plot_paths"), "expected a box with left < right and bottom < top, got {} to {} and {} to {}",
+         box.left, box.right, box.bottom, box.top);
   const std::vector<Points> points = points_of("plot_paths", paths, options, source);
   constexpr int side = 120, levels = 16;
   std::vector<std::vector<std::tuple<double, double, double>>> grid;
@@ -74,7 +75,7 @@ void plot_paths(const Callable<double(double, double)>& f, Box box, const std::v
       if (std::isfinite(height)) heights.push_back(height);
     }
   }
-  if (heights.empty()) fail(source, "[plot_paths] the function is nowhere finite in the box");
+  if (heights.empty()) fail(source.named("plot_paths"), "the function is nowhere finite in the box");
   std::sort(heights.begin(), heights.end());
   draw_file(path, source, [&](Gnuplot& g) {
     labels(g, options);

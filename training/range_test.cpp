@@ -51,7 +51,7 @@ void run(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const Rang
     for (Size g = 0; g < optimizer.groups(); ++g) optimizer.set_lr(lr * proportion[static_cast<std::size_t>(g)], g, source);
     optimizer.zero_grad();
     const Tensor now = loss();
-    if (!now.defined()) fail(source, "[lr_range_test] the loss gave an empty tensor; return a number");
+    if (!now.defined()) fail(source.named("lr_range_test"), "the loss gave an empty tensor; return a number");
     now.backward({}, source);
     const double value = now.item(source);
     average = o.smoothing * average + (1 - o.smoothing) * value;

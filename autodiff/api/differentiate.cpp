@@ -9,6 +9,7 @@
 #include "autodiff/engine/accumulate.hpp"
 #include "autodiff/engine/gradients.hpp"
 #include "autodiff/engine/history.hpp"
+#include "autodiff/engine/targets.hpp"
 #include "autodiff/engine/unused.hpp"
 #include "autodiff/ops/rules.hpp"
 
@@ -44,27 +45,6 @@ Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source
   return g;
 }
 
-// What to differentiate by, and which of it a node is: one of the tensors, or any value of one of the variables.
-class Targets {
- public:
-  explicit Targets(const Tensors& list) {
-    for (std::size_t i = 0; i < list.size(); ++i) places_.emplace_back(key(list[i].node()), i);
-    std::sort(places_.begin(), places_.end());
-  }
-  static constexpr std::size_t none = ~std::size_t{0};
-  std::size_t find(const Node* n) const {  // the first such
-    const auto at = std::lower_bound(places_.begin(), places_.end(), Place(key(n), 0));
-    return at != places_.end() && at->first == key(n) ? at->second : none;
-  }
-
- private:
-  using Place = std::pair<std::uintptr_t, std::size_t>;
-  static std::uintptr_t key(const Node* n) {
-    return n->variable ? reinterpret_cast<std::uintptr_t>(n->variable) : reinterpret_cast<std::uintptr_t>(n);
-  }
-  boost::container::small_vector<Place, 16> places_;
-};
-
 // A gradient that is not to be differentiated may be a value of the record's (d(x tanh y)/dx is tanh y): without history.
 Tensor value_of(const Tensor& g) { return g.requires_grad() ? engine::without_history(g.node(), engine::cut_sweep) : g; }
 
@@ -77,11 +57,11 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
   for (const Tensor& target : x.list())
     if (!target.node()) fail(source, "expected tensors or parameters to differentiate by, got a number or an empty one");
   const Tensor g = checked_cotangent(y.node(), cotangent, "grad", source);
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Sweep sweep(t, y.node(), "grad", source);
   if (!create_graph) engine::note_sweep(t, sweep);
-  const Targets targets(x.list());
-  sweep.prune([&](const Node* n) { return targets.find(n) != Targets::none; });
+  const engine::Targets targets(x.list());
+  sweep.prune([&](const Node* n) { return targets.find(n) != engine::Targets::none; });
   sweep.pull(g, create_graph);
   struct Sum {
     Tensor g;
@@ -94,7 +74,7 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
   boost::container::small_vector<Sum, 8> sums(x.list().size());
   for (const Sweep::Entry& e : sweep.leaves())
     if (e.n->variable)
-      if (const std::size_t i = targets.find(e.n); i != Targets::none) sums[i].add(e.g);
+      if (const std::size_t i = targets.find(e.n); i != engine::Targets::none) sums[i].add(e.g);
   Tensors result;
   for (std::size_t i = 0; i < x.list().size(); ++i) {
     Node* n = x.list()[i].node();
@@ -139,7 +119,7 @@ Tensor watch(const In& x) try {
   const Tensor t = engine::operand(x, "watch");
   if (!is_float(t.node()->dtype))
     fail(source_of(x, "watch"), "expected floats, got {}; cast it first", name(t.node()->dtype));
-  engine::Thread& thread = engine::current();
+  engine::ThreadState& thread = engine::current();
   Node* n = engine::new_node(engine::Op::identity, t.node()->dtype, t.node()->shape, source_of(x));
   Tensor watched = Tensor::adopt(n);
   Node* from = t.node();
@@ -173,7 +153,7 @@ void Tensor::backward(const Tensor& cotangent, BackwardOptions options, Source s
       fail(source, "an earlier backward() let go of this record; pass it {.keep_graph = true} to call it twice");
     engine::fail_no_parameter(y, source);
   }
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Sweep sweep(t, y, "backward", source);
   if (!options.create_graph) {
     engine::note_sweep(t, sweep);

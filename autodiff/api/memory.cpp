@@ -29,7 +29,7 @@ Tensor contiguous(const Tensor& t, Source source) {
   Tensor numbers = engine::dense(from);
   if (numbers.node() == from || !(from->flags & (engine::needs_grad | engine::cuts))) return numbers;
   // An identity, whose numbers are these.
-  engine::Thread& thread = engine::current();
+  engine::ThreadState& thread = engine::current();
   engine::Node* n = engine::new_node(engine::Op::identity, from->dtype, from->shape, source);
   Tensor result = Tensor::adopt(n);
   n->flags |= engine::history(thread, from->flags, &from, 1) | engine::computed;

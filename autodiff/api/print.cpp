@@ -115,7 +115,7 @@ std::string to_string(const Tensor& t, int precision, char style) try {
 
 std::string tape(const Tensor& y, Source source) try {
   if (!y.defined()) fail(engine::source_of(source, "tape"), "expected a tensor, got an empty one");
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Node* root = y.node();
   std::vector<Node*> nodes;
   engine::walk(t, &root, 1, [&](Node* n) {

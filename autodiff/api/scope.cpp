@@ -10,7 +10,7 @@ namespace xgrad {
 using engine::current;
 
 Tensor evaluate(const In& x) {
-  const Tensor t = engine::operand(x, "evaluate");
+  Tensor t = engine::operand(x, "evaluate");
   if (t.node()->has(engine::traced)) return t;  // nothing to be done yet
   engine::evaluate(t.node(), "evaluate", engine::source_of(x));
   return t;
@@ -42,12 +42,12 @@ LayerStream::LayerStream() : before_(std::exchange(current().for_layers, true)) 
 LayerStream::~LayerStream() { current().for_layers = before_; }
 
 Located::Located(Source at, const char* op) {
-  engine::Thread& t = current();
+  engine::ThreadState& t = current();
   before_ = std::exchange(t.located, true);
   at_before_ = std::exchange(t.at, (before_ ? t.at : at).named(op));
 }
 Located::~Located() {
-  engine::Thread& t = current();
+  engine::ThreadState& t = current();
   t.located = before_;
   t.at = at_before_;
 }
@@ -56,7 +56,7 @@ Source line_of(const In& x, const char* op) { return engine::source_of(x, op); }
 Source line_of(Source source, const char* op) { return engine::source_of(source, op); }
 
 Counters counters() {
-  engine::Thread& t = current();
+  engine::ThreadState& t = current();
   if (t.has_foreign.load(std::memory_order_acquire)) engine::collect_foreign(t);  // what others let go of is gone
   return {.recorded = t.recorded,
           .evaluated = t.evaluated,

@@ -39,7 +39,7 @@ Tensor value_only(const Tensor& x) {
 
 // f at watched tensors, recorded whatever the scope.
 Tensor call(const FunctionOfMany& f, const Tensors& watched, const char* op, TransformOptions options, Source source) {
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   boost::container::small_vector<Node*, 4> nodes;
   for (const Tensor& x : watched) nodes.push_back(x.node());
   const engine::Watching watching(t, nodes.data(), nodes.size());
@@ -80,13 +80,13 @@ Tensor pulled(const Tensor& y, const Tensor& x, const Tensor& cotangent, bool cr
 Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) try {
   if (!is_float(y.node()->dtype))
     fail(source.named("jvp"), "a derivative of {} does not exist; expected floats", name(y.node()->dtype));
-  engine::Thread& thread = engine::current();
+  engine::ThreadState& thread = engine::current();
   Sweep sweep(thread, y.node(), "jvp", source);
   if (thread.no_grad) engine::note_sweep(thread, sweep);
   if (!sweep.prune([&](const Node* n) { return n == x.node(); }))
     return zeros(y.node()->shape, y.node()->dtype);
   sweep.find(x.node())->g = t;
-  const Tensor tangent = sweep.push();
+  const Tensor tangent = sweep.push(!thread.no_grad);
   return tangent.defined() ? tangent : zeros(y.node()->shape, y.node()->dtype);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "jvp");
@@ -113,7 +113,7 @@ ValueAndGrads value_and_grad(const FunctionOfMany& f, const Tensors& x, Transfor
   source = source_of(source, "value_and_grad");
   const Located at(source);
   if (!f) fail(source, "expected a function, got an empty one");
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Tensors watched;
   bool elsewhere = false;
   for (const Tensor& v : x) watched.push_back(watch(v));
@@ -172,61 +172,9 @@ Gradient gradient(const Function& f, const In& x, const char* op, TransformOptio
   return {std::move(a), std::move(g)};
 }
 
-Shape joined(const Shape& x, const Shape& y) {
-  Shape both = x;
-  for (const Size e : y) both.push_back(e);
-  return both;
-}
-
-// The most numbers that a node on the way to y has.
-Size widest(const Tensor& y, Source source) try {
-  Sweep sweep(engine::current(), y.node(), "jacobian", source);
-  Size most = y.node()->count;
-  for (const Sweep::Entry& e : sweep.nodes()) most = std::max(most, e.n->count);
-  return most;
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source, "jacobian");
-}
-
-// f at each of the basis vectors of x's space, side by side: as many at once as do not take much memory. A CustomOp whose
-// vjp reads numbers has no batch: there, one by one.
-template <class F>
-Tensor at_basis(const Node* x, Size width, const char* op, Source source, const F& f) {
-  const Size n = x->count;
-  constexpr Size most_numbers = Size{1} << 24;
-  const Size together = std::max<Size>(1, most_numbers / std::max<Size>(1, width));
-  const Tensor basis = reshape(eye(n, x->dtype), joined({n}, x->shape));
-  engine::Thread& t = engine::current();
-  Tensors parts;
-  const auto at_once = [&](Size from, Size to) {
-    engine::Batch batch(t, to - from, Randomness::same, op, source);
-    return batch.all(f(batch.example(slice(basis, 0, from, to))));
-  };
-  try {
-    for (Size from = 0; from < n; from += together) parts.push_back(at_once(from, std::min(n, from + together)));
-    return concat(parts, 0, source);
-  } catch (const NoNumbers&) {
-  }
-  parts = {};
-  for (Size i = 0; i < n; ++i) parts.push_back(f(basis[i]));
-  return stack(parts, 0, source);
-}
-
-// dy/dx: shape of y, then x's. Rows by cotangents, or columns by tangents, whichever are fewer.
-Tensor jacobian_of(const Tensor& y, const Tensor& x, bool keep, const char* op, Source source) try {
-  const Size m = y.node()->count, n = x.node()->count;
-  const Shape shape = joined(y.node()->shape, x.node()->shape);
-  if (m == 0 || n == 0) return zeros(shape, x.node()->dtype);
-  if (m <= n) return reshape(at_basis(y.node(), widest(y, source), op, source,
-                                      [&](const Tensor& g) { return pulled(y, x, g, keep); }),
-                             shape);
-  const Tensor columns = at_basis(x.node(), widest(y, source), op, source, [&](const Tensor& t) {
-    const Tensor column = pushed(y, x, t, source);
-    return keep ? column : value_only(column);
-  });
-  return reshape(transpose(reshape(columns, {n, m})), shape);
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source, op);
+// dy/dx of the x that was watched.
+Tensor jacobian_of(const Applied& a, const Tensor& y, const char* op, Source source) {
+  return engine::jacobians(y, {a.x}, a.elsewhere, engine::Unused::zeros, op, source)[0];
 }
 
 }  // namespace
@@ -243,13 +191,13 @@ Tensor hvp(const Function& f, const In& x, const In& t, TransformOptions options
 Tensor jacobian(const Function& f, const In& x, TransformOptions options) {
   const Applied a = apply(f, x, "jacobian", options);
   const Located at(x);
-  return jacobian_of(a.y, a.x, a.elsewhere, "jacobian", source_of(x));
+  return jacobian_of(a, a.y, "jacobian", source_of(x));
 }
 
 Tensor hessian(const Function& f, const In& x, TransformOptions options) {
   const Gradient d = gradient(f, x, "hessian", options);
   const Located at(x);
-  return jacobian_of(d.g, d.a.x, d.a.elsewhere, "hessian", source_of(x));
+  return jacobian_of(d.a, d.g, "hessian", source_of(x));
 }
 
 }  // namespace xgrad

@@ -42,7 +42,7 @@ Tensors mapped(const F& f, const Tensors& x, const VmapOptions& options, Source 
     count = own;
   }
   if (count < 0) fail(source.named("vmap"), "expected an input with an axis of examples; all are the same for all");
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   Batch batch(t, count, options.randomness, "vmap", source);
   Tensors examples;
   for (std::size_t i = 0; i < x.size(); ++i) {

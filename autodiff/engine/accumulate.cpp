@@ -27,7 +27,7 @@ struct Sums {
 // Each variable is one thread's from before its gradient is read until the sum is stored.
 class Accumulation {
  public:
-  Accumulation(Thread& t, bool create_graph, Source source)
+  Accumulation(ThreadState& t, bool create_graph, Source source)
       : t_(t),
         source_(source),
         no_grad_(std::exchange(t.no_grad, !create_graph)),
@@ -61,7 +61,7 @@ class Accumulation {
   Sums& sums() { return *room_; }
 
   bool take(Variable* v) {
-    Thread* nobody = nullptr;
+    ThreadState* nobody = nullptr;
     if (v->adding.load(std::memory_order_relaxed) == &t_) return true;
     sums().list.push_back({v, {}});  // first: there may be no memory for it
     if (!v->adding.compare_exchange_strong(nobody, &t_, std::memory_order_acquire, std::memory_order_relaxed)) {
@@ -127,7 +127,7 @@ class Accumulation {
     evaluate(t_, targets.data(), targets.size());
   }
 
-  Thread& t_;
+  ThreadState& t_;
   const Source source_;
   const bool no_grad_;
   const unsigned cut_as_;
@@ -137,7 +137,7 @@ class Accumulation {
 
 }  // namespace
 
-void accumulate(Thread& t, Node* y, Sweep& sweep, bool create_graph, Source source) {
+void accumulate(ThreadState& t, Node* y, Sweep& sweep, bool create_graph, Source source) {
   const Located at(source);
   Accumulation sums(t, create_graph, source);
   for (Sweep::Entry& e : sweep.leaves())

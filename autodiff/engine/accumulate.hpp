@@ -7,6 +7,6 @@ namespace xgrad::engine {
 
 // Adds the cotangents of a record's leaves to the gradients of their variables, and evaluates those, and y, together.
 // An error changes nothing.
-void accumulate(Thread& t, Node* y, Sweep& sweep, bool create_graph, Source source);
+void accumulate(ThreadState& t, Node* y, Sweep& sweep, bool create_graph, Source source);
 
 }  // namespace xgrad::engine

@@ -77,7 +77,7 @@ Tensor axis_to_front(const Tensor& x, int from) {
   return permute(x, order);
 }
 
-Batch::Batch(Thread& t, Size count, Randomness randomness, const char* op, Source source)
+Batch::Batch(ThreadState& t, Size count, Randomness randomness, const char* op, Source source)
     : t_(t), outer_(t.batch), count_(count), randomness_(randomness), op_(op), source_(source) {
   t.batch = this;
 }
@@ -100,7 +100,7 @@ namespace {
 // As n was recorded: with a history, or without one and why.
 class AsRecorded {
  public:
-  AsRecorded(Thread& t, Node* n) : t_(t), no_grad_(t.no_grad), cut_as_(t.cut_as) {
+  AsRecorded(ThreadState& t, Node* n) : t_(t), no_grad_(t.no_grad), cut_as_(t.cut_as) {
     if (n->has(needs_grad)) return;
     bool cut = false;
     for (int i = 0; i < n->inputs; ++i) cut |= n->input(i)->has(needs_grad);
@@ -112,7 +112,7 @@ class AsRecorded {
   AsRecorded(const AsRecorded&) = delete;
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   const bool no_grad_;
   const unsigned cut_as_;
 };

@@ -33,7 +33,7 @@ Tensor axis_to_front(const Tensor& x, int from);
 // Examples, and what a function recorded on them comes to for all. Draws of random numbers meanwhile are as it says.
 class Batch {
  public:
-  Batch(Thread& t, Size count, Randomness randomness, const char* op, Source source);
+  Batch(ThreadState& t, Size count, Randomness randomness, const char* op, Source source);
   ~Batch() { t_.batch = outer_; }
   Batch(const Batch&) = delete;
 
@@ -47,7 +47,7 @@ class Batch {
 
  private:
   Tensor replay(Node* n);
-  Thread& t_;
+  ThreadState& t_;
   Batch* const outer_;
   const Size count_;
   const Randomness randomness_;
@@ -60,12 +60,12 @@ class Batch {
 // While one lives, that batch does not see what is drawn: a draw for all of its examples.
 class OutsideBatch {
  public:
-  explicit OutsideBatch(Thread& t) noexcept : t_(t), batch_(t.batch) { t.batch = batch_->outer(); }
+  explicit OutsideBatch(ThreadState& t) noexcept : t_(t), batch_(t.batch) { t.batch = batch_->outer(); }
   ~OutsideBatch() { t_.batch = batch_; }
   OutsideBatch(const OutsideBatch&) = delete;
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   Batch* const batch_;
 };
 
@@ -77,7 +77,7 @@ Tensor for_examples(const Shape& shape, const char* op, Source source, const Dra
 
 template <class Draw>
 Tensor for_examples(const Shape& shape, const char* op, Source source, const Draw& draw) {
-  Thread& t = current();
+  ThreadState& t = current();
   Batch* batch = t.batch;
   if (!batch) return draw(shape);
   if (batch->randomness() == Randomness::error) fail_draw(*batch, op, source);

@@ -19,7 +19,7 @@ namespace {
 
 using kernels::Act;
 using kernels::From;
-using kernels::Step;
+using kernels::ChainStep;
 using namespace kernels::x86;
 
 constexpr int strip = strip_bytes / 32;  // vectors that go through the chain together
@@ -36,19 +36,19 @@ alignas(32) constexpr std::uint32_t other_bits[2][8] = {
     {0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff},
     {0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff}};
 
-From from(const Step& s, int place) { return static_cast<From>(s.form >> (8 * place) & 255); }
+From from(const ChainStep& s, int place) { return static_cast<From>(s.form >> (8 * place) & 255); }
 
 class ChainWriter {
  public:
   explicit ChainWriter(DType dtype) : wide_(dtype == DType::f64), code_(wide_) {}
 
-  std::vector<std::uint8_t> operator()(const Step* steps) {
+  std::vector<std::uint8_t> operator()(const ChainStep* steps) {
     // in_memory = start * size, end = in_memory + n * size: n is a multiple of strips
     const int shift = wide_ ? 3 : 2;
     code_.copy(scratch, in_scratch);
     code_.shift_left(in_memory, shift), code_.shift_left(end, shift), code_.add_register(end, in_memory);
     const std::size_t loop = code_.here();
-    for (const Step* s = steps;; ++s) {
+    for (const ChainStep* s = steps;; ++s) {
       at_ = static_cast<std::int32_t>(reinterpret_cast<const char*>(s) - reinterpret_cast<const char*>(steps));
       if (s->act() == Act::end) break;
       step(*s);
@@ -68,14 +68,14 @@ class ChainWriter {
     for (int v = 0; v < strip; ++v) f(v);
   }
   // Vector v of the operand at `place`, whose address find() has looked up.
-  Operand element(const Step& s, int place, int v) const {
+  Operand element(const ChainStep& s, int place, int v) const {
     return indexed(address, from(s, place) == From::scratch ? in_scratch : in_memory, 32 * v);
   }
   void find(std::size_t field) { code_.load_address(address, steps_at, at_ + static_cast<std::int32_t>(field)); }
 
-  void step(const Step& s) {
+  void step(const ChainStep& s) {
     if (from(s, 1) != From::none) {
-      find(offsetof(Step, first));
+      find(offsetof(ChainStep, first));
       each([&](int v) {
         if (from(s, 1) == From::number) code_.spread(running + v, address);
         else code_.load(running + v, element(s, 1, v));
@@ -83,12 +83,12 @@ class ChainWriter {
     }
     act(s);
     if (from(s, 4) != From::none) {
-      find(offsetof(Step, out));
+      find(offsetof(ChainStep, out));
       each([&](int v) { code_.store(element(s, 4, v), running + v); });
     }
   }
 
-  void act(const Step& s) {
+  void act(const ChainStep& s) {
     switch (s.act()) {
       case Act::none: return;
       case Act::sum: return add_up();
@@ -119,8 +119,8 @@ class ChainWriter {
     code_.load(mask, memory(address, 0));
     each([&](int v) { code_.avx(op, running + v, running + v, vector(mask)); });
   }
-  void with(const Step& s, Avx op, bool reversed) {
-    find(offsetof(Step, x));
+  void with(const ChainStep& s, Avx op, bool reversed) {
+    find(offsetof(ChainStep, x));
     const bool number = from(s, 2) == From::number;
     if (number) code_.spread(spread_number, address);
     each([&](int v) {
@@ -136,17 +136,17 @@ class ChainWriter {
   // The sums that lie side by side, in scratch memory: see sums.hpp.
   void add_up() {
     constexpr int parts = static_cast<int>(kept_sums) / 32;
-    find(offsetof(Step, y));
+    find(offsetof(ChainStep, y));
     for (int k = 0; k < parts; ++k) {
       code_.load(other(k), indexed(address, scratch, 32 * k));
       for (int v = k; v < strip; v += parts) code_.avx(Avx::add, other(k), other(k), vector(running + v));
       code_.store(indexed(address, scratch, 32 * k), other(k));
     }
   }
-  void with_product(const Step& s, Avx op, bool reversed) {
-    find(offsetof(Step, x));
+  void with_product(const ChainStep& s, Avx op, bool reversed) {
+    find(offsetof(ChainStep, x));
     const bool number = from(s, 3) == From::number;
-    code_.load_address(second, steps_at, at_ + static_cast<std::int32_t>(offsetof(Step, y)));
+    code_.load_address(second, steps_at, at_ + static_cast<std::int32_t>(offsetof(ChainStep, y)));
     if (number) code_.spread(spread_number, second);
     each([&](int v) {
       code_.load(other(v), element(s, 2, v));
@@ -191,12 +191,12 @@ constexpr std::size_t most_chains = 1024;  // are known
 
 }  // namespace
 
-kernels::Chain chain_code(const Step* steps, DType dtype, Size work) {
+kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
   if (code_when() == CodeWhen::never) return nullptr;
   constexpr std::size_t most_steps = 255;
   std::array<std::uint64_t, most_steps + 1> forms{static_cast<std::uint64_t>(dtype)};
   std::size_t count = 1;
-  for (const Step* s = steps; s->act() != Act::end; ++s) {
+  for (const ChainStep* s = steps; s->act() != Act::end; ++s) {
     if (count > most_steps) return nullptr;
     forms[count++] = s->form;
   }
@@ -228,7 +228,7 @@ kernels::Chain chain_code(const Step* steps, DType dtype, Size work) {
 
 namespace xgrad::engine {
 
-kernels::Chain chain_code(const kernels::Step*, DType, Size) { return nullptr; }
+kernels::Chain chain_code(const kernels::ChainStep*, DType, Size) { return nullptr; }
 
 }  // namespace xgrad::engine
 

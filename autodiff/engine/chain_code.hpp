@@ -10,7 +10,7 @@ namespace xgrad::engine {
 // where the machine has no AVX2, and where it is not worth it yet: what comes again and again is, at last. Code is made once for
 // the process, by the forms of the steps; addresses are read from those. What sums are added to (kept_sums bytes of scratch, at
 // the step's y) is 0 before and folded after it by the caller.
-kernels::Chain chain_code(const kernels::Step* steps, DType dtype, Size work);
+kernels::Chain chain_code(const kernels::ChainStep* steps, DType dtype, Size work);
 
 inline constexpr Size strip_bytes = 256, kept_sums = 128;
 

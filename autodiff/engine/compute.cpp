@@ -14,7 +14,7 @@ DType operand_dtype(Node* n) {
 
 namespace {
 
-const kernels::Kernel* kernel_of(Thread& t, Node* n) {
+const kernels::Kernel* kernel_of(ThreadState& t, Node* n) {
   return kernels_of(*t.kernels, n->op, operand_dtype(n));
 }
 
@@ -37,7 +37,7 @@ bool arithmetic(Op op, char* out, Node* const* in) {
 
 }  // namespace
 
-void compute_number(Thread& t, Node* n, char* out) {
+void compute_number(ThreadState& t, Node* n, char* out) {
   if (n->dtype == DType::f32 && n->op != Op::cast) {
     if (arithmetic<float>(n->op, out, n->in)) return;
   } else if (n->dtype == DType::f64 && n->op != Op::cast) {
@@ -51,7 +51,7 @@ void compute_number(Thread& t, Node* n, char* out) {
     kernel_of(t, n)[0](out, in[0], in[1], in[2], 1);
 }
 
-void compute_small(Thread& t, Node* n) {
+void compute_small(ThreadState& t, Node* n) {
   bool numbers = true;
   for (int i = 0; i < n->inputs; ++i) numbers &= is_number(n->in[i]);
   if (numbers) {
@@ -84,7 +84,7 @@ void compute_small(Thread& t, Node* n) {
   n->data = out;
 }
 
-void settle(Thread& t, Node* n) {
+void settle(ThreadState& t, Node* n) {
   if (n->has(needs_grad)) return;
   unlink(t, n);
   forget_inputs(n);

@@ -13,7 +13,7 @@ namespace xgrad::engine {
 namespace {
 
 // Numbers written in formulas come again each step: the last few are kept.
-Node* number_node(Thread& t, DType dtype, double value, const Source& source) {
+Node* number_node(ThreadState& t, DType dtype, double value, const Source& source) {
   std::uint64_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   const std::size_t slot = (bits * 0x9E3779B97F4A7C15ull >> 60) ^ static_cast<std::size_t>(dtype);
@@ -46,7 +46,7 @@ T arithmetic(Op op, const char* x, const char* y) {
 }
 
 // Arithmetic on two numbers that are known: nothing is kept but the result, and what derivatives need.
-inline Tensor record_numbers(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
+inline Tensor record_numbers(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
                              const Source& source) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   Node* n = new_node(t, op, dtype, shape, elements, source);
@@ -130,7 +130,7 @@ Tensor unary(Op op, const In& x) {
 
 namespace {
 
-Tensor record_arrays(Thread& t, Op op, DType dtype, Node* const* in, bool like_a, const Source& source) {
+Tensor record_arrays(ThreadState& t, Op op, DType dtype, Node* const* in, bool like_a, const Source& source) {
   const Shape &a = in[0]->shape, &b = in[1]->shape;
   require_divisor(op, dtype, in, source);
   const DType result = is_comparison(op) ? DType::boolean : dtype;
@@ -141,7 +141,7 @@ Tensor record_arrays(Thread& t, Op op, DType dtype, Node* const* in, bool like_a
 }
 
 // Arithmetic on numbers comes first, and inline: it is what small programs are made of.
-inline __attribute__((always_inline)) Tensor record_binary(Thread& t, Op op, DType dtype, Node* const* in,
+inline __attribute__((always_inline)) Tensor record_binary(ThreadState& t, Op op, DType dtype, Node* const* in,
                                                            const Source& source) {
   const Shape &a = in[0]->shape, &b = in[1]->shape;
   const bool like_a = b.rank() == 0 || a == b;
@@ -152,7 +152,7 @@ inline __attribute__((always_inline)) Tensor record_binary(Thread& t, Op op, DTy
 }
 
 // Operands of two dtypes, whole numbers, and what is no tensor.
-Tensor binary_converted(Thread& t, Op op, const In& x, const In& y, const Source& source) {
+Tensor binary_converted(ThreadState& t, Op op, const In& x, const In& y, const Source& source) {
   const DType dtype = computed_in(*t.kernels, op, meet(x, y, rule(op).name, source));
   const Tensor a = converted(operand(x, rule(op).name), dtype), b = converted(operand(y, rule(op).name), dtype);
   Node* const in[] = {a.node(), b.node()};
@@ -171,7 +171,7 @@ Tensor simple_power(const In& x, double y) {
 }  // namespace
 
 Tensor binary(Op op, const In& x, const In& y) {
-  Thread& t = current();
+  ThreadState& t = current();
   const Source own = x.source();
   const Source& source = t.located ? t.at : own;
   Node *a = x.node(), *b = y.node();
@@ -195,7 +195,7 @@ Tensor binary(Op op, const In& x, const In& y) {
 }
 
 Tensor ternary(Op op, const In& x, const In& y, const In& z) {
-  Thread& t = current();
+  ThreadState& t = current();
   const char* what = rule(op).name;
   const Source source = source_of(x);
   Tensors in{operand(x, what), operand(y, what), operand(z, what)};

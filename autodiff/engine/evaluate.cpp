@@ -125,7 +125,7 @@ class Planner {
   std::vector<Part>& parts_;
 };
 
-void compute_one(Thread& t, Node* n) {
+void compute_one(ThreadState& t, Node* n) {
   if (kind_of(n->op) == Kind::elementwise && n->count > small_count) return run_region(t, &n, 1);
   const bool waited = n->waiting();
   compute(t, n);
@@ -136,7 +136,7 @@ void compute_one(Thread& t, Node* n) {
 }
 
 // One count of elements on one level.
-void run_group(Thread& t, Plan& p, Size count) {
+void run_group(ThreadState& t, Plan& p, Size count) {
   if (count <= small_count) {
     for (Node* n : p.group) compute_one(t, n);
     return;
@@ -159,7 +159,7 @@ void run_group(Thread& t, Plan& p, Size count) {
 
 }  // namespace
 
-void compute(Thread& t, Node* n) {
+void compute(ThreadState& t, Node* n) {
   switch (kind_of(n->op)) {
     case Kind::elementwise:
       if (n->count <= small_count) compute_small(t, n);
@@ -205,14 +205,14 @@ void fail_foreign(Node* n, const char* op, Source source) {
 void evaluate(Node* n, const char* op, Source source) {
   if (!n->pending()) return;
   if (n->has(traced)) fail_traced(n, op, source);
-  Thread& t = current();
+  ThreadState& t = current();
   if (n->home != &t) fail_foreign(n, op, source);
   evaluate(t, &n, 1);
 }
 
 namespace {
 
-void evaluate_planned(Thread& t, Plan& p, Node* const* targets, std::size_t count) {
+void evaluate_planned(ThreadState& t, Plan& p, Node* const* targets, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i)
     if (targets[i]->pending()) targets[i]->flags |= wanted;
   if (p.nodes.size() == 1) return compute_one(t, p.nodes[0]);
@@ -237,7 +237,7 @@ void evaluate_planned(Thread& t, Plan& p, Node* const* targets, std::size_t coun
 }
 
 // After an Error: what still waits is wanted no more. (What has been computed may have let go of other nodes.)
-void forget_wanted(Thread& t, Plan& p, Node* const* targets, std::size_t count) noexcept {
+void forget_wanted(ThreadState& t, Plan& p, Node* const* targets, std::size_t count) noexcept {
   try {
     walk(t, targets, count, [](const Node* n) { return n->pending(); }, p.nodes);
     for (Node* n : p.nodes) n->flags &= ~unsigned{wanted};
@@ -247,7 +247,7 @@ void forget_wanted(Thread& t, Plan& p, Node* const* targets, std::size_t count) 
 
 }  // namespace
 
-void evaluate(Thread& t, Node* const* targets, std::size_t count) try {
+void evaluate(ThreadState& t, Node* const* targets, std::size_t count) try {
   const Quiet quiet(t);
   const Workspace<Plan, Use::plan> plan(t);
   Plan& p = *plan;

@@ -6,11 +6,11 @@
 namespace xgrad::engine {
 
 // Gives n its numbers. Its inputs are evaluated.
-void compute(Thread& t, Node* n);
+void compute(ThreadState& t, Node* n);
 
 // Gives all targets their numbers, and what leads to them where it must be stored. They keep their handles meanwhile.
-void evaluate(Thread& t, Node* const* targets, std::size_t count);
-inline void evaluate(Thread& t, Node* n) {
+void evaluate(ThreadState& t, Node* const* targets, std::size_t count);
+inline void evaluate(ThreadState& t, Node* n) {
   if (n->pending()) evaluate(t, &n, 1);
 }
 // For a read at `source`: what another thread has yet to compute is an Error there.

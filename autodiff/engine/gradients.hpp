@@ -10,4 +10,7 @@ enum class Unused { fails, fails_if_lost, zeros };  // where y does not depend o
 // g^T dy/dx for each x; cotangent empty: y is one number.
 Tensors gradients(const In& y, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused);
 
+// dy/dx for each x, of y's shape and then x's: rows by cotangents, or columns by tangents, whichever are fewer.
+Tensors jacobians(const Tensor& y, const Wrt& x, bool create_graph, Unused unused, const char* op, Source source);
+
 }  // namespace xgrad::engine

@@ -9,7 +9,7 @@
 
 namespace xgrad::engine {
 
-Watching::Watching(Thread& t, Node* const* watched, std::size_t count)
+Watching::Watching(ThreadState& t, Node* const* watched, std::size_t count)
     : t_(t), watched_(watched), cut_(count, 0u), outer_(t.watching) {
   t.watching = this;
 }
@@ -18,7 +18,7 @@ bool Watching::all_cut() const {
   return std::all_of(cut_.begin(), cut_.end(), [](unsigned c) { return c != 0; });
 }
 
-void note_cut(Thread& t, Node* n, unsigned why) {
+void note_cut(ThreadState& t, Node* n, unsigned why) {
   if (why == cut_read) ++t.reads;
   if (why == 0 || why == cut_sweep || !n->has(needs_grad)) return;
   if (!t.watching || n->home != &t) return;  // what is watched leads to nothing of another thread
@@ -34,7 +34,7 @@ void note_cut(Thread& t, Node* n, unsigned why) {
   Watching::note(t, [&](const Node* x) { return x->walked == id; }, why);
 }
 
-void note_cuts(Thread& t, Node* const* in, int count) {
+void note_cuts(ThreadState& t, Node* const* in, int count) {
   for (int i = 0; i < count; ++i) note_cut(t, in[i], t.cut_as);
 }
 

@@ -93,17 +93,17 @@ inline constexpr std::size_t most_inputs = 65535;
 inline constexpr std::size_t inline_bytes = 64;
 
 struct alignas(64) Node : NodeHead {
-  Thread* home;     // that recorded it: whose tape it is on, whose scratch is in it
+  ThreadState* home;     // that recorded it: whose tape it is on, whose scratch is in it
   Data data;        // null while pending
   Op op;
   DType dtype;
   std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
-  std::uint8_t
-      temporaries;  // handles that are temporaries of a user's expression: they live to its semicolon, and are read no more
+  // Handles that are temporaries of a user's expression: they live to its semicolon, and are read no more.
+  std::uint8_t temporaries;
   std::uint16_t inputs;
   Flags flags;
   std::uint32_t users;  // scratch of an evaluation: uses by the nodes of its region
-  std::int32_t position;// scratch: position in the walk that saw this last
+  std::int32_t position;  // scratch: position in the walk that saw this last
   Size count;           // elements
   Node* previous;       // on the tape
   Node* next;
@@ -118,8 +118,9 @@ struct alignas(64) Node : NodeHead {
   const char* file;
   int line;
   std::int32_t slot;      // scratch of a sweep: its entry
-  std::uint32_t waits;    // while it waits: an estimate of the memory that it keeps alive, its result or its largest stored
-                        // input, in units of 64 bytes; summed, it bounds what waits (finish() in record.cpp)
+  // While it waits: an estimate of the memory that it keeps alive, its result or its largest stored input, in units of 64
+  // bytes; summed, it bounds what waits (finish() in record.cpp).
+  std::uint32_t waits;
   std::uint32_t given;    // handles that others let go of, for home to count down: under its mutex
   Size a[4];              // what the op was told: see the op
   Extra* extra;           // owned
@@ -134,7 +135,7 @@ struct alignas(64) Node : NodeHead {
   const Shape& strides() const { return *std::launder(reinterpret_cast<const Shape*>(local)); }
 
   std::atomic_ref<std::int32_t> shared() const { return atomic(shared_count); }
-  std::atomic_ref<Thread*> owner() const { return atomic(owner_thread); }
+  std::atomic_ref<ThreadState*> owner() const { return atomic(owner_thread); }
   bool has(Flag f) const { return flags & f; }
   bool pending() const { return data == nullptr; }
   bool waiting() const { return data == nullptr && !(flags & (computed | traced)); }

@@ -7,7 +7,7 @@
 namespace xgrad::engine {
 
 Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
-  Thread& t = current();
+  ThreadState& t = current();
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   return new_node(t, op, dtype, shape, shape.numel(), source);
 }

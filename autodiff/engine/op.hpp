@@ -74,14 +74,18 @@ inline const kernels::Kernel* kernels_of(const kernels::Table& t, Op op, DType d
 // A reduction as the kernels know it, and the op that combines two numbers as it does.
 constexpr kernels::Reduction reduction_of(Op op) {
   switch (op) {
+// clang-format off
 #define REDUCTION(name, ...) case Op::name: return kernels::Reduction::name;
+// clang-format on
 #include "autodiff/structural.def"
     default: return kernels::Reduction::count;
   }
 }
 constexpr Op combining(kernels::Reduction r) {
   switch (r) {
+// clang-format off
 #define REDUCTION(name, jvp, two) case kernels::Reduction::name: return Op::two;
+// clang-format on
 #include "autodiff/structural.def"
     default: return Op::leaf;
   }

@@ -26,7 +26,7 @@ struct Scratch {
 // The values of a region, and the blocks of scratch that they take and give back as its program is written.
 class Operands : protected Values {
  protected:
-  Operands(Thread& t, Node* const* nodes, std::size_t count, Program& program, Scratch& scratch)
+  Operands(ThreadState& t, Node* const* nodes, std::size_t count, Program& program, Scratch& scratch)
       : Values(t, nodes, count, scratch.values), program_(program), scratch_(scratch) {}
 
   void begin() {

@@ -17,6 +17,7 @@ namespace xgrad::engine {
 
 // When code is made: XGRAD_CODE=off|always, where AVX2 is there; else where it is worth it. The answer is that of the first call.
 enum class CodeWhen { never, worth, always };
+#if defined(__x86_64__)
 inline CodeWhen code_when() {
 #define XGRAD_NUMBER(arch) arch,
   enum : int { XGRAD_ARCHES(XGRAD_NUMBER) };
@@ -28,6 +29,9 @@ inline CodeWhen code_when() {
   }();
   return when;
 }
+#else
+inline CodeWhen code_when() { return CodeWhen::never; }  // it is written for x86-64 alone
+#endif
 
 // Never written and run at the same time. Null where the system forbids new code.
 struct Pages {

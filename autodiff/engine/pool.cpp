@@ -128,7 +128,7 @@ void Shelf::next_window() {
 namespace {
 
 // Another thread's lack of memory, or release_memory() on one, is this one's business too.
-inline void follow_releases(Thread& t) noexcept {
+inline void follow_releases(ThreadState& t) noexcept {
   if (t.releases != process.releases.load(std::memory_order_relaxed)) [[unlikely]] release_free(t);
 }
 
@@ -154,7 +154,7 @@ void give_to_process(int c, void* memory) noexcept {
 
 // From the pools, or from the system; null where there is none.
 inline char* find_buffer(std::size_t bytes, std::uint8_t& pool) {
-  Thread& t = current();
+  ThreadState& t = current();
   follow_releases(t);
   const int c = class_of(bytes);
   if (c >= buffer_classes) return nullptr;
@@ -199,7 +199,7 @@ char* allocate(Node* n, const char* op) {
 
 void give_buffer(char* data, std::uint8_t pool) noexcept {
   poison(data, class_bytes(pool));
-  Thread* t = this_thread;
+  ThreadState* t = this_thread;
   if (!t) return give_to_process(pool, data);
   follow_releases(*t);
   if (!t->buffers.give(pool, data)) give_to_process(pool, data);
@@ -210,7 +210,7 @@ void give_buffer(char* data, std::uint8_t pool) noexcept {
 namespace {
 
 // Chunks without a node in use, of the lists of this thread and of the process, go to the system.
-void release_nodes(Thread& t) noexcept {
+void release_nodes(ThreadState& t) noexcept {
   const std::lock_guard lock(process.mutex);
   FreeList::Link* all = nullptr;  // free nodes, linked by next_list
   const auto gather = [&](FreeList::Link* list) {
@@ -254,7 +254,7 @@ void release_nodes(Thread& t) noexcept {
 
 }  // namespace
 
-void refill_nodes(Thread& t, Op op, Source source) {
+void refill_nodes(ThreadState& t, Op op, Source source) {
   if (t.spare_nodes.top) {
     std::swap(t.nodes, t.spare_nodes);
     return;
@@ -281,7 +281,7 @@ void refill_nodes(Thread& t, Op op, Source source) {
   }
 }
 
-void spill_nodes(Thread& t) noexcept {
+void spill_nodes(ThreadState& t) noexcept {
   if (t.spare_nodes.top) {
     const std::lock_guard lock(process.mutex);
     t.spare_nodes.top->next_list = process.magazines;
@@ -292,7 +292,7 @@ void spill_nodes(Thread& t) noexcept {
 
 // ---- giving back
 
-void release_free(Thread& t) noexcept {
+void release_free(ThreadState& t) noexcept {
   t.releases = process.releases.load(std::memory_order_relaxed);
   for (int c = 1; c < buffer_classes; ++c)
     while (void* memory = t.buffers.remove(c)) to_system(c, memory);
@@ -305,7 +305,7 @@ void release_free(Thread& t) noexcept {
   release_nodes(t);
 }
 
-void give_up_buffers(Thread& t) noexcept {
+void give_up_buffers(ThreadState& t) noexcept {
   if (t.buffers.free() == 0) return;
   for (int c = 1; c < buffer_classes; ++c)
     while (void* memory = t.buffers.remove(c)) give_to_process(c, memory);
@@ -319,7 +319,7 @@ void unlock_pools() noexcept { process.mutex.unlock(); }
 namespace xgrad {
 
 void release_memory() {
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   engine::process.releases.fetch_add(1, std::memory_order_relaxed);
   engine::release_free(t);

@@ -54,7 +54,7 @@ struct Gathered {
 
 struct Pass {
   const kernels::Table& kernels;
-  Thread* t;  // null: there are no sinks
+  ThreadState* t;  // null: there are no sinks
   const Program& p;
   const Gathered* gathered;
   Units units;  // of columns; 0: none
@@ -114,18 +114,18 @@ struct Pass {
 
   // Whole strips by machine code, where there is some; the rest by the interpreter.
   void chain(const Instruction& op, char* scratch, Size start, Size n) const {
-    kernels::Step const* const steps = &p.steps[static_cast<std::size_t>(op.step)];
+    kernels::ChainStep const* const steps = &p.steps[static_cast<std::size_t>(op.step)];
     const kernels::Chain interpret = kernels.chain[op.dtype == DType::f64];
     const Size item = item_size(op.dtype), strip = strip_bytes / item, whole = op.code ? n / strip * strip : 0;
     if (whole == 0 || (op.sums && whole < n)) return interpret(steps, scratch, start, n);
     const auto each_sum = [&](const auto& f) {
       if (!op.sums) return;
-      for (const kernels::Step* s = steps; s->act() != kernels::Act::end; ++s)
+      for (const kernels::ChainStep* s = steps; s->act() != kernels::Act::end; ++s)
         if (s->act() == kernels::Act::sum) f(*s);
     };
-    each_sum([&](const kernels::Step& s) { std::memset(scratch + s.y, 0, static_cast<std::size_t>(kept_sums)); });
+    each_sum([&](const kernels::ChainStep& s) { std::memset(scratch + s.y, 0, static_cast<std::size_t>(kept_sums)); });
     op.code(steps, scratch, start, whole);
-    each_sum([&](const kernels::Step& s) {
+    each_sum([&](const kernels::ChainStep& s) {
       const kernels::Fold fold = kernels.fold[static_cast<int>(kernels::Reduction::sum)][static_cast<int>(op.dtype)];
       fold(reinterpret_cast<char*>(s.x) + start / chunk * item, scratch + s.y, kept_sums / item);
     });
@@ -188,14 +188,14 @@ void run_blocks(const Program& p, Size begin, Size end, char* scratch) {
 void find_code(Program& p, Size elements) {
   for (Instruction& op : p.code) {
     if (op.what != Do::chain) continue;
-    const kernels::Step *const first = &p.steps[static_cast<std::size_t>(op.step)], *s = first;
+    const kernels::ChainStep *const first = &p.steps[static_cast<std::size_t>(op.step)], *s = first;
     op.sums = false;
     for (; s->act() != kernels::Act::end; ++s) op.sums |= s->act() == kernels::Act::sum;
     op.code = chain_code(first, op.dtype, (s - first) * elements);
   }
 }
 
-void run(Thread& t, Program& p) {
+void run(ThreadState& t, Program& p) {
   constexpr Size worth_code = 4096;  // elements
   if (p.count >= worth_code || code_when() == CodeWhen::always) find_code(p, p.count);
   const Size columns = p.blocking.columns;

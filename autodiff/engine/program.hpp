@@ -55,7 +55,7 @@ class Blocking {
 struct Program {
   std::vector<Instruction> code;
   std::vector<Layout> layouts;
-  std::vector<kernels::Step> steps;  // of all chains
+  std::vector<kernels::ChainStep> steps;  // of all chains
   int scratch = 0;        // blocks
   Size scratch_bytes = 0;  // of one block
   Size count = 0;
@@ -63,7 +63,7 @@ struct Program {
 };
 
 // Runs it, on all threads where it is long enough.
-void run(Thread& t, Program& program);
+void run(ThreadState& t, Program& program);
 
 // Of a program without sinks: elements begin to end, on this thread, in scratch memory of the caller's.
 void run_blocks(const Program& program, Size begin, Size end, char* scratch);
@@ -73,6 +73,6 @@ void find_code(Program& program, Size elements);
 
 // The program of elementwise nodes of a trace, given in order of recording. What is flagged `wanted` is stored at
 // memory(node), all else nowhere. Body: region.cpp.
-void write_program(Thread& t, Node* const* nodes, std::size_t count, Program& program, char* (*memory)(Node*));
+void write_program(ThreadState& t, Node* const* nodes, std::size_t count, Program& program, char* (*memory)(Node*));
 
 }  // namespace xgrad::engine

@@ -36,7 +36,7 @@ bool all_numbers(Node* n) {
 namespace {
 
 // A node with its inputs. `ready`: all of them have numbers.
-inline Node* begin(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
+inline Node* begin(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
                    Source source, bool& ready) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   ++t.recorded;
@@ -74,7 +74,7 @@ Size bytes_of_waiting(Node* n) {
 }
 
 // What has numbers by now keeps its inputs only where derivatives need them; what has not waits.
-inline void finish(Thread& t, Node* n) {
+inline void finish(ThreadState& t, Node* n) {
   if (n->has(traced)) {
     link(t, n);
   } else if (n->pending()) {
@@ -91,7 +91,7 @@ inline void finish(Thread& t, Node* n) {
 
 }  // namespace
 
-Tensor record_elementwise(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
+Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
                           Source source) {
   bool ready;
   Node* n = begin(t, op, dtype, shape, elements, in, count, source, ready);
@@ -111,7 +111,7 @@ Tensor record_elementwise(Thread& t, Op op, DType dtype, const Shape& shape, Siz
 }
 
 Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count, const Args& args, Source source) {
-  Thread& t = current();
+  ThreadState& t = current();
   if (kind_of(op) == Kind::elementwise) return record_elementwise(t, op, dtype, shape, shape.numel(), in, count, source);
   bool ready;
   Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready);
@@ -147,7 +147,7 @@ struct Cleared {
 };
 }  // namespace
 
-void flush(Thread& t) {
+void flush(ThreadState& t) {
   const Quiet quiet(t);
   try {
     const Workspace<Flushed, Use::flushed> flushed(t);
@@ -179,14 +179,14 @@ Tensor floats(const Tensor& t) { return is_float(t.node()->dtype) ? t : converte
 
 Tensor without_history(Node* n, unsigned why) {
   if (!n->has(needs_grad) && !n->pending()) return share(n);
-  Thread& t = current();
+  ThreadState& t = current();
   const Source source{n->file, n->line};  // it stands for the same value
   const unsigned flags = (n->flags & cuts) | (n->has(needs_grad) ? why : 0u);
   note_cut(t, n, why);
   Tensor d;
   if (n->pending()) {
     struct Scope {
-      Thread& t;
+      ThreadState& t;
       bool no_grad;
       Watching* watching;
       ~Scope() { t.no_grad = no_grad, t.watching = watching; }

@@ -40,7 +40,7 @@ inline Tensor as_it_is(const Tensor& x) {
 }
 
 // Of an elementwise op of so many elements.
-Tensor record_elementwise(Thread& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
+Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
                           Source source);
 
 // Elementwise ops of one, two or three operands, with the rules for numbers, dtypes and broadcasting.
@@ -65,6 +65,6 @@ int checked_axis(Size axis, int rank, const char* op, Source source);
 
 // Computes all that is pending and was recorded on this thread, so that waiting work stays bounded. What there is no
 // memory for stays pending.
-void flush(Thread& t);
+void flush(ThreadState& t);
 
 }  // namespace xgrad::engine

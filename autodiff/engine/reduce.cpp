@@ -24,7 +24,8 @@ Units units_of(Size rows, Size columns) {
   Size step = columns, steps = most;
   while (step < narrow) step *= 2;
   while (steps > 4 && steps * step > about) steps /= 2;
-  const Size unit = steps * step, aligned = std::lcm(unit, chunk), job = std::max<Size>(1, about / aligned) * aligned;
+  const Size unit = steps * step, aligned = std::lcm(unit, chunk);
+  const Size job = std::max<Size>(1, about / aligned) * aligned;  // NOLINT(*DivideZero): none is 0, as columns is not
   return {columns, step, unit, job, (all + job - 1) / job};
 }
 
@@ -46,7 +47,7 @@ void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item) {
 namespace {
 
 // sums[c] += x[r][c], row by row.
-void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size columns) {
+void add_rows(ThreadState& t, DType dtype, char* sums, const char* x, Size rows, Size columns) {
   if (is_float(dtype) && rows > 1) return kernels::add_rows(dtype, sums, x, rows, columns);
   const kernels::Kernel add = kernels_of(*t.kernels, Op::add, dtype)[0];
   for (Size r = 0; r < rows; ++r) add(sums, sums, x + r * columns * item_size(dtype), nullptr, columns);
@@ -54,7 +55,7 @@ void add_rows(Thread& t, DType dtype, char* sums, const char* x, Size rows, Size
 
 }  // namespace
 
-void add_to_job(Thread& t, DType dtype, const Units& u, char* total, char* running, const char* x, Size at, Size n,
+void add_to_job(ThreadState& t, DType dtype, const Units& u, char* total, char* running, const char* x, Size at, Size n,
                 Size length) {
   const Size item = item_size(dtype), step = u.step;
   const auto bytes = static_cast<std::size_t>(step * item);
@@ -81,7 +82,7 @@ void add_to_job(Thread& t, DType dtype, const Units& u, char* total, char* runni
   }
 }
 
-void add_totals(Thread& t, DType dtype, char* y, char* gathered, const Units& units) {
+void add_totals(ThreadState& t, DType dtype, char* y, char* gathered, const Units& units) {
   const Size item = item_size(dtype);
   char *room = gathered + units.jobs * units.step * item, *running = room + units.step * item;
   Size rows = units.rows_left();
@@ -161,7 +162,7 @@ void each_block(const Elements& x, Size start, Size rows, Size columns, const F&
   }
 }
 
-void sum_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
+void sum_columns(ThreadState& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
   const Units u = units_of(r.length, r.inner);
   const Size all = r.length * r.inner;
   const auto add_job = [&](char* total, char* running, Size first) {
@@ -181,7 +182,7 @@ void sum_columns(Thread& t, const Node* n, const Reduced& r, char* out, const El
   add_totals(t, n->dtype, out, gathered.data, u);
 }
 
-void extreme_columns(Thread& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
+void extreme_columns(ThreadState& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
   const kernels::Kernel pick = kernels_of(*t.kernels, combining(r.kind), n->dtype)[0];
   each_block(x, start, 1, r.inner, [&](Size, const char* at, Size column, Size width) {
     std::memcpy(out + column * item, at, static_cast<std::size_t>(width * item));
@@ -194,7 +195,7 @@ void extreme_columns(Thread& t, const Node* n, const Reduced& r, char* out, cons
 
 }  // namespace
 
-void reduce(Thread& t, Node* n) {
+void reduce(ThreadState& t, Node* n) {
   const Reduced r = reduced(n);
   const Size item = item_size(n->dtype);
   if (r.length == 0 || n->count == 0) {  // only sums get here, or what has no results

@@ -33,10 +33,10 @@ struct Units {
 Units units_of(Size rows, Size columns);
 
 // The numbers x[at ... at + n - 1] of a job of `length` numbers, added to its total; called for all of them in order.
-void add_to_job(Thread& t, DType dtype, const Units& u, char* total, char* running, const char* x, Size at, Size n,
+void add_to_job(ThreadState& t, DType dtype, const Units& u, char* total, char* running, const char* x, Size at, Size n,
                 Size length);
 // y = the sum of the rows that the jobs' totals are; `gathered` is overwritten.
-void add_totals(Thread& t, DType dtype, char* y, char* gathered, const Units& u);
+void add_totals(ThreadState& t, DType dtype, char* y, char* gathered, const Units& u);
 
 // A reduction of numbers that lie side by side: the kernel, but a few are added one by one.
 struct Folding {
@@ -64,6 +64,6 @@ Folding folding(const kernels::Table& kernels, kernels::Reduction kind, DType dt
 void fold_partials(const Folding& fold, char* y, char* x, Size n, Size item);
 inline Size partials_of(Size n) { return (n + chunk - 1) / chunk; }
 
-void reduce(Thread& t, Node* n);
+void reduce(ThreadState& t, Node* n);
 
 }  // namespace xgrad::engine

@@ -12,7 +12,7 @@ namespace {
 // Writes the program of a region.
 class Builder : ChainWriter {
  public:
-  Builder(Thread& t, Node* const* nodes, std::size_t count, Program& program, Scratch& scratch)
+  Builder(ThreadState& t, Node* const* nodes, std::size_t count, Program& program, Scratch& scratch)
       : ChainWriter(t, nodes, count, program, scratch) {}
 
   void build(char* (*memory)(Node*) = nullptr) {
@@ -136,12 +136,12 @@ class Builder : ChainWriter {
 
 }  // namespace
 
-void write_program(Thread& t, Node* const* nodes, std::size_t count, Program& program, char* (*memory)(Node*)) {
+void write_program(ThreadState& t, Node* const* nodes, std::size_t count, Program& program, char* (*memory)(Node*)) {
   const Workspace<Scratch, Use::region> scratch(t);
   Builder(t, nodes, count, program, *scratch).build(memory);
 }
 
-void run_region(Thread& t, Node* const* nodes, std::size_t count) {
+void run_region(ThreadState& t, Node* const* nodes, std::size_t count) {
   const Workspace<Program, Use::program> program(t);
   const Workspace<Scratch, Use::region> scratch(t);
   Builder builder(t, nodes, count, *program, *scratch);

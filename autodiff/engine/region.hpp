@@ -9,6 +9,6 @@ namespace xgrad::engine {
 // Computes pending nodes, given in order of recording: elementwise ops and row-major reshapes over one count of
 // elements, and reductions of them that one Blocking admitted. Their other inputs are evaluated. Stores the reductions,
 // what is flagged `wanted`, and what is held by anybody but the region.
-void run_region(Thread& t, Node* const* nodes, std::size_t count);
+void run_region(ThreadState& t, Node* const* nodes, std::size_t count);
 
 }  // namespace xgrad::engine

@@ -7,12 +7,14 @@ namespace xgrad::engine {
 #define BINARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #define TERNARY(op, ...) Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& z, int i);
 #include "autodiff/elementwise.def"
+// clang-format off
 #define VIEW(op) void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor batch_##op(const Replayed&);
 #define REDUCTION(op, ...) Tensors vjp_##op(const Step&);
 #define BARRIER(op, ...) \
   void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&); Tensor batch_##op(const Replayed&);
 #define AT_ONCE(op, ...) \
   void compute_##op(Node*); Tensors vjp_##op(const Step&); Tensor jvp_##op(Node*, const Tensors&); Tensor batch_##op(const Replayed&);
+// clang-format on
 #include "autodiff/structural.def"
 Tensors vjp_where(const Step&);
 #define PARTS(op) Tensor gather_##op(const Part* const*, std::size_t);

@@ -1,9 +1,11 @@
 #include "autodiff/engine/sweep.hpp"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 
 #include <xgrad/autodiff/differentiate.hpp>
 #include <xgrad/autodiff/ops.hpp>
+#include "autodiff/engine/batch.hpp"
 #include "autodiff/engine/primitives.hpp"
 #include "autodiff/engine/record.hpp"
 
@@ -24,7 +26,7 @@ namespace {
 // Recording for differentiation or not, at the line of the op that a rule belongs to.
 class RuleScope {
  public:
-  RuleScope(Thread& t, bool record)
+  RuleScope(ThreadState& t, bool record)
       : t_(t), no_grad_(t.no_grad), located_(t.located), cut_as_(t.cut_as), at_(t.at) {
     t.no_grad = !record;
     t.cut_as = cut_sweep;
@@ -39,7 +41,7 @@ class RuleScope {
   void at(const Node* n) { t_.at = {n->file, n->line}; }
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   bool no_grad_, located_;
   unsigned cut_as_;
   Source at_;
@@ -76,7 +78,7 @@ Slope slope_of(Node* n, int i) {
 
 // dy/dx g. The slope's formula, in ops; or one op that computes it, with the same bits, for small work that is not to
 // be differentiated.
-Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
+Tensor along_slope(const ThreadState& t, Node* n, int i, const Tensor& g) {
   using kernels::SlopeOf;
   const SlopeOf of = rule(n->op).slope_of;
   if (of == SlopeOf::other || !t.no_grad || n->count > small_count) return scaled(slope_of(n, i), g);
@@ -87,7 +89,7 @@ Tensor along_slope(const Thread& t, Node* n, int i, const Tensor& g) {
 }
 
 // x += y where nobody else can see it: x is small, evaluated, and has no handle but its entry's.
-bool add_in_place(const Thread& t, Node* x, const Node* y) {
+bool add_in_place(const ThreadState& t, Node* x, const Node* y) {
   if (!x->data || !y->data || x->refs != 1 || x->count != y->count || ((x->flags | y->flags) & (needs_grad | strided)))
     return false;
   if (x->base || x->op == Op::leaf || x->owner().load(std::memory_order_relaxed) != &t ||
@@ -102,7 +104,7 @@ bool add_in_place(const Thread& t, Node* x, const Node* y) {
 }  // namespace
 
 void Sweep::add(Entry& e, Tensor&& g, const Node* by) {
-  if (!(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, {by->file, by->line});
+  if (!keeps_points_ && !(g.node()->shape == e.n->shape)) g = sum_to(g, e.n->shape, {by->file, by->line});
   if (!e.g.defined()) e.g = std::move(g);
   else if (!t_.no_grad || !add_in_place(t_, e.g.node(), g.node())) e.g = e.g + g;
 }
@@ -115,6 +117,7 @@ void Sweep::pull(const Tensor& g, bool create_graph) {
     if (e.parts >= 0) gather_parts(e);
     if (!e.g.defined()) continue;
     Node* n = e.n;
+    if (keeps_points_ && kind_of(n->op) == Kind::view) continue;
     scope.at(n);
     const Tensor own = e.asked ? e.g : std::move(e.g);
     const Rule& r = rule(n->op);
@@ -184,7 +187,7 @@ void Sweep::gather_parts(Entry& e) {
 namespace {
 
 // The transpose of a vjp is the jvp: v(g) is linear in g, so (dv/dg)^T t. What led to n's inputs does not matter.
-Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
+Tensor transposed_vjp(ThreadState& t, Node* n, int i, const Tensor& tangent) {
   const bool no_grad = t.no_grad;
   const Source source{n->file, n->line};
   Tensor g, v;
@@ -206,15 +209,23 @@ Tensor transposed_vjp(Thread& t, Node* n, int i, const Tensor& tangent) {
   return sweep.find(g.node())->g;
 }
 
+// A tangent for each column, with the axes of what an op gives behind those: operands meet in their last axes.
+Tensor behind_columns(const Tensor& x, int rank, Source source) {
+  Shape shape = x.node()->shape;
+  while (shape.rank() <= rank) shape.insert(1, 1);
+  return reshape_to(x, shape, source);
+}
+
 }  // namespace
 
-Tensor Sweep::push() {
-  RuleScope scope(t_, !t_.no_grad);
+Tensor Sweep::push(bool create_graph, Size columns) {
+  RuleScope scope(t_, create_graph);
   for (std::size_t i = nodes().size(); i-- > 0;) {
     Entry& own = nodes()[i];
     Node* n = own.n;
     if (own.g.defined() || !own.useful) continue;
     scope.at(n);
+    const Source source{n->file, n->line};
     const Forward forward = rule(n->op).forward;
     const auto tangent = [&](int k) -> Tensor {
       const Entry* x = entry(n->input(k));
@@ -225,41 +236,69 @@ Tensor Sweep::push() {
       if (part.defined()) sum = sum.defined() ? sum + part : part;
     };
     Tensors held;
-    std::vector<Node*>& in = storage_.in;
-    in.clear();
+    boost::container::small_vector<bool, 4> each;  // of those held: does it have columns?
     bool any = false;
-    for (int k = 0; k < n->inputs; ++k) any |= tangent(k).defined();
+    for (int k = 0; k < n->inputs; ++k) {
+      each.push_back(tangent(k).defined());
+      any |= each.back();
+    }
     if (!any) continue;
+    const auto again = [&] {  // the op itself, on those held
+      if (columns > 0) return rule(n->op).batch({n, held.begin(), each.data(), columns});
+      storage_.in.clear();
+      for (const Tensor& x : held) storage_.in.push_back(x.node());
+      return replay(n, storage_.in.data(), static_cast<int>(held.size()));
+    };
     if (forward == Forward::linear) {
       for (int k = 0; k < n->inputs; ++k) {
         Node* x = n->input(k);
-        Tensor part = tangent(k);
-        if (!part.defined()) part = is_float(x->dtype) ? zeros_like(share(x)) : share(x);
-        in.push_back(part.node());
-        held.push_back(std::move(part));
+        held.push_back(each[static_cast<std::size_t>(k)] ? tangent(k) : is_float(x->dtype) ? zeros_like(share(x)) : share(x));
       }
-      plus(replay(n, in.data(), n->inputs));
-    } else if (forward == Forward::own) {
-      for (int k = 0; k < n->inputs; ++k) held.push_back(tangent(k));
-      plus(rule(n->op).jvp(n, held));
-    } else {
+      plus(again());
+    } else if (forward == Forward::bilinear) {
+      const auto with_tangent = each;
+      each.assign(3, false);
       for (int k = 0; k < n->inputs; ++k) {
-        const Tensor part = tangent(k);
-        if (!part.defined()) continue;
-        if (forward == Forward::slopes) {
-          plus(along_slope(t_, n, k, part));
-        } else if (forward == Forward::bilinear && k == 2) {
-          plus(part);
-        } else if (forward == Forward::bilinear) {
-          Node* both[] = {n->in[0], n->in[1]};
-          both[k] = part.node();
-          plus(replay(n, both, 2));
-        } else {
-          plus(transposed_vjp(t_, n, k, part));
+        if (!with_tangent[static_cast<std::size_t>(k)]) continue;
+        if (k == 2) {
+          plus(columns > 0 ? behind_columns(tangent(k), n->shape.rank(), source) : tangent(k));
+          continue;
         }
+        held = {share(n->in[0]), share(n->in[1])};
+        held[static_cast<std::size_t>(k)] = tangent(k);
+        if (columns > 0 && n->inputs == 3) held.push_back(zeros({}, n->dtype));
+        each[static_cast<std::size_t>(k)] = true;
+        plus(again());
+        each[static_cast<std::size_t>(k)] = false;
+      }
+    } else if (forward == Forward::slopes) {
+      for (int k = 0; k < n->inputs; ++k)
+        if (each[static_cast<std::size_t>(k)])
+          plus(along_slope(t_, n, k, columns > 0 ? behind_columns(tangent(k), n->shape.rank(), source) : tangent(k)));
+    } else {
+      const auto alone = [&](const auto& x) -> Tensor {  // of one column
+        if (forward == Forward::own) {
+          for (int k = 0; k < n->inputs; ++k) held.push_back(each[static_cast<std::size_t>(k)] ? x(k) : Tensor());
+          return rule(n->op).jvp(n, held);
+        }
+        Tensor all;
+        for (int k = 0; k < n->inputs; ++k) {
+          if (!each[static_cast<std::size_t>(k)]) continue;
+          if (Tensor part = transposed_vjp(t_, n, k, x(k)); part.defined()) all = all.defined() ? all + part : part;
+        }
+        return all;
+      };
+      if (columns == 0) {
+        plus(alone(tangent));
+      } else {
+        Batch batch(t_, columns, Randomness::same, rule(n->op).name, source);
+        if (const Tensor one = alone([&](int k) { return batch.example(tangent(k)); }); one.defined()) plus(batch.all(one));
       }
     }
-    if (sum.defined()) own.g = expand_to(sum, n->shape, {n->file, n->line});
+    if (!sum.defined()) continue;
+    Shape shape = n->shape;
+    if (columns > 0) shape.insert(0, columns);
+    own.g = expand_to(sum, shape, source);
   }
   const Entry* y = find(y_);
   return y ? y->g : Tensor();

@@ -14,7 +14,7 @@ class Sweep {
  public:
   enum class Older : std::uint8_t { constants, leaves };
   // What was recorded before `oldest`, and what other threads did, counts as constants; or as leaves.
-  Sweep(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
+  Sweep(ThreadState& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
   ~Sweep();
   Sweep(const Sweep&) = delete;
 
@@ -57,10 +57,15 @@ class Sweep {
   void keep_rows() { keeps_rows_ = true; }
   RowGradient& rows(const Entry& e) { return storage_.rows[static_cast<std::size_t>(e.rows)]; }
 
+  // What is one number, and is met by all of y's, has a cotangent for each of those, in y's shape, that is not summed; views of
+  // inputs are not passed. For a y whose numbers are each made of numbers of its own place and of single ones.
+  void keep_points() { keeps_points_ = true; }
+
   // Cotangents of all useful entries, from y's. Rules are recorded for differentiation where `create_graph`.
   void pull(const Tensor& g, bool create_graph);
-  // Tangents of all useful entries, upwards; those known must be in the entries. Gives y's.
-  Tensor push();
+  // Tangents of all useful entries, upwards; those known must be in the entries. Gives y's. With `columns`, each is as many
+  // tangents, side by side along one more axis in front.
+  Tensor push(bool create_graph, Size columns = 0);
   // Lets go of the record: nodes become values, but for those that a sweep around this one has yet to pass.
   void release();
 
@@ -97,14 +102,14 @@ class Sweep {
   Entry* older_leaf(const Node* x);
   void add(Entry& e, Tensor&& g, const Node* by);
   void gather_parts(Entry& e);
-  Thread& t_;
+  ThreadState& t_;
   Node* y_;
   const Tensor held_;  // y: the user's functions may let go of it
   Sweep* const outer_;  // the sweep that this one runs inside of; null: none
   const Workspace<Storage, Use::sweeps> room_;
   Storage& storage_;
   const bool older_are_leaves_;
-  bool keeps_rows_ = false;
+  bool keeps_rows_ = false, keeps_points_ = false;
   const std::uint64_t oldest_;
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 }  // namespace
 
-Sweep::Sweep(Thread& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
+Sweep::Sweep(ThreadState& t, Node* y, const char* op, Source source, std::uint64_t oldest, Older older)
     : t_(t),
       y_(y),
       held_(share(y)),

@@ -12,33 +12,33 @@
 
 namespace xgrad::engine {
 
-constinit thread_local Thread* this_thread = nullptr;
+constinit thread_local ThreadState* this_thread = nullptr;
 
 namespace {
 
-// Every Thread ever made; one whose thread has ended is adopted by the next that starts, with all that it owns.
+// Every ThreadState ever made; one whose thread has ended is adopted by the next that starts, with all that it owns.
 struct Registry {
   std::mutex mutex;
-  Thread* made = nullptr;  // linked by next_made
-  Thread* idle = nullptr;  // linked by next_idle
+  ThreadState* made = nullptr;  // linked by next_made
+  ThreadState* idle = nullptr;  // linked by next_idle
   std::uint64_t streams = 0;  // of random numbers, given to threads so far
 };
 constinit Registry registry;  // of trivial destruction: it outlives static tensors
 
-Thread* const nobody = reinterpret_cast<Thread*>(alignof(Thread));  // owner of a node that its recorder let go of
+ThreadState* const nobody = reinterpret_cast<ThreadState*>(alignof(ThreadState));  // owner of a node that its recorder let go of
 
-void destroy(Thread& own, Node* n);
+void destroy(ThreadState& own, Node* n);
 
 // What others still hold is computed, for nobody could do it later.
-void compute_what_waits(Thread& t) noexcept {
+void compute_what_waits(ThreadState& t) noexcept {
   try {
     if (t.pending_nodes > 0) flush(t);
   } catch (...) {  // no memory: it stays pending, and who reads it is told
   }
 }
 
-void forget_workspaces(Thread& t) noexcept {
-  for (Thread::Idle& k : t.workspaces)
+void forget_workspaces(ThreadState& t) noexcept {
+  for (ThreadState::Idle& k : t.workspaces)
     if (void* object = std::exchange(k.object, nullptr)) k.destroy(object);
   std::vector<Node*>().swap(t.seen);
   std::vector<Node*>().swap(t.heap);
@@ -46,7 +46,7 @@ void forget_workspaces(Thread& t) noexcept {
 
 // At a thread's end, after its thread_local objects, which may hold tensors. (The main thread's state just stays.)
 void end_thread(void* p) {
-  Thread& t = *static_cast<Thread*>(p);
+  ThreadState& t = *static_cast<ThreadState*>(p);
   collect_foreign(t);
   compute_what_waits(t);
   for (bool done = false; !done;) {
@@ -70,9 +70,9 @@ pthread_key_t end_key() {
 }
 
 // Of a thread that has ended; null: there is none.
-Thread* adopt() {
+ThreadState* adopt() {
   const std::lock_guard lock(registry.mutex);
-  for (Thread** at = &registry.idle; Thread* t = *at; at = &t->next_idle) {
+  for (ThreadState** at = &registry.idle; ThreadState* t = *at; at = &t->next_idle) {
     const std::lock_guard own(t->mutex);
     if (t->acting) continue;
     t->dead = false;
@@ -82,8 +82,8 @@ Thread* adopt() {
   return nullptr;
 }
 
-Thread* make() {
-  auto* t = new (std::nothrow) Thread;
+ThreadState* make() {
+  auto* t = new (std::nothrow) ThreadState;
   if (!t) return nullptr;
   const std::lock_guard lock(registry.mutex);
   t->next_made = std::exchange(registry.made, t);
@@ -110,10 +110,10 @@ std::uint64_t next_seed() {
 }
 
 // This thread's state, from now on; null: there is no memory for one.
-Thread* start() {
+ThreadState* start() {
   const pthread_key_t key = end_key();
   const kernels::Table& table = kernels::table();
-  Thread* t = adopt();
+  ThreadState* t = adopt();
   if (!t) t = make();
   if (!t) return nullptr;
   if (pthread_setspecific(key, t) != 0) {
@@ -135,8 +135,8 @@ Thread* start() {
 
 }  // namespace
 
-Thread& new_thread() {
-  Thread* t = start();
+ThreadState& new_thread() {
+  ThreadState* t = start();
   if (!t) fail_start();
   return *t;
 }
@@ -144,7 +144,7 @@ Thread& new_thread() {
 namespace {
 
 // The next node that others let go of handles of, and of how many; null: no more.
-Node* next_foreign(Thread& t, std::uint32_t& handles) {
+Node* next_foreign(ThreadState& t, std::uint32_t& handles) {
   Node* n = t.foreign;
   if (!n) return nullptr;
   t.foreign = n->next_foreign;
@@ -153,7 +153,7 @@ Node* next_foreign(Thread& t, std::uint32_t& handles) {
 }
 
 // Counts down, or frees what only waited to be taken off its tape.
-void let_go(Thread& t, Node* n, std::uint32_t handles) {
+void let_go(ThreadState& t, Node* n, std::uint32_t handles) {
   if (n->owner().load(std::memory_order_relaxed) == nobody) return destroy(t, n);
   n->refs -= handles - 1;
   release(n);
@@ -161,7 +161,7 @@ void let_go(Thread& t, Node* n, std::uint32_t handles) {
 
 // For its thread to let go of; where that has ended, one of those that come here acts for it. Nothing is let go of under
 // a lock, for that may lead to the next thread's.
-void give_to(Thread& t, Node* node) {
+void give_to(ThreadState& t, Node* node) {
   {
     const std::lock_guard lock(t.mutex);
     if (node->given++ == 0) node->next_foreign = std::exchange(t.foreign, node);
@@ -169,7 +169,7 @@ void give_to(Thread& t, Node* node) {
     if (!t.dead || t.acting) return;
     t.acting = true;
   }
-  Thread* const self = std::exchange(this_thread, &t);
+  ThreadState* const self = std::exchange(this_thread, &t);
   for (;;) {
     Node* n;
     std::uint32_t handles;
@@ -191,7 +191,7 @@ void give_to(Thread& t, Node* node) {
 // of its kind wait.
 struct LastResort {
   std::mutex mutex;
-  Thread thread;
+  ThreadState thread;
 };
 LastResort& last_resort() {
   alignas(LastResort) static unsigned char memory[sizeof(LastResort)];
@@ -208,7 +208,7 @@ void destroy_without_state(Node* n) {
   this_thread = nullptr;
 }
 
-Thread* state_or_null() noexcept {
+ThreadState* state_or_null() noexcept {
   if (this_thread) return this_thread;
   try {
     return start();
@@ -225,14 +225,14 @@ void retain_shared(NodeHead* node) noexcept {
 
 void release_shared(NodeHead* node) noexcept {
   Node* n = static_cast<Node*>(node);
-  Thread* owner;
+  ThreadState* owner;
   do {
     std::int32_t count = n->shared().load(std::memory_order_relaxed);
     while (count >= 2)
       if (n->shared().compare_exchange_weak(count, count - 2, std::memory_order_acq_rel)) {
         if (count - 2 != 1) return;  // not the last
         if (n->has(taped) && n->home != this_thread) give_to(*n->home, n);  // a tape is its thread's
-        else if (Thread* t = state_or_null()) destroy(*t, n);
+        else if (ThreadState* t = state_or_null()) destroy(*t, n);
         else destroy_without_state(n);
         return;
       }
@@ -251,7 +251,7 @@ void release_last(NodeHead* node) noexcept {
   destroy(*this_thread, n);
 }
 
-void collect_foreign(Thread& t) {
+void collect_foreign(ThreadState& t) {
   for (;;) {
     Node* n;
     std::uint32_t handles;
@@ -268,7 +268,7 @@ void release_weak(Variable* variable) noexcept;
 
 namespace {
 
-inline void destroy_one(Thread& own, Node* d) {
+inline void destroy_one(ThreadState& own, Node* d) {
   if (d->has(taped)) {
     unlink(own, d);
     if (d->waiting()) waits_no_more(own, d);
@@ -284,7 +284,7 @@ inline void destroy_one(Thread& own, Node* d) {
 }
 
 // Frees a node that no handle is left of, and what that leaves without a handle: a worklist, not recursion.
-void destroy(Thread& own, Node* n) {
+void destroy(ThreadState& own, Node* n) {
   if (own.releasing) {
     n->next_doomed = std::exchange(own.doomed, n);
     return;
@@ -300,7 +300,7 @@ void destroy(Thread& own, Node* n) {
 
 }  // namespace
 
-void copy_deep_shape(Thread& t, Node* n, const Shape& shape) {
+void copy_deep_shape(ThreadState& t, Node* n, const Shape& shape) {
   try {
     new (&n->shape) Shape(shape);
   } catch (...) {
@@ -332,7 +332,7 @@ void give_extra(Node* n) noexcept {
   }
 }
 
-void Quiet::give_resting(Thread& t) noexcept {
+void Quiet::give_resting(ThreadState& t) noexcept {
   while (Extra* extra = t.resting) {
     t.resting = extra->next;
     destroy(extra);
@@ -349,12 +349,12 @@ namespace {
 void before_fork() {
   kernels::before_fork();
   registry.mutex.lock();
-  for (Thread* t = registry.made; t; t = t->next_made) t->mutex.lock();
+  for (ThreadState* t = registry.made; t; t = t->next_made) t->mutex.lock();
   lock_pools();
 }
 void unlock_all() {
   unlock_pools();
-  for (Thread* t = registry.made; t; t = t->next_made) t->mutex.unlock();
+  for (ThreadState* t = registry.made; t; t = t->next_made) t->mutex.unlock();
   registry.mutex.unlock();
 }
 void after_fork() {

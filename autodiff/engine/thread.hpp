@@ -83,7 +83,7 @@ class Sweep;
 class Watching;
 class Batch;
 
-struct Thread {
+struct ThreadState {
   FreeList nodes, spare_nodes;
   // the tape: live nodes that are pending or lead to a derivative, in order of recording
   Node* newest = nullptr;
@@ -118,8 +118,8 @@ struct Thread {
   bool dead = false;               // its thread has ended
   bool acting = false;             // another lets go of things for it
 
-  Thread* next_made = nullptr;  // of all that there are
-  Thread* next_idle = nullptr;  // of those whose threads have ended
+  ThreadState* next_made = nullptr;  // of all that there are
+  ThreadState* next_idle = nullptr;  // of those whose threads have ended
 
   Node* doomed = nullptr;  // worklist of release_last, linked by next_doomed
   std::vector<Node*> seen, heap;  // of a walk
@@ -137,9 +137,9 @@ struct Thread {
   } workspaces[static_cast<int>(Use::count)];
 };
 
-Thread& new_thread();  // adopts the state of a thread that has ended, or makes one
-inline Thread& current() { return this_thread ? *this_thread : new_thread(); }
-void collect_foreign(Thread& t);
+ThreadState& new_thread();  // adopts the state of a thread that has ended, or makes one
+inline ThreadState& current() { return this_thread ? *this_thread : new_thread(); }
+void collect_foreign(ThreadState& t);
 
 // What a call works in, left behind for the next, so that calls after the first allocate nothing. A call inside of
 // another has one of its own. The main thread's are never destroyed, for static objects may still evaluate while they end;
@@ -152,7 +152,7 @@ class Workspace {
   };
 
  public:
-  explicit Workspace(Thread& t) : idle_(t.workspaces[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
+  explicit Workspace(ThreadState& t) : idle_(t.workspaces[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
     if (room_) {
       idle_.object = room_->next;
     } else {
@@ -172,14 +172,14 @@ class Workspace {
   static void destroy(void* rooms) {
     for (Room* room = static_cast<Room*>(rooms); room;) delete std::exchange(room, room->next);
   }
-  Thread::Idle& idle_;
+  ThreadState::Idle& idle_;
   Room* room_;
 };
 
 // While one lives, ops name their own lines and may lead to derivatives: around calls of the user's functions.
 class UsersOwn {
  public:
-  explicit UsersOwn(Thread& t, bool no_grad = false) noexcept
+  explicit UsersOwn(ThreadState& t, bool no_grad = false) noexcept
       : t_(t),
         located_(std::exchange(t.located, false)),
         no_grad_(std::exchange(t.no_grad, no_grad)),
@@ -192,7 +192,7 @@ class UsersOwn {
   UsersOwn(const UsersOwn&) = delete;
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   bool located_, no_grad_;
   unsigned cut_as_;
 };
@@ -200,19 +200,19 @@ class UsersOwn {
 // While one lives, a rule of that name is recorded on placeholders.
 class TracedBy {
  public:
-  TracedBy(Thread& t, const char* what) noexcept : t_(t), before_(std::exchange(t.traced_by, what)) {}
+  TracedBy(ThreadState& t, const char* what) noexcept : t_(t), before_(std::exchange(t.traced_by, what)) {}
   ~TracedBy() { t_.traced_by = before_; }
   TracedBy(const TracedBy&) = delete;
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   const char* before_;
 };
 
 // For a call's list of nodes, empty.
 class NodeList {
  public:
-  explicit NodeList(Thread& t) : list_(t) { list_->clear(); }
+  explicit NodeList(ThreadState& t) : list_(t) { list_->clear(); }
   void push_back(Node* n) { list_->push_back(n); }
   Node* const* data() const { return list_->data(); }
   std::size_t size() const { return list_->size(); }
@@ -224,7 +224,7 @@ class NodeList {
 // While one lives, functions of the user's that nodes let go of are kept: what they captured may compute as it ends.
 class Quiet {
  public:
-  explicit Quiet(Thread& t) noexcept : t_(t), outermost_(!std::exchange(t.quiet, true)) {}
+  explicit Quiet(ThreadState& t) noexcept : t_(t), outermost_(!std::exchange(t.quiet, true)) {}
   ~Quiet() {
     if (!outermost_) return;
     t_.quiet = false;
@@ -233,13 +233,13 @@ class Quiet {
   Quiet(const Quiet&) = delete;
 
  private:
-  static void give_resting(Thread& t) noexcept;
-  Thread& t_;
+  static void give_resting(ThreadState& t) noexcept;
+  ThreadState& t_;
   const bool outermost_;
 };
 
 // At the end of the tape; off it.
-inline void link(Thread& t, Node* n) {
+inline void link(ThreadState& t, Node* n) {
   n->flags |= taped;
   n->previous = t.newest;
   n->next = nullptr;
@@ -247,7 +247,7 @@ inline void link(Thread& t, Node* n) {
   t.newest = n;
   ++t.taped_nodes;
 }
-inline void unlink(Thread& t, Node* n) {
+inline void unlink(ThreadState& t, Node* n) {
   if (!n->has(taped)) return;
   n->flags &= ~unsigned{taped};
   (n->next ? n->next->previous : t.newest) = n->previous;
@@ -256,7 +256,7 @@ inline void unlink(Thread& t, Node* n) {
 }
 
 inline Size waiting_bytes(const Node* n) { return Size{n->waits} * 64; }
-inline void waits_no_more(Thread& t, const Node* n) {
+inline void waits_no_more(ThreadState& t, const Node* n) {
   --t.pending_nodes;
   t.pending_bytes -= waiting_bytes(n);
 }
@@ -274,28 +274,28 @@ void give_extra(Node* n) noexcept;  // what few nodes need, of one that goes
 // there is none.
 char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source source);
 void give_buffer(char* data, std::uint8_t pool) noexcept;
-void refill_nodes(Thread& t, Op op, Source source);
-void spill_nodes(Thread& t) noexcept;
-void release_free(Thread& t) noexcept;  // to the system: free memory of this thread's and of the process
-void give_up_buffers(Thread& t) noexcept;  // free ones, to the process or the system
+void refill_nodes(ThreadState& t, Op op, Source source);
+void spill_nodes(ThreadState& t) noexcept;
+void release_free(ThreadState& t) noexcept;  // to the system: free memory of this thread's and of the process
+void give_up_buffers(ThreadState& t) noexcept;  // free ones, to the process or the system
 void lock_pools() noexcept;  // around a fork()
 void unlock_pools() noexcept;
-inline void* take_node(Thread& t, Op op, Source source) {
+inline void* take_node(ThreadState& t, Op op, Source source) {
   if (!t.nodes.top) refill_nodes(t, op, source);
   void* memory = t.nodes.pop();
   unpoison(memory, sizeof(Node));
   return memory;
 }
-inline void give_node(Thread& t, void* memory) noexcept {
+inline void give_node(ThreadState& t, void* memory) noexcept {
   poison(memory, sizeof(Node));
   t.nodes.push(memory);
   if (t.nodes.size >= node_magazine) spill_nodes(t);
 }
 
-void copy_deep_shape(Thread& t, Node* n, const Shape& shape);  // n is given back where that fails
+void copy_deep_shape(ThreadState& t, Node* n, const Shape& shape);  // n is given back where that fails
 
 // A node with its shape set and no inputs; one count, the caller's.
-inline Node* new_node(Thread& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
+inline Node* new_node(ThreadState& t, Op op, DType dtype, const Shape& shape, Size count, Source source) {
   Node* n = static_cast<Node*>(take_node(t, op, source));
   n->refs = 1;
   n->shared_count = 0;

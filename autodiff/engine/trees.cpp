@@ -22,7 +22,9 @@ constexpr auto acts = [] {
 // The op whose slope `op` is, if they have a BESIDE row; else Op::leaf.
 constexpr Op slope_of(Op op) {
   switch (op) {
+// clang-format off
 #define BESIDE(f, slope) case Op::slope: return Op::f;
+// clang-format on
 #include "autodiff/elementwise.def"
     default: return Op::leaf;
   }

@@ -33,7 +33,7 @@ struct Value {
 // Nodes in order of recording, and a Value for each.
 class Values {
  public:
-  Values(Thread& t, Node* const* nodes, std::size_t count, std::vector<Value>& values)
+  Values(ThreadState& t, Node* const* nodes, std::size_t count, std::vector<Value>& values)
       : t_(t), nodes_(nodes), count_(count), values_(values) {}
 
  protected:
@@ -53,7 +53,7 @@ class Values {
   bool is_inner(const Node* n) const { return mine(n) && values_[place(n)].inner; }
   bool is_product(const Node* n) const;  // x y as a step's operand
 
-  Thread& t_;
+  ThreadState& t_;
   Node* const* nodes_;
   const std::size_t count_;
   std::vector<Value>& values_;

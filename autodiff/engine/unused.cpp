@@ -52,7 +52,7 @@ std::string reason(Sweep& sweep, const Node* y, const Node* x) {
 
 }  // namespace
 
-void note_sweep(Thread& t, Sweep& sweep) {
+void note_sweep(ThreadState& t, Sweep& sweep) {
   if (t.watching) Watching::note(t, [&](const Node* x) { return sweep.find(x) != nullptr; }, cut_sweep);
 }
 

@@ -9,7 +9,7 @@ namespace xgrad::engine {
 inline bool is_lost(const Node* y) { return !y->has(needs_grad) && y->flags & (cut_no_grad | cut_sweep | cut_read); }
 
 // A sweep of this record, which is not recorded itself: it loses the history of what it leads to.
-void note_sweep(Thread& t, Sweep& sweep);
+void note_sweep(ThreadState& t, Sweep& sweep);
 
 // Of grad(): y does not depend on x, the i-th that was asked for.
 [[noreturn]] void fail_unused(Sweep& sweep, Node* y, Node* x, std::size_t i, Source source);

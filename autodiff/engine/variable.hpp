@@ -14,7 +14,7 @@ struct Variable {
   Tensor leaf;                 // evaluated, row-major, with needs_grad; replaced when a value is stored
   Tensor grad;                 // what backward() added up; empty at first
   RowGradient rows;            // likewise, by rows; then grad, if it is there, is the same made dense for somebody who looked
-  std::atomic<Thread*> adding{nullptr};  // whose backward() adds to grad now
+  std::atomic<ThreadState*> adding{nullptr};  // whose backward() adds to grad now
   std::size_t sum = 0;                    // scratch of that: the place among its sums
   bool frozen = false;         // no derivative leads here
   std::uint64_t origin = 0;               // the same for copies of a Parameter, and theirs

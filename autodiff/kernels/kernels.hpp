@@ -72,11 +72,11 @@ struct Spot {
   From from = From::none;
   std::intptr_t at = 0;
 };
-struct Step {
+struct ChainStep {
   std::uint64_t form = 0;  // of 8 bits each: the label, and where first, x, y and out are; one word, as it is read often
   std::intptr_t first = 0, x = 0, y = 0, out = 0;
-  Step() = default;
-  Step(Act act, Spot first, Spot x, Spot y, Spot out)  // first none: the running value
+  ChainStep() = default;
+  ChainStep(Act act, Spot first, Spot x, Spot y, Spot out)  // first none: the running value
       : form((2 * static_cast<std::uint64_t>(act) + (x.from == From::number || y.from == From::number)) | bits(first, 1) |
              bits(x, 2) | bits(y, 3)),
         first(first.at),
@@ -94,7 +94,7 @@ struct Step {
   }
 };
 // Runs the steps for elements [start, start + n).
-using Chain = void (*)(const Step* steps, char* scratch, Size start, Size n);
+using Chain = void (*)(const ChainStep* steps, char* scratch, Size start, Size n);
 inline constexpr Size chunk = 512;  // numbers that lie side by side are reduced in chunks of so many
 
 inline constexpr int op_count = static_cast<int>(Elementwise::count);

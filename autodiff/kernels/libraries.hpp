@@ -1,9 +1,10 @@
-// OpenBLAS and oneDNN, opened as the program runs.
+// OpenBLAS and oneDNN: opened as the program runs, or linked (libraries_opened.cpp, libraries_linked.cpp; XGRAD_BLAS).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <xgrad/autodiff/dtype.hpp>
 
@@ -31,7 +32,7 @@ struct Lapack {
   explicit operator bool() const { return potrf && getrf && getrs && syevd && trsm; }
 };
 
-// The libraries are opened, not linked: OpenBLAS reads its core type as it is loaded, and takes newer Xeons for old ones.
+// By default they are opened, not linked: OpenBLAS reads its core type as it is loaded, and takes newer Xeons for old ones.
 struct Libraries {
   Sgemm sgemm = nullptr;
   Dgemm dgemm = nullptr;
@@ -45,10 +46,11 @@ struct Libraries {
   Libraries();
 
  private:
-  void open_openblas();
-  void open_dnnl();
+  void take_openblas();
+  void found_openblas(std::string_view config, std::string_view core);
+  void take_dnnl();
 };
-const Libraries& libraries();  // opened by the first call
+const Libraries& libraries();  // taken by the first call
 
 // Around each call of a library.
 class LibraryCall {

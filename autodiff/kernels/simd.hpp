@@ -27,10 +27,10 @@ struct Simd {
   // [0]: f32, [1]: f64
   void (*log_softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
   void (*softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
-  void (*log_softmax_at_rows[2])(void* out, const void* x, const Size* index, Size rows, Size columns);
-  void (*log_softmax_at_vjp_rows[2])(void* out, const void* g, const void* x, const Size* index, Size rows, Size columns);
   void (*softmax_vjp_rows[2])(void* out, const void* g, const void* y, Size rows, Size columns);
   void (*log_softmax_vjp_rows[2])(void* out, const void* x, const void* y, Size rows, Size columns);
+  void (*log_softmax_at[2])(void* out, const void* x, const Size* at, Size rows, Size columns);
+  void (*log_softmax_at_vjp[2])(void* out, const void* g, const void* x, const Size* at, Size rows, Size columns);
   void (*standardize_rows[2])(const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows);
   void (*standardize_vjp_rows[2])(const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w, Size rows);
   void (*add_rows[2])(void* sums, const void* x, Size rows, Size columns);

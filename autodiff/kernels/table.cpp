@@ -41,8 +41,8 @@ XGRAD_ARCHES(XGRAD_FILLED)
 bool has_sse2() { return true; }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 #else
 bool has_native() { return true; }
@@ -97,17 +97,17 @@ void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size col
 void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
   simd().softmax_rows[dtype == DType::f64](out, x, rows, columns);
 }
-void log_softmax_at_rows(DType dtype, void* out, const void* x, const Size* index, Size rows, Size columns) {
-  simd().log_softmax_at_rows[dtype == DType::f64](out, x, index, rows, columns);
-}
-void log_softmax_at_vjp_rows(DType dtype, void* out, const void* g, const void* x, const Size* index, Size rows, Size columns) {
-  simd().log_softmax_at_vjp_rows[dtype == DType::f64](out, g, x, index, rows, columns);
-}
 void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, Size rows, Size columns) {
   simd().softmax_vjp_rows[dtype == DType::f64](out, g, y, rows, columns);
 }
 void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns) {
   simd().log_softmax_vjp_rows[dtype == DType::f64](out, x, y, rows, columns);
+}
+void log_softmax_at(DType dtype, void* out, const void* x, const Size* at, Size rows, Size columns) {
+  simd().log_softmax_at[dtype == DType::f64](out, x, at, rows, columns);
+}
+void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, const Size* at, Size rows, Size columns) {
+  simd().log_softmax_at_vjp[dtype == DType::f64](out, g, x, at, rows, columns);
 }
 void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows) {
   simd().standardize_rows[dtype == DType::f64](s, out, x, w, b, rows);

@@ -23,6 +23,7 @@ inline Operand memory(int base, std::int32_t offset) { return {-1, base, -1, off
 inline Operand indexed(int base, int index, std::int32_t offset = 0) { return {-1, base, index, offset}; }
 
 // Opcodes of map 0F, "packed single"; packed double has the prefix 66.
+// clang-format off
 enum class Avx : std::uint8_t {
   load = 0x10, store = 0x11, sqrt = 0x51, bit_and = 0x54, bit_or = 0x56, bit_xor = 0x57,
   add = 0x58, mul = 0x59, sub = 0x5c, min = 0x5d, div = 0x5e, max = 0x5f, compare = 0xc2,
@@ -30,6 +31,7 @@ enum class Avx : std::uint8_t {
 // Predicates of compare, none of which signals. NaN is equal to nothing.
 enum class Than : std::uint8_t { equal = 0x00, not_equal = 0x04, less = 0x11, less_equal = 0x12, unordered = 0x03,
                                  different = 0x0c, greater_equal = 0x1d, greater = 0x1e };  // different: and no NaN
+// clang-format on
 
 class Code {
  public:
@@ -54,8 +56,10 @@ class Code {
   }
   void zero_upper() { byte(0xc5), byte(0xf8), byte(0x77); }
 
+  // clang-format off
   void push(int r) { if (r >= 8) byte(0x41); byte(0x50 + (r & 7)); }
   void pop(int r) { if (r >= 8) byte(0x41); byte(0x58 + (r & 7)); }
+  // clang-format on
   void load_address(int to, int base, std::int32_t offset) {  // to = [base + offset], base not rsp or r12
     byte(0x48 | (to >> 3) << 2 | base >> 3), byte(0x8b), byte(0x80 | (to & 7) << 3 | (base & 7)), word(offset);
   }

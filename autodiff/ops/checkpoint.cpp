@@ -16,7 +16,7 @@ struct Checkpointed : Told {
   FunctionOfMany f;
   std::size_t arguments;
   std::uint64_t seed, counter;  // the generator, as f found it
-  Checkpointed(FunctionOfMany function, std::size_t count, const Thread& t)
+  Checkpointed(FunctionOfMany function, std::size_t count, const ThreadState& t)
       : f(std::move(function)), arguments(count), seed(t.seed), counter(t.counter) {}
 };
 
@@ -25,12 +25,12 @@ namespace {
 // The generator as it was, until the end of the scope.
 class Generator {
  public:
-  Generator(Thread& t, const Checkpointed& c)
+  Generator(ThreadState& t, const Checkpointed& c)
       : t_(t), seed_(std::exchange(t.seed, c.seed)), counter_(std::exchange(t.counter, c.counter)) {}
   ~Generator() { t_.seed = seed_, t_.counter = counter_; }
 
  private:
-  Thread& t_;
+  ThreadState& t_;
   std::uint64_t seed_, counter_;
 };
 
@@ -48,7 +48,7 @@ struct Rerun {
   Tensor y;
   Sweep sweep;
 
-  Rerun(Thread& t, Node* n)
+  Rerun(ThreadState& t, Node* n)
       : before(t.order),
         y(run(t, n)),
         sweep(t, y.node(), "checkpoint", {n->file, n->line}, before + 1, Sweep::Older::leaves) {
@@ -64,7 +64,7 @@ struct Rerun {
   }
 
  private:
-  static Tensor run(Thread& t, Node* n) {
+  static Tensor run(ThreadState& t, Node* n) {
     const Checkpointed& c = told<Checkpointed>(n);
     Tensors x;
     for (std::size_t i = 0; i < c.arguments; ++i) x.push_back(share(n->input(static_cast<int>(i))));
@@ -80,7 +80,7 @@ struct Rerun {
   }
 };
 
-void evaluate_all(Thread& t, const Tensors& list) {
+void evaluate_all(ThreadState& t, const Tensors& list) {
   NodeList nodes(t);
   for (const Tensor& x : list)
     if (x.defined() && !x.node()->has(traced)) nodes.push_back(x.node());
@@ -98,7 +98,7 @@ void compute_checkpoint(Node*) {}  // it is recorded with its numbers
 // Where the cotangents are not to be differentiated they are computed here, after what has come so far, so that one
 // checkpoint's record is gone before the next one's is made.
 Tensors vjp_checkpoint(const Step& s) {
-  Thread& t = current();
+  ThreadState& t = current();
   Node* n = s.n;
   const bool create_graph = !t.no_grad;
   Nodes wanted;
@@ -126,7 +126,7 @@ Tensors vjp_checkpoint(const Step& s) {
 
 // The tangent of f, up its record made again.
 Tensor jvp_checkpoint(Node* n, const Tensors& tangents) {
-  Thread& t = current();
+  ThreadState& t = current();
   Rerun again(t, n);
   Nodes known;
   for (int i = 0; i < n->inputs; ++i)
@@ -135,8 +135,8 @@ Tensor jvp_checkpoint(Node* n, const Tensors& tangents) {
   if (!again.sweep.prune([&](const Node* x) { return has(known, x); })) return {};
   for (int i = 0; i < n->inputs; ++i)
     if (Sweep::Entry* e = tangents[i].defined() ? again.sweep.find(n->input(i)) : nullptr) e->g = tangents[i];
-  const Tensor tangent = again.sweep.push();
-  if (!t.no_grad || !tangent.defined()) return tangent;
+  const Tensor tangent = again.sweep.push(!t.no_grad);
+  if (!t.no_grad || !tangent.defined() || tangent.node()->has(traced)) return tangent;
   evaluate_all(t, {tangent});
   return alone(tangent);
 }
@@ -154,7 +154,7 @@ Tensor run(const FunctionOfMany& f, const Tensors& x, Source source, bool no_gra
 }
 
 Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
-  Thread& t = current();
+  ThreadState& t = current();
   for (const Tensor& v : x)
     if (!v.defined()) fail(source.named("checkpoint"), "expected tensors, got an empty one; give it a value first");
   if (t.no_grad) return run(f, x, source, true);

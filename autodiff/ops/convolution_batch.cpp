@@ -9,7 +9,7 @@ namespace {
 Ref<const Told> with_groups(const Node* n, Size times, Source source) {
   const Window& from = told<Window>(n);
   auto* w = new (rule(n->op).name, source) Window;
-  const Ref<const Told> held(w);
+  Ref<const Told> held(w);
   w->axes = from.axes;
   w->groups = from.groups * times;
   for (int i = 0; i < Window::most_axes; ++i) {

@@ -26,7 +26,7 @@ Tensor given(const Tensor& x, bool create_graph) {
 // A cotangent that was made from numbers, not by ops.
 Tensor from_read(const Tensor& part) {
   if (part.requires_grad() || part.node()->flags & (cuts | traced)) return part;
-  const Tensor own = Tensor::adopt(detached(evaluate(part).node(), {part.node()->file, part.node()->line}));
+  Tensor own = Tensor::adopt(detached(evaluate(part).node(), {part.node()->file, part.node()->line}));
   own.node()->flags |= cut_read;
   return own;
 }
@@ -36,7 +36,7 @@ void compute_custom(Node*) {}  // record() is given the numbers
 
 Tensors vjp_custom(const Step& s) {
   const CustomOpDefinition& op = told<Custom>(s.n).definition;
-  Thread& t = current();
+  ThreadState& t = current();
   const bool create_graph = !t.no_grad;
   const std::uint64_t reads = t.reads;
   Tensors in;
@@ -124,7 +124,7 @@ namespace {
 // On a trace: a node without numbers, for one example.
 Tensor trace_custom(const Custom* custom, const Tensors& in, Source source) {
   const CustomOpDefinition& op = custom->definition;
-  Thread& t = current();
+  ThreadState& t = current();
   unsigned flags = 0;
   NodeList nodes(t);
   for (const Tensor& x : in) {
@@ -207,7 +207,7 @@ Tensor CustomOp::operator()(const Tensors& in, Source source) const try {
     y = y.detach();
     engine::evaluate(y.node());
   }
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   if (!(flags & (engine::needs_grad | engine::cuts)) || !is_float(y.node()->dtype)) return y;
   engine::NodeList nodes(t);
   for (const Tensor& x : in) nodes.push_back(x.node());

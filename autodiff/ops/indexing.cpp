@@ -212,7 +212,6 @@ void compute_scatter_add(Node* n) {
 }
 Tensors vjp_scatter_add(const Step& s) { return pick_back(Op::gather, s); }
 
-// An Error where an index is out of range; those of an example are looked at when they have numbers.
 void require_index(const Tensor& index, Size extent, const char* op, Source source) {
   if (index.node()->dtype != i64)
     fail(source.named(op), "expected i64 indices, got {}; cast them: cast(index, i64)", name(index.node()->dtype));

@@ -235,7 +235,7 @@ void require_matrices(const Shape& shape, const char* op, Source source) {
 
 // x of square matrices, of floats.
 Tensor square_matrices(const In& x, const char* op) {
-  const Tensor t = operand(x, op);
+  Tensor t = operand(x, op);
   const Shape& shape = t.node()->shape;
   require_matrices(shape, op, source_of(x));
   if (shape.back() != shape[shape.rank() - 2])

@@ -88,7 +88,7 @@ Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source sour
   Shape shape = squares.node()->shape;
   if (leading)
     for (int i = 0; i < last; ++i) shape.erase(0);
-  const Tensor y =
+  Tensor y =
       record(Op::norm, x.node()->dtype, shape, {x.node(), squares.node()}, {{first, last, !leading, 0}}, source);
   if (leading || keepdim) return y;
   for (int i = first; i < last; ++i) shape.erase(first);

@@ -61,9 +61,9 @@ struct Some {
     } else if constexpr (stride == 2) {
       std::memcpy(&v, x, sizeof v), std::memcpy(&w, x + (lanes - 1), sizeof w);
       if constexpr (lanes == 4)
-        v = __builtin_shuffle(v, w, Places{0, 2, 5, 7});
+        v = __builtin_shufflevector(v, w, 0, 2, 5, 7);
       else
-        v = __builtin_shuffle(v, w, Places{0, 3});
+        v = __builtin_shufflevector(v, w, 0, 3);
     } else {
       for (int i = 0; i < lanes; ++i) v[i] = x[i * step];
     }

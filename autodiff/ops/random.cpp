@@ -18,7 +18,7 @@ struct Next {
 };
 Next next() {
   constexpr std::uint64_t second = 0xD1B54A32D192ED03ull;
-  engine::Thread& t = engine::current();
+  engine::ThreadState& t = engine::current();
   return t.for_layers ? Next{t.seed ^ second, t.layers++} : Next{t.seed, t.counter++};
 }
 

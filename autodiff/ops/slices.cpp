@@ -201,8 +201,9 @@ Tensor Tensor::operator[](At at) const {
   if (s[0] == 0) fail(source, "index {} of a tensor of shape {}, which has no rows", i, s);
   if (i < -s[0] || i >= s[0])
     fail(source, "index {} of a tensor of shape {}; expected {} ... {}", i, s, -s[0], s[0] - 1);
-  const Located here(source);
-  return squeeze(engine::slice_at(*this, 0, i < 0 ? i + s[0] : i, 1, 1, source), 0);
+  Shape rest = s;
+  rest.erase(0);
+  return engine::reshape_to(engine::slice_at(*this, 0, i < 0 ? i + s[0] : i, 1, 1, source), rest, source);
 }
 
 }  // namespace xgrad

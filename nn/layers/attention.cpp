@@ -92,7 +92,7 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
 
 Tensor generate_square_subsequent_mask(At n, DType dtype) {
   if (n.index < 0)
-    fail(n.source, fmt::format("[generate_square_subsequent_mask] expected an extent of 0 or more, got {}", n.index));
+    fail(n.source.named("generate_square_subsequent_mask"), "expected an extent of 0 or more, got {}", n.index);
   const Located at(n.source, "generate_square_subsequent_mask");
   const Tensor steps = arange(n.index);
   const Tensor seen = reshape(steps, {1, n.index}) <= reshape(steps, {n.index, 1});
@@ -103,12 +103,13 @@ MultiheadAttention::MultiheadAttention(Extent embed_dim, Extent heads, Multihead
     : num_heads(heads.value), dropout(options.dropout), batch_first(options.batch_first) {
   const Size width = embed_dim.value, kdim = options.kdim ? options.kdim : width, vdim = options.vdim ? options.vdim : width;
   if (width < 1 || heads.value < 1 || width % heads.value != 0 || kdim < 1 || vdim < 1)
-    fail(source, fmt::format("[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got "
-                             "{}, {}, kdim {} and vdim {}",
-                             width, heads.value, kdim, vdim));
+    fail(source.named("MultiheadAttention"),
+         "expected sizes of at least 1, and an embed_dim that num_heads divides, got "
+         "{}, {}, kdim {} and vdim {}",
+         width, heads.value, kdim, vdim);
   require_float("MultiheadAttention", options.dtype, source);
   if (!(dropout >= 0 && dropout <= 1))
-    fail(source, fmt::format("[MultiheadAttention] expected a dropout in [0, 1], got {}", dropout));
+    fail(source.named("MultiheadAttention"), "expected a dropout in [0, 1], got {}", dropout);
   const Located at(source, "MultiheadAttention");
   const LayerStream first;
   // Glorot & Bengio 2010: uniform in +-sqrt(6 / (in + out))

@@ -11,7 +11,8 @@ namespace xgrad::nn {
 void require_sizes(const char* layer, const char* what, std::initializer_list<Size> sizes, Source source) {
   for (const Size size : sizes)
     if (size < 1)
-      fail(source.named(layer), fmt::format("expected {} of at least 1, got {}", what, fmt::join(sizes, " and ")));
+      fail(source.named(layer), "expected {} of at least 1, got {}", what,
+           fmt::format("{}", fmt::join(sizes, " and ")));
 }
 
 void require_float(const char* layer, DType dtype, Source source) {

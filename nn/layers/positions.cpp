@@ -24,18 +24,17 @@ DType float_dtype_of(const Tensor& x) { return x.defined() && is_float(x.dtype()
 // x + table[0 ... time - 1] in that dtype, for the layers below.
 Tensor plus_positions(const char* layer, const In& x, const Tensor& table, bool batch_first, DType dtype) {
   const Tensor input = x;
-  if (!input.defined()) fail(line_of(x), fmt::format("[{}] expected numbers, got an empty tensor; give it a value first", layer));
+  if (!input.defined()) fail(line_of(x, layer), "expected numbers, got an empty tensor; give it a value first");
   if (!table.defined())
-    fail(line_of(x), fmt::format("[{}] this layer was made without sizes, or moved from; assign one that has them", layer));
+    fail(line_of(x, layer), "this layer was made without sizes, or moved from; assign one that has them");
   if (!is_float(input.dtype()))
-    fail(line_of(x),
-         fmt::format("[{}] expected floats, got {}; cast them first: cast(x, {})", layer, name(input.dtype()), name(dtype)));
+    fail(line_of(x, layer), "expected floats, got {}; cast them first: cast(x, {})", name(input.dtype()), name(dtype));
   const Shape shape = input.shape();
   const Size most = table.shape()[0], width = table.shape()[1];
   const int time = shape.rank() == 3 && batch_first ? 1 : 0;
   if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != width || shape[time] > most)
-    fail(line_of(x), fmt::format("[{}] expected {} or [time, width], of a width of {} and at most {} steps, got the shape {}",
-                                 layer, batch_first ? "[batch, time, width]" : "[time, batch, width]", width, most, shape));
+    fail(line_of(x, layer), "expected {} or [time, width], of a width of {} and at most {} steps, got the shape {}",
+         batch_first ? "[batch, time, width]" : "[time, batch, width]", width, most, shape);
   const auto in_dtype = [&](const Tensor& t) { return t.dtype() == dtype ? t : cast(t, dtype); };
   const Tensor some = in_dtype(slice(table, 0, 0, shape[time])), own = in_dtype(input);
   return own + (shape.rank() == 3 && !batch_first ? unsqueeze(some, 1) : some);
@@ -45,9 +44,10 @@ Tensor plus_positions(const char* layer, const In& x, const Tensor& table, bool 
 
 Tensor sinusoidal_positions(Extent length, Extent width, DType dtype, Source source) {
   if (length.value < 0 || width.value < 1 || !is_float(dtype))
-    fail(source, fmt::format("[sinusoidal_positions] expected a length of 0 or more, a width of 1 or more and a dtype of floats, "
-                             "got {}, {} and {}",
-                             length.value, width.value, name(dtype)));
+    fail(source.named("sinusoidal_positions"),
+         "expected a length of 0 or more, a width of 1 or more and a dtype of floats, "
+         "got {}, {} and {}",
+         length.value, width.value, name(dtype));
   const Located at(source, "sinusoidal_positions");
   const NoGrad no_grad;
   const Tensor a = angles(0, length.value, (width.value + 1) / 2, width.value, 10000);
@@ -58,10 +58,10 @@ Tensor sinusoidal_positions(Extent length, Extent width, DType dtype, Source sou
 PositionalEncoding::PositionalEncoding(Extent width, PositionalEncodingOptions options, Source source)
     : dropout(options.dropout), batch_first(options.batch_first) {
   if (width.value < 1 || options.max_len < 1)
-    fail(source, fmt::format("[PositionalEncoding] expected a width and a max_len of at least 1, got {} and {}", width.value,
-                             options.max_len));
+    fail(source.named("PositionalEncoding"), "expected a width and a max_len of at least 1, got {} and {}", width.value,
+         options.max_len);
   if (!(dropout >= 0 && dropout <= 1))
-    fail(source, fmt::format("[PositionalEncoding] expected a dropout in [0, 1], got {}", dropout));
+    fail(source.named("PositionalEncoding"), "expected a dropout in [0, 1], got {}", dropout);
   positions = sinusoidal_positions(options.max_len, width, f64, source);
 }
 
@@ -74,8 +74,8 @@ Tensor PositionalEncoding::operator()(In x) const {
 LearnedPositions::LearnedPositions(Extent max_len, Extent width, LearnedPositionsOptions options, Source source)
     : batch_first(options.batch_first) {
   if (max_len.value < 1 || width.value < 1)
-    fail(source, fmt::format("[LearnedPositions] expected a max_len and a width of at least 1, got {} and {}", max_len.value,
-                             width.value));
+    fail(source.named("LearnedPositions"), "expected a max_len and a width of at least 1, got {} and {}", max_len.value,
+         width.value);
   require_float("LearnedPositions", options.dtype, source);
   const Located at(source, "LearnedPositions");
   const LayerStream first;
@@ -92,10 +92,10 @@ Tensor rotary_embedding(In x, RotaryOptions options) {
   const char* const op = "rotary_embedding";
   const Tensor t = x;
   if (!t.defined() || !is_float(t.dtype()) || t.dim() < 2 || t.shape().back() % 2 != 0 || t.shape().back() == 0)
-    fail(line_of(x), fmt::format("[{}] expected floats [..., time, width] of an even width, got {}", op,
-                                 t.defined() ? fmt::format("{} {}", name(t.dtype()), t.shape()) : "an empty tensor"));
+    fail(line_of(x, op), "expected floats [..., time, width] of an even width, got {}",
+         t.defined() ? fmt::format("{} {}", name(t.dtype()), t.shape()) : "an empty tensor");
   if (!(options.base > 0) || !std::isfinite(options.base))
-    fail(line_of(x), fmt::format("[{}] expected a base above 0, and finite, got {}", op, options.base));
+    fail(line_of(x, op), "expected a base above 0, and finite, got {}", options.base);
   const Located at(x, op);
   const Shape shape = t.shape();
   const Size width = shape.back(), half = width / 2, length = shape[shape.rank() - 2];

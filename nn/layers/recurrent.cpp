@@ -36,12 +36,11 @@ template <class Options>
 void make(Recurrent& layer, const char* name, Extent in, Extent hidden, Size gates, Size projection, const Options& o,
           Source source) {
   recurrent::check_sizes(name, in, hidden, o.dtype, source);
-  if (o.num_layers < 1) fail(source, fmt::format("[{}] expected num_layers of at least 1, got {}", name, o.num_layers));
-  if (!(o.dropout >= 0 && o.dropout <= 1))
-    fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
+  if (o.num_layers < 1) fail(source.named(name), "expected num_layers of at least 1, got {}", o.num_layers);
+  if (!(o.dropout >= 0 && o.dropout <= 1)) fail(source.named(name), "expected a dropout in [0, 1], got {}", o.dropout);
   if (projection < 0 || (projection > 0 && projection >= hidden.value))
-    fail(source, fmt::format("[{}] expected a proj_size below the hidden size of {}, or 0 for none, got {}", name, hidden.value,
-                             projection));
+    fail(source.named(name), "expected a proj_size below the hidden size of {}, or 0 for none, got {}", hidden.value,
+         projection);
   const Located at(source, name);
   const LayerStream first;
   layer.input_size = in.value, layer.hidden_size = hidden.value, layer.proj_size = projection, layer.num_layers = o.num_layers;
@@ -70,13 +69,13 @@ struct Call {
     const Shape shape = x.shape();
     const char* axes = layer.batch_first ? "[batch, time, in] or [time, in]" : "[time, batch, in] or [time, in]";
     if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != layer.input_size)
-      fail(source, fmt::format("[{}] expected {} with {} numbers along the last axis, got the shape {}", name, axes,
-                               layer.input_size, shape));
+      fail(source.named(name), "expected {} with {} numbers along the last axis, got the shape {}", axes,
+           layer.input_size, shape);
     batched = shape.rank() == 3;
     time = batched && layer.batch_first ? 1 : 0;
     steps = shape[time];
     batch = batched ? shape[1 - time] : 1;
-    if (steps == 0) fail(source, fmt::format("[{}] expected a step at least, got the shape {}", name, shape));
+    if (steps == 0) fail(source.named(name), "expected a step at least, got the shape {}", shape);
     if (!batched) x = unsqueeze(x, 1);
     if (given_lengths.defined()) take(given_lengths);
   }
@@ -84,14 +83,14 @@ struct Call {
   void take(const Tensor& given) {
     const Shape wanted = batched ? Shape{batch} : Shape{};
     if (given.shape() != wanted || given.dtype() != i64)
-      fail(source, fmt::format("[{}] expected lengths as i64 of the shape {}, got {} {}", name, wanted,
-                               xgrad::name(given.dtype()), given.shape()));
+      fail(source.named(name), "expected lengths as i64 of the shape {}, got {} {}", wanted, xgrad::name(given.dtype()),
+           given.shape());
     if (!is_example(given)) {
       const std::vector<Size> each = given.to_vector<Size>(source);
       for (std::size_t i = 0; i < each.size(); ++i)
         if (each[i] < 0 || each[i] > steps)
-          fail(source,
-               fmt::format("[{}] expected lengths from 0 to {}, the steps, got {} at position {}", name, steps, each[i], i));
+          fail(source.named(name), "expected lengths from 0 to {}, the steps, got {} at position {}", steps, each[i],
+               i);
     }
     lengths = reshape(given, {batch, 1});
   }

@@ -31,7 +31,7 @@ State run(const Cell& cell, const char* name, const In& in, const State& given, 
   const Shape shape = x.shape();
   const Size wanted = cell.weight_ih.shape()[1], hidden = cell.weight_hh.shape()[1];
   if ((shape.rank() != 1 && shape.rank() != 2) || shape.back() != wanted)
-    fail(source, fmt::format("[{}] expected [batch, {}] or [{}], got the shape {}", name, wanted, wanted, shape));
+    fail(source.named(name), "expected [batch, {}] or [{}], got the shape {}", wanted, wanted, shape);
   const bool batched = shape.rank() == 2;
   const Shape state = batched ? Shape{shape[0], hidden} : Shape{hidden};
   State before{recurrent::state_of(name, "a hidden state", given.hidden, state, x.dtype(), source),

@@ -70,17 +70,17 @@ RecurrentWeights first_weights(const Sizes& s, DType dtype, Source source) {
 
 void check_sizes(const char* layer, Extent in, Extent hidden, DType dtype, Source source) {
   if (in.value < 1 || hidden.value < 1)
-    fail(source, fmt::format("[{}] expected sizes of at least 1, got {} -> {}", layer, in.value, hidden.value));
+    fail(source.named(layer), "expected sizes of at least 1, got {} -> {}", in.value, hidden.value);
   require_float(layer, dtype, source);
 }
 
 Tensor state_of(const char* layer, const char* what, const Tensor& given, const Shape& shape, DType dtype, Source source) {
   if (!given.defined()) return zeros(shape, dtype, source);
   if (given.shape() != shape)
-    fail(source, fmt::format("[{}] expected {} of the shape {}, got {}", layer, what, shape, given.shape()));
+    fail(source.named(layer), "expected {} of the shape {}, got {}", what, shape, given.shape());
   if (!is_float(given.dtype()))
-    fail(source, fmt::format("[{}] expected {} of floats, got {}; cast it first: cast(x, {})", layer, what, name(given.dtype()),
-                             name(dtype)));
+    fail(source.named(layer), "expected {} of floats, got {}; cast it first: cast(x, {})", what, name(given.dtype()),
+         name(dtype));
   return given.dtype() == dtype ? given : cast(given, dtype);
 }
 

@@ -17,12 +17,11 @@ namespace {
 template <class Layer>
 void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const TransformerLayerOptions& o, Source source) {
   if (d_model.value < 1 || nhead.value < 1 || d_model.value % nhead.value != 0 || o.dim_feedforward < 1)
-    fail(source,
-         fmt::format("[{}] expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}",
-                     name, d_model.value, nhead.value, o.dim_feedforward));
+    fail(source.named(name),
+         "expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}",
+         d_model.value, nhead.value, o.dim_feedforward);
   require_float(name, o.dtype, source);
-  if (!(o.dropout >= 0 && o.dropout <= 1))
-    fail(source, fmt::format("[{}] expected a dropout in [0, 1], got {}", name, o.dropout));
+  if (!(o.dropout >= 0 && o.dropout <= 1)) fail(source.named(name), "expected a dropout in [0, 1], got {}", o.dropout);
   layer.dropout = o.dropout, layer.activation = o.activation, layer.norm_first = o.norm_first;
   const LinearOptions linear{.bias = o.bias, .dtype = o.dtype};
   layer.self_attn = MultiheadAttention(
@@ -38,8 +37,8 @@ Tensor input_of_layer(const char* name, const In& x, const Layer& layer) {
   const Shape shape = input.shape();
   const Size width = layer.norm1.weight.shape()[0];
   if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != width)
-    fail(line_of(x), fmt::format("[{}] expected {} or [time, width], of the width {}, got the shape {}", name,
-                                 layer.self_attn.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, shape));
+    fail(line_of(x, name), "expected {} or [time, width], of the width {}, got the shape {}",
+         layer.self_attn.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, shape);
   return input;
 }
 
@@ -61,7 +60,7 @@ Tensor residual(const Layer& layer, const LayerNorm& norm, const Tensor& x, cons
 }
 
 void check_stack(const char* name, Extent num_layers, Source source) {
-  if (num_layers.value < 1) fail(source, fmt::format("[{}] expected a layer at least, got {}", name, num_layers.value));
+  if (num_layers.value < 1) fail(source.named(name), "expected a layer at least, got {}", num_layers.value);
 }
 
 }  // namespace

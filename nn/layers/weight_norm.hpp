@@ -94,7 +94,7 @@ struct SpectralNorm {
     const Source source = line_of(x);
     SingularVectors now{weight_u, weight_v};
     if (training) now = next_vectors(weight_orig, axis, now, options, source);
-    const Tensor y = layer.with_weight(x, spectral_norm(weight_orig, axis, now, source));
+    Tensor y = layer.with_weight(x, spectral_norm(weight_orig, axis, now, source));
     weight_u = now.u, weight_v = now.v;
     return y;
   }

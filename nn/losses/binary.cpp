@@ -59,7 +59,7 @@ Tensor sigmoid_focal_loss(In logits, In target, FocalOptions options) {
   const Located at(logits, op);
   const Tensor y = target_of(op, logits, target), x = logits;
   const auto [reduction, a, gamma] = options;
-  if (!(a <= 1)) fail(line_of(logits), fmt::format("[{}] expected an alpha in [0, 1], or below 0, got {}", op, a));
+  if (!(a <= 1)) fail(line_of(logits, op), "expected an alpha in [0, 1], or below 0, got {}", a);
   check_least(op, "gamma", gamma, 0, logits);
   const Tensor yes = softplus(x), no = softplus(-x);  // - log(1 - p), - log p
   const Tensor positive = times(y, exp(-gamma * yes) * no), negative = times(1 - y, exp(-gamma * no) * yes);
@@ -72,7 +72,7 @@ Tensor dice_loss(In probabilities, In target, DiceOptions options) {
   const Source source = line_of(probabilities);
   const Tensor y = target_of(op, probabilities, target), p = probabilities;
   check_least(op, "smooth", options.smooth, 0, probabilities);
-  if (p.dim() == 0) fail(source, fmt::format("[{}] expected numbers [examples, ...], got a 0-d tensor", op));
+  if (p.dim() == 0) fail(source.named(op), "expected numbers [examples, ...], got a 0-d tensor");
   const auto rows = [](const Tensor& x) {
     if (x.dim() == 1) return sum(x);
     Shape axes;

@@ -20,11 +20,11 @@ Tensor along_classes(const Tensor& weight, const Tensor& scores) {
   return reshape(weight, shape);
 }
 
-Tensor log_softmax_of(const Tensor& logits) { return log_softmax(logits, class_axis(logits)); }
+enum class Scores { logits, log_probabilities };
 
 // loss = - w_t log p_t (1 - s) - s / C sum_c w_c log p_c;  the mean divides by sum w_t
-Tensor of_classes(const char* op, const Tensor& scores, bool of_logits, const Tensor& target,
-                  const CrossEntropyOptions& options, Source source) {
+Tensor of_classes(const char* op, const Tensor& scores, Scores are, const Tensor& target, const CrossEntropyOptions& options,
+                  Source source) {
   const Size axis = class_axis(scores);
   const auto [given, count, ignored] = check_classes(op, scores, target, options.ignore_index, source);
   check_some(op, given.numel() - count, options.reduction, source);
@@ -33,10 +33,10 @@ Tensor of_classes(const char* op, const Tensor& scores, bool of_logits, const Te
   const Tensor index = ignored ? where(kept, given, 0) : given;
 
   // What is in rows that are left out, NaN too, leads to no gradient.
-  const Tensor of = ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores;
-  const bool alone = of_logits && options.label_smoothing == 0 && axis == scores.dim() - 1;  // one class of each row is all that counts
-  const Tensor log_p = alone ? Tensor() : of_logits ? log_softmax_of(of) : of;
-  const Tensor picked = alone ? log_softmax_at(of, index) : squeeze(gather(log_p, axis, unsqueeze(index, axis)), axis);
+  const Tensor x = ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores;
+  const bool one_class = are == Scores::logits && options.label_smoothing == 0;  // all else takes all classes
+  const Tensor log_p = one_class ? Tensor() : are == Scores::logits ? log_softmax(x, axis) : x;
+  const Tensor picked = one_class ? log_softmax(x, axis, index) : squeeze(gather(log_p, axis, unsqueeze(index, axis)), axis);
   if (!ignored && !weighted && options.label_smoothing == 0) {
     if (options.reduction == Reduction::none) return -picked;
     const double rows = options.reduction == Reduction::mean ? static_cast<double>(picked.numel()) : 1;
@@ -62,9 +62,10 @@ Tensor of_classes(const char* op, const Tensor& scores, bool of_logits, const Te
 
 Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options, Source source) {
   if (target.shape() != log_p.shape())
-    fail(source, fmt::format("[cross_entropy] expected probabilities of the logits' shape {}, got {}; class indices "
-                             "are i64",
-                             log_p.shape(), target.shape()));
+    fail(source.named("cross_entropy"),
+         "expected probabilities of the logits' shape {}, got {}; class indices "
+         "are i64",
+         log_p.shape(), target.shape());
   const Size axis = class_axis(log_p), classes = log_p.size(axis), rows = log_p.numel() / classes;
   check_some("cross_entropy", rows, options.reduction, source);
   const double s = options.label_smoothing;
@@ -75,7 +76,6 @@ Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEn
   return options.reduction == Reduction::sum ? -sum(loss) : sum(loss) / static_cast<double>(-rows);
 }
 
-
 }  // namespace
 
 Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
@@ -85,17 +85,18 @@ Tensor cross_entropy(In logits, In target, const CrossEntropyOptions& options) {
   check_scores("cross_entropy", x, source);
   check_class_weight("cross_entropy", options.weight, x, source);
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-    fail(source, fmt::format("[cross_entropy] expected a label_smoothing in [0, 1], got {}", options.label_smoothing));
+    fail(source.named("cross_entropy"), "expected a label_smoothing in [0, 1], got {}", options.label_smoothing);
   check_option(x, "cross_entropy", "label_smoothing", options.label_smoothing);
   const Size classes = x.size(class_axis(x));
-  if (classes == 0) fail(source, fmt::format("[cross_entropy] the logits {} have no classes", x.shape()));
+  if (classes == 0) fail(source.named("cross_entropy"), "the logits {} have no classes", x.shape());
   if (classes == 1)
-    fail(source, fmt::format("[cross_entropy] expected two classes or more, got logits {}: the probability of a single "
-                             "class is always 1, so nothing is learned; use binary_cross_entropy_with_logits for yes or "
-                             "no, mse_loss for a number",
-                             x.shape()));
-  if (is_float(t.dtype(source))) return of_probabilities(log_softmax_of(x), t, options, source);
-  return of_classes("cross_entropy", x, true, t, options, source);
+    fail(source.named("cross_entropy"),
+         "expected two classes or more, got logits {}: the probability of a single "
+         "class is always 1, so nothing is learned; use binary_cross_entropy_with_logits for yes or "
+         "no, mse_loss for a number",
+         x.shape());
+  if (is_float(t.dtype(source))) return of_probabilities(log_softmax(x, class_axis(x)), t, options, source);
+  return of_classes("cross_entropy", x, Scores::logits, t, options, source);
 }
 
 Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
@@ -104,7 +105,7 @@ Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
   const Tensor log_p = log_probabilities;
   check_scores("nll_loss", log_p, source);
   check_class_weight("nll_loss", options.weight, log_p, source);
-  return of_classes("nll_loss", log_p, false, target,
+  return of_classes("nll_loss", log_p, Scores::log_probabilities, target,
                     {.reduction = options.reduction, .ignore_index = options.ignore_index, .weight = options.weight},
                     source);
 }
@@ -116,11 +117,11 @@ Tensor multi_margin_loss(In scores, In target, const MultiMarginOptions& options
   const Tensor x = scores, t = target;
   check_scores(op, x, source);
   check_class_weight(op, options.weight, x, source);
-  if (x.dim() > 2) fail(source, fmt::format("[{}] expected scores [classes] or [rows, classes], got {}", op, x.shape()));
-  if (options.p != 1 && options.p != 2) fail(source, fmt::format("[{}] expected a p of 1 or 2, got {}", op, options.p));
+  if (x.dim() > 2) fail(source.named(op), "expected scores [classes] or [rows, classes], got {}", x.shape());
+  if (options.p != 1 && options.p != 2) fail(source.named(op), "expected a p of 1 or 2, got {}", options.p);
   check_option(scores, op, "margin", options.margin);
   const Size axis = class_axis(x), classes = x.size(axis);
-  if (classes == 0) fail(source, fmt::format("[{}] the scores {} have no classes", op, x.shape()));
+  if (classes == 0) fail(source.named(op), "the scores {} have no classes", x.shape());
   const Tensor index = unsqueeze(check_classes(op, x, t, ignores_none, source).index, axis);
   const Tensor short_by = relu(options.margin + (x - gather(x, axis, index)));
   const Tensor others = where(index == arange(classes), 0.0, options.p == 1 ? short_by : square(short_by));
@@ -137,7 +138,7 @@ void check_lists(const char* op, const Tensor& target, Size classes, Source sour
   for (std::size_t row = 0; row < at.size(); row += static_cast<std::size_t>(classes))
     for (std::size_t i = row; i < row + static_cast<std::size_t>(classes) && at[i] != -1; ++i)
       if (at[i] < 0 || at[i] >= classes)
-        fail(source, fmt::format("[{}] expected classes 0 ... {}, and -1 at the end of a list, got {}", op, classes - 1, at[i]));
+        fail(source.named(op), "expected classes 0 ... {}, and -1 at the end of a list, got {}", classes - 1, at[i]);
 }
 
 }  // namespace
@@ -148,12 +149,12 @@ Tensor multilabel_margin_loss(In scores, In target, LossOptions options) {
   const Source source = line_of(scores);
   const Tensor x = scores, t = target;
   check_scores(op, x, source);
-  if (t.dtype(source) != i64) fail(source, fmt::format("[{}] expected lists of classes as i64, got {}", op, name(t.dtype())));
+  if (t.dtype(source) != i64) fail(source.named(op), "expected lists of classes as i64, got {}", name(t.dtype()));
   if (x.dim() > 2 || t.shape() != x.shape())
-    fail(source, fmt::format("[{}] expected scores [classes] or [rows, classes] and lists of one shape, got {} and {}", op,
-                             x.shape(), t.shape()));
+    fail(source.named(op), "expected scores [classes] or [rows, classes] and lists of one shape, got {} and {}",
+         x.shape(), t.shape());
   const Size classes = x.size(-1);
-  if (classes == 0) fail(source, fmt::format("[{}] the scores {} have no classes", op, x.shape()));
+  if (classes == 0) fail(source.named(op), "the scores {} have no classes", x.shape());
   check_lists(op, t, classes, source);
   const Tensor listed = cumprod(cast(t != -1, i64), -1) == 1;  // up to the first -1
   const Tensor index = where(listed, t, 0);
@@ -170,7 +171,7 @@ Tensor multilabel_soft_margin_loss(In logits, In target, const WeightOptions& op
   const Source source = line_of(logits);
   const Tensor t = target_of(op, logits, target), x = logits;
   if (x.dim() == 0 || x.size(-1) == 0)
-    fail(source, fmt::format("[{}] expected logits [..., classes], of one class or more, got {}", op, x.shape()));
+    fail(source.named(op), "expected logits [..., classes], of one class or more, got {}", x.shape());
   Tensor loss = times(t, softplus(-x)) + times(1 - t, softplus(x));
   if (options.weight.defined()) {
     loss = times(options.weight, loss);

@@ -19,15 +19,15 @@ constexpr const char* op = "ctc_loss";
 
 // i64 [batch], each 0 ... most.
 Tensor lengths_of(In given, const char* what, Size batch, Size most, Source source) {
-  if (!given.is_number() && !given.node()) fail(source, fmt::format("[{}] expected {} lengths, got an empty tensor", op, what));
+  if (!given.is_number() && !given.node()) fail(source.named(op), "expected {} lengths, got an empty tensor", what);
   Tensor lengths = given;
   if (lengths.dtype() != i64 || lengths.numel() != batch || lengths.dim() > 1)
-    fail(source, fmt::format("[{}] expected {} lengths as i64 of shape ({},), got {} {}", op, what, batch, name(lengths.dtype()),
-                             lengths.shape()));
+    fail(source.named(op), "expected {} lengths as i64 of shape ({},), got {} {}", what, batch, name(lengths.dtype()),
+         lengths.shape());
   lengths = reshape(lengths, {batch});
   if (is_example(lengths)) return lengths;
   for (const Size n : lengths.to_vector<Size>())
-    if (n < 0 || n > most) fail(source, fmt::format("[{}] expected {} lengths of 0 ... {}, got {}", op, what, most, n));
+    if (n < 0 || n > most) fail(source.named(op), "expected {} lengths of 0 ... {}, got {}", what, most, n);
   return lengths;
 }
 
@@ -39,7 +39,7 @@ Tensor padded(const Tensor& targets, const std::vector<Size>& lengths, Size blan
     longest = std::max(longest, n);
   }
   if (targets.numel() != all)
-    fail(source, fmt::format("[{}] expected {} targets one after the other, as the lengths say, got {}", op, all, targets.numel()));
+    fail(source.named(op), "expected {} targets one after the other, as the lengths say, got {}", all, targets.numel());
   const std::vector<Size> from = targets.to_vector<Size>();
   std::vector<Size> rows;
   std::size_t at = 0;
@@ -55,8 +55,8 @@ void check_targets(const Tensor& targets, const Tensor& lengths, Size classes, S
   for (std::size_t row = 0; row < length.size(); ++row)
     for (std::size_t i = 0; i < static_cast<std::size_t>(length[row]); ++i)
       if (const Size c = label[row * longest + i]; c < 0 || c >= classes || c == blank)
-        fail(source, fmt::format("[{}] expected targets 0 ... {} other than the blank, {}, got {} at position {} of row {}", op,
-                                 classes - 1, blank, c, i, row));
+        fail(source.named(op), "expected targets 0 ... {} other than the blank, {}, got {} at position {} of row {}",
+             classes - 1, blank, c, i, row);
 }
 
 // Each row moved on by k places; what comes in is impossible.
@@ -75,25 +75,25 @@ Tensor ctc_loss(In log_probabilities, In targets, In input_lengths, In target_le
   const Source source = line_of(log_probabilities);
   Tensor x = log_probabilities, labels = targets;
   check_floats(op, x, source);
-  if (labels.dtype(source) != i64) fail(source, fmt::format("[{}] expected targets as i64, got {}", op, name(labels.dtype())));
+  if (labels.dtype(source) != i64) fail(source.named(op), "expected targets as i64, got {}", name(labels.dtype()));
   if (x.dim() != 3 && x.dim() != 2)
-    fail(source, fmt::format("[{}] expected log probabilities [time, batch, classes] or [time, classes], got {}", op, x.shape()));
+    fail(source.named(op), "expected log probabilities [time, batch, classes] or [time, classes], got {}", x.shape());
   const bool one = x.dim() == 2;
   if (one) {
     x = unsqueeze(x, 1);
-    if (labels.dim() != 1) fail(source, fmt::format("[{}] expected the targets of one example, [longest], got {}", op, labels.shape()));
+    if (labels.dim() != 1)
+      fail(source.named(op), "expected the targets of one example, [longest], got {}", labels.shape());
     labels = unsqueeze(labels, 0);
   }
   const auto [time, batch, classes] = x.shape().as<3>();
   const Size blank = options.blank;
-  if (blank < 0 || blank >= classes)
-    fail(source, fmt::format("[{}] expected a blank of 0 ... {}, got {}", op, classes - 1, blank));
+  if (blank < 0 || blank >= classes) fail(source.named(op), "expected a blank of 0 ... {}, got {}", classes - 1, blank);
   const Tensor steps = lengths_of(input_lengths, "input", batch, time, source);
   const Tensor length = lengths_of(target_lengths, "target", batch, labels.dim() == 2 ? labels.size(1) : labels.numel(), source);
   if (labels.dim() == 1) labels = padded(labels, length.to_vector<Size>(), blank, source);
   if (labels.dim() != 2 || labels.size(0) != batch)
-    fail(source, fmt::format("[{}] expected targets [batch, longest] or [sum of lengths] for a batch of {}, got {}", op, batch,
-                             labels.shape()));
+    fail(source.named(op), "expected targets [batch, longest] or [sum of lengths] for a batch of {}, got {}", batch,
+         labels.shape());
   check_targets(labels, length, classes, blank, source);
   check_some(op, batch, options.reduction, source);
 

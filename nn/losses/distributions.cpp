@@ -25,7 +25,7 @@ Tensor kl_div(In log_prediction, In target, KlDivOptions options) {
     loss = q * log_or_0(q) - times(q, x, -infinity);
   }
   if (options.reduction != Reduction::mean || !options.batchmean) return reduce(op, loss, options.reduction, source);
-  if (x.dim() == 0) fail(source, fmt::format("[{}] expected rows to divide by, got a 0-d tensor; leave batchmean out", op));
+  if (x.dim() == 0) fail(source.named(op), "expected rows to divide by, got a 0-d tensor; leave batchmean out");
   check_some(op, x.size(0), options.reduction, source);
   return sum(loss) / static_cast<double>(x.size(0));
 }
@@ -49,8 +49,8 @@ Tensor gaussian_nll_loss(In prediction, In target, In variance, GaussianNllOptio
   const Located at(prediction, op);
   const Source source = line_of(prediction);
   const Tensor y = target_of(op, prediction, target), x = prediction;
-  if (!variance.is_number() && !variance.node()) fail(source, fmt::format("[{}] expected a variance, got an empty tensor", op));
-  if (!(options.eps > 0)) fail(source, fmt::format("[{}] expected an eps above 0, got {}", op, options.eps));
+  if (!variance.is_number() && !variance.node()) fail(source.named(op), "expected a variance, got an empty tensor");
+  if (!(options.eps > 0)) fail(source.named(op), "expected an eps above 0, got {}", options.eps);
   check_option(prediction, op, "eps", options.eps);
   Tensor v = variance;
   if (v.dim() > 0 && v.shape() != x.shape()) {
@@ -61,7 +61,7 @@ Tensor gaussian_nll_loss(In prediction, In target, In variance, GaussianNllOptio
     }
     if (v.shape() == rows) v = unsqueeze(v, -1);
     if (v.shape() != column)
-      fail(source, fmt::format("[{}] expected a variance of shape {}, {} or {}, got {}", op, x.shape(), column, rows, v.shape()));
+      fail(source.named(op), "expected a variance of shape {}, {} or {}, got {}", x.shape(), column, rows, v.shape());
   }
   const Tensor small = logical_and(v >= 0.0, v < options.eps);
   v = where(small, options.eps + (v - v.detach()), v);  // as a constant in value, and not in slope: PyTorch's

@@ -27,7 +27,7 @@ Tensor huber_loss(In prediction, In target, HuberOptions options) {
   const Located at(prediction, "huber_loss");
   check_pair("huber_loss", prediction, target);
   const double d = options.delta;
-  if (!(d > 0)) fail(line_of(prediction), fmt::format("[huber_loss] expected a delta above 0, got {}", d));
+  if (!(d > 0)) fail(line_of(prediction, "huber_loss"), "expected a delta above 0, got {}", d);
   check_option(prediction, "huber_loss", "delta", d);
   const Tensor e = prediction - target;
   const Tensor loss = d == infinity ? 0.5 * square(e) : 0.5 * square(clamp(e, -d, d)) + d * relu(abs(e) - d);
@@ -40,7 +40,7 @@ Tensor smooth_l1_loss(In prediction, In target, SmoothL1Options options) {
   check_pair("smooth_l1_loss", prediction, target);
   const double b = options.beta;
   if (!(b >= 0 && b < infinity))
-    fail(line_of(prediction), fmt::format("[smooth_l1_loss] expected a beta of 0 or more, and finite, got {}", b));
+    fail(line_of(prediction, "smooth_l1_loss"), "expected a beta of 0 or more, and finite, got {}", b);
   check_option(prediction, "smooth_l1_loss", "beta", b);
   const Tensor e = prediction - target, size = abs(e);
   if (b == 0) return reduce("smooth_l1_loss", size, options.reduction, line_of(prediction));
@@ -53,7 +53,7 @@ Tensor quantile_loss(In prediction, In target, QuantileOptions options) {
   const Located at(prediction, op);
   check_pair(op, prediction, target);
   const double q = options.quantile;
-  if (!(q > 0 && q < 1)) fail(line_of(prediction), fmt::format("[{}] expected a quantile between 0 and 1, got {}", op, q));
+  if (!(q > 0 && q < 1)) fail(line_of(prediction, op), "expected a quantile between 0 and 1, got {}", q);
   check_option(prediction, op, "quantile", q);
   const Tensor e = target - prediction;
   return reduce(op, maximum(q * e, (q - 1) * e), options.reduction, line_of(prediction));

@@ -20,10 +20,10 @@ void check_vectors(const char* op, In x, In y) {
 
 // As floats, of the losses' shape.
 Tensor target_of_rows(const char* op, In target, const Tensor& rows, Source source) {
-  if (!target.is_number() && !target.node()) fail(source, fmt::format("[{}] expected a target, got an empty tensor", op));
+  if (!target.is_number() && !target.node()) fail(source.named(op), "expected a target, got an empty tensor");
   const Tensor t = target;
   if (t.dim() != 0 && t.shape() != rows.shape())
-    fail(source, fmt::format("[{}] expected a target of the shape {}, got {}", op, rows.shape(), t.shape()));
+    fail(source.named(op), "expected a target of the shape {}, got {}", rows.shape(), t.shape());
   return is_float(t.dtype()) && !target.is_number() ? t : cast(t, rows.dtype());
 }
 
@@ -129,7 +129,7 @@ Tensor negative_sampling_loss(In centre, In seen, In drawn, LossOptions options)
   Shape expected = c.shape();
   expected.insert(c.dim() - 1, others.dim() == c.dim() + 1 ? others.size(-2) : -1);
   if (others.shape() != expected)
-    fail(line_of(centre), fmt::format("[{}] expected drawn vectors [..., m, k] beside {}, got {}", op, c.shape(), others.shape()));
+    fail(line_of(centre, op), "expected drawn vectors [..., m, k] beside {}, got {}", c.shape(), others.shape());
   const Tensor loss = softplus(-sum(c * seen, -1)) + sum(softplus(sum(unsqueeze(c, -2) * others, -1)), -1);
   return reduce(op, loss, options.reduction, line_of(centre));
 }
@@ -139,9 +139,9 @@ Tensor info_nce_loss(In query, In key, InfoNceOptions options) {
   const Located at(query, op);
   check_vectors(op, query, key);
   const Tensor q = query, k = key;
-  if (q.dim() != 2) fail(line_of(query), fmt::format("[{}] expected queries and keys [n, k], got {}", op, q.shape()));
+  if (q.dim() != 2) fail(line_of(query, op), "expected queries and keys [n, k], got {}", q.shape());
   if (!(options.temperature > 0))
-    fail(line_of(query), fmt::format("[{}] expected a temperature above 0, got {}", op, options.temperature));
+    fail(line_of(query, op), "expected a temperature above 0, got {}", options.temperature);
   check_option(query, op, "temperature", options.temperature);
   constexpr double eps = 1e-8;
   const Tensor likeness = matmul(of_length_1(q, eps), transpose(of_length_1(k, eps))) / options.temperature;

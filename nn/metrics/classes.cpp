@@ -16,19 +16,19 @@ namespace xgrad::nn::metrics {
 void check_both(const char* metric, In outputs, In targets) {
   for (const In* operand : {&outputs, &targets})
     if (operand->is_number() || !operand->node())
-      fail(line_of(outputs), fmt::format("[{}] expected outputs and targets, got {}", metric,
-                                         operand->is_number() ? "a number" : "an empty tensor"));
+      fail(line_of(outputs, metric), "expected outputs and targets, got {}",
+           operand->is_number() ? "a number" : "an empty tensor");
 }
 
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
 
 Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targets, Source source) try {
   if (!is_column(outputs) || !is_column(targets) || outputs.size(0) != targets.size(0))
-    fail(source, fmt::format("[{}] expected one column of outputs and labels, [n] or [n, 1], got {} and {}", metric,
-                             outputs.shape(), targets.shape()));
+    fail(source.named(metric), "expected one column of outputs and labels, [n] or [n, 1], got {} and {}",
+         outputs.shape(), targets.shape());
   Labelled made{outputs.to_vector<double>(source), {}};
   for (const double label : targets.to_vector<double>(source)) {
-    if (label != 0 && label != 1) fail(source, fmt::format("[{}] expected labels 0 and 1, got {}", metric, label));
+    if (label != 0 && label != 1) fail(source.named(metric), "expected labels 0 and 1, got {}", label);
     made.labels.push_back(label == 1);
   }
   return made;
@@ -40,12 +40,13 @@ void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& t
   Shape rows = outputs.shape();
   if (rows.rank() > 1) rows.erase(1);
   if (outputs.dim() < 2 || outputs.size(1) < 2 || targets.dtype() != i64 || targets.shape() != rows)
-    fail(source, fmt::format("[{}] expected outputs [n, classes, ...] and i64 classes [n, ...], or one column and labels 0 or "
-                             "1, got {} and {} {}",
-                             metric, outputs.shape(), name(targets.dtype()), targets.shape()));
+    fail(source.named(metric),
+         "expected outputs [n, classes, ...] and i64 classes [n, ...], or one column and labels 0 or "
+         "1, got {} and {} {}",
+         outputs.shape(), name(targets.dtype()), targets.shape());
   for (const Size c : targets.to_vector<Size>(source))
     if (c != ignore_index && (c < 0 || c >= outputs.size(1)))
-      fail(source, fmt::format("[{}] expected classes 0 ... {}, got {}", metric, outputs.size(1) - 1, c));
+      fail(source.named(metric), "expected classes 0 ... {}, got {}", outputs.size(1) - 1, c);
 }
 
 void Accuracy::update(In outputs, In targets) try {
@@ -62,7 +63,7 @@ void Accuracy::update(In outputs, In targets) try {
   }
   check_classes_of("Accuracy", x, t, ignore_index, source);
   if (top_k < 1 || top_k > x.size(1))
-    fail(source, fmt::format("[Accuracy] expected a top_k of 1 ... {}, got {}", x.size(1), top_k));
+    fail(source.named("Accuracy"), "expected a top_k of 1 ... {}, got {}", x.size(1), top_k);
   const Tensor kept = t != ignore_index;
   const Tensor among = top_k == 1 ? argmax(x, 1) == t : any(topk(x, top_k, 1)[1] == unsqueeze(t, 1), 1);
   right += static_cast<Size>(sum(logical_and(among, kept)).item());
@@ -82,7 +83,7 @@ void ConfusionMatrix::update(In outputs, In targets) try {
   if (!column) check_classes_of("ConfusionMatrix", x, t, ignore_index, source);
   const Size given = column ? 2 : x.size(1);
   if (classes != 0 && classes != given)
-    fail(source, fmt::format("[ConfusionMatrix] expected {} classes, as before, got {}", classes, given));
+    fail(source.named("ConfusionMatrix"), "expected {} classes, as before, got {}", classes, given);
   std::vector<Size> target, predicted;
   if (column) {
     const Labelled rows = column_of("ConfusionMatrix", x, t, source);

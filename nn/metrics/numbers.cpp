@@ -22,7 +22,7 @@ Pair pair_of(const char* metric, In outputs, In targets) {
   const Tensor x = outputs, y = targets;
   const bool columns = is_column(x) && is_column(y) && x.size(0) == y.size(0);
   if (!columns && x.shape() != y.shape())
-    fail(line_of(outputs), fmt::format("[{}] expected outputs and targets of one shape, got {} and {}", metric, x.shape(), y.shape()));
+    fail(line_of(outputs, metric), "expected outputs and targets of one shape, got {} and {}", x.shape(), y.shape());
   return {cast(x, f64), reshape(cast(y, f64), x.shape())};
 }
 
@@ -54,11 +54,10 @@ void R2::update(In outputs, In targets) try {
   const Located at(outputs, "R2");
   const NoGrad no_grad;
   const auto [x, y] = pair_of("R2", outputs, targets);
-  if (x.dim() < 1 || x.dim() > 2)
-    fail(line_of(outputs), fmt::format("[R2] expected outputs [n] or [n, k], got {}", x.shape()));
+  if (x.dim() < 1 || x.dim() > 2) fail(line_of(outputs, "R2"), "expected outputs [n] or [n, k], got {}", x.shape());
   const Size rows = x.size(0), width = x.dim() == 1 ? 1 : x.size(1);
   if (counted != 0 && static_cast<Size>(columns.size()) != width)
-    fail(line_of(outputs), fmt::format("[R2] expected {} columns, as before, got {}", columns.size(), width));
+    fail(line_of(outputs, "R2"), "expected {} columns, as before, got {}", columns.size(), width);
   if (rows == 0) return;
   const Tensor by_column = reshape(y, {rows, width}), middle = mean(by_column, 0);
   const std::vector<double> residual = sum(square(reshape(x, {rows, width}) - by_column), 0).to_vector<double>(),

@@ -18,7 +18,7 @@ void RocAuc::update(In outputs, In targets) {
   check_both("RocAuc", outputs, targets);
   const Labelled column = column_of("RocAuc", outputs, targets, source);
   for (const double score : column.scores)
-    if (std::isnan(score)) fail(source, "[RocAuc] expected scores that have an order, got NaN");
+    if (std::isnan(score)) fail(source.named("RocAuc"), "expected scores that have an order, got NaN");
   const std::size_t before[2] = {scores[0].size(), scores[1].size()};
   try {
     for (std::size_t i = 0; i < column.scores.size(); ++i) scores[column.labels[i]].push_back(column.scores[i]);

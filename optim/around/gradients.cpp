@@ -67,8 +67,10 @@ void ClipNormRule::before(std::vector<Gradient>& all, Tensors& shared, Size, Sou
   if (!each && !std::isinf(norm_type)) total = std::pow(total, 1 / norm_type);
   for (std::size_t k = 0; k < all.size(); ++k)
     if (!std::isfinite(of_each[k]))
-      fail(source, fmt::format("[{}] the norm of the gradient of {} is {}; lower the learning rate, look for NaN in the data, or leave "
-                               "such steps out: RequireFinite with skip, before this", name, all[k].name, of_each[k]));
+      fail(source.named(name),
+           "the norm of the gradient of {} is {}; lower the learning rate, look for NaN in the data, or leave "
+           "such steps out: RequireFinite with skip, before this",
+           all[k].name, of_each[k]);
   for (std::size_t k = 0; k < all.size(); ++k) {
     const double factor = max_norm / ((each ? of_each[k] : total) + 1e-6);
     if (factor < 1) all[k].g = all[k].g * factor;
@@ -181,11 +183,15 @@ Verdict RequireFiniteRule::before(std::vector<Gradient>& all, Tensors& shared, S
       continue;
     const double in_a_row = shared[0].item() + 1;
     if (!skip)
-      fail(source, fmt::format("[{}] the gradient of {} has a NaN or an infinity, so no step was taken; lower the learning rate, look for "
-                               "NaN in the data, or leave such steps out: {{.skip = true}}", name, x.name));
+      fail(source.named(name),
+           "the gradient of {} has a NaN or an infinity, so no step was taken; lower the learning rate, look for "
+           "NaN in the data, or leave such steps out: {{.skip = true}}",
+           x.name);
     if (most > 0 && in_a_row > number(most))
-      fail(source, fmt::format("[{}] the gradient of {} has a NaN or an infinity, and {} steps before this have been left out for such; "
-                               "lower the learning rate, or look for NaN in the data", name, x.name, most));
+      fail(source.named(name),
+           "the gradient of {} has a NaN or an infinity, and {} steps before this have been left out for such; "
+           "lower the learning rate, or look for NaN in the data",
+           x.name, most);
     shared[0] = full({}, in_a_row, f64);
     shared[1] = shared[1] + 1;
     return Verdict::wait;

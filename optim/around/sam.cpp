@@ -13,7 +13,7 @@ namespace {
 
 Tensor loss_of(const Callable<Tensor()>& loss, Source source) {
   Tensor value = loss();
-  if (!value.defined()) fail(source, "[SAM] the loss gave an empty tensor; return a number");
+  if (!value.defined()) fail(source.named("SAM"), "the loss gave an empty tensor; return a number");
   return value;
 }
 
@@ -46,7 +46,7 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
   const Parameters all = optimizer.parameters(source);
   const RandomPoint random = random_point();
   optimizer.zero_grad();
-  const Tensor value = loss_of(loss, source);
+  Tensor value = loss_of(loss, source);
   value.backward({}, source);
 
   Parameters some;
@@ -65,8 +65,10 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
     }
     const double length = std::sqrt(total.item(source));
     if (!std::isfinite(length))
-      fail(source, fmt::format("[SAM] the norm of the gradients is {}, at a loss of {}, so no step was taken; lower the learning rate, or "
-                               "look for NaN in the data", length, value.item(source)));
+      fail(source.named("SAM"),
+           "the norm of the gradients is {}, at a loss of {}, so no step was taken; lower the learning rate, or "
+           "look for NaN in the data",
+           length, value.item(source));
     if (length > 0 && rho > 0) {
       std::size_t k = 0;
       for (const Parameters::Entry& p : some) climbed.push_back(p.value().detach(source) + (rho / (length + 1e-12)) * directions[k++]);

@@ -7,6 +7,7 @@
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/triangular.hpp"
+#include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
 
@@ -16,14 +17,14 @@ void GaussNewtonRule::check(const Require& require) const {
 }
 
 Advance GaussNewtonRule::advance(Objective& f, State& state) const {
-  const Tensor jacobian = f.jacobian(), g = f.gradient();
-  if (!all(isfinite(jacobian)).item()) return Advance::stuck;
-  std::vector<double> qtr = f.residuals().to_vector<double>(),
-                      scale = sqrt(sum(square(jacobian), 0)).to_vector<double>();
-  Matrix r(jacobian.size(0), f.size());
-  r.numbers = jacobian.to_vector<double>();
+  const Tensor jacobian = f.columns(), g = f.gradient();
+  const double* const columns = numbers(jacobian);
+  const Size m = f.residuals().numel();
+  if (!std::isfinite(largest(columns, jacobian.numel()))) return Advance::stuck;
+  std::vector<double> qtr(numbers(f.residuals()), numbers(f.residuals()) + m), scale;
+  for (Size j = 0; j < f.size(); ++j) scale.push_back(length(columns + j * m, m));
+  const Matrix r = triangularise(columns, m, f.size(), qtr);
   const double least = 0x1p-52 * static_cast<double>(r.rows);
-  triangularise(r, qtr);
   bool full = r.rows == r.columns;
   for (Size j = 0; j < r.columns; ++j) {
     double& s = scale[static_cast<std::size_t>(j)];

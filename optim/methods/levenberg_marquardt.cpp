@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/memory.hpp>
 #include <xgrad/optim/methods/levenberg_marquardt.hpp>
 
 #include "optim/methods/triangular.hpp"
@@ -30,23 +30,26 @@ double promised(const Matrix& r, const std::vector<double>& d, double u, const s
   return gain;
 }
 
+// x + h d
+Tensor ahead(const Tensor& x, double h, const std::vector<double>& d) {
+  return filled(x.shape(), f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), h, d.data(), x.numel()); });
+}
+
 // d + a, a = -1/2 (J^T J + u D^2)^-1 J^T r'', r'' the second derivative of r along d, by a difference; d where a is not
 // small beside it.
-std::vector<double> accelerated(Objective& f, const Tensor& x, const Tensor& residuals, const Tensor& jacobian,
+std::vector<double> accelerated(Objective& f, const Tensor& x, const Tensor& residuals, const double* columns,
                                 const std::vector<double>& d, const Matrix& factor, const std::vector<double>& scale,
                                 double limit) {
   constexpr double h = 0.1;
-  const Size m = jacobian.size(0), n = jacobian.size(1);
-  f.move_to(x + h * tensor(d));
+  const Size m = residuals.numel();
+  f.move_to(ahead(x, h, d));
   if (!std::isfinite(f.value())) return d;
-  const double *j = numbers(jacobian), *r = numbers(residuals), *ahead = numbers(f.residuals());
-  std::vector<double> b(d.size());
-  for (Size i = 0; i < m; ++i) {
-    double along = 0;
-    for (Size k = 0; k < n; ++k) along += j[i * n + k] * d[at(k)];
-    const double second = 2 / h * ((ahead[i] - r[i]) / h - along);
-    for (Size k = 0; k < n; ++k) b[at(k)] -= 0.5 * j[i * n + k] * second;
-  }
+  std::vector<double> second(at(m));  // r'' / 2 = ((r(x + h d) - r) / h - J d) / h
+  combine(second.data(), numbers(f.residuals()), -1, numbers(residuals), m);
+  for (std::size_t k = 0; k < d.size(); ++k)
+    combine(second.data(), second.data(), -h * d[k], columns + static_cast<Size>(k) * m, m);
+  std::vector<double> b;
+  for (std::size_t k = 0; k < d.size(); ++k) b.push_back(-dot(columns + static_cast<Size>(k) * m, second.data(), m) / (h * h));
   std::vector<double> a = solve_normal(factor, std::move(b));
   double lengths[2] = {0, 0};
   for (std::size_t k = 0; k < d.size(); ++k) {
@@ -68,22 +71,21 @@ void LevenbergMarquardtRule::check(const Require& require) const {
 
 Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
   const double value = f.value();
-  const Tensor x = f.x(), residuals = f.residuals(), jacobian = f.jacobian();
-  if (!all(isfinite(jacobian)).item()) return Advance::stuck;
-  Matrix r(jacobian.size(0), f.size());
-  r.numbers = jacobian.to_vector<double>();
-  std::vector<double> qtr = residuals.to_vector<double>();
+  const Tensor x = f.x(), residuals = f.residuals(), jacobian = f.columns();
+  const double* const columns = numbers(jacobian);
+  const Size m = residuals.numel();
+  std::vector<double> qtr(numbers(residuals), numbers(residuals) + m);
 
   state.scale.resize(at(f.size()), 0.0);
-  for (Size j = 0; j < r.columns; ++j) {
-    double squares = 0;
-    for (Size i = 0; i < r.rows; ++i) squares += r[i][j] * r[i][j];
-    state.scale[at(j)] = std::max(state.scale[at(j)] / 2, std::sqrt(squares));
+  for (std::size_t j = 0; j < state.scale.size(); ++j) {
+    const double now = length(columns + static_cast<Size>(j) * m, m);
+    if (!std::isfinite(now)) return Advance::stuck;
+    state.scale[j] = std::max(state.scale[j] / 2, now);
   }
   std::vector<double> scale = state.scale;
   for (double& s : scale)
     if (s == 0) s = 1;  // no residual has depended on it yet
-  triangularise(r, qtr);
+  const Matrix r = triangularise(columns, m, f.size(), qtr);
 
   Matrix factor;
   const Objective::Point start = f.here();
@@ -103,11 +105,10 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
       }
     }
     if (acceleration > 0 && gain > 1e3 * noise)
-      d = accelerated(f, x, residuals, jacobian, d, factor, scale, acceleration);
-    f.move_to(x + tensor(d));
+      d = accelerated(f, x, residuals, columns, d, factor, scale, acceleration);
+    f.move_to(ahead(x, 1, d));
     if (!std::isfinite(f.value())) continue;
-    // f - f(x + d) = 1/2 sum (r - r') (r + r'), without the rounding of the sums themselves
-    const double ratio = 0.5 * dot(residuals - f.residuals(), residuals + f.residuals()).item() / gain;
+    const double ratio = 0.5 * fall_of_squares(numbers(residuals), numbers(f.residuals()), m) / gain;
     if (gain <= noise || ratio > 1e-3) {
       const double t = 2 * ratio - 1;
       state.damping = std::max(1e-30, u * (gain <= noise ? 0.1 : std::max(1.0 / 3, 1 - t * t * t)));

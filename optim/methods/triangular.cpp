@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "optim/methods/vectors.hpp"
+
 namespace xgrad::optim {
 namespace {
 std::size_t at(Size i) { return static_cast<std::size_t>(i); }
@@ -10,37 +12,31 @@ std::size_t at(Size i) { return static_cast<std::size_t>(i); }
 
 // Reflection k: I - v v^T / v_k maps column k to (.., -sign |column|, 0, ..), with v_k = 1 + |column_k| / |column|, as
 // LINPACK scales it.
-void triangularise(Matrix& a, std::vector<double>& b) {
-  const Size m = a.rows, n = a.columns, kept = std::min(m, n);
-  std::vector<double> dots(static_cast<std::size_t>(n));
-  for (Size k = 0; k < kept; ++k) {
-    double most = 0, squares = 0;
-    for (Size i = k; i < m; ++i) most = std::max(most, std::abs(a[i][k]));
-    if (most == 0) continue;
-    for (Size i = k; i < m; ++i) squares += (a[i][k] / most) * (a[i][k] / most);
-    const double length = std::copysign(most * std::sqrt(squares), a[k][k]);
-    for (Size i = k; i < m; ++i) a[i][k] /= length;
-    a[k][k] += 1;  // column k is v now
-    const double head = a[k][k];
-
-    std::fill(dots.begin(), dots.end(), 0.0);
-    double dot_b = 0;
-    for (Size i = k; i < m; ++i) {
-      const double v = a[i][k];
-      for (Size j = k + 1; j < n; ++j) dots[static_cast<std::size_t>(j)] += v * a[i][j];
-      dot_b += v * b[static_cast<std::size_t>(i)];
+Matrix triangularise(const double* columns, Size m, Size n, std::vector<double>& b) {
+  std::vector<double> a(columns, columns + m * n);
+  Matrix r(std::min(m, n), n);
+  for (Size k = 0; k < r.rows; ++k) {
+    double* const v = a.data() + k * m + k;
+    const Size rest = m - k;
+    double most = 1, squares = dot(v, v, rest);
+    if (!(squares > 1e-280 && squares < 1e280)) {  // they may have left what a double can hold
+      most = largest(v, rest);
+      for (Size i = 0; i < rest && most > 0; ++i) v[i] /= most;
+      squares = dot(v, v, rest);
     }
-    for (Size i = k; i < m; ++i) {
-      const double v = a[i][k] / head;
-      for (Size j = k + 1; j < n; ++j) a[i][j] -= v * dots[static_cast<std::size_t>(j)];
-      b[static_cast<std::size_t>(i)] -= v * dot_b;
+    if (squares > 0) {
+      const double size = std::copysign(std::sqrt(squares), v[0]);
+      for (Size i = 0; i < rest; ++i) v[i] /= size;
+      v[0] += 1;
+      const auto reflect = [&](double* x) { combine(x, x, -dot(v, x, rest) / v[0], v, rest); };
+      for (Size j = k + 1; j < n; ++j) reflect(a.data() + j * m + k);
+      reflect(b.data() + k);
+      r[k][k] = -size * most;
     }
-    a[k][k] = -length;
-    for (Size i = k + 1; i < m; ++i) a[i][k] = 0;
+    for (Size j = k + 1; j < n; ++j) r[k][j] = a[at(j * m + k)];
   }
-  a.rows = kept;
-  a.numbers.resize(static_cast<std::size_t>(kept * n));
-  b.resize(static_cast<std::size_t>(kept));
+  b.resize(at(r.rows));
+  return r;
 }
 
 std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b) {
@@ -53,16 +49,38 @@ std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b) {
   return x;
 }
 
+// The reflections again, of n rows of R above n of the diagonal: reflection k meets row k of R, and of the others those
+// up to k, which earlier ones have filled.
 std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr, double u,
-                                const std::vector<double>& scale, Matrix& a) {
+                                const std::vector<double>& scale, Matrix& factor) {
   const Size n = r.columns;
-  a = Matrix(r.rows + n, n);
-  std::vector<double> b(at(r.rows + n));
-  std::copy(r.numbers.begin(), r.numbers.end(), a.numbers.begin());
+  factor = Matrix(n, n);
+  std::copy(r.numbers.begin(), r.numbers.end(), factor.numbers.begin());
+  Matrix below(n, n);
+  std::vector<double> b(at(n)), c(at(n));
   for (Size i = 0; i < r.rows; ++i) b[at(i)] = -qtr[at(i)];
-  for (Size i = 0; i < n; ++i) a[r.rows + i][i] = std::sqrt(u) * scale[at(i)];
-  triangularise(a, b);
-  return solve_upper(a, b);
+  for (Size i = 0; i < n; ++i) below[i][i] = std::sqrt(u) * scale[at(i)];
+  for (Size k = 0; k < n; ++k) {
+    double most = std::abs(factor[k][k]), squares = 0;
+    for (Size i = 0; i <= k; ++i) most = std::max(most, std::abs(below[i][k]));
+    if (most == 0) continue;
+    const auto add = [&](double x) { squares += (x / most) * (x / most); };
+    add(factor[k][k]);
+    for (Size i = 0; i <= k; ++i) add(below[i][k]);
+    const double size = std::copysign(most * std::sqrt(squares), factor[k][k]), head = 1 + factor[k][k] / size;
+    for (Size i = 0; i <= k; ++i) below[i][k] /= size;
+    const auto reflect = [&](double& top, const auto& x) {  // a column: its number in row k, and those below
+      double along = head * top;
+      for (Size i = 0; i <= k; ++i) along += below[i][k] * x(i);
+      along /= head;
+      top -= along * head;
+      for (Size i = 0; i <= k; ++i) x(i) -= along * below[i][k];
+    };
+    for (Size j = k + 1; j < n; ++j) reflect(factor[k][j], [&](Size i) -> double& { return below[i][j]; });
+    reflect(b[at(k)], [&](Size i) -> double& { return c[at(i)]; });
+    factor[k][k] = -size;
+  }
+  return solve_upper(factor, b);
 }
 
 std::vector<double> solve_normal(const Matrix& r, std::vector<double> b) {

@@ -17,9 +17,10 @@ struct Matrix {
   const double* operator[](Size row) const { return numbers.data() + row * columns; }
 };
 
-// a x = b becomes R x = Q^T b by Householder reflections, and only the first min(rows, columns) rows are kept: a is R,
-// upper triangular. To solve it loses as many digits as a's condition number has, and not twice as many, as a^T a does.
-void triangularise(Matrix& a, std::vector<double>& b);
+// a x = b, of m rows and n columns that lie one behind the other, becomes R x = Q^T b by Householder reflections, and only the
+// first min(m, n) rows are kept: gives R, upper triangular. To solve it loses as many digits as a's condition number has, and not
+// twice as many, as a^T a does.
+Matrix triangularise(const double* columns, Size m, Size n, std::vector<double>& b);
 
 // x: R x = b. A 0 on the diagonal gives an infinite x.
 std::vector<double> solve_upper(const Matrix& r, const std::vector<double>& b);

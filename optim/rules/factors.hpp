@@ -29,7 +29,7 @@ class Factors {
  public:
   explicit Factors(const Tensor& all) : all_(all) {}
   Tensor next(Size n) {
-    const Tensor one = reshape(slice(all_, 0, at_, at_ + n * n), {n, n});
+    Tensor one = reshape(slice(all_, 0, at_, at_ + n * n), {n, n});
     at_ += n * n;
     return one;
   }

@@ -17,8 +17,10 @@ void MuonRule::check(const Require& require) const {
 
 void MuonRule::check_parameter(const Require& require, const Parameters::Entry& p) const {
   if (const Shape& shape = p.value().shape(); shape.size() != 2)
-    fail(require.source, fmt::format("[Muon] expected matrices, got {} for {}; give what is no matrix to another optimizer, as AdamW: "
-                                     "Parameters::where chooses", shape, p.name));
+    fail(require.source.named("Muon"),
+         "expected matrices, got {} for {}; give what is no matrix to another optimizer, as AdamW: "
+         "Parameters::where chooses",
+         shape, p.name);
 }
 
 void MuonRule::update(Tensor& p, const Tensor& g, Tensor& buffer, const Step& step) const {

@@ -53,6 +53,7 @@ Tensor turned(Tensor x, const std::vector<Size>& axes, const std::vector<Tensor>
 std::vector<Tensor> read(const Tensor& all, const Tensor& p, const std::vector<Size>& axes) {
   Factors factors(all);
   std::vector<Tensor> matrices;
+  matrices.reserve(axes.size());
   for (const Size k : axes) matrices.push_back(factors.next(p.size(k)));
   return matrices;
 }

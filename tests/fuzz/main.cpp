@@ -1,5 +1,6 @@
 // fuzz <target> [--seed N] [--runs M] [--seconds S]: run i has the seed N + i. What fails is seen again by
 //   fuzz <target> --seed <that seed> --runs 1
+// fuzz --names: the targets
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -38,6 +39,10 @@ int usage() {
 }  // namespace
 
 int main(int count, char** words) {
+  if (count == 2 && std::strcmp(words[1], "--names") == 0) {
+    for (const fuzz::Target& t : fuzz::targets()) fmt::print("{}\n", t.name);
+    return 0;
+  }
   if (count < 2 || count % 2 != 0) return usage();
   const fuzz::Target* target = nullptr;
   for (const fuzz::Target& t : fuzz::targets())

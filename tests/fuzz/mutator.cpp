@@ -11,9 +11,11 @@ std::size_t place(Dice& dice, std::size_t n) { return static_cast<std::size_t>(d
 
 // Numbers at which readers go wrong.
 std::uint64_t odd_number(Dice& dice, std::size_t length) {
+  // clang-format off
   const std::vector<std::uint64_t> numbers{0, 1, 2, 7, 8, 63, 64, 65, 127, 128, 255, 256, length, length - 1, length + 1,
                                            0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000,
                                            0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF};
+  // clang-format on
   return dice.one_of(numbers) + (dice.chance(0.2) ? static_cast<std::uint64_t>(dice.below(9)) - 4 : 0);
 }
 

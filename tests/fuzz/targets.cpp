@@ -44,18 +44,6 @@ const File& file() {
   return f;
 }
 
-// An Error is what a bad file is answered with; anything else that is thrown is wrong.
-template <class F>
-std::string only_errors(const F& f) {
-  try {
-    return f();
-  } catch (const Error&) {
-    return {};
-  } catch (const std::exception& e) {
-    return fmt::format("threw {}, which is no Error", e.what());
-  }
-}
-
 // ---- safetensors
 
 std::vector<std::string> safetensors_corpus() {
@@ -100,11 +88,13 @@ bool same(const Safetensors& a, const Safetensors& b) {
 }
 
 std::string run_safetensors(std::uint64_t seed) {
+  // clang-format off
   static const std::vector<std::string> corpus = safetensors_corpus(),
                                         words{"{", "}", "[", "]", ":", ",", "\"", "{}", "[]", "\\", "\\u0000", "\\ud800",
                                               "\\n", "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"__metadata__\"",
                                               "\"F32\"", "\"F64\"", "\"I64\"", "\"BOOL\"", "\"F16\"", "\"U8\"", "null",
                                               "true", "1e9", "0.5", "-1", "00", "18446744073709551616", " ", "\x80", "\xff"};
+  // clang-format on
   Dice dice(seed);
   std::string bytes = mutated(dice, corpus, words);
   if (dice.chance(0.6)) mend_length(bytes);
@@ -202,10 +192,12 @@ std::string written(const data::Table& t) {
 }
 
 std::string run_csv(std::uint64_t seed) {
+  // clang-format off
   static const std::vector<std::string> corpus{
       "a,b,c\n1,2.5,x\n-3e4,?,y\n", "name,\"long, name\"\r\n\"two\nlines\",\"say \"\"hi\"\"\"\r\n,\r\n", "1 2  3\n4 5 6\n",
       "\xEF\xBB\xBFx;y\n1,5;2\n\n", "a\tb\n\t2\n", "", "\n\n", "only\n", "'a;b'\n"},
       words{",", "\"", "\"\"", "\n", "\r\n", "\r", " ", "\t", ";", "'", "NaN", "1e999", "-", "+", "inf", "0x10", "\xff", std::string(1, '\0')};
+  // clang-format on
   Dice dice(seed);
   const std::string& path = file().with(mutated(dice, corpus, words));
   constexpr char delimiters[] = {',', ';', '\t', ' ', 'a'};
@@ -254,6 +246,9 @@ const std::vector<Target>& targets() {
       {"safetensors", "files of named tensors, as they are read, written again, and loaded", run_safetensors},
       {"idx", "IDX files, plain and gzip's", run_idx},
       {"csv", "tables of text, read, written and read again", run_csv},
+      {"state", "states of optimizers, loaded and stepped on", run_state},
+      {"text", "texts as codes of characters and words, and back", run_text},
+      {"environment", "variables that xgrad looks at, each in a process of its own", run_environment},
       {"programs", "random programs, as programs_test runs them", run_programs}};
   return all;
 }

@@ -7,6 +7,7 @@ namespace layers {
 std::vector<Row> convolution_rows() {
   constexpr nn::PaddingMode reflect = nn::PaddingMode::reflect, replicate = nn::PaddingMode::replicate, circular = nn::PaddingMode::circular;
   (void)reflect, (void)replicate, (void)circular;
+  // clang-format off
   return {
       LAYER("conv1d", nn::Conv1d(3, 4, 3, {.dtype = d})),
       LAYER("conv1d_same", nn::Conv1d(2, 4, 4, {.padding = "same", .dilation = 2, .dtype = d})),
@@ -65,6 +66,7 @@ std::vector<Row> convolution_rows() {
       LAYER("adaptive_max_pool2d_unbatched", nn::AdaptiveMaxPool2d({2, 3})),
       LAYER("adaptive_max_pool3d", nn::AdaptiveMaxPool3d({2, 3, 2})),
   };
+  // clang-format on
 }
 
 }  // namespace layers

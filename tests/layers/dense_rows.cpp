@@ -16,6 +16,7 @@ Subject bag(nn::EmbeddingBag layer) {
 
 }  // namespace
 
+// clang-format off
 #define BAGS(which)                                                                                                                       \
   {"bag_" #which, [](DType d) { return bag(nn::EmbeddingBag(6, 3, {.mode = nn::BagMode::which, .dtype = d})); }},                                          \
       {"bag_" #which "_padding", [](DType d) { return bag(nn::EmbeddingBag(6, 3, {.mode = nn::BagMode::which, .padding_idx = 4, .dtype = d})); }},         \
@@ -60,6 +61,7 @@ std::vector<Row> dense_rows() {
       {"spectral_norm_conv", [](DType d) { return of(nn::SpectralNorm(nn::Conv2d(2, 3, 2, {.padding = 1, .dtype = d}))); }, But::changes_weights},
       {"spectral_norm_transposed", [](DType d) { return of(nn::SpectralNorm(nn::ConvTranspose2d(2, 3, 2, {.dtype = d}))); }, But::changes_weights},
   };
+// clang-format on
 }
 #undef BAGS
 

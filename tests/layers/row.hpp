@@ -77,5 +77,7 @@ std::vector<Row> dense_rows();
 }  // namespace layers
 
 // A row of a layer with one input; d is the dtype.
+// clang-format off
 #define LAYER(name, ...) \
   {name, [](xgrad::DType d) { (void)d; return layers::of(__VA_ARGS__); }}
+// clang-format on

@@ -36,13 +36,23 @@ std::vector<Published> published() {
   return list;
 }
 
+namespace {
+
+template <class Rule>
+Goal goal(const char* problem, int steps, double below, const Rule& rule) {
+  return {problem, Rule::name, steps, below, [=](const Parameters& p) { return std::make_unique<optim::Descent<Rule>>(p, rule); }};
+}
+
+}  // namespace
+
 std::vector<Goal> goals() {
   using optim::Graft;
   std::vector<Goal> list;
-#define REACHES(problem, Name, steps, below, options) \
-  list.push_back({#problem, #Name, steps, below, MAKES(Name, options)});
+#define COMES_TO(problem, Name, steps, below, options) list.push_back(goal(#problem, steps, below, optim::Name##Rule{OPTIONS options}));
+#define REACHES(problem, Name, steps, options) COMES_TO(problem, Name, steps, 0, options)
 #include "optimizers/problems.def"
 #undef REACHES
+#undef COMES_TO
   return list;
 }
 

@@ -163,11 +163,11 @@ struct Published {
 };
 std::vector<Published> published();  // of published.def
 
-// What it comes to on a problem of optimizer_problems_test.cpp.
+// What it comes to on a problem of problems.hpp.
 struct Goal {
   std::string problem, rule;
   int steps;
-  double below;
+  double below;  // 0: the problem's own
   std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)> make;
 };
 std::vector<Goal> goals();  // of problems.def

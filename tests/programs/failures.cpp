@@ -59,6 +59,7 @@ struct Failure {
   void (*run)(const Tensor& x);
   bool recording;  // makes sense where derivatives are recorded alone
 };
+// clang-format off
 const std::vector<Failure> failures{
     {"reshape", [](const Tensor& x) { reshape(x * 2, {x.numel() + 1}); }, false},
     {"matmul", [](const Tensor& x) { matmul(reshape(sin(x), {1, x.numel()}), zeros({x.numel() + 1, 2}, x.dtype())); },
@@ -109,6 +110,7 @@ const std::vector<Failure> failures{
        y.backward();
        y.backward();
      }, true}};
+// clang-format on
 
 }  // namespace
 

@@ -113,6 +113,13 @@ void Generator::along_axis() {
           [=](const Tensors& in) { return softmax(in[0], axis); });
       return;
     case 1:
+      if (dice_.chance(0.5)) {
+        const Shape lines = reduced(shape, axis, false);
+        const int at = index(shape[axis], lines);
+        add(fmt::format("log_softmax(%{}, {}, %{})", x, axis, at), {x, at}, dtype, lines, 2 * b + std::log(n),
+            [=](const Tensors& in) { return log_softmax(in[0], axis, in[1]); });
+        return;
+      }
       add(fmt::format("log_softmax(%{}, {})", x, axis), {x}, dtype, shape, 2 * b + std::log(n),
           [=](const Tensors& in) { return log_softmax(in[0], axis); });
       return;

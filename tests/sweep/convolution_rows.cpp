@@ -16,6 +16,7 @@ struct Convolutions {
   void mean(const char* name, Tensor (*f)(const Tensors&), const std::vector<Shapes>& shapes) { rows.push_back({name, f, {{}}, shapes}); }
 };
 
+// clang-format off
 void add_convolutions(Convolutions& c) {
   c.of("conv1d", [](const Tensors& in) { return conv1d(in[0], in[1], {.stride = 2, .padding = 1}); },
        {{{2, 3, 6}, {4, 3, 3}}, {{3, 7}, {2, 3, 2}}, {{1, 1, 1}, {1, 1, 1}}, {{0, 2, 4}, {3, 2, 2}}, {{2, 2, 40}, {30, 2, 5}}});
@@ -74,5 +75,6 @@ std::vector<Row> convolution_rows() {
   add_pools(c);
   return std::move(c.rows);
 }
+// clang-format on
 
 }  // namespace sweep

@@ -37,8 +37,10 @@ using Ternary = Tensor (*)(const In&, const In&, const In&);
 
 // Of three tensors that broadcast, with a number in each place, and of one tensor thrice.
 void add_ternary(std::vector<Row>& rows, const std::string& name, Ternary op, Domain x, Domain y, Domain z) {
+  // clang-format off
   const std::vector<Shapes> shapes = {{{}, {}, {}}, {{3}, {3}, {3}}, {{2, 3}, {3}, {}}, {{3}, {2, 1}, {4, 1, 1}}, {{}, {2, 3}, {2, 1}}, {{0}, {1}, {0}},
                                       {{1}, {2, 3, 2}, {2}}, {{37, 45}, {37, 45}, {37, 45}}, {{45}, {37, 45}, {37, 1}}};
+  // clang-format on
   const auto middle = [](const Domain& d) { return std::round(16 * (0.53 * d.low + 0.47 * d.high)) / 16; };
   const double a = middle(x), b = middle(y), c = middle(z);
   rows.push_back({name, [=](const Tensors& in) { return op(in[0], in[1], in[2]); }, {x, y, z}, shapes});

@@ -49,6 +49,13 @@ std::vector<Row> index_rows() {
         "gather" + along,
         [=](const Tensor& x) { return gather(square(x), axis, places(with(x.shape(), axis, 3), extent(x))); }, shapes);
     p.add(
+        "log_softmax at" + along,
+        [=](const Tensor& x) {
+          const Shape lines = sum(x, axis).shape();
+          return log_softmax(3 * x, axis, places(lines, extent(x)));
+        },
+        {{{3, 4}}, {{4, 4}}, {{1, 1}}, {{3, 3, 4}}, {{2, 3, 3}}, {{9, 17}}, {{70, 40}}, {{300, 5}}, {{40, 45}}, {{7, 6, 50}}});
+    p.add(
         "scatter_add" + along, [=](const Tensor& x) { return scatter_add(x, axis, places(x.shape(), 3), 5); }, shapes);
   }
   p.add("index_select of a vector",
@@ -66,6 +73,8 @@ std::vector<Row> index_rows() {
         {{{3}}, {{3, 2}}});
   p.add("index_add into none", [](const Tensor& x) { return index_add(x, 0, places({0}, 1), 3); }, {{{0}}, {{0, 2}}});
   p.add("gather of a vector", [](const Tensor& x) { return gather(x, 0, tensor({2, 2, 0})); }, {{{3}}, {{1531}}});
+  p.add("log_softmax at one place", [](const Tensor& x) { return log_softmax(x, 0, tensor(2)); }, {{{3}}, {{1531}}});
+  p.add("log_softmax at none", [](const Tensor& x) { return log_softmax(x, 1, places({0}, 1)); }, {{{0, 4}}, {{0, 0}}});
   p.add("gather of none", [](const Tensor& x) { return gather(x, 1, places({2, 0}, 1)); }, {{{2, 3}}});
   p.add("gather by a transposed index",
         [](const Tensor& x) {

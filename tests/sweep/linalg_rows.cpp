@@ -29,6 +29,7 @@ std::vector<Row> linalg_rows() {
   const auto of_two = [&](const char* name, Tensor (*f)(const Tensors&)) {
     rows.push_back({name, f, {small_numbers, small_numbers}, systems});
   };
+  // clang-format off
   of_one("diagonal", [](const Tensors& in) { return diagonal(in[0]); }, any_matrices);
   of_one("diagonal above", [](const Tensors& in) { return diagonal(in[0], 1); }, any_matrices);
   of_one("diagonal below", [](const Tensors& in) { return diagonal(in[0], -1); }, any_matrices);
@@ -54,6 +55,7 @@ std::vector<Row> linalg_rows() {
   of_two("solve_triangular, transposed", [](const Tensors& in) { return solve_triangular(regular(in[0]), in[1], {.transposed = true}); });
   of_two("solve_triangular, upper, transposed",
          [](const Tensors& in) { return solve_triangular(regular(in[0]), in[1], {.lower = false, .transposed = true}); });
+  // clang-format on
   return rows;
 }
 

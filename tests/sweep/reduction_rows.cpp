@@ -27,6 +27,7 @@ const std::vector<Shapes> long_ones = {{{130, 20}}, {{20, 30, 4}}};
 // Of more columns than a sink takes; of more numbers than one unit.
 const std::vector<Shapes> huge_ones = {{{130, 20}}, {{20, 30, 4}}, {{2, 16400}}, {{1400, 50}}};
 
+// clang-format off
 void add_sums(Reductions& r) {
   r.add(
       "sum", [](const Tensor& x) { return sum(x); }, {}, huge_ones);
@@ -152,5 +153,6 @@ std::vector<Row> reduction_rows() {
   add_extremes(r);
   return std::move(r.rows);
 }
+// clang-format on
 
 }  // namespace sweep

@@ -38,7 +38,7 @@ XGRAD_INLINE void add_up(T* out, T* kept, const Batch<T>* a, Size i, Size n) {
 
 // All steps for the elements from i on, `vectors` vectors at a time; of a single one, the last may be a part.
 template <class T, Size vectors>
-[[gnu::noinline]] Size run(const Step* const steps, char* scratch, Size start, Size i, Size n) {
+[[gnu::noinline]] Size run(const ChainStep* const steps, char* scratch, Size start, Size i, Size n) {
   constexpr Size at_once = vectors * width<T>, size = sizeof(T);
   constexpr bool part = vectors == 1;
   Batch<T> a[vectors];
@@ -46,7 +46,7 @@ template <class T, Size vectors>
   for (Size v = 0; v < vectors; ++v) a[v] = Batch<T>(T(0));  // GCC cannot see that a load comes first
   for (; part ? i < n : i + at_once <= n; i += at_once) {
     const Size in_memory = (start + i) * size, in_scratch = reinterpret_cast<Size>(scratch) + i * size;
-    for (const Step* s = steps;; ++s) {
+    for (const ChainStep* s = steps;; ++s) {
       const std::uint64_t form = s->form;
       const auto from = [&](int place) XGRAD_LAMBDA { return static_cast<From>(form >> (8 * place) & 255); };
       const auto elements = [&](std::intptr_t at, int place) XGRAD_LAMBDA {
@@ -136,7 +136,7 @@ template <class T, Size vectors>
 }
 
 template <class T>
-void run_chain(const Step* steps, char* scratch, Size start, Size n) {
+void run_chain(const ChainStep* steps, char* scratch, Size start, Size n) {
   constexpr Size vectors = width<T> * sizeof(T) == 64 ? 8 : 16;
   const Size i = run<T, vectors>(steps, scratch, start, 0, n);
   if (i < n) run<T, 1>(steps, scratch, start, i, n);

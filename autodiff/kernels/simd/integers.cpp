@@ -6,7 +6,11 @@
 #include "autodiff/kernels/simd/lanes.hpp"
 
 // `out` may be an operand, at the same address, so that no element is read after it was written.
+#ifdef __clang__
+#define XGRAD_INDEPENDENT  // which looks by itself whether arrays overlap
+#else
 #define XGRAD_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 
 namespace xgrad::kernels {
 namespace {

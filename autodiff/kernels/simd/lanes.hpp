@@ -24,6 +24,8 @@ using Arch = xsimd::avx512bw;
 using Arch = xsimd::fma3<xsimd::avx2>;
 #elif defined(__SSE2__)
 using Arch = xsimd::sse2;
+#elif defined(__aarch64__)
+using Arch = xsimd::neon64;
 #else
 using Arch = xsimd::default_arch;
 #endif
@@ -46,11 +48,14 @@ XGRAD_INLINE Batch<T> madd(const Batch<T>& x, const Batch<T>& y, const Batch<T>&
 #elif defined(__FMA__)
   if constexpr (sizeof(T) == 4) return _mm256_fmadd_ps(x, y, z);
   else return _mm256_fmadd_pd(x, y, z);
+#elif defined(__aarch64__)
+  if constexpr (sizeof(T) == 4) return vfmaq_f32(z, x, y);
+  else return vfmaq_f64(z, x, y);
 #else
   return x * y + z;
 #endif
 }
-#if defined(__FMA__)
+#if defined(__FMA__) || defined(__aarch64__)
 inline constexpr bool fused_madd = true;
 #else
 inline constexpr bool fused_madd = false;
@@ -65,18 +70,30 @@ XGRAD_INLINE Batch<T> nmadd(const Batch<T>& x, const Batch<T>& y, const Batch<T>
 #elif defined(__FMA__)
   if constexpr (sizeof(T) == 4) return _mm256_fnmadd_ps(x, y, z);
   else return _mm256_fnmadd_pd(x, y, z);
+#elif defined(__aarch64__)
+  if constexpr (sizeof(T) == 4) return vfmsq_f32(z, x, y);
+  else return vfmsq_f64(z, x, y);
 #else
   return z - x * y;
 #endif
 }
 
+// The same bits as numbers of another type of T's size
+template <class To, class T>
+XGRAD_INLINE Batch<To> bits_as(const Batch<T>& x) {
+#if XSIMD_VERSION_MAJOR >= 11
+  return xsimd::bitwise_cast<To>(x);
+#else
+  return xsimd::bitwise_cast<Batch<To>>(x);
+#endif
+}
 template <class T>
 XGRAD_INLINE Batch<Int<T>> as_int(const Batch<T>& x) {
-  return xsimd::bitwise_cast<Batch<Int<T>>>(x);
+  return bits_as<Int<T>>(x);
 }
 template <class T, class I>
 XGRAD_INLINE Batch<T> as_float(const Batch<I>& x) {
-  return xsimd::bitwise_cast<Batch<T>>(x);
+  return bits_as<T>(x);
 }
 
 // c0 + c1 x + c2 x^2 + ...
@@ -95,6 +112,9 @@ XGRAD_INLINE Batch<T> nearest(const Batch<T>& x) {
 #elif defined(__AVX__)
   if constexpr (sizeof(T) == 4) return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   else return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__)
+  if constexpr (sizeof(T) == 4) return vrndnq_f32(x);
+  else return vrndnq_f64(x);
 #else
   const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0) : T(6755399441055744.0));  // 1.5 2^23, 1.5 2^52
   return (x + magic) - magic;
@@ -121,14 +141,22 @@ template <class T>
 XGRAD_INLINE Batch<T> pick(const Mask<T>& where, const Batch<T>& x, const Batch<T>& y) {
   return xsimd::select(where, x, y);
 }
-// These return y where x or y is NaN.
+// These return y where x or y is NaN, or both are 0: as x86's instructions do, and no others.
 template <class T>
 XGRAD_INLINE Batch<T> lower(const Batch<T>& x, const Batch<T>& y) {
+#if defined(__SSE2__)
   return xsimd::min(x, y);
+#else
+  return pick(x < y, x, y);
+#endif
 }
 template <class T>
 XGRAD_INLINE Batch<T> upper(const Batch<T>& x, const Batch<T>& y) {
+#if defined(__SSE2__)
   return xsimd::max(x, y);
+#else
+  return pick(x > y, x, y);
+#endif
 }
 
 template <class T>
@@ -198,8 +226,8 @@ XGRAD_INLINE Batch<T> load(const T* x) {
   return Batch<T>::load_unaligned(x);
 }
 
-#if defined(__SSE2__)
 // The lower and the upper half of floats as doubles, and back.
+#if defined(__SSE2__)
 XGRAD_INLINE void widen(const Batch<float>& x, Batch<double>& low, Batch<double>& high) {
 #if defined(__AVX512F__)
   low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
@@ -220,6 +248,14 @@ XGRAD_INLINE Batch<float> narrow(const Batch<double>& low, const Batch<double>& 
 #else
   return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 #endif
+}
+#elif defined(__aarch64__)
+XGRAD_INLINE void widen(const Batch<float>& x, Batch<double>& low, Batch<double>& high) {
+  low = vcvt_f64_f32(vget_low_f32(x));
+  high = vcvt_high_f64_f32(x);
+}
+XGRAD_INLINE Batch<float> narrow(const Batch<double>& low, const Batch<double>& high) {
+  return vcvt_high_f32_f64(vcvt_f32_f64(low), high);
 }
 #else
 XGRAD_INLINE void widen(const Batch<float>& x, Batch<double>& low, Batch<double>& high) {

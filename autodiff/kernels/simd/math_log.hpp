@@ -26,17 +26,17 @@ XGRAD_INLINE Batch<T> mantissa(const Batch<T>& x, Batch<T>& e) {
     m = _mm512_getmant_pd(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
   }
 #else
-  using Bits = Batch<std::make_unsigned_t<Int<T>>>;
-  using Word = typename Bits::value_type;
+  using Word = std::make_unsigned_t<Int<T>>;
+  using Bits = Batch<Word>;
   constexpr int shift = sizeof(T) == 4 ? 23 : 52, bias = sizeof(T) == 4 ? 127 : 1023;
   constexpr T up = sizeof(T) == 4 ? T(16777216.0) : T(18014398509481984.0);  // 2^24, 2^54
   const Mask<T> denormal = x < B(smallest_normal<T>);
-  const Bits bits = xsimd::bitwise_cast<Bits>(pick(denormal, x * B(up), x));
+  const Bits bits = bits_as<Word>(pick(denormal, x * B(up), x));
   // the exponent's bits, put into the mantissa of 2^23 (2^52)
   constexpr T whole = sizeof(T) == 4 ? T(8388608.0) : T(4503599627370496.0);
-  const B biased = as_float<T>((bits >> shift) | xsimd::bitwise_cast<Bits>(B(whole))) - B(whole + bias);
+  const B biased = as_float<T>((bits >> shift) | bits_as<Word>(B(whole))) - B(whole + bias);
   e = pick(denormal, biased - B(sizeof(T) == 4 ? T(24) : T(54)), biased);
-  m = as_float<T>((bits & Bits((Word(1) << shift) - 1)) | xsimd::bitwise_cast<Bits>(B(T(1))));
+  m = as_float<T>((bits & Bits((Word(1) << shift) - 1)) | bits_as<Word>(B(T(1))));
 #endif
   const Mask<T> great = m > B(T(1.4142135623730951));
   e = pick(great, e + B(T(1)), e);

@@ -23,6 +23,8 @@ XGRAD_INLINE Batch<std::uint64_t> product(const Batch<std::uint64_t>& x, const B
   return _mm256_mul_epu32(x, y);
 #elif defined(__SSE2__)
   return _mm_mul_epu32(x, y);
+#elif defined(__aarch64__)
+  return vmull_u32(vmovn_u64(x), vmovn_u64(y));
 #else
   const Batch<std::uint64_t> low(0xFFFFFFFFu);
   return (x & low) * (y & low);

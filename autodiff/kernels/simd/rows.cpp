@@ -47,95 +47,106 @@ XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
   for (Size c = 0; c < columns; ++c) (logarithm ? at(c) - sum : at(c) / sum).store_aligned(column[c]);
 }
 
-// Where rows are short, lanes are rows: column[c] holds column c of some.
+// some(r, k, column) for rows r ... r + k - 1, whose columns are there; the lanes past k are 0.
+template <class T, class Some>
+XGRAD_INLINE void by_columns(const T* x, Size rows, Size columns, const Some& some) {
+  alignas(64) T column[few_columns][width<T>];
+  Size r = 0;
+  for (; r + width<T> <= rows; r += width<T>) {
+    const T* from = x + r * columns;
+    for (Size c = 0; c < columns; ++c)
+      for (Size i = 0; i < width<T>; ++i) column[c][i] = from[i * columns + c];
+    some(r, width<T>, column);
+  }
+  if (r == rows) return;
+  for (Size c = 0; c < columns; ++c)
+    for (Size i = 0; i < width<T>; ++i) column[c][i] = r + i < rows ? x[(r + i) * columns + c] : T(0);
+  some(r, rows - r, column);
+}
 template <class T>
-XGRAD_INLINE void fill_lanes(T (*column)[width<T>], const T* x, Size rows, Size columns) {
-  for (Size c = 0; c < columns; ++c) {
-    for (Size i = 0; i < rows; ++i) column[c][i] = x[i * columns + c];
-    for (Size i = rows; i < width<T>; ++i) column[c][i] = T(0);
+XGRAD_INLINE void store_columns(T* out, Size k, Size columns, const T (*column)[width<T>]) {
+  if (k == width<T>) {
+    for (Size c = 0; c < columns; ++c)
+      for (Size i = 0; i < width<T>; ++i) out[i * columns + c] = column[c][i];
+  } else {
+    for (Size c = 0; c < columns; ++c)
+      for (Size i = 0; i < k; ++i) out[i * columns + c] = column[c][i];
   }
 }
 
 template <class T, bool logarithm>
 void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
-  for (Size r = 0; r < rows; r += width<T>) {
-    const Size k = rows - r < width<T> ? rows - r : width<T>;
-    alignas(64) T column[few_columns][width<T>];
-    fill_lanes(column, x + r * columns, k, columns);
+  by_columns(x, rows, columns, [=](Size r, Size k, T (*column)[width<T>]) XGRAD_LAMBDA {
     softmax_lanes<T, logarithm>(column, columns);
-    for (Size i = 0; i < k; ++i)
-      for (Size c = 0; c < columns; ++c) out[(r + i) * columns + c] = column[c][i];
-  }
+    store_columns<T>(out + r * columns, k, columns, column);
+  });
 }
 
-// Where the first vector is that has the greatest number in it; -1 where there is none, of NaN.
+// Where the greatest number first is; -1 where there is none, of NaN.
 template <class T>
-Size vector_of(const T* x, Size columns, const Batch<T>& greatest) {
+Size place_of(const T* x, Size columns, T greatest) {
+  const Batch<T> most(greatest);
   Size i = 0;
-  for (; i + width<T> <= columns; i += width<T>)
-    if (xsimd::any(load(x + i) == greatest)) return i;
-  for (Size j = i; j < columns; ++j)
-    if (x[j] == greatest.get(0)) return i;
+  while (i + width<T> <= columns && !xsimd::any(load(x + i) == most)) i += width<T>;
+  for (; i < columns; ++i)
+    if (x[i] == greatest) return i;
   return -1;
 }
-// Without 1 where the first 1 is, so that a sum that is 1 and little more keeps the digits of that; NaN stays.
+
+// e = exp(x - most) of a row, stored where `out` is not null; and the sum of all but one, at `apart`; -1: of all.
+template <class T, bool stored>
+XGRAD_INLINE T sum_of_others(T* out, const T* x, Size columns, const Batch<T>& most, Size apart) {
+  Total<T> total;
+  for (Size i = 0; i < columns;) {
+    const Size end = columns - i < chunk ? columns : i + chunk;
+    Batch<T> sums(T(0));
+    for (; i < end; i += width<T>) {
+      const Size k = columns - i;
+      Batch<T> from = load_some(x + i, k) - most;
+      const bool here = apart - i < width<T> && apart >= i;
+      if (k < width<T> || here) [[unlikely]] {
+        alignas(64) T lanes[width<T>];
+        from.store_aligned(lanes);
+        for (Size j = k; j < width<T>; ++j) lanes[j] = -infinity<T>;  // exp of it adds nothing
+        from = Batch<T>::load_aligned(lanes);
+      }
+      const Batch<T> e = exp(from);
+      if constexpr (stored) store_some(out + i, e, k);
+      if (here) [[unlikely]] {
+        alignas(64) T lanes[width<T>];
+        e.store_aligned(lanes);
+        lanes[apart - i] = T(0);
+        sums = sums + Batch<T>::load_aligned(lanes);
+      } else {
+        sums = sums + e;
+      }
+    }
+    total.add(sums);
+  }
+  return reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
+}
+
 template <class T>
-Batch<T> less_one(const Batch<T>& e) {
-  alignas(64) T lanes[width<T>];
-  e.store_aligned(lanes);
-  T* last = lanes + width<T> - 1;
-  T* at = lanes;
-  while (at != last && *at != T(1)) ++at;
-  *at = *at - T(1);
-  return Batch<T>::load_aligned(lanes);
+XGRAD_INLINE T greatest_of(const T* x, Size columns) {
+  Batch<T> best(x[0]);
+  Size i = 0;
+  for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
+  T most = reduce_lanes(best, [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); });
+  for (; i < columns; ++i) most = x[i] > most ? x[i] : most;
+  return most;
 }
 
 template <class T, bool logarithm>
 void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
-  const auto great = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); };
-  const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
-  for (Size r = 0; r < rows; ++r, x += columns, out += columns) {
-    Batch<T> best(x[0]);
-    Size i = 0;
-    for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
-    T last = x[0];
-    for (Size j = i; j < columns; ++j) last = x[j] > last ? x[j] : last;
-    const Batch<T> most(reduce_lanes(upper(best, Batch<T>(last)), great));
-    const Size apart = logarithm ? vector_of(x, columns, most) : -1;
-    Total<T> total;
-    const Batch<T> none(-infinity<T>);  // exp of it adds nothing
-    for (i = 0; i < columns;) {
-      const Size end = columns - i < chunk ? columns : i + chunk;
-      Batch<T> sums(T(0));
-      for (; i < end; i += width<T>) {
-        const Size k = columns - i;
-        if (k >= width<T>) {
-          Batch<T> e = exp(load(x + i) - most);
-          if constexpr (!logarithm) e.store_unaligned(out + i);
-          if (logarithm && i == apart) e = less_one(e);
-          sums = sums + e;
-        } else {
-          alignas(64) T part[width<T>];
-          none.store_aligned(part);
-          for (Size j = 0; j < k; ++j) part[j] = x[i + j] - most.get(0);
-          Batch<T> e = exp(Batch<T>::load_aligned(part));
-          if constexpr (!logarithm) store_part(out + i, e, k);
-          if (logarithm && i == apart) e = less_one(e);
-          sums = sums + e;
-        }
-      }
-      total.add(sums);
-    }
-    const Batch<T> sum(reduce_lanes(total.value(), plus));
+  for (; rows > 0; --rows, x += columns, out += columns) {
+    const T greatest = greatest_of(x, columns);
+    const Batch<T> most(greatest);
     if constexpr (logarithm) {
-      const Batch<T> rest = log1p(sum);
-      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
-        return ((k >= width<T> ? load(x + j) : load_part(x + j, k)) - most) - rest;
-      });
+      const Batch<T> rest = log1p(Batch<T>(sum_of_others<T, false>(nullptr, x, columns, most, place_of(x, columns, greatest))));
+      map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return (load_some(x + i, k) - most) - rest; });
     } else {
-      map(out, columns, [&](Size j, Size k) XGRAD_LAMBDA {
-        return (k >= width<T> ? load(out + j) : load_part(out + j, k)) / sum;
-      });
+      const Batch<T> sum(sum_of_others<T, true>(out, x, columns, most, -1));
+      map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(out + i, k) / sum; });
     }
   }
 }
@@ -190,113 +201,72 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
   }
 }
 
-// e = exp(x - most) of a row, stored where `out` is not null; and the sum of all but one, at `apart`.
-template <class T, bool stored>
-XGRAD_INLINE T sum_of_others(T* out, const T* x, Size columns, const Batch<T>& most, Size apart) {
-  Total<T> total;
-  const Batch<T> none(-infinity<T>);  // exp of it adds nothing
-  for (Size i = 0; i < columns;) {
-    const Size end = columns - i < chunk ? columns : i + chunk;
-    Batch<T> sums(T(0));
-    for (; i < end; i += width<T>) {
-      const Size k = columns - i;
-      Batch<T> from = load_some(x + i, k) - most;
-      const bool here = apart - i < width<T> && apart >= i;
-      if (k < width<T> || here) [[unlikely]] {
-        alignas(64) T lanes[width<T>];
-        from.store_aligned(lanes);
-        for (Size j = k; j < width<T>; ++j) lanes[j] = -infinity<T>;
-        from = Batch<T>::load_aligned(lanes);
-      }
-      const Batch<T> e = exp(from);
-      if constexpr (stored) store_some(out + i, e, k);
-      if (here) [[unlikely]] {
-        alignas(64) T lanes[width<T>];
-        e.store_aligned(lanes);
-        lanes[apart - i] = T(0);
-        sums = sums + Batch<T>::load_aligned(lanes);
-      } else {
-        sums = sums + e;
-      }
-    }
-    total.add(sums);
-  }
-  return reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
-}
-
+// log softmax(x)[at], of each row
 template <class T>
-XGRAD_INLINE T greatest_of(const T* x, Size columns) {
-  Batch<T> best(x[0]);
-  Size i = 0;
-  for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
-  T most = reduce_lanes(best, [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); });
-  for (; i < columns; ++i) most = x[i] > most ? x[i] : most;
-  return most;
-}
-
-// (x - most) - log1p(the sum of the others than the greatest)
-template <class T>
-void log_softmax_at(void* out, const void* x_bytes, const Size* index, Size rows, Size columns) {
+void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, Size columns) {
   const T* x = static_cast<const T*>(x_bytes);
-  if (columns <= few_columns) {
-    for (Size r = 0; r < rows; r += width<T>) {
-      const Size k = rows - r < width<T> ? rows - r : width<T>;
-      alignas(64) T column[few_columns][width<T>];
-      fill_lanes(column, x + r * columns, k, columns);
-      softmax_lanes<T, true>(column, columns);
-      for (Size i = 0; i < k; ++i) static_cast<T*>(out)[r + i] = column[index[r + i]][i];
+  T* y = static_cast<T*>(out);
+  if (columns > few_columns) {
+    for (; rows > 0; --rows, x += columns, ++at, ++y) {
+      const T greatest = greatest_of(x, columns);
+      const Size apart = x[*at] == greatest ? *at : place_of(x, columns, greatest);
+      const Batch<T> most(greatest), others(sum_of_others<T, false>(nullptr, x, columns, most, apart));
+      *y = ((Batch<T>(x[*at]) - most) - log1p(others)).get(0);
     }
     return;
   }
-  for (Size r = 0; r < rows; ++r, x += columns) {
-    const Batch<T> most(greatest_of(x, columns));
-    Size apart = index[r];
-    if (x[apart] != most.get(0)) {
-      apart = vector_of(x, columns, most);
-      while (apart >= 0 && x[apart] != most.get(0)) ++apart;
+  by_columns(x, rows, columns, [=](Size r, Size k, const T (*column)[width<T>]) XGRAD_LAMBDA {
+    const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
+    Batch<T> most = of(0);
+    for (Size c = 1; c < columns; ++c) most = upper(most, of(c));
+    Batch<T> sum(T(0)), below(T(0));
+    for (Size c = 0; c < columns; ++c) {
+      const Batch<T> e = exp(of(c) - most);
+      sum = sum + e;
+      below = below + if_below_1(e);
     }
-    const Batch<T> others(sum_of_others<T, false>(nullptr, x, columns, most, apart));
-    static_cast<T*>(out)[r] = ((Batch<T>(x[index[r]]) - most) - log1p(others)).get(0);
-  }
+    alignas(64) T picked[width<T>] = {};
+    for (Size i = 0; i < k; ++i) picked[i] = column[at[r + i]][i];
+    const Batch<T> z = (Batch<T>::load_aligned(picked) - most) - log_of_sum(sum, below);
+    store_some(y + r, z, k);
+  });
 }
 
-// - g e / sum e;  at the index  g (the sum of the others) / sum e
+// g (1 [c = at] - softmax x), of each row; at `at`, what is left of 1 is the sum of the others, with all its digits.
 template <class T>
-void log_softmax_at_vjp(void* out, const void* g, const void* x_bytes, const Size* index, Size rows, Size columns) {
+void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, const Size* at, Size rows, Size columns) {
+  const T* g = static_cast<const T*>(g_bytes);
   const T* x = static_cast<const T*>(x_bytes);
-  T* to = static_cast<T*>(out);
-  if (columns <= few_columns) {
-    for (Size r = 0; r < rows; r += width<T>) {
-      const Size k = rows - r < width<T> ? rows - r : width<T>;
-      alignas(64) T column[few_columns][width<T>], places[width<T>] = {};
-      fill_lanes(column, x + r * columns, k, columns);
-      for (Size i = 0; i < k; ++i) places[i] = static_cast<T>(index[r + i]);
-      const auto at = [&](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
-      const Batch<T> place = Batch<T>::load_aligned(places), own_g = load_some(static_cast<const T*>(g) + r, k), none(T(0));
-      Batch<T> most = at(0), own(T(0)), others(T(0));
-      for (Size c = 1; c < columns; ++c) most = upper(most, at(c));
-      for (Size c = 0; c < columns; ++c) {
-        const Batch<T> e = exp(at(c) - most);
-        const Mask<T> here = place == Batch<T>(static_cast<T>(c));
-        e.store_aligned(column[c]);
-        own = own + pick(here, e, none);
-        others = others + pick(here, none, e);
-      }
-      const Batch<T> all = others + own, factor = negate(own_g / all);
-      for (Size c = 0; c < columns; ++c)
-        pick(place == Batch<T>(static_cast<T>(c)), own_g * (others / all), at(c) * factor).store_aligned(column[c]);
-      for (Size i = 0; i < k; ++i)
-        for (Size c = 0; c < columns; ++c) to[(r + i) * columns + c] = column[c][i];
+  T* z = static_cast<T*>(out);
+  if (columns > few_columns) {
+    for (; rows > 0; --rows, x += columns, z += columns, ++at, ++g) {
+      const Batch<T> most(greatest_of(x, columns));
+      const T others = sum_of_others<T, true>(z, x, columns, most, *at), each = *g / (others + z[*at]);
+      const Batch<T> factor(-each);
+      map_light(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(z + i, k) * factor; });
+      z[*at] = others * each;
     }
     return;
   }
-  for (Size r = 0; r < rows; ++r, x += columns, to += columns) {
-    const T own_g = static_cast<const T*>(g)[r], most = greatest_of(x, columns);
-    const T others = sum_of_others<T, true>(to, x, columns, Batch<T>(most), index[r]), all = others + to[index[r]];
-    const Batch<T> factor(-own_g / all);
-    map_light(to, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(to + i, k) * factor; });
-    to[index[r]] = own_g * (others / all);
-  }
+  by_columns(x, rows, columns, [=](Size r, Size k, T (*column)[width<T>]) XGRAD_LAMBDA {
+    const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
+    alignas(64) T places[width<T>] = {};
+    for (Size i = 0; i < k; ++i) places[i] = static_cast<T>(at[r + i]);
+    const Batch<T> place = Batch<T>::load_aligned(places), none(T(0));
+    Batch<T> most = of(0), others = none, mine = none;
+    for (Size c = 1; c < columns; ++c) most = upper(most, of(c));
+    for (Size c = 0; c < columns; ++c) {
+      const Batch<T> e = exp(of(c) - most);
+      const Mask<T> here = place == Batch<T>(static_cast<T>(c));
+      others = others + pick(here, none, e);
+      mine = pick(here, e, mine);
+      e.store_aligned(column[c]);
+    }
+    const Batch<T> each = load_some(g + r, k) / (others + mine);
+    for (Size c = 0; c < columns; ++c)
+      (pick(place == Batch<T>(static_cast<T>(c)), others, -of(c)) * each).store_aligned(column[c]);
+    store_columns<T>(z + r * columns, k, columns, column);
+  });
 }
 
 // y (g - sum g y)
@@ -384,10 +354,10 @@ void fill_rows(Simd& all) {
   all.softmax_rows[1] = softmax<double, false>;
   all.log_softmax_vjp_rows[0] = log_softmax_vjp<float>;
   all.log_softmax_vjp_rows[1] = log_softmax_vjp<double>;
-  all.log_softmax_at_rows[0] = log_softmax_at<float>;
-  all.log_softmax_at_rows[1] = log_softmax_at<double>;
-  all.log_softmax_at_vjp_rows[0] = log_softmax_at_vjp<float>;
-  all.log_softmax_at_vjp_rows[1] = log_softmax_at_vjp<double>;
+  all.log_softmax_at[0] = log_softmax_at<float>;
+  all.log_softmax_at[1] = log_softmax_at<double>;
+  all.log_softmax_at_vjp[0] = log_softmax_at_vjp<float>;
+  all.log_softmax_at_vjp[1] = log_softmax_at_vjp<double>;
   all.softmax_vjp_rows[0] = softmax_vjp<float>;
   all.softmax_vjp_rows[1] = softmax_vjp<double>;
   all.add_rows[0] = add_rows<float>;

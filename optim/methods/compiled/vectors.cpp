@@ -15,7 +15,7 @@
 namespace xgrad::optim {
 namespace {
 
-enum class Pass { dot, absolute_dot, largest, add_and_dot, combine };
+enum class Pass { dot, fall_of_squares, absolute_dot, largest, add_and_dot, combine };
 
 struct Operands {
   double *z, a;
@@ -37,34 +37,32 @@ constexpr Size lanes = 16, width = kernels::width<double>, parts = lanes / width
 XGRAD_INLINE Batch<double> greater(const Batch<double>& x, const Batch<double>& y) {  // NaN where one is
   return xsimd::select(x == x, xsimd::select(y > x, y, xsimd::select(y == y, x, y)), x);
 }
+XGRAD_INLINE double greater(double x, double y) { return x == x && !(y <= x) ? y : x; }
 
-template <Pass pass>
-XGRAD_INLINE void block(Batch<double> (&sums)[parts], double* z, const Batch<double>& a, const double* x,
-                        const double* y) {
-#pragma GCC unroll 8
-  for (Size k = 0; k < parts; ++k) {
-    const Size at = k * width;
-    const Batch<double> u = kernels::load(x + at);
-    if constexpr (pass == Pass::largest) {
-      sums[k] = greater(sums[k], xsimd::abs(u));
-    } else {
-      const Batch<double> v = kernels::load(y + at);
-      if constexpr (pass == Pass::dot) sums[k] = sums[k] + u * v;
-      if constexpr (pass == Pass::absolute_dot) sums[k] = sums[k] + xsimd::abs(u * v);
-      if constexpr (pass == Pass::combine) (u + a * v).store_unaligned(z + at);
-      if constexpr (pass == Pass::add_and_dot) {
-        const Batch<double> q = kernels::load(static_cast<const double*>(z + at)) + a * u;
-        q.store_unaligned(z + at);
-        sums[k] = sums[k] + q * v;
-      }
-    }
+XGRAD_INLINE void get(Batch<double>& to, const double* from) { to = kernels::load(from); }
+XGRAD_INLINE void get(double& to, const double* from) { to = *from; }
+XGRAD_INLINE void put(double* to, const Batch<double>& x) { x.store_unaligned(to); }
+XGRAD_INLINE void put(double* to, double x) { *to = x; }
+XGRAD_INLINE Batch<double> size(const Batch<double>& x) { return xsimd::abs(x); }
+XGRAD_INLINE double size(double x) { return __builtin_fabs(x); }
+
+// A number of each, or a batch.
+template <Pass pass, class T>
+XGRAD_INLINE void one(T& sum, double* z, const T& a, const double* x, const double* y) {
+  T u, v, q;
+  get(u, x);
+  if constexpr (pass != Pass::largest) get(v, y);
+  if constexpr (pass == Pass::largest) sum = greater(sum, size(u));
+  if constexpr (pass == Pass::dot) sum = sum + u * v;
+  if constexpr (pass == Pass::fall_of_squares) sum = sum + (u - v) * (u + v);
+  if constexpr (pass == Pass::absolute_dot) sum = sum + size(u * v);
+  if constexpr (pass == Pass::combine) put(z, u + a * v);
+  if constexpr (pass == Pass::add_and_dot) {
+    get(q, z);
+    q = q + a * u;
+    put(z, q);
+    sum = sum + q * v;
   }
-}
-
-// The last, fewer than 16, and zeros.
-XGRAD_INLINE void pad(double (&to)[lanes], const double* from, Size rest) {
-  for (Size k = 0; k < parts; ++k) Batch<double>(0.0).store_unaligned(to + k * width);
-  for (Size k = 0; k < rest; ++k) to[k] = from[k];
 }
 
 template <Pass pass>
@@ -74,21 +72,19 @@ double run(const Operands& operands) {
   Batch<double> sums[parts];
   for (auto& sum : sums) sum = Batch<double>(0.0);
   Size i = 0;
-  for (; i + lanes <= n; i += lanes) block<pass>(sums, z + i, a, x + i, y + i);
-  if (const Size rest = n - i; rest > 0) {
-    double last_x[lanes], last_y[lanes], last_z[lanes];
-    pad(last_x, x + i, rest);
-    pad(last_y, y + i, rest);
-    pad(last_z, z + i, pass == Pass::add_and_dot ? rest : 0);
-    block<pass>(sums, last_z, a, last_x, last_y);
-    if constexpr (pass == Pass::add_and_dot || pass == Pass::combine)
-      for (Size k = 0; k < rest; ++k) z[i + k] = last_z[k];
-  }
-  double lane[lanes];
+  for (; i + lanes <= n; i += lanes)
+#pragma GCC unroll 8
+    for (Size k = 0; k < parts; ++k) one<pass>(sums[k], z + i + k * width, a, x + i + k * width, y + i + k * width);
+#pragma GCC unroll 8
+  for (Size k = 0; k < parts; ++k)  // fewer than 16
+    if (const Size at = i + k * width; at + width <= n) one<pass>(sums[k], z + at, a, x + at, y + at);
+  alignas(64) double lane[lanes];
   for (Size k = 0; k < parts; ++k) sums[k].store_unaligned(lane + k * width);
+  for (Size at = i + (n - i) / width * width; at < n; ++at) one<pass>(lane[at - i], z + at, factor, x + at, y + at);
+  if constexpr (pass == Pass::combine) return 0;
   for (Size half = lanes / 2; half > 0; half /= 2)
     for (Size k = 0; k < half; ++k)
-      if constexpr (pass == Pass::largest) lane[k] = lane[k] >= lane[k + half] || lane[k] != lane[k] ? lane[k] : lane[k + half];
+      if constexpr (pass == Pass::largest) lane[k] = greater(lane[k], lane[k + half]);
       else lane[k] += lane[k + half];
   return lane[0];
 }
@@ -99,6 +95,7 @@ double vector_pass(int pass, double* z, double a, const double* x, const double*
   const Operands o{z, a, x, y, n};
   switch (static_cast<Pass>(pass)) {
     case Pass::dot: return run<Pass::dot>(o);
+    case Pass::fall_of_squares: return run<Pass::fall_of_squares>(o);
     case Pass::absolute_dot: return run<Pass::absolute_dot>(o);
     case Pass::largest: return run<Pass::largest>(o);
     case Pass::add_and_dot: return run<Pass::add_and_dot>(o);
@@ -143,6 +140,7 @@ double run_all(Pass pass, const Operands& o) {
 }  // namespace
 
 double dot(const double* x, const double* y, Size n) { return run_all(Pass::dot, {nullptr, 0, x, y, n}); }
+double fall_of_squares(const double* x, const double* y, Size n) { return run_all(Pass::fall_of_squares, {nullptr, 0, x, y, n}); }
 double length(const double* x, Size n) { return std::sqrt(dot(x, x, n)); }
 double largest(const double* x, Size n) { return run_all(Pass::largest, {nullptr, 0, x, x, n}); }
 double absolute_dot(const double* x, const double* y, Size n) {

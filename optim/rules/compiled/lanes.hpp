@@ -26,7 +26,7 @@ struct Lanes {
   XGRAD_INLINE friend Lanes sqrt(const Lanes& x) { return xsimd::sqrt(x.v); }
   // the greater; NaN where one is NaN
   XGRAD_INLINE friend Lanes maximum(const Lanes& x, const Lanes& y) {
-    return xsimd::select(x.v == x.v, xsimd::max(x.v, y.v), x.v);
+    return xsimd::select(x.v == x.v, kernels::upper(x.v, y.v), x.v);
   }
 };
 

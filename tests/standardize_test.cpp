@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "helpers.hpp"
-#include <xgrad/nn.hpp>
+#include <xgrad/autodiff.hpp>
 
 using namespace xgrad;
 

@@ -13,7 +13,8 @@ namespace xgrad::engine {
 
 namespace {
 
-// These ops are told a = {columns, eps, examples, form}: how many numbers are a row, and of what the form is made.
+// These ops are told a = {columns, eps, examples, form}: how many numbers are a row, of how many examples standardize_vjp gives
+// the sums apart, and of what the form is made.
 enum Form : Size { centred = 1, weighted = 2, biased = 4, of_x = 8, of_weight = 16, of_bias = 32 };
 
 // Rows of `examples` that are `count` numbers, in jobs of at most `together`, by shape alone.
@@ -55,17 +56,6 @@ struct Packed {
         count(bias + (form & of_bias ? r.jobs * r.columns : 0)) {}
 };
 
-// The op, for all examples; operands that are one for all stay so.
-Tensor of_examples(const Replayed& r, int whole) {
-  Tensors held;
-  for (int i = 0; i < r.n->inputs; ++i) held.push_back(i < whole || r.n->in[i]->count != r.n->a[0] ? r.all(i) : r.in[i]);
-  Node* in[3];
-  for (int i = 0; i < r.n->inputs; ++i) in[i] = held[i].node();
-  Args args = args_of(r.n);
-  args.a[2] *= r.count;
-  return record(r.n->op, r.n->dtype, r.shape(), in, r.n->inputs, args, r.source());
-}
-
 }  // namespace
 
 // y = (x - mean x) r w + b,  r = 1 / sqrt(var x + eps), of each row; not centred:  y = x r w + b,  r = 1 / sqrt(mean x^2 + eps)
@@ -75,13 +65,37 @@ void compute_standardize(Node* n) {
   char* out = allocate(n);
   const Rows r(n->a, n->count);
   const Size row = r.columns * item_size(n->dtype);
-  r.run([&](Size example, Size, Size from, Size count) {
-    kernels::standardize_rows(n->dtype, standard_of(n), out + from * row, x.node()->data + from * row, w.at(r.columns, example),
-                              b.at(r.columns, example), count);
+  r.run([&](Size, Size, Size from, Size count) {
+    kernels::standardize_rows(n->dtype, standard_of(n), out + from * row, x.node()->data + from * row, w.at(r.columns, 0),
+                              b.at(r.columns, 0), count);
   });
   n->data = out;
 }
-Tensor batch_standardize(const Replayed& r) { return of_examples(r, 1); }
+// A weight that is another for each example is multiplied with afterwards, and so is such a bias added.
+Tensor batch_standardize(const Replayed& r) {
+  const Source source = r.source();
+  const Tensor x = r.all(0);
+  const Shape& shape = x.node()->shape;
+  Args args = args_of(r.n);
+  Node* in[3] = {x.node()};
+  int count = 1;
+  Tensor later[2];  // weight, bias
+  for (int i = 1; i < r.n->inputs; ++i) {
+    const Form form = i == 1 && r.n->a[3] & weighted ? weighted : biased;
+    if (!r.each[i] && !later[0].defined()) {
+      in[count++] = r.in[i].node();
+      continue;
+    }
+    Shape extents = r.in[i].node()->shape;
+    if (r.each[i])
+      while (extents.rank() < shape.rank()) extents.insert(1, 1);
+    later[form == biased] = reshape_to(r.in[i], extents, source);
+    args.a[3] &= ~Size{form};
+  }
+  Tensor y = record(Op::standardize, r.n->dtype, shape, in, count, args, source);
+  if (later[0].defined()) y = y * later[0];
+  return later[1].defined() ? y + later[1] : y;
+}
 
 // The cotangents of x, w and b in one pass, packed; w's and b's as sums of each job's rows.
 void compute_standardize_vjp(Node* n) {
@@ -100,7 +114,17 @@ void compute_standardize_vjp(Node* n) {
   });
   n->data = out;
 }
-Tensor batch_standardize_vjp(const Replayed& r) { return of_examples(r, 2); }
+Tensor batch_standardize_vjp(const Replayed& r) {
+  Tensors held;
+  Node* in[3];
+  for (int i = 0; i < r.n->inputs; ++i) {
+    held.push_back(i == 2 && !r.each[i] && r.in[i].node()->count == r.n->a[0] ? r.in[i] : r.all(i));
+    in[i] = held[i].node();
+  }
+  Args args = args_of(r.n);
+  args.a[2] *= r.count;
+  return record(Op::standardize_vjp, r.n->dtype, r.shape(), in, r.n->inputs, args, r.source());
+}
 
 // z = (x - mean x) r, v = g w:   gx = r (v - mean v - z mean(v z))    gw = sum g z    gb = sum g;   not centred: without mean v
 Tensors vjp_standardize(const Step& s) {

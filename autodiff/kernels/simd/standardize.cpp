@@ -135,11 +135,11 @@ void vjp(const Standard& s, const Cotangents& to, const T* g, const T* x, const 
       for (Size i = 0; i < n; i += width<T>) of_bias(i, n - i);
     if (!gx) continue;
     // (v - mean v - z mean(v z)) scale, with z written out
-    const Wide<T> count = static_cast<Wide<T>>(n), scale = row.scale.get(0), of_z = sums[1] / count * scale;
-    const Batch<T> of_x(static_cast<T>(-of_z * scale));
-    const Batch<T> rest(static_cast<T>(-(s.centred ? sums[0] / count * scale : 0) - of_z * row.shift.get(0)));
+    const Wide<T> count = static_cast<Wide<T>>(n), of_z = sums[1] / count;
+    const Batch<T> of_x(static_cast<T>(-of_z * row.scale.get(0)));
+    const Batch<T> rest(static_cast<T>((s.centred ? sums[0] / count : 0) + of_z * row.shift.get(0)));
     map_light(gx, n, [&](Size i, Size k) XGRAD_LAMBDA {
-      return madd(v(i, k), row.scale, madd(load_some(x + i, k) - row.near, of_x, rest));
+      return madd(load_some(x + i, k) - row.near, of_x, v(i, k) - rest) * row.scale;
     });
     gx += n;
   }

@@ -47,7 +47,7 @@ struct Objects {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(making_layers) {
-  const Objects o;
+  const Objects o{};
   Table t(__FILE__, [&] { return o.state(); });
   t.add([&] { nn::Conv1d(0, 4, 3); }, {"[Conv1d]", "at least 1", "4 and 0"});
   t.add([&] { nn::Conv2d(3, -4, 3); }, {"[Conv2d]", "at least 1"});
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(making_layers) {
 }
 
 BOOST_AUTO_TEST_CASE(calling_layers) {
-  const Objects o;
+  const Objects o{};
   Table t(__FILE__, [&] { return o.state(); });
   t.add([&] { o.conv1(o.image); }, {"[Conv1d]", "(2, 3, 5, 4)"});
   t.add([&] { o.conv1(o.row); }, {"[Conv1d]", "(3,)"});
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(calling_layers) {
 }
 
 BOOST_AUTO_TEST_CASE(activations_and_shapes) {
-  const Objects o;
+  const Objects o{};
   Table t(__FILE__, [&] { return o.state(); });
   t.add([&] { nn::Hardtanh{1, 1}(o.row); }, {"[hardtanh]", "min_val < max_val"});
   t.add([&] { nn::CELU{0}(o.row); }, {"[celu]", "alpha"});

@@ -8,7 +8,7 @@
 using namespace xgrad::kernels;
 
 // Their own headers would bring types of their own for the same arguments.
-#define XGRAD_LAPACK(T, type)                                   \
+#define XGRAD_LAPACK(T, type)                                     \
   std::remove_pointer_t<decltype(Lapack<T>::potrf)> type##potrf_; \
   std::remove_pointer_t<decltype(Lapack<T>::getrf)> type##getrf_; \
   std::remove_pointer_t<decltype(Lapack<T>::getrs)> type##getrs_; \
@@ -43,7 +43,8 @@ void Libraries::take_dnnl() {
 #ifdef XGRAD_LINKS_DNNL
   // Its OpenMP is the one that its own file stands on, which need not be this compiler's.
   Dl_info lies{};
-  void* library = dladdr(reinterpret_cast<void*>(dnnl_sgemm), &lies) ? dlopen(lies.dli_fname, RTLD_NOW | RTLD_NOLOAD) : nullptr;
+  void* library =
+      dladdr(reinterpret_cast<void*>(dnnl_sgemm), &lies) ? dlopen(lies.dli_fname, RTLD_NOW | RTLD_NOLOAD) : nullptr;
   if (!library) library = dlopen(nullptr, RTLD_NOW);
   most_omp_threads = reinterpret_cast<int (*)()>(dlsym(library, "omp_get_max_threads"));
   set_omp_threads = reinterpret_cast<void (*)(int)>(dlsym(library, "omp_set_num_threads"));

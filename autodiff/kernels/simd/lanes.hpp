@@ -141,19 +141,34 @@ template <class T>
 XGRAD_INLINE Batch<T> pick(const Mask<T>& where, const Batch<T>& x, const Batch<T>& y) {
   return xsimd::select(where, x, y);
 }
-// These return y where x or y is NaN, or both are 0: as x86's instructions do, and no others.
+// These return y where x or y is NaN, or both are 0, as x86's instructions do; xsimd's have their operands the other way round
+// since 14.
 template <class T>
 XGRAD_INLINE Batch<T> lower(const Batch<T>& x, const Batch<T>& y) {
-#if defined(__SSE2__)
-  return xsimd::min(x, y);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_min_ps(x, y);
+  else return _mm512_min_pd(x, y);
+#elif defined(__AVX__)
+  if constexpr (sizeof(T) == 4) return _mm256_min_ps(x, y);
+  else return _mm256_min_pd(x, y);
+#elif defined(__SSE2__)
+  if constexpr (sizeof(T) == 4) return _mm_min_ps(x, y);
+  else return _mm_min_pd(x, y);
 #else
   return pick(x < y, x, y);
 #endif
 }
 template <class T>
 XGRAD_INLINE Batch<T> upper(const Batch<T>& x, const Batch<T>& y) {
-#if defined(__SSE2__)
-  return xsimd::max(x, y);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_max_ps(x, y);
+  else return _mm512_max_pd(x, y);
+#elif defined(__AVX__)
+  if constexpr (sizeof(T) == 4) return _mm256_max_ps(x, y);
+  else return _mm256_max_pd(x, y);
+#elif defined(__SSE2__)
+  if constexpr (sizeof(T) == 4) return _mm_max_ps(x, y);
+  else return _mm_max_pd(x, y);
 #else
   return pick(x > y, x, y);
 #endif

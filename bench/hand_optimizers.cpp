@@ -13,16 +13,27 @@ namespace {
 
 using Floats = std::vector<float>;
 
-float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; }
-float square(float x) { return x * x; }
-void mean(float& m, float beta, float x) { m = beta * m + (1 - beta) * x; }  // a running one
+#define INLINE __attribute__((always_inline))  // into its loop, which is a vector's then
+INLINE inline float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; }
+INLINE inline float square(float x) { return x * x; }
+INLINE inline void mean(float& m, float beta, float x) { m = beta * m + (1 - beta) * x; }  // a running one
 float f(double x) { return static_cast<float>(x); }
 
 template <class Formula, std::size_t... k>
-void run(const Formula& formula, float* p, const float* g, const std::array<float*, sizeof...(k)>& s, std::size_t n,
+void run(Formula formula, float* __restrict p, const float* __restrict g, const std::array<float*, sizeof...(k)>& s, std::size_t n,
          std::index_sequence<k...>) {
+  const auto loop = [=](auto* __restrict... slot) INLINE {
 #pragma GCC ivdep
-  for (std::size_t i = 0; i < n; ++i) formula(p[i], g[i], s[k][i]...);
+    for (std::size_t i = 0; i < n; ++i) {
+      float w = p[i];
+      [&](auto... x) INLINE {  // in registers: stores might change what is in memory
+        formula(w, g[i], x...);
+        (void(slot[i] = x), ...);
+      }(slot[i]...);
+      p[i] = w;
+    }
+  };
+  loop(s[k]...);
 }
 
 // formula_at(t) gives the formula of step t; first(slot, p) what a slot begins at.
@@ -60,7 +71,7 @@ struct Corrected {
   float rate, root;
   Corrected(double lr, double t) : rate(f(lr / (1 - std::pow(0.9, t)))), root(f(1 / std::sqrt(1 - std::pow(0.999, t)))) {}
 };
-void means(float& m, float& v, float g) { mean(m, 0.9f, g), mean(v, 0.999f, g * g); }
+INLINE inline void means(float& m, float& v, float g) { mean(m, 0.9f, g), mean(v, 0.999f, g * g); }
 
 struct Rectified {
   double rho, r = 1;
@@ -72,7 +83,7 @@ struct Rectified {
 };
 
 // y, z of Schedule-Free at a constant rate: c = 1 / t
-void descend(float& p, float& z, float u, float c, float rate) {
+INLINE inline void descend(float& p, float& z, float u, float c, float rate) {
   p = (1 - c) * p + c * z - rate * (1 - 0.9f * (1 - c)) * u;
   z -= rate * u;
 }

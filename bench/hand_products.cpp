@@ -146,6 +146,7 @@ int main() {
   std::vector<Work> works;
   add_ops(works);
   add_own(works);
+  add_optimizers(works);
 #ifdef BENCH_CERES
   add_nist(works);
 #endif

@@ -25,7 +25,7 @@ struct Options {
 constexpr const char* usage = R"(xgrad_bench [options]: the speed table
   --quick          fewer and shorter runs: a first look
   --filter name    only the rows whose name or work contains this (chain, gelu, conv, images, norm, lstm, gru, transformer, mlp,
-                   adam, mnist, loop, compiling)
+                   adam, step, mnist, loop, compiling)
   --markdown       as Markdown
   --write-readme   and into README.md
 )";

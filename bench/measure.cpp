@@ -46,6 +46,9 @@ const std::vector<Row> rows = {
     {"MLP 1024-1024-1024, batch 256, Adam", {"mlp.1024-1024-1024", "mlp.1024-1024-1024", "products.mlp.1024-1024-1024"}, 1.1, 1.1, 1e-3, true},
     {"Adam's step, 2^20 parameters", {"adam.2^20", "adam.2^20", "adam.2^20"}, 2.5, 1.2},
     {"Adam's step, 200 tensors of 64", {"adam.200x64", "adam.200x64", "adam.200x64"}, 150},
+#define STEP(Name, torch, ...) \
+    {#Name "'s step, 2^20 parameters", {torch, "step." #Name, "step." #Name}, static_cast<const char*>(torch) ? 1.0 : 0.0, 1.3},
+#include "bench/optimizers.def"
     {"a user's own Lion, 2^20 parameters", {nullptr, "lion.2^20", "lion.2^20"}, 0, 1.3},
     {"a user's own Lion, 200 tensors of 64", {nullptr, "lion.200x64", "lion.200x64"}},
     {"Hessian, 91 parameters, 400 rows", {nullptr, "hessian.400x91", "hessian.400x91"}},

@@ -96,7 +96,7 @@ Work training(const Network& network, Clear clear, Optimizer make) {
 }
 
 template <class Optimizer>
-Work adam_alone(const std::string& name, int count, std::size_t n, Optimizer make) {
+Work steps_alone(const std::string& name, int count, std::size_t n, Optimizer make) {
   return {name, [=] {
             auto w = std::make_shared<std::vector<Tensor>>();
             for (int i = 0; i < count; ++i) {
@@ -157,10 +157,19 @@ int main() {
     works.push_back(training(network, Clear::zero, adam));
     works.push_back(training(network, Clear::drop, foreach));
   }
-  works.push_back(adam_alone("adam.2^20", 1, million, adam));
-  works.push_back(adam_alone("adam.2^20", 1, million, foreach));
-  works.push_back(adam_alone("adam.200x64", 200, 64, adam));
-  works.push_back(adam_alone("adam.200x64", 200, 64, foreach));
+  works.push_back(steps_alone("adam.2^20", 1, million, adam));
+  works.push_back(steps_alone("adam.2^20", 1, million, foreach));
+  works.push_back(steps_alone("adam.200x64", 200, 64, adam));
+  works.push_back(steps_alone("adam.200x64", 200, 64, foreach));
+  const auto add_step = [&](const char* name, const auto& options, auto* optimizer) {
+    using Optimizer = std::remove_pointer_t<decltype(optimizer)>;
+    works.push_back(steps_alone(name, 1, million, [=](const std::vector<Tensor>& p) { return std::make_unique<Optimizer>(p, options); }));
+  };
+  using namespace torch::optim;
+  add_step("step.SGD", SGDOptions(1e-3).momentum(0.9), static_cast<SGD*>(nullptr));
+  add_step("step.Adagrad", AdagradOptions(), static_cast<Adagrad*>(nullptr));
+  add_step("step.RMSprop", RMSpropOptions(), static_cast<RMSprop*>(nullptr));
+  add_step("step.AdamW", AdamWOptions(), static_cast<AdamW*>(nullptr));
   if (data_folder()) works.push_back(mnist());
   return serve(works);
 }

@@ -36,6 +36,7 @@ void add_sequences(std::vector<Work>& works);  // each side's *_sequences.cpp
 void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
 void add_minimisers(std::vector<Work>& works);  // xgrad_minimize.cpp
 void add_nist(std::vector<Work>& works);  // hand_nist.cpp, where Ceres is installed
+void add_optimizers(std::vector<Work>& works);  // each side's *_optimizers.cpp, of optimizers.def
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
 inline std::vector<float> uniform(std::size_t n, double low, double high, std::uint64_t seed) {

@@ -109,6 +109,7 @@ int main() {
   add_sequences(works);
   add_own(works);
   add_minimisers(works);
+  add_optimizers(works);
   for (const Network& network : networks) works.push_back(steps_of(network));
   works.push_back(adam_alone("adam.2^20", 1, million));
   works.push_back(adam_alone("adam.200x64", 200, 64));

@@ -45,10 +45,10 @@ Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source
   return g;
 }
 
-// A gradient that is not to be differentiated may be a value of the record's (d(x tanh y)/dx is tanh y): without history.
-Tensor value_of(const Tensor& g) { return g.requires_grad() ? engine::without_history(g.node(), engine::cut_sweep) : g; }
-
 }  // namespace
+
+// It may be a value of the record's (d(x tanh y)/dx is tanh y).
+Tensor engine::value_of(const Tensor& g) { return g.requires_grad() ? without_history(g.node(), cut_sweep) : g; }
 
 Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent, bool create_graph, Unused unused) try {
   const Tensor y = engine::operand(y_in, "grad");
@@ -84,7 +84,7 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
     if (!sum.reached && (unused == Unused::fails || (unused == Unused::fails_if_lost && engine::is_lost(y.node()))))
       engine::fail_unused(sweep, y.node(), n, i, source);
     const Tensor all = sum.g.defined() ? sum.g : zeros(n->shape, n->dtype);
-    result.push_back(create_graph ? all : value_of(all));
+    result.push_back(create_graph ? all : engine::value_of(all));
   }
   return result;
 } catch (const std::bad_alloc&) {

@@ -107,7 +107,7 @@ Tensors by_columns(const Asked& a, Sweep& sweep, const Targets& targets, Size wi
       }
     Tensor column = sweep.push(a.create_graph, many);
     if (!column.defined()) column = zeros(column_shape(many, a.y.node()->shape), a.y.node()->dtype);
-    return Tensors{std::move(column)};
+    return Tensors{a.create_graph ? column : engine::value_of(column)};
   })[0];
   const Tensor turned = transpose(reshape(columns, {a.n, a.m}));
   Tensors result;
@@ -171,7 +171,8 @@ Tensors by_points(const Asked& a, Sweep& sweep, const Targets& targets) {
       if (!e.useful || !e.g.defined()) continue;
       const Number at = number_of(e.n, 0, targets);
       Tensor& column = columns[targets.find(at.of)][static_cast<std::size_t>(at.index)];
-      column = column.defined() ? column + e.g : e.g;
+      const Tensor part = a.create_graph ? e.g : engine::value_of(e.g);
+      column = column.defined() ? column + part : part;
     }
   Tensors result;
   for (std::size_t k = 0; k < a.x.size(); ++k) {

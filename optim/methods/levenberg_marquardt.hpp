@@ -30,7 +30,7 @@ struct LevenbergMarquardtRule {
   struct State {
     double damping = -1;        // -1: not set yet
     std::vector<double> scale;  // D
-    Rounding rounding;
+    Rounding rounding{.patience = 5};
     // The least value, and how many steps have not come below it since that promised to: where values do not follow,
     // they are rounding of the residuals, which is more than that of their sum.
     double least = std::numeric_limits<double>::infinity();

@@ -45,7 +45,8 @@ void PadamRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& most, 
   v = beta2 * v + (1 - beta2) * square(g);
   most = maximum(most, v);
   const double rate = step.lr * sqrt(1 - pow(beta2, step.t)) / (1 - pow(beta1, step.t));
-  p = p - rate * m / pow(sqrt(most) + eps, 2 * partial);
+  const Tensor root = sqrt(most) + eps;
+  p = p - rate * m / (partial == 0.25 ? sqrt(root) : pow(root, 2 * partial));
 }
 
 }  // namespace xgrad::optim

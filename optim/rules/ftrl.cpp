@@ -23,9 +23,9 @@ void FTRLRule::check(const Require& require) const {
 void FTRLRule::update(Tensor& p, const Tensor& g, Tensor& n, Tensor& z, const Step& step) const {
   const auto power = [&](const Tensor& x) { return lr_power == -0.5 ? sqrt(x) : pow(x, -lr_power); };
   const Tensor more = n + square(g), of_more = power(more);
-  z = z + g - (of_more - power(n)) / step.lr * p;
+  z = z + g - 1 / step.lr * (of_more - power(n)) * p;
   n = more;
-  p = where(abs(z) <= l1, 0.0, (sign(z) * l1 - z) / ((beta + of_more) / step.lr + l2));
+  p = where(abs(z) <= l1, 0.0, (sign(z) * l1 - z) / (1 / step.lr * of_more + (beta / step.lr + l2)));
 }
 
 void FTMLRule::check(const Require& require) const {

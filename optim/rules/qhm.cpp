@@ -13,7 +13,7 @@ void QHMRule::check(const Require& require) const {
 void QHMRule::update(Tensor& p, Tensor g, Tensor& m, const Step& step) const {
   if (weight_decay != 0) g = g + weight_decay * p;
   m = momentum * m + (1 - momentum) * g;
-  p = p - step.lr * (nu * m + (1 - nu) * g);
+  p = p - step.lr * nu * m - step.lr * (1 - nu) * g;
 }
 
 void QHAdamRule::check(const Require& require) const {

@@ -76,15 +76,17 @@ void ScheduleFreeSGDRule::update(Tensor& p, const Tensor& g, Tensor& z, const St
 
 void ScheduleFreeAdamWRule::update(Tensor& p, const Tensor& g, Tensor& z, Tensor& v, const Step& step) const {
   v = beta2 * v + (1 - beta2) * square(g);
-  const Tensor u = g / (sqrt(1 / (1 - pow(beta2, step.t)) * v) + eps) + weight_decay * p;
+  Tensor u = g / (sqrt(v) / sqrt(1 - pow(beta2, step.t)) + eps);
+  if (weight_decay != 0) u = u + weight_decay * p;
   descend(*this, p, z, u, beta1, warm(step.lr, warmup_steps, step.t), step);
 }
 
 void ScheduleFreeRAdamRule::update(Tensor& p, const Tensor& g, Tensor& z, Tensor& v, const Step& step) const {
   v = beta2 * v + (1 - beta2) * square(g);
   Tensor u = g;
-  if (Rectification(beta2, step.t).rho > 4) u = g / (sqrt(1 / (1 - pow(beta2, step.t)) * v) + eps);
-  descend(*this, p, z, u + weight_decay * p, beta1, rectified(*this, step), step);
+  if (Rectification(beta2, step.t).rho > 4) u = g / (sqrt(v) / sqrt(1 - pow(beta2, step.t)) + eps);
+  if (weight_decay != 0) u = u + weight_decay * p;
+  descend(*this, p, z, u, beta1, rectified(*this, step), step);
 }
 
 Tensor ScheduleFreeSGDRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const { return averaged(p, slots[0], momentum); }

@@ -24,8 +24,10 @@ struct WithAlsoCalled : F, AlsoCalled {};
 // One that is a template, or overloaded: a lambda of `const auto& x`. It is not asked whether it takes the arguments: that
 // would compile its body, for types that it may not have been written for.
 template <class F>
-concept Generic = std::is_class_v<F> && !std::is_final_v<F> && !requires { &F::operator(); } &&
-                  !requires { &WithAlsoCalled<F>::operator(); };
+concept Generic = std::is_class_v<F> && !std::is_final_v<F> && !requires {
+  &F::operator();
+}
+&&!requires { &WithAlsoCalled<F>::operator(); };
 }  // namespace engine
 
 template <class Signature>
@@ -81,8 +83,9 @@ class Callable<Result(Arguments...)> {
     void* heap;
   };
   template <class Held>
-  static constexpr bool in_place = sizeof(Held) <= sizeof(Memory) && alignof(Held) <= alignof(Memory) &&
-                                   std::is_trivially_copyable_v<Held> && std::is_trivially_destructible_v<Held>;
+  static constexpr bool in_place =
+      sizeof(Held) <= sizeof(Memory) &&
+      alignof(Held) <= alignof(Memory) && std::is_trivially_copyable_v<Held>&& std::is_trivially_destructible_v<Held>;
 
   static void* held(void* made) {
     if (!made) engine::fail_function_memory();

@@ -42,15 +42,18 @@ struct TransposedConvolutionOptions {
 //   y[n][o][stride p + dilation k - padding] += weight[c][o][k] x[n][c][p] over c, p and k, into the bias
 // Its extents are (x's - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1.
 Tensor conv_transpose1d(const In& x, const In& weight, const TransposedConvolutionOptions& options = {});
-Tensor conv_transpose1d(const In& x, const In& weight, const In& bias, const TransposedConvolutionOptions& options = {});
+Tensor conv_transpose1d(const In& x, const In& weight, const In& bias,
+                        const TransposedConvolutionOptions& options = {});
 Tensor conv_transpose2d(const In& x, const In& weight, const TransposedConvolutionOptions& options = {});
-Tensor conv_transpose2d(const In& x, const In& weight, const In& bias, const TransposedConvolutionOptions& options = {});
+Tensor conv_transpose2d(const In& x, const In& weight, const In& bias,
+                        const TransposedConvolutionOptions& options = {});
 Tensor conv_transpose3d(const In& x, const In& weight, const TransposedConvolutionOptions& options = {});
-Tensor conv_transpose3d(const In& x, const In& weight, const In& bias, const TransposedConvolutionOptions& options = {});
+Tensor conv_transpose3d(const In& x, const In& weight, const In& bias,
+                        const TransposedConvolutionOptions& options = {});
 
 struct MaxPoolOptions {
-  Shape stride = {};       // none: the kernel's extents
-  Shape padding = 0;       // of what is less than all numbers; half of the kernel at most
+  Shape stride = {};  // none: the kernel's extents
+  Shape padding = 0;  // of what is less than all numbers; half of the kernel at most
   Shape dilation = 1;
   bool ceil_mode = false;  // a last window that is cut off counts too
 };

@@ -47,8 +47,10 @@ template <class... Arguments>
 
 // require(a == b, source, "inner sizes differ: {} x {}", x, y): fails where that is not so.
 template <class... Arguments>
-inline void require(bool right, Source source, fmt::format_string<const Arguments&...> text, const Arguments&... arguments) {
-  if (!right) [[unlikely]] fail_formatted(source, text, fmt::make_format_args(arguments...));
+inline void require(bool right, Source source, fmt::format_string<const Arguments&...> text,
+                    const Arguments&... arguments) {
+  if (!right) [[unlikely]]
+    fail_formatted(source, text, fmt::make_format_args(arguments...));
 }
 
 // Throws Error("file:line: [op] no memory ..."), for std::bad_alloc, which no user of the library sees. Where there is no

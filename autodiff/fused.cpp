@@ -30,7 +30,8 @@ namespace {
 constexpr std::intptr_t tag_step = 4096;
 char* tag(int operand, bool result) { return reinterpret_cast<char*>((2 * operand + result + 1) * tag_step); }
 int tagged(std::intptr_t address) {  // 2 operand + result; -1: it is a real one
-  return address % tag_step == 0 && address > 0 && address <= 512 * tag_step ? static_cast<int>(address / tag_step) - 1 : -1;
+  return address % tag_step == 0 && address > 0 && address <= 512 * tag_step ? static_cast<int>(address / tag_step) - 1
+                                                                             : -1;
 }
 
 // A field of a program that is an address of an operand.
@@ -137,7 +138,8 @@ void check_ops(const Trace& trace, const char* what) {
 }
 
 // The formula on placeholders of `count` elements. Its results are nodes of their own, each of one operand.
-Trace trace_of(const Callable<void(Tensors&)>& f, int operands, DType dtype, Size count, const char* what, Source source) {
+Trace trace_of(const Callable<void(Tensors&)>& f, int operands, DType dtype, Size count, const char* what,
+               Source source) {
   engine::ThreadState& t = engine::current();
   const NoGrad constant;
   Trace trace;
@@ -168,8 +170,9 @@ Trace trace_of(const Callable<void(Tensors&)>& f, int operands, DType dtype, Siz
   }
   std::vector<Node*> roots;
   for (const Tensor& y : trace.results) roots.push_back(y.node());
-  engine::walk(t, roots.data(), roots.size(), [](const Node* n) { return n->has(engine::traced) && n->op != Op::leaf; },
-               trace.nodes);
+  engine::walk(
+      t, roots.data(), roots.size(), [](const Node* n) { return n->has(engine::traced) && n->op != Op::leaf; },
+      trace.nodes);
   std::reverse(trace.nodes.begin(), trace.nodes.end());
   check_ops(trace, what);
   return trace;
@@ -185,7 +188,7 @@ void check_sizes(const Trace& a, const Callable<void(Tensors&)>& f, DType dtype,
     const Node *x = a.nodes[i], *y = b.nodes[i];
     same = x->op == y->op && x->inputs == y->inputs;
     for (int k = 0; same && k < x->inputs; ++k)
-      if (const Node *p = x->in[k], *q = y->in[k]; p->data || q->data)
+      if (const Node* p = x->in[k], *q = y->in[k]; p->data || q->data)
         same = p->data && q->data && p->dtype == q->dtype &&
                std::memcmp(p->data, q->data, static_cast<std::size_t>(item_size(p->dtype))) == 0;
   }
@@ -285,9 +288,10 @@ Fused::Fused(const Callable<void(Tensors&)>& f, int operands, DType dtype, const
     const int which = tagged(address.get());
     if (which < 0) return;
     const void* first = address.place ? static_cast<const void*>(r.program.code.data()) : r.program.steps.data();
-    r.fields.push_back({!address.place,
-                        static_cast<std::size_t>(static_cast<const char*>(address.where()) - static_cast<const char*>(first)),
-                        which / 2});
+    r.fields.push_back(
+        {!address.place,
+         static_cast<std::size_t>(static_cast<const char*>(address.where()) - static_cast<const char*>(first)),
+         which / 2});
   });
   engine::find_code(r.program, std::numeric_limits<Size>::max() / (Size(1) << 20));  // it will be run again and again
   r.held = std::move(trace.operands);
@@ -302,7 +306,8 @@ Fused::~Fused() = default;
 void Fused::renew(const Callable<void(Tensors&)>& f, const char* what, Source source) try {
   Recorded& r = *recorded_;
   if (r.code) {
-    const std::optional<engine::Formula> now = formula_of(trace_of(f, r.operands, r.dtype, some, what, source), r.dtype);
+    const std::optional<engine::Formula> now =
+        formula_of(trace_of(f, r.operands, r.dtype, some, what, source), r.dtype);
     if (now && r.formula.same_but_numbers(*now)) return r.code->set_numbers(now->numbers);
   }
   *this = Fused(f, r.operands, r.dtype, what, source);

@@ -14,7 +14,8 @@ namespace xgrad {
 // names the op, as `what` (a name) must be elementwise: reductions, products, views, reading a number, a tensor of its own.
 class Fused {
  public:
-  Fused(const Callable<void(Tensors& operands)>& f, int operands, DType dtype, const char* what, Source source = Source::here());
+  Fused(const Callable<void(Tensors& operands)>& f, int operands, DType dtype, const char* what,
+        Source source = Source::here());
   Fused(Fused&&) noexcept;
   Fused& operator=(Fused&&) noexcept;
   ~Fused();

@@ -10,14 +10,14 @@
 namespace xgrad {
 
 struct GradCheckOptions {
-  int order = 1;             // 1, or 2: also the gradient's gradient
-  double step = 1e-5;        // of the differences
-  double tolerance = 1e-6;   // |exact - numeric| <= tolerance max(1, |exact|)
+  int order = 1;            // 1, or 2: also the gradient's gradient
+  double step = 1e-5;       // of the differences
+  double tolerance = 1e-6;  // |exact - numeric| <= tolerance max(1, |exact|)
 };
 struct GradCheck {
   bool passed = false;
-  double worst = 0;      // the greatest |exact - numeric| / max(1, |exact|)
-  std::string message;   // says where
+  double worst = 0;     // the greatest |exact - numeric| / max(1, |exact|)
+  std::string message;  // says where
 };
 GradCheck gradcheck(const Function& f, const In& x, GradCheckOptions options = {});
 std::string to_string(const GradCheck& check);
@@ -26,7 +26,7 @@ std::string to_string(const GradCheck& check);
 
 template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::GradCheck> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  constexpr auto parse(fmt::format_parse_context & context) { return context.begin(); }
   fmt::appender format(const xgrad::GradCheck& check, fmt::format_context& context) const;
 };
 

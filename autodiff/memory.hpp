@@ -25,11 +25,12 @@ void* writable(const Parameters::Entry& p);
 
 // A variable's gradient as it lies, in one look: nothing is computed, nor made dense.
 struct GradientNumbers {
-  bool held = false;                   // has the variable another holder, a Parameter or a reference, than this entry?
-  bool any = false;                    // is there a gradient?
-  const char* numbers = nullptr;       // its numbers, row-major; null: they are yet to be computed, or made so by contiguous()
-  const Tensor* dense = nullptr;       // the tensor itself, where it is one
-  const Tensor* rows = nullptr;        // by rows, of a variable that was picked from: their indices, ascending and each once,
+  bool held = false;  // has the variable another holder, a Parameter or a reference, than this entry?
+  bool any = false;   // is there a gradient?
+  const char* numbers =
+      nullptr;  // its numbers, row-major; null: they are yet to be computed, or made so by contiguous()
+  const Tensor* dense = nullptr;  // the tensor itself, where it is one
+  const Tensor* rows = nullptr;  // by rows, of a variable that was picked from: their indices, ascending and each once,
   const Tensor* row_values = nullptr;  // and their values; else null
 };
 GradientNumbers gradient_numbers(const Parameters::Entry& p) noexcept;

@@ -14,11 +14,11 @@ using IfNumber = std::enable_if_t<std::is_arithmetic_v<T>>;
 template <class... T>
 using Real = std::conditional_t<(std::is_same_v<T, float> && ...), float, double>;
 
-#define XGRAD_OF_NUMBER(op, value)               \
-  template <class T, class = IfNumber<T>>        \
-  Real<T> op(T number) {                         \
+#define XGRAD_OF_NUMBER(op, value)                \
+  template <class T, class = IfNumber<T>>         \
+  Real<T> op(T number) {                          \
     const double x = static_cast<double>(number); \
-    return static_cast<Real<T>>(value);          \
+    return static_cast<Real<T>>(value);           \
   }
 XGRAD_OF_NUMBER(exp, __builtin_exp(x))
 XGRAD_OF_NUMBER(expm1, __builtin_expm1(x))

@@ -25,7 +25,7 @@ using VariableRef = Ref<Variable>;
 // copying a model is a snapshot. Assigning stores a value; whoever refers to the variable sees it. Moving moves it.
 class Parameter {
  public:
-  Parameter() noexcept = default;  // empty
+  Parameter() noexcept = default;                                           // empty
   explicit Parameter(const Tensor& value, Source source = Source::here());  // a number, too: Parameter w(1.0)
   Parameter(const Parameter& other);
   Parameter(Parameter&& other) noexcept = default;
@@ -62,7 +62,7 @@ class Parameter {
   // What backward() added up, zeros too; empty before. Of a variable that was picked from by rows (index_select along axis
   // 0, an embedding) the gradient is kept as those rows, and made a tensor of the variable's shape here.
   const Tensor& grad() const;
-  void zero_grad() noexcept;            // empties it
+  void zero_grad() noexcept;  // empties it
   void set_grad(const Tensor& g, Source source = Source::here());
 
   engine::Variable* variable() const noexcept { return variable_.get(); }
@@ -148,10 +148,11 @@ void freeze(const Parameters& parameters, bool frozen = true, Source source = So
 }  // namespace xgrad
 
 template <>
-struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Parameter> : fmt::formatter<xgrad::Tensor> {
-  fmt::appender format(const xgrad::Parameter& p, fmt::format_context& context) const {
-    return fmt::formatter<xgrad::Tensor>::format(p.value(), context);
-  }
-};
+struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Parameter>
+    : fmt::formatter<xgrad::Tensor>{fmt::appender format(const xgrad::Parameter& p, fmt::format_context& context)
+                                        const {return fmt::formatter<xgrad::Tensor>::format(p.value(), context);
+}
+}
+;
 
 #pragma GCC visibility pop

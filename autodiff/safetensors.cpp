@@ -128,10 +128,9 @@ std::string reason() { return errno ? std::strerror(errno) : "the file ends earl
 
 }  // namespace
 
-void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata, Source source) try {
-  const auto broken = [&](const std::string& what) {
-    fail(source.named("write_safetensors"), "{}: {}", path, what);
-  };
+void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata,
+                       Source source) try {
+  const auto broken = [&](const std::string& what) { fail(source.named("write_safetensors"), "{}: {}", path, what); };
 
   // Wide numbers first, so that each is aligned.
   const auto check_text = [&](const std::string& text) {
@@ -151,7 +150,8 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
           fmt::format("the name {} is {}; rename it", t.name, t.name == "__metadata__" ? "reserved" : "there twice"));
     check_text(t.name);
     if (t.value.shape().size() > most_axes)
-      broken(fmt::format("{} has {} axes, and files hold at most {}; reshape it", t.name, t.value.shape().size(), most_axes));
+      broken(fmt::format("{} has {} axes, and files hold at most {}; reshape it", t.name, t.value.shape().size(),
+                         most_axes));
     order.push_back(&t);
   }
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
@@ -184,9 +184,7 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
 }
 
 Safetensors read_safetensors(const std::string& path, Source source) try {
-  const auto broken = [&](const std::string& what) {
-    fail(source.named("read_safetensors"), "{}: {}", path, what);
-  };
+  const auto broken = [&](const std::string& what) { fail(source.named("read_safetensors"), "{}: {}", path, what); };
   const auto corrupt = [&](const std::string& what) { broken(what + "; the file is corrupt, write it anew"); };
 
   File file(path, O_RDONLY | O_NONBLOCK);  // a pipe is refused, not waited for

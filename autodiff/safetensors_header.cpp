@@ -96,10 +96,8 @@ class Parser {
     while (at_ < text_.size() && text_[at_] != '"') {
       const char c = text_[at_++];
       if (static_cast<unsigned char>(c) < 0x20) broken("a character");
-      if (c == '\\')
-        escaped(made);
-      else
-        made += c;
+      if (c == '\\') escaped(made);
+      else made += c;
     }
     if (at_ == text_.size()) broken("a closing quote");
     ++at_;
@@ -110,12 +108,9 @@ class Parser {
     static constexpr std::string_view letters = "\"\\/bfnrt", meaning = "\"\\/\b\f\n\r\t";
     if (at_ == text_.size()) broken("an escape");
     const char c = text_[at_++];
-    if (const std::size_t i = letters.find(c); i != std::string_view::npos)
-      to += meaning[i];
-    else if (c == 'u')
-      append_utf8(to, unicode());
-    else
-      broken("an escape");
+    if (const std::size_t i = letters.find(c); i != std::string_view::npos) to += meaning[i];
+    else if (c == 'u') append_utf8(to, unicode());
+    else broken("an escape");
   }
 
   std::uint32_t unicode() {
@@ -186,12 +181,9 @@ class Parser {
 std::string quoted(const std::string& text) {
   std::string made = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\')
-      (made += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      made += fmt::format("\\u{:04x}", static_cast<int>(c));
-    else
-      made += c;
+    if (c == '"' || c == '\\') (made += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20) made += fmt::format("\\u{:04x}", static_cast<int>(c));
+    else made += c;
   }
   return made + '"';
 }

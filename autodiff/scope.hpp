@@ -93,12 +93,12 @@ void release_memory();
 
 // What the engine has done on this thread, for tests and benchmarks.
 struct Counters {
-  std::uint64_t recorded = 0;      // ops written
-  std::uint64_t evaluated = 0;     // nodes computed, second times included
-  std::uint64_t regions = 0;       // fused passes
-  std::uint64_t pending = 0;       // nodes waiting now
-  std::uint64_t taped = 0;         // nodes on the tape now
-  std::uint64_t bytes = 0;         // of buffers that this thread took and has not given back
+  std::uint64_t recorded = 0;   // ops written
+  std::uint64_t evaluated = 0;  // nodes computed, second times included
+  std::uint64_t regions = 0;    // fused passes
+  std::uint64_t pending = 0;    // nodes waiting now
+  std::uint64_t taped = 0;      // nodes on the tape now
+  std::uint64_t bytes = 0;      // of buffers that this thread took and has not given back
 };
 Counters counters();
 

@@ -20,8 +20,8 @@ void Shape::fail_place(At i) const {
 
 void Shape::require_rank(std::size_t n, Source source) const {
   if (size() != n)
-    fail(source.named("shape"), "{} has {} extents where {} are taken; as<{}>() takes so many", to_string(*this), rank_, n,
-         rank_);
+    fail(source.named("shape"), "{} has {} extents where {} are taken; as<{}>() takes so many", to_string(*this), rank_,
+         n, rank_);
 }
 
 void Shape::insert(int at, Size extent) {

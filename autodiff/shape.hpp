@@ -143,7 +143,8 @@ class Shape {
   static constexpr int inline_capacity = 6;
   Size place(At i) const {
     const Size k = i.index < 0 ? i.index + rank_ : i.index;
-    if (static_cast<std::uint64_t>(k) >= static_cast<std::uint64_t>(rank_)) [[unlikely]] fail_place(i);
+    if (static_cast<std::uint64_t>(k) >= static_cast<std::uint64_t>(rank_)) [[unlikely]]
+      fail_place(i);
     return k;
   }
   [[noreturn]] void fail_place(At i) const;
@@ -165,7 +166,8 @@ class Shape {
     other.capacity_ = inline_capacity;
   }
   void free() noexcept {
-    if (capacity_ > inline_capacity) [[unlikely]] give_back();  // a call: inline, GCC 12 warns of what it never does
+    if (capacity_ > inline_capacity) [[unlikely]]
+      give_back();  // a call: inline, GCC 12 warns of what it never does
   }
   void give_back() noexcept;
   void grow(int rank);

@@ -138,8 +138,8 @@ class Tensor {
   void backward(BackwardOptions options = {}, Source source = Source::here()) const;
   void backward(const Tensor& cotangent, BackwardOptions options = {}, Source source = Source::here()) const;
 
-  bool requires_grad() const noexcept;  // does a derivative lead through this?
-  bool pending() const noexcept;        // recorded, and not computed yet?
+  bool requires_grad() const noexcept;                  // does a derivative lead through this?
+  bool pending() const noexcept;                        // recorded, and not computed yet?
   Tensor detach(Source source = Source::here()) const;  // the same numbers, without a history
 
   // Compound assignment stores a new value in this handle; other handles keep the old one.
@@ -222,7 +222,8 @@ class Tensors {
     std::swap(pool_, other.pool_);
   }
   std::size_t place(At i) const {
-    if (static_cast<std::uint64_t>(i.index) >= size_) [[unlikely]] fail_place(i);
+    if (static_cast<std::uint64_t>(i.index) >= size_) [[unlikely]]
+      fail_place(i);
     return static_cast<std::size_t>(i.index);
   }
   [[noreturn]] void fail_place(At i) const;
@@ -255,15 +256,14 @@ class In {
       }
   }
 
-  operator Tensor() const;  // a number becomes a 0-d tensor of its C++ type's dtype, that takes the dtype of what it meets
+  operator Tensor()
+      const;  // a number becomes a 0-d tensor of its C++ type's dtype, that takes the dtype of what it meets
   bool is_number() const noexcept { return source_.is_number; }
   bool is_temporary() const noexcept { return source_.is_temporary; }  // a result that nobody has named
   double number() const noexcept {
     return is_float(source_.dtype) ? value_.number : static_cast<double>(value_.integer);
   }
-  Size integer() const noexcept {
-    return is_float(source_.dtype) ? static_cast<Size>(value_.number) : value_.integer;
-  }
+  Size integer() const noexcept { return is_float(source_.dtype) ? static_cast<Size>(value_.number) : value_.integer; }
   DType number_dtype() const noexcept { return source_.dtype; }
   engine::Node* node() const noexcept { return node_; }  // null where this is a number or empty
   Source source() const noexcept { return {source_.file, source_.line}; }
@@ -290,7 +290,7 @@ Tensor::Tensor(T number, Source source) : Tensor(from_number(In(number, source))
 DType default_dtype() noexcept;
 void set_default_dtype(DType dtype, Source source = Source::here());
 
-std::string to_string(const Tensor& t);                 // the numbers, as NumPy prints them
+std::string to_string(const Tensor& t);  // the numbers, as NumPy prints them
 // With so many significant digits; of style 'f', after the point; 'e', with an exponent.
 std::string to_string(const Tensor& t, int precision, char style = 'g');
 inline const char* to_string(DType t) { return name(t); }
@@ -317,7 +317,7 @@ template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Tensor> {
   int precision = 6;
   char style = 'g';
-  constexpr auto parse(fmt::format_parse_context& context) {
+  constexpr auto parse(fmt::format_parse_context & context) {
     auto at = context.begin();
     if (at != context.end() && *at == '.') {
       precision = 0;
@@ -331,11 +331,11 @@ struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Tensor> {
 };
 template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::DType> : fmt::formatter<fmt::string_view> {
-  fmt::appender format(xgrad::DType t, fmt::format_context& context) const;
+  fmt::appender format(xgrad::DType t, fmt::format_context & context) const;
 };
 template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Shape> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  constexpr auto parse(fmt::format_parse_context & context) { return context.begin(); }
   fmt::appender format(const xgrad::Shape& s, fmt::format_context& context) const;
 };
 

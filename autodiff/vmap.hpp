@@ -40,7 +40,8 @@ Tensor vmap(const Function& f, const In& x, const VmapOptions& options = {});
 Tensor vmap(const FunctionOfMany& f, const Tensors& x, const VmapOptions& options = {}, Source source = Source::here());
 // The same with several results.
 using FunctionToMany = Callable<Tensors(const Tensors&)>;
-Tensors vmap(const FunctionToMany& f, const Tensors& x, const VmapOptions& options = {}, Source source = Source::here());
+Tensors vmap(const FunctionToMany& f, const Tensors& x, const VmapOptions& options = {},
+             Source source = Source::here());
 
 }  // namespace xgrad
 

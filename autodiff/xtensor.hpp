@@ -33,20 +33,23 @@ Tensor from_xtensor(const xt::xexpression<E>& expression, Source source = Source
                                                    std::conditional_t<std::is_same_v<From, float>, float, double>>>;
   Shape shape;
   for (const auto extent : e.shape()) shape.push_back(static_cast<Size>(extent));
-  return filled(shape, dtype, [&](void* memory) {
-    To* out = static_cast<To*>(memory);
-    const auto end = e.template cend<xt::layout_type::row_major>();
-    for (auto at = e.template cbegin<xt::layout_type::row_major>(); at != end; ++at) *out++ = static_cast<To>(*at);
-  }, source);
+  return filled(
+      shape, dtype,
+      [&](void* memory) {
+        To* out = static_cast<To*>(memory);
+        const auto end = e.template cend<xt::layout_type::row_major>();
+        for (auto at = e.template cbegin<xt::layout_type::row_major>(); at != end; ++at) *out++ = static_cast<To>(*at);
+      },
+      source);
 }
 
 // A read-only xtensor view of t's numbers: nothing is copied where they are row-major. The view owns a share of them,
 // so it may outlive t. T must be t's dtype: float, double, Size or bool.
 template <class T>
 auto as_xtensor(const Tensor& t, Source source = Source::here()) {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, Size> ||
-                    std::is_same_v<T, bool>,
-                "as_xtensor<T>: T is float, double, xgrad::Size or bool");
+  static_assert(
+      std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, Size> || std::is_same_v<T, bool>,
+      "as_xtensor<T>: T is float, double, xgrad::Size or bool");
   if (t.defined() && t.dtype(source) != dtype_of<T>())
     fail(source.named("as_xtensor"), "expected {}, got {}; cast(x, {}) first", name(dtype_of<T>()),
          name(t.dtype(source)), name(dtype_of<T>()));

@@ -37,8 +37,10 @@ std::vector<Program> programs() {
                   {"-std=c++17", "-isystem", BENCH_TORCH_INCLUDE},
                   split(BENCH_TORCH_LIBRARIES)});
 #endif
-  list.push_back(
-      {xgrad, BENCH_ROOT "/bench/compile_xgrad.cpp", {"-std=c++20", "-I", BENCH_XGRAD_INCLUDE}, split(BENCH_XGRAD_LIBRARIES)});
+  list.push_back({xgrad,
+                  BENCH_ROOT "/bench/compile_xgrad.cpp",
+                  {"-std=c++20", "-I", BENCH_XGRAD_INCLUDE},
+                  split(BENCH_XGRAD_LIBRARIES)});
   return list;
 }
 

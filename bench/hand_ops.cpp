@@ -117,8 +117,7 @@ Work adam(const std::string& name, int count, std::size_t n) {
                                float *p = s->p[k].data(), *m = s->m[k].data(), *v = s->v[k].data();
                                const float* g = s->g[k].data();
                                constexpr std::size_t block = 16384;
-                               if (n <= block)
-                                 step(p, m, v, g, n);
+                               if (n <= block) step(p, m, v, g, n);
                                else {
 #pragma omp parallel for schedule(static)
                                  for (std::size_t i = 0; i < n; i += block)

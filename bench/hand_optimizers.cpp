@@ -20,8 +20,8 @@ INLINE inline void mean(float& m, float beta, float x) { m = beta * m + (1 - bet
 float f(double x) { return static_cast<float>(x); }
 
 template <class Formula, std::size_t... k>
-void run(Formula formula, float* __restrict p, const float* __restrict g, const std::array<float*, sizeof...(k)>& s, std::size_t n,
-         std::index_sequence<k...>) {
+void run(Formula formula, float* __restrict p, const float* __restrict g, const std::array<float*, sizeof...(k)>& s,
+         std::size_t n, std::index_sequence<k...>) {
   const auto loop = [=](auto* __restrict... slot) INLINE {
 #pragma GCC ivdep
     for (std::size_t i = 0; i < n; ++i) {
@@ -55,7 +55,8 @@ Work step(const std::string& name, const FormulaAt& formula_at, const First& fir
                              for (std::size_t i = 0; i < million; i += block) {
                                std::array<float*, slots> s;
                                for (std::size_t k = 0; k < slots; ++k) s[k] = state->s[k].data() + i;
-                               run(formula, state->p.data() + i, state->g.data() + i, s, block, std::make_index_sequence<slots>());
+                               run(formula, state->p.data() + i, state->g.data() + i, s, block,
+                                   std::make_index_sequence<slots>());
                              }
                            },
                            [=] { return sample(state->p.data(), million); }};
@@ -69,7 +70,8 @@ Work step(const std::string& name, const FormulaAt& formula_at) {
 // Of beta1 = 0.9 and beta2 = 0.999: rate / (1 - beta1^t), sqrt(1 - beta2^t)
 struct Corrected {
   float rate, root;
-  Corrected(double lr, double t) : rate(f(lr / (1 - std::pow(0.9, t)))), root(f(1 / std::sqrt(1 - std::pow(0.999, t)))) {}
+  Corrected(double lr, double t)
+      : rate(f(lr / (1 - std::pow(0.9, t)))), root(f(1 / std::sqrt(1 - std::pow(0.999, t)))) {}
 };
 INLINE inline void means(float& m, float& v, float g) { mean(m, 0.9f, g), mean(v, 0.999f, g * g); }
 
@@ -106,31 +108,39 @@ void gradients(std::vector<Work>& works) {
     };
   }));
   works.push_back(step<1>("OptimisticSGD", [](double t) {
-    return [first = t == 1](float& p, float g, float& before) { p -= 1e-3f * (2 * g - (first ? g : before)), before = g; };
+    return
+        [first = t == 1](float& p, float g, float& before) { p -= 1e-3f * (2 * g - (first ? g : before)), before = g; };
   }));
-  works.push_back(step<1>("Signum", [](double) { return [](float& p, float g, float& m) { mean(m, 0.9f, g), p -= 1e-3f * sign(m); }; }));
+  works.push_back(step<1>(
+      "Signum", [](double) { return [](float& p, float g, float& m) { mean(m, 0.9f, g), p -= 1e-3f * sign(m); }; }));
   works.push_back(step<1>("Lion", [](double) {
     return [](float& p, float g, float& m) { p -= 1e-4f * sign(0.9f * m + 0.1f * g), mean(m, 0.99f, g); };
   }));
   works.push_back(step<1>("Tiger", [](double) {
     return [](float& p, float g, float& m) { mean(m, 0.965f, g), p -= 1e-3f * (sign(m) + 0.01f * p); };
   }));
-  works.push_back(step<2>("Rprop", [](double) {
-    return [](float& p, float g, float& before, float& s) {
-      const float turn = g * before, grown = turn > 0 ? 1.2f * s : turn < 0 ? 0.5f * s : s;
-      s = std::min(std::max(grown, 1e-6f), 50.0f);
-      before = turn < 0 ? 0.0f : g;
-      p -= s * sign(before);
-    };
-  }, [](std::size_t k, float) { return k == 0 ? 0.0f : 1e-2f; }));
-  works.push_back(step<2>("DeltaBarDelta", [](double) {
-    return [](float& p, float g, float& s, float& a) {
-      const float turn = g * a;
-      s = std::max(turn > 0 ? s + 1e-3f : turn < 0 ? 0.8f * s : s, 1e-8f);
-      p -= s * g;
-      mean(a, 0.5f, g);
-    };
-  }, [](std::size_t k, float) { return k == 0 ? 1e-2f : 0.0f; }));
+  works.push_back(step<2>(
+      "Rprop",
+      [](double) {
+        return [](float& p, float g, float& before, float& s) {
+          const float turn = g * before, grown = turn > 0 ? 1.2f * s : turn < 0 ? 0.5f * s : s;
+          s = std::min(std::max(grown, 1e-6f), 50.0f);
+          before = turn < 0 ? 0.0f : g;
+          p -= s * sign(before);
+        };
+      },
+      [](std::size_t k, float) { return k == 0 ? 0.0f : 1e-2f; }));
+  works.push_back(step<2>(
+      "DeltaBarDelta",
+      [](double) {
+        return [](float& p, float g, float& s, float& a) {
+          const float turn = g * a;
+          s = std::max(turn > 0 ? s + 1e-3f : turn < 0 ? 0.8f * s : s, 1e-8f);
+          p -= s * g;
+          mean(a, 0.5f, g);
+        };
+      },
+      [](std::size_t k, float) { return k == 0 ? 1e-2f : 0.0f; }));
 }
 
 void squares(std::vector<Work>& works) {
@@ -148,15 +158,18 @@ void squares(std::vector<Work>& works) {
       p -= d;
     };
   }));
-  works.push_back(step<3>("SMORMS3", [](double) {
-    return [](float& p, float g, float& k, float& m, float& v) {
-      const float r = 1 / (k + 1);
-      m += r * (g - m), v += r * (g * g - v);
-      const float x = m * m / (v + 1e-16f);
-      p -= std::min(x, 1e-3f) * g / (std::sqrt(v) + 1e-16f);
-      k = 1 + k * (1 - x);
-    };
-  }, [](std::size_t k, float) { return k == 0 ? 1.0f : 0.0f; }));
+  works.push_back(step<3>(
+      "SMORMS3",
+      [](double) {
+        return [](float& p, float g, float& k, float& m, float& v) {
+          const float r = 1 / (k + 1);
+          m += r * (g - m), v += r * (g * g - v);
+          const float x = m * m / (v + 1e-16f);
+          p -= std::min(x, 1e-3f) * g / (std::sqrt(v) + 1e-16f);
+          k = 1 + k * (1 - x);
+        };
+      },
+      [](std::size_t k, float) { return k == 0 ? 1.0f : 0.0f; }));
   works.push_back(step<2>("FTRL", [](double) {
     return [](float& p, float g, float& n, float& z) {
       const float more = n + g * g, root = std::sqrt(more);
@@ -165,18 +178,26 @@ void squares(std::vector<Work>& works) {
       p = std::abs(z) <= 0.01f ? 0.0f : (sign(z) * 0.01f - z) / ((1 + root) * 1e3f);
     };
   }));
-  works.push_back(step<3>("MADGRAD", [](double t) {
-    return [l = f((1e-2 + 1e-6) * std::sqrt(t))](float& p, float g, float& s, float& v, float& x) {
-      s += l * g, v += l * g * g;
-      p = 0.9f * p + 0.1f * (x - s / (std::cbrt(v) + 1e-6f));
-    };
-  }, [](std::size_t k, float p) { return k == 2 ? p : 0.0f; }));
-  works.push_back(step<5>("COCOB", [](double) {
-    return [](float& p, float g, float& x, float& L, float& G, float& R, float& s) {
-      L = std::max(L, std::abs(g)), G += std::abs(g), R = std::max(R - g * (p - x), 0.0f), s -= g;
-      p = x + s / (L * std::max(G + L, 100 * L)) * (L + R);
-    };
-  }, [](std::size_t k, float p) { return k == 0 ? p : k == 1 ? 1e-8f : 0.0f; }));
+  works.push_back(step<3>(
+      "MADGRAD",
+      [](double t) {
+        return [l = f((1e-2 + 1e-6) * std::sqrt(t))](float& p, float g, float& s, float& v, float& x) {
+          s += l * g, v += l * g * g;
+          p = 0.9f * p + 0.1f * (x - s / (std::cbrt(v) + 1e-6f));
+        };
+      },
+      [](std::size_t k, float p) { return k == 2 ? p : 0.0f; }));
+  works.push_back(step<5>(
+      "COCOB",
+      [](double) {
+        return [](float& p, float g, float& x, float& L, float& G, float& R, float& s) {
+          L = std::max(L, std::abs(g)), G += std::abs(g), R = std::max(R - g * (p - x), 0.0f), s -= g;
+          p = x + s / (L * std::max(G + L, 100 * L)) * (L + R);
+        };
+      },
+      [](std::size_t k, float p) { return k == 0   ? p
+                                          : k == 1 ? 1e-8f
+                                                   : 0.0f; }));
 }
 
 void adams(std::vector<Work>& works) {
@@ -218,14 +239,18 @@ void adams(std::vector<Work>& works) {
   }));
   works.push_back(step<2>("AdaBelief", [](double t) {
     return [c = Corrected(1e-3, t)](float& p, float g, float& m, float& s) {
-      mean(m, 0.9f, g), s = 0.999f * s + 0.001f * square(g - m) + 1e-16f, p -= c.rate * m / (std::sqrt(s) * c.root + 1e-16f);
+      mean(m, 0.9f, g), s = 0.999f * s + 0.001f * square(g - m) + 1e-16f,
+                        p -= c.rate * m / (std::sqrt(s) * c.root + 1e-16f);
     };
   }));
-  works.push_back(step<2>("Yogi", [](double t) {
-    return [c = Corrected(1e-2, t)](float& p, float g, float& m, float& v) {
-      mean(m, 0.9f, g), v -= 0.001f * sign(v - g * g) * g * g, p -= c.rate * m / (std::sqrt(v) * c.root + 1e-3f);
-    };
-  }, [](std::size_t, float) { return 1e-6f; }));
+  works.push_back(step<2>(
+      "Yogi",
+      [](double t) {
+        return [c = Corrected(1e-2, t)](float& p, float g, float& m, float& v) {
+          mean(m, 0.9f, g), v -= 0.001f * sign(v - g * g) * g * g, p -= c.rate * m / (std::sqrt(v) * c.root + 1e-3f);
+        };
+      },
+      [](std::size_t, float) { return 1e-6f; }));
   works.push_back(step<2>("ADOPT", [](double t) {
     return [first = t == 1, most = f(std::pow(t - 1, 0.25))](float& p, float g, float& m, float& v) {
       const float u = std::min(std::max(g / std::max(std::sqrt(v), 1e-6f), -most), most);
@@ -236,7 +261,8 @@ void adams(std::vector<Work>& works) {
   }));
   works.push_back(step<3>("AdEMAMix", [](double t) {
     return [c = Corrected(1, t)](float& p, float g, float& fast, float& slow, float& v) {
-      means(fast, v, g), mean(slow, 0.9999f, g), p -= 1e-3f * (c.rate * fast + 2 * slow) / (std::sqrt(v) * c.root + 1e-8f);
+      means(fast, v, g), mean(slow, 0.9999f, g),
+          p -= 1e-3f * (c.rate * fast + 2 * slow) / (std::sqrt(v) * c.root + 1e-8f);
     };
   }));
   works.push_back(step<2>("SimplifiedAdEMAMix", [](double t) {
@@ -244,27 +270,35 @@ void adams(std::vector<Work>& works) {
       m = 0.99f * m + g, mean(v, 0.95f, g * g), p -= 1e-5f * m / (std::sqrt(v) * root + 1e-8f);
     };
   }));
-  works.push_back(step<1>("ScheduleFreeSGD", [](double t) {
-    return [c = f(1 / t)](float& p, float g, float& z) { descend(p, z, g, c, 0.1f); };
-  }, [](std::size_t, float p) { return p; }));
-  works.push_back(step<2>("ScheduleFreeAdamW", [](double t) {
-    return [c = f(1 / t), of = Corrected(0, t)](float& p, float g, float& z, float& v) {
-      mean(v, 0.999f, g * g), descend(p, z, g / (std::sqrt(v) * of.root + 1e-8f), c, 2.5e-3f);
-    };
-  }, [](std::size_t k, float p) { return k == 0 ? p : 0.0f; }));
-  works.push_back(step<2>("ScheduleFreeRAdam", [](double t) {
-    double sum = 0, most = 0, share = 0;  // a step counts for the square of the greatest rate so far
-    for (double s = 1; s <= t; ++s) {
-      const Rectified r(s);
-      most = std::max(most, r.rho > 4 ? 2.5e-3 * r.r : 0);
-      sum += most * most;
-      share = sum > 0 ? most * most / sum : 0;
-    }
-    const Rectified r(t);
-    return [of = Corrected(0, t), c = f(share), whole = r.rho > 4, rate = f(r.rho > 4 ? 2.5e-3 * r.r : 0)](float& p, float g, float& z, float& v) {
-      mean(v, 0.999f, g * g), descend(p, z, whole ? g / (std::sqrt(v) * of.root + 1e-8f) : g, c, rate);
-    };
-  }, [](std::size_t k, float p) { return k == 0 ? p : 0.0f; }));
+  works.push_back(step<1>(
+      "ScheduleFreeSGD",
+      [](double t) { return [c = f(1 / t)](float& p, float g, float& z) { descend(p, z, g, c, 0.1f); }; },
+      [](std::size_t, float p) { return p; }));
+  works.push_back(step<2>(
+      "ScheduleFreeAdamW",
+      [](double t) {
+        return [c = f(1 / t), of = Corrected(0, t)](float& p, float g, float& z, float& v) {
+          mean(v, 0.999f, g * g), descend(p, z, g / (std::sqrt(v) * of.root + 1e-8f), c, 2.5e-3f);
+        };
+      },
+      [](std::size_t k, float p) { return k == 0 ? p : 0.0f; }));
+  works.push_back(step<2>(
+      "ScheduleFreeRAdam",
+      [](double t) {
+        double sum = 0, most = 0, share = 0;  // a step counts for the square of the greatest rate so far
+        for (double s = 1; s <= t; ++s) {
+          const Rectified r(s);
+          most = std::max(most, r.rho > 4 ? 2.5e-3 * r.r : 0);
+          sum += most * most;
+          share = sum > 0 ? most * most / sum : 0;
+        }
+        const Rectified r(t);
+        return [of = Corrected(0, t), c = f(share), whole = r.rho > 4, rate = f(r.rho > 4 ? 2.5e-3 * r.r : 0)](
+                   float& p, float g, float& z, float& v) {
+          mean(v, 0.999f, g * g), descend(p, z, whole ? g / (std::sqrt(v) * of.root + 1e-8f) : g, c, rate);
+        };
+      },
+      [](std::size_t k, float p) { return k == 0 ? p : 0.0f; }));
   works.push_back(step<3>("FTML", [](double t) {
     return [c = Corrected(1, t)](float& p, float g, float& v, float& d, float& z) {
       mean(v, 0.999f, g * g);
@@ -276,7 +310,8 @@ void adams(std::vector<Work>& works) {
   }));
   works.push_back(step<2>("QHAdam", [](double t) {
     return [c = Corrected(1, t)](float& p, float g, float& m, float& v) {
-      means(m, v, g), p -= 1e-3f * (0.3f * g + 0.7f * c.rate * m) / (std::sqrt(0.1f * g * g + 0.9f * c.root * c.root * v) + 1e-8f);
+      means(m, v, g),
+          p -= 1e-3f * (0.3f * g + 0.7f * c.rate * m) / (std::sqrt(0.1f * g * g + 0.9f * c.root * c.root * v) + 1e-8f);
     };
   }));
   works.push_back(step<2>("AdaBound", [](double t) {

@@ -38,7 +38,8 @@ Work lion(const std::string& name, int count, std::size_t n) {
                                  continue;
                                }
 #pragma omp parallel for schedule(static)
-                               for (std::size_t i = 0; i < n; i += block) step(p + i, m + i, g + i, std::min(block, n - i));
+                               for (std::size_t i = 0; i < n; i += block)
+                                 step(p + i, m + i, g + i, std::min(block, n - i));
                              }
                            },
                            [=] { return sample(s->p.back().data(), n); }};
@@ -47,29 +48,30 @@ Work lion(const std::string& name, int count, std::size_t n) {
 
 // X^T diag(exp(X w)) X
 Work poisson(const std::string& name) {
-  return {name, [] {
-            const Poisson p;
-            struct State {
-              Floats x, w, h;
-            };
-            auto s = std::make_shared<State>(State{p.x(), p.w(), Floats(static_cast<std::size_t>(p.columns * p.columns))});
-            return Running{[=] {
-                             const std::int64_t n = p.columns;
-                             std::fill(s->h.begin(), s->h.end(), 0.0f);
-                             for (std::int64_t r = 0; r < p.rows; ++r) {
-                               const float* x = s->x.data() + r * n;
-                               float eta = 0;
-                               for (std::int64_t i = 0; i < n; ++i) eta += x[i] * s->w[static_cast<std::size_t>(i)];
-                               const float e = std::exp(eta);
-                               for (std::int64_t i = 0; i < n; ++i) {
-                                 const float f = e * x[i];
-                                 float* h = s->h.data() + i * n;
-                                 for (std::int64_t k = 0; k < n; ++k) h[k] += f * x[k];
-                               }
-                             }
-                           },
-                           [=] { return sample(s->h.data(), s->h.size()); }};
-          }};
+  return {
+      name, [] {
+        const Poisson p;
+        struct State {
+          Floats x, w, h;
+        };
+        auto s = std::make_shared<State>(State{p.x(), p.w(), Floats(static_cast<std::size_t>(p.columns * p.columns))});
+        return Running{[=] {
+                         const std::int64_t n = p.columns;
+                         std::fill(s->h.begin(), s->h.end(), 0.0f);
+                         for (std::int64_t r = 0; r < p.rows; ++r) {
+                           const float* x = s->x.data() + r * n;
+                           float eta = 0;
+                           for (std::int64_t i = 0; i < n; ++i) eta += x[i] * s->w[static_cast<std::size_t>(i)];
+                           const float e = std::exp(eta);
+                           for (std::int64_t i = 0; i < n; ++i) {
+                             const float f = e * x[i];
+                             float* h = s->h.data() + i * n;
+                             for (std::int64_t k = 0; k < n; ++k) h[k] += f * x[k];
+                           }
+                         }
+                       },
+                       [=] { return sample(s->h.data(), s->h.size()); }};
+      }};
 }
 
 Work rows(const std::string& name) {
@@ -82,7 +84,8 @@ Work rows(const std::string& name) {
             auto s = std::make_shared<State>();
             return Running{[=] {
                              const double t = ++s->t;
-                             const auto rate = static_cast<float>(adam_rate * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)));
+                             const auto rate = static_cast<float>(adam_rate * std::sqrt(1 - std::pow(0.999, t)) /
+                                                                  (1 - std::pow(0.9, t)));
                              for (const std::int64_t row : s->index)
                                for (std::int64_t i = row * Table::width; i < (row + 1) * Table::width; ++i) {
                                  float &p = s->p[i], &m = s->m[i], &v = s->v[i];

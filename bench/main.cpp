@@ -33,16 +33,11 @@ constexpr const char* usage = R"(xgrad_bench [options]: the speed table
 bool parse(int count, char** arguments, Options& options) {
   for (int i = 1; i < count; ++i) {
     const std::string word = arguments[i];
-    if (word == "--quick")
-      options.quick = true;
-    else if (word == "--markdown")
-      options.markdown = true;
-    else if (word == "--write-readme")
-      options.write_readme = true;
-    else if (word == "--filter" && i + 1 < count)
-      options.filter = arguments[++i];
-    else
-      return false;
+    if (word == "--quick") options.quick = true;
+    else if (word == "--markdown") options.markdown = true;
+    else if (word == "--write-readme") options.write_readme = true;
+    else if (word == "--filter" && i + 1 < count) options.filter = arguments[++i];
+    else return false;
   }
   return true;
 }

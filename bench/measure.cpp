@@ -79,10 +79,8 @@ std::vector<std::vector<double>> ways_of(const std::string& answer) {
   std::vector<std::vector<double>> ways(1);
   std::istringstream words(answer);
   for (std::string word; words >> word;)
-    if (word == ";")
-      ways.emplace_back();
-    else
-      ways.back().push_back(std::strtod(word.c_str(), nullptr));
+    if (word == ";") ways.emplace_back();
+    else ways.back().push_back(std::strtod(word.c_str(), nullptr));
   ways.pop_back();
   return ways;
 }

@@ -16,10 +16,8 @@ namespace {
 // Becomes the command; does not come back.
 [[noreturn]] void become(const std::vector<std::string>& command, const Environment& environment) {
   for (const auto& [name, value] : environment)
-    if (value)
-      setenv(name.c_str(), value->c_str(), 1);
-    else
-      unsetenv(name.c_str());
+    if (value) setenv(name.c_str(), value->c_str(), 1);
+    else unsetenv(name.c_str());
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);

@@ -33,7 +33,9 @@ std::string target(const char* which, double ratio) {
   return ratio > 0 ? fmt::format("{} {:.4g} x", which, ratio) : "";
 }
 
-std::string target_of(const Measured& row) { return row.most > 0 ? "≤ " + shown(row.most, row.unit) : target("≥", row.target); }
+std::string target_of(const Measured& row) {
+  return row.most > 0 ? "≤ " + shown(row.most, row.unit) : target("≥", row.target);
+}
 
 // Ratios are rounded as they are shown: 49.96 shows as 50.0 and meets 50.
 std::string met(const Measured& row) {
@@ -102,10 +104,8 @@ std::string line(const std::vector<std::string>& cells, const std::vector<std::s
   std::string text;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const std::string fill(widths[i] - width_of(cells[i]), ' ');
-    if (i)
-      text += between + fill + cells[i];
-    else
-      text += cells[i] + fill;
+    if (i) text += between + fill + cells[i];
+    else text += cells[i] + fill;
   }
   return text;
 }
@@ -133,12 +133,9 @@ std::string machine() {
   std::string cpu = "unknown CPU", family, model;
   const auto value = [](const std::string& text) { return text.substr(std::min(text.find(':') + 2, text.size())); };
   for (std::string text; std::getline(cpus, text) && !text.empty();) {
-    if (text.rfind("model name", 0) == 0)
-      cpu = value(text);
-    else if (text.rfind("cpu family", 0) == 0)
-      family = value(text);
-    else if (text.rfind("model\t", 0) == 0)
-      model = value(text);
+    if (text.rfind("model name", 0) == 0) cpu = value(text);
+    else if (text.rfind("cpu family", 0) == 0) family = value(text);
+    else if (text.rfind("model\t", 0) == 0) model = value(text);
   }
   return fmt::format("{} (family {}, model {}), {} cores, GCC {}", cpu, family, model,
                      std::thread::hardware_concurrency(), __VERSION__);

@@ -21,7 +21,8 @@ struct ImageNet {
       w.push_back(tensor(n.weights(extents[0], fan_in, seed + 1), {extents[0]}).requires_grad_(true));
       seed += 2;
     };
-    for (int i = 0; i < 2; ++i) add({n.channels[i + 1], n.channels[i], n.kernel, n.kernel}, n.channels[i] * n.kernel * n.kernel);
+    for (int i = 0; i < 2; ++i)
+      add({n.channels[i + 1], n.channels[i], n.kernel, n.kernel}, n.channels[i] * n.kernel * n.kernel);
     for (std::size_t i = 0; i + 1 < n.dense.size(); ++i) add({n.dense[i + 1], n.dense[i]}, n.dense[i]);
   }
   Tensor operator()(Tensor x) const {
@@ -57,7 +58,8 @@ Work steps_of(const ImageNetwork& network) {
                            },
                            [=] {
                              std::vector<double> numbers{s->loss.template item<double>()};
-                             for (const Tensor& t : s->net.w) numbers.push_back(at::mean(at::abs(t)).template item<double>());
+                             for (const Tensor& t : s->net.w)
+                               numbers.push_back(at::mean(at::abs(t)).template item<double>());
                              return numbers;
                            }};
           }};
@@ -70,7 +72,8 @@ Work layer_norm() {
               Tensor g, y;
             };
             auto s = std::make_shared<State>();
-            s->in = {tensor(Norm::x(), {Norm::rows, Norm::width}), tensor(Norm::weight(), {Norm::width}), tensor(Norm::bias(), {Norm::width})};
+            s->in = {tensor(Norm::x(), {Norm::rows, Norm::width}), tensor(Norm::weight(), {Norm::width}),
+                     tensor(Norm::bias(), {Norm::width})};
             for (Tensor& t : s->in) t.requires_grad_(true);
             s->g = tensor(Norm::cotangent(), {Norm::rows, Norm::width});
             return Running{[=] {
@@ -81,7 +84,8 @@ Work layer_norm() {
                            [=] {
                              std::vector<double> numbers;
                              for (const Tensor& t : {s->y.detach(), s->in[0].grad(), s->in[1].grad(), s->in[2].grad()})
-                               for (const double number : sample(t.contiguous().data_ptr<float>(), static_cast<std::size_t>(t.numel())))
+                               for (const double number :
+                                    sample(t.contiguous().data_ptr<float>(), static_cast<std::size_t>(t.numel())))
                                  numbers.push_back(number);
                              return numbers;
                            }};

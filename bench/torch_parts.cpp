@@ -31,7 +31,9 @@ Work cross_entropy() {
                              s->loss = at::cross_entropy_loss(s->x, s->labels);
                              s->loss.backward();
                            },
-                           [=] { return samples({s->loss, s->x.grad()}); }};
+                           [=] {
+                             return samples({s->loss, s->x.grad()});
+                           }};
           }};
 }
 
@@ -48,7 +50,9 @@ Work bias_gelu() {
                              s->y = at::gelu(s->x + s->bias);
                              s->y.backward(s->g);
                            },
-                           [=] { return samples({s->y, s->x.grad(), s->bias.grad()}); }};
+                           [=] {
+                             return samples({s->y, s->x.grad(), s->bias.grad()});
+                           }};
           }};
 }
 
@@ -74,7 +78,8 @@ struct Inference {
   Tensor x = tensor(uniform(static_cast<std::size_t>(mnist_network.in), -1, 1, 5), {1, mnist_network.in}), y;
   Inference() {
     const Network& n = mnist_network;
-    w = {tensor(n.weight1(), {n.hidden, n.in}), tensor(n.bias1(), {n.hidden}), tensor(n.weight2(), {n.out, n.hidden}), tensor(n.bias2(), {n.out})};
+    w = {tensor(n.weight1(), {n.hidden, n.in}), tensor(n.bias1(), {n.hidden}), tensor(n.weight2(), {n.out, n.hidden}),
+         tensor(n.bias2(), {n.out})};
     for (Tensor& t : w) t.requires_grad_(true);
   }
   void some(Tensor& y) const {

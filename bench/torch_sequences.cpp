@@ -23,10 +23,10 @@ Work step_of(const Sequences& c, Module (*make)(const Sequences&), F forward) {
               for (Tensor& p : model->parameters())
                 p.copy_(tensor(uniform(static_cast<std::size_t>(p.numel()), -0.125, 0.125, seed++), p.sizes()));
             }
-            auto s = std::make_shared<State>(State{model,
-                                                   torch::optim::Adam(model->parameters(), torch::optim::AdamOptions(adam_rate)),
-                                                   tensor(c.numbers(c.in, 1), {c.steps, c.batch, c.in}),
-                                                   tensor(c.numbers(c.out, 2), {c.steps, c.batch, c.out}), Tensor()});
+            auto s = std::make_shared<State>(
+                State{model, torch::optim::Adam(model->parameters(), torch::optim::AdamOptions(adam_rate)),
+                      tensor(c.numbers(c.in, 1), {c.steps, c.batch, c.in}),
+                      tensor(c.numbers(c.out, 2), {c.steps, c.batch, c.out}), Tensor()});
             return Running{[=] {
                              s->loss = at::mse_loss(forward(s->model, s->x), s->target);
                              for (Tensor& p : s->model->parameters()) p.mutable_grad() = Tensor();

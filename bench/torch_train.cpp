@@ -27,10 +27,8 @@ struct Net {
   }
   void clear(Clear how) {
     for (Tensor& t : w)
-      if (how == Clear::drop)
-        t.mutable_grad() = Tensor();
-      else if (t.grad().defined())
-        t.mutable_grad().zero_();
+      if (how == Clear::drop) t.mutable_grad() = Tensor();
+      else if (t.grad().defined()) t.mutable_grad().zero_();
   }
 };
 
@@ -163,7 +161,8 @@ int main() {
   works.push_back(steps_alone("adam.200x64", 200, 64, foreach));
   const auto add_step = [&](const char* name, const auto& options, auto* optimizer) {
     using Optimizer = std::remove_pointer_t<decltype(optimizer)>;
-    works.push_back(steps_alone(name, 1, million, [=](const std::vector<Tensor>& p) { return std::make_unique<Optimizer>(p, options); }));
+    works.push_back(steps_alone(name, 1, million,
+                                [=](const std::vector<Tensor>& p) { return std::make_unique<Optimizer>(p, options); }));
   };
   using namespace torch::optim;
   add_step("step.SGD", SGDOptions(1e-3).momentum(0.9), static_cast<SGD*>(nullptr));

@@ -28,15 +28,15 @@ struct Work {
 };
 
 int serve(const std::vector<Work>& works);
-void add_ops(std::vector<Work>& works);  // formulas: each side's *_ops.cpp
+void add_ops(std::vector<Work>& works);           // formulas: each side's *_ops.cpp
 void add_convolutions(std::vector<Work>& works);  // each side's *_convolutions.cpp
-void add_layers(std::vector<Work>& works);  // networks of images, normalisation: *_layers.cpp
-void add_parts(std::vector<Work>& works);  // losses, activations, a table, inference: *_parts.cpp
-void add_sequences(std::vector<Work>& works);  // each side's *_sequences.cpp
-void add_own(std::vector<Work>& works);  // what a user writes: *_own.cpp
-void add_minimisers(std::vector<Work>& works);  // xgrad_minimize.cpp
-void add_nist(std::vector<Work>& works);  // hand_nist.cpp, where Ceres is installed
-void add_optimizers(std::vector<Work>& works);  // each side's *_optimizers.cpp, of optimizers.def
+void add_layers(std::vector<Work>& works);        // networks of images, normalisation: *_layers.cpp
+void add_parts(std::vector<Work>& works);         // losses, activations, a table, inference: *_parts.cpp
+void add_sequences(std::vector<Work>& works);     // each side's *_sequences.cpp
+void add_own(std::vector<Work>& works);           // what a user writes: *_own.cpp
+void add_minimisers(std::vector<Work>& works);    // xgrad_minimize.cpp
+void add_nist(std::vector<Work>& works);          // hand_nist.cpp, where Ceres is installed
+void add_optimizers(std::vector<Work>& works);    // each side's *_optimizers.cpp, of optimizers.def
 
 // The same inputs on every side: uniform numbers in [low, high), by a linear congruential generator.
 inline std::vector<float> uniform(std::size_t n, double low, double high, std::uint64_t seed) {
@@ -78,10 +78,12 @@ struct Convolution {
   std::vector<float> image() const { return uniform(static_cast<std::size_t>(images * in * side * side), -1, 1, 1); }
   std::vector<float> weight() const { return uniform(static_cast<std::size_t>(out * in * 9), -0.3, 0.3, 2); }
   std::vector<float> bias() const { return uniform(static_cast<std::size_t>(out), -1, 1, 3); }
-  std::vector<float> cotangent() const { return uniform(static_cast<std::size_t>(images * out * side * side), -1, 1, 4); }
+  std::vector<float> cotangent() const {
+    return uniform(static_cast<std::size_t>(images * out * side * side), -1, 1, 4);
+  }
 };
-inline constexpr Convolution convolutions[] = {{"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28},
-                                             {"conv.16x64x32x32", 16, 64, 64, 32}};
+inline constexpr Convolution convolutions[] = {
+    {"conv.64x1x28x28", 64, 1, 8, 28}, {"conv.32x16x28x28", 32, 16, 32, 28}, {"conv.16x64x32x32", 16, 64, 64, 32}};
 
 // A network of images 28 x 28: two convolutions, each with relu and a pool of 2 x 2; then dense layers with relu between, and classes.
 struct ImageNetwork {

@@ -20,8 +20,10 @@ Work work(const Convolution& c) {
               Tensor g, y;
             };
             auto s = std::make_shared<State>(State{parameter(tensor(c.image(), {c.images, c.in, c.side, c.side})),
-                                                   parameter(tensor(c.weight(), {c.out, c.in, 3, 3})), parameter(tensor(c.bias())),
-                                                   tensor(c.cotangent(), {c.images, c.out, c.side, c.side}), {}});
+                                                   parameter(tensor(c.weight(), {c.out, c.in, 3, 3})),
+                                                   parameter(tensor(c.bias())),
+                                                   tensor(c.cotangent(), {c.images, c.out, c.side, c.side}),
+                                                   {}});
             return Running{[=] {
                              s->y = conv2d(s->x, s->w, s->b, {.padding = 1});
                              s->x.zero_grad(), s->w.zero_grad(), s->b.zero_grad();

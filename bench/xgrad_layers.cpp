@@ -23,7 +23,8 @@ struct ImageNet {
     };
     for (int i = 0; i < 2; ++i) {
       convolutions.emplace_back(n.channels[i], n.channels[i + 1], n.kernel, nn::ConvOptions{.padding = n.padding});
-      fill(convolutions.back(), {n.channels[i + 1], n.channels[i], n.kernel, n.kernel}, n.channels[i] * n.kernel * n.kernel);
+      fill(convolutions.back(), {n.channels[i + 1], n.channels[i], n.kernel, n.kernel},
+           n.channels[i] * n.kernel * n.kernel);
     }
     for (std::size_t i = 0; i + 1 < n.dense.size(); ++i) {
       dense.emplace_back(n.dense[i], n.dense[i + 1]);
@@ -60,7 +61,8 @@ Work steps_of(const ImageNetwork& network) {
                            },
                            [=] {
                              std::vector<double> numbers{s->loss.item()};
-                             for (const auto& [name, variable] : nn::state_dict(s->net)) numbers.push_back(mean(abs(variable)).item());
+                             for (const auto& [name, variable] : nn::state_dict(s->net))
+                               numbers.push_back(mean(abs(variable)).item());
                              return numbers;
                            }};
           }};
@@ -76,18 +78,19 @@ Work layer_norm() {
             auto s = std::make_shared<State>();
             s->norm.weight = tensor(Norm::weight());
             s->norm.bias = tensor(Norm::bias());
-            return Running{[=] {
-                             s->x.zero_grad(), nn::zero_grad(s->norm);
-                             s->y = s->norm(s->x);
-                             s->y.backward(s->g);
-                           },
-                           [=] {
-                             std::vector<double> numbers;
-                             for (const Tensor& t : {s->y, s->x.grad(), s->norm.weight.grad(), s->norm.bias.grad()})
-                               for (const double number : sample(t.to_vector<float>().data(), static_cast<std::size_t>(t.numel())))
-                                 numbers.push_back(number);
-                             return numbers;
-                           }};
+            return Running{
+                [=] {
+                  s->x.zero_grad(), nn::zero_grad(s->norm);
+                  s->y = s->norm(s->x);
+                  s->y.backward(s->g);
+                },
+                [=] {
+                  std::vector<double> numbers;
+                  for (const Tensor& t : {s->y, s->x.grad(), s->norm.weight.grad(), s->norm.bias.grad()})
+                    for (const double number : sample(t.to_vector<float>().data(), static_cast<std::size_t>(t.numel())))
+                      numbers.push_back(number);
+                  return numbers;
+                }};
           }};
 }
 

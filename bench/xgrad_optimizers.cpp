@@ -16,7 +16,8 @@ Work step_of(const std::string& name, const typename Optimizer::Options& options
             auto p = std::make_shared<Parameter>(parameter(tensor(uniform(million, -1, 1, 0))));
             p->set_grad(tensor(uniform(million, -1, 1, 1000)));
             auto optimizer = std::make_shared<Optimizer>(Parameters{*p}, options);
-            return Running{[=] { optimizer->step(); }, [=] { return sample(p->value().to_vector<float>().data(), million); }};
+            return Running{[=] { optimizer->step(); },
+                           [=] { return sample(p->value().to_vector<float>().data(), million); }};
           }};
 }
 

@@ -66,12 +66,13 @@ Work rows(const std::string& name) {
               }
             };
             auto s = std::make_shared<State>();
-            return Running{[=] {
-                             s->optimizer.zero_grad();
-                             (0.5f * sum(square(s->table(s->index)))).backward();
-                             s->optimizer.step();
-                           },
-                           [=] { return sample(s->table.weight.value().to_vector<float>().data(), Table::rows * Table::width); }};
+            return Running{
+                [=] {
+                  s->optimizer.zero_grad();
+                  (0.5f * sum(square(s->table(s->index)))).backward();
+                  s->optimizer.step();
+                },
+                [=] { return sample(s->table.weight.value().to_vector<float>().data(), Table::rows * Table::width); }};
           }};
 }
 

@@ -15,7 +15,8 @@ using namespace xgrad;
 std::vector<double> samples(std::initializer_list<Tensor> tensors) {
   std::vector<double> numbers;
   for (const Tensor& t : tensors)
-    for (const double number : sample(t.to_vector<float>().data(), static_cast<std::size_t>(t.numel()))) numbers.push_back(number);
+    for (const double number : sample(t.to_vector<float>().data(), static_cast<std::size_t>(t.numel())))
+      numbers.push_back(number);
   return numbers;
 }
 
@@ -31,7 +32,9 @@ Work cross_entropy() {
                              s->loss = nn::cross_entropy(s->x, s->labels);
                              s->loss.backward();
                            },
-                           [=] { return samples({s->loss, s->x.grad()}); }};
+                           [=] {
+                             return samples({s->loss, s->x.grad()});
+                           }};
           }};
 }
 
@@ -47,7 +50,9 @@ Work bias_gelu() {
                              s->y = nn::gelu(s->x + s->bias);
                              s->y.backward(s->g);
                            },
-                           [=] { return samples({s->y, s->x.grad(), s->bias.grad()}); }};
+                           [=] {
+                             return samples({s->y, s->x.grad(), s->bias.grad()});
+                           }};
           }};
 }
 
@@ -73,7 +78,8 @@ Work embedding() {
 
 // One example at a time, without a record: by one thread, and by two at once that share the network.
 struct Inference {
-  nn::Sequential net{nn::Linear(mnist_network.in, mnist_network.hidden), nn::ReLU{}, nn::Linear(mnist_network.hidden, mnist_network.out)};
+  nn::Sequential net{nn::Linear(mnist_network.in, mnist_network.hidden), nn::ReLU{},
+                     nn::Linear(mnist_network.hidden, mnist_network.out)};
   Tensor x = tensor(uniform(static_cast<std::size_t>(mnist_network.in), -1, 1, 5), {1, mnist_network.in}), y;
 
   Inference() {

@@ -14,36 +14,36 @@ using namespace xgrad;
 // forward(model, x) against a target, and Adam.
 template <class Model, class F>
 Work step_of(const Sequences& c, Model (*make)(const Sequences&), F forward) {
-  return {
-      c.name, [=] {
-        struct State {
-          Model model;
-          optim::Adam optimizer;
-          Tensor x, target, loss;
-          State(const Sequences& c, Model made)
-              : model(std::move(made)),
-                optimizer(nn::parameters(model), {.lr = adam_rate}),
-                x(tensor(c.numbers(c.in, 1), {c.steps, c.batch, c.in})),
-                target(tensor(c.numbers(c.out, 2), {c.steps, c.batch, c.out})) {
-            std::uint64_t seed = 3;
-            for (const auto& p : nn::parameters(model))
-              p.assign(tensor(uniform(static_cast<std::size_t>(p.value().numel()), -0.125, 0.125, seed++), p.value().shape()));
-          }
-        };
-        auto s = std::make_shared<State>(c, make(c));
-        return Running{[=] {
-                         s->loss = nn::mse_loss(forward(s->model, s->x), s->target);
-                         s->optimizer.zero_grad();
-                         s->loss.backward();
-                         s->optimizer.step();
-                       },
-                       [=] {
-                         std::vector<double> numbers{s->loss.item()};
-                         for (const auto& [name, variable] : nn::state_dict(s->model))
-                           numbers.push_back(mean(abs(variable)).item());
-                         return numbers;
-                       }};
-      }};
+  return {c.name, [=] {
+            struct State {
+              Model model;
+              optim::Adam optimizer;
+              Tensor x, target, loss;
+              State(const Sequences& c, Model made)
+                  : model(std::move(made)),
+                    optimizer(nn::parameters(model), {.lr = adam_rate}),
+                    x(tensor(c.numbers(c.in, 1), {c.steps, c.batch, c.in})),
+                    target(tensor(c.numbers(c.out, 2), {c.steps, c.batch, c.out})) {
+                std::uint64_t seed = 3;
+                for (const auto& p : nn::parameters(model))
+                  p.assign(tensor(uniform(static_cast<std::size_t>(p.value().numel()), -0.125, 0.125, seed++),
+                                  p.value().shape()));
+              }
+            };
+            auto s = std::make_shared<State>(c, make(c));
+            return Running{[=] {
+                             s->loss = nn::mse_loss(forward(s->model, s->x), s->target);
+                             s->optimizer.zero_grad();
+                             s->loss.backward();
+                             s->optimizer.step();
+                           },
+                           [=] {
+                             std::vector<double> numbers{s->loss.item()};
+                             for (const auto& [name, variable] : nn::state_dict(s->model))
+                               numbers.push_back(mean(abs(variable)).item());
+                             return numbers;
+                           }};
+          }};
 }
 
 }  // namespace
@@ -56,7 +56,9 @@ void add_sequences(std::vector<Work>& works) {
       gru_work, [](const Sequences& c) { return nn::GRU(c.in, c.out); }, output));
   works.push_back(step_of<nn::TransformerEncoderLayer>(
       transformer_work,
-      [](const Sequences& c) { return nn::TransformerEncoderLayer(c.in, 4, {.dim_feedforward = 4 * c.in, .dropout = 0}); },
+      [](const Sequences& c) {
+        return nn::TransformerEncoderLayer(c.in, 4, {.dim_feedforward = 4 * c.in, .dropout = 0});
+      },
       [](const nn::TransformerEncoderLayer& layer, const Tensor& x) { return layer(x); }));
 }
 

@@ -22,9 +22,12 @@ void check_noise(const char* op, double noise, Source source) {
 }
 
 Tensor cycling_labels(const char* op, Size n, Size classes, Source source) {
-  return filled(Shape{n}, i64, [&](void* memory) {
-    for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = i % classes;
-  }, source, op);
+  return filled(
+      Shape{n}, i64,
+      [&](void* memory) {
+        for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = i % classes;
+      },
+      source, op);
 }
 
 }  // namespace xgrad::data

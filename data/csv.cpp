@@ -53,7 +53,9 @@ class CsvReader {
  private:
   using Cell = Table::Cell;
 
-  bool ends_line() const { return at_ == in_.size() || in_[at_] == '\n' || (in_[at_] == '\r' && at_ + 1 < in_.size() && in_[at_ + 1] == '\n'); }
+  bool ends_line() const {
+    return at_ == in_.size() || in_[at_] == '\n' || (in_[at_] == '\r' && at_ + 1 < in_.size() && in_[at_ + 1] == '\n');
+  }
   bool is_blank(char c) const { return c == ' ' || (c == '\t' && o_.delimiter != '\t'); }
   void skip_blanks() {
     while (at_ < in_.size() && is_blank(in_[at_])) ++at_;
@@ -98,7 +100,8 @@ class CsvReader {
     if (!o_.trim) at_ = start;
     const std::size_t from = at_;
     while (!ends_line() && in_[at_] != o_.delimiter && !(o_.delimiter == ' ' && is_blank(in_[at_]))) {
-      if (in_[at_] == o_.quote) fail_here("a quote stands inside of a cell that is not quoted; quote the cell, and double the quote");
+      if (in_[at_] == o_.quote)
+        fail_here("a quote stands inside of a cell that is not quoted; quote the cell, and double the quote");
       ++at_;
     }
     std::size_t to = at_;
@@ -140,7 +143,8 @@ class CsvReader {
     if (!o_.header) return;
     if (!o_.names.empty()) {
       if (o_.names.size() != row_.size())
-        fail_at(line_of_row_, 1, fmt::format("expected {} columns, as names are given, got {}", o_.names.size(), row_.size()));
+        fail_at(line_of_row_, 1,
+                fmt::format("expected {} columns, as names are given, got {}", o_.names.size(), row_.size()));
       table_.names_ = o_.names;
     }
     check_names(line_of_row_);
@@ -188,7 +192,9 @@ Table read_csv(const std::string& path, Source source) {
   return with_memory("csv", source, [&] { return read_csv(path, CsvOptions(), source); });
 }
 
-bool Table::has(std::string_view column) const { return std::find(names_.begin(), names_.end(), column) != names_.end(); }
+bool Table::has(std::string_view column) const {
+  return std::find(names_.begin(), names_.end(), column) != names_.end();
+}
 
 Size Table::place(std::string_view column, Source source) const {
   const auto found = std::find(names_.begin(), names_.end(), column);
@@ -199,7 +205,9 @@ Size Table::place(std::string_view column, Source source) const {
        names_.size() > 20 ? ", ..." : "");
 }
 
-bool Table::misses(const Cell& c) const { return std::find(missing_.begin(), missing_.end(), text_of(c)) != missing_.end(); }
+bool Table::misses(const Cell& c) const {
+  return std::find(missing_.begin(), missing_.end(), text_of(c)) != missing_.end();
+}
 
 void Table::check_row(Size row, Source source) const {
   if (row < 0 || row >= rows()) fail(source.named("csv"), "expected a row below {}, got {}", rows(), row);
@@ -228,23 +236,28 @@ Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Sour
   places.reserve(columns.size());
   for (const std::string& column : columns) places.push_back(place(column, source));
   const Shape shape{rows(), static_cast<Size>(columns.size())};
-  const Tensor made = filled(shape, f64, [&](void* memory) {
-    auto* out = static_cast<double*>(memory);
-    for (Size row = 0; row < rows(); ++row)
-      for (const Size column : places) {
-        const Cell& c = cell(row, column);
-        std::string_view text = text_of(c);
-        if (misses(c)) {
-          *out++ = std::numeric_limits<double>::quiet_NaN();
-          continue;
-        }
-        if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-        if (error == std::errc::result_out_of_range) fail_cell(row, column, "expected a number in the range of f64", source);
-        if (error != std::errc() || end != text.data() + text.size()) fail_cell(row, column, "expected a number", source);
-        ++out;
-      }
-  }, source, "csv");
+  const Tensor made = filled(
+      shape, f64,
+      [&](void* memory) {
+        auto* out = static_cast<double*>(memory);
+        for (Size row = 0; row < rows(); ++row)
+          for (const Size column : places) {
+            const Cell& c = cell(row, column);
+            std::string_view text = text_of(c);
+            if (misses(c)) {
+              *out++ = std::numeric_limits<double>::quiet_NaN();
+              continue;
+            }
+            if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
+            if (error == std::errc::result_out_of_range)
+              fail_cell(row, column, "expected a number in the range of f64", source);
+            if (error != std::errc() || end != text.data() + text.size())
+              fail_cell(row, column, "expected a number", source);
+            ++out;
+          }
+      },
+      source, "csv");
   return cast(made, dtype);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "csv");
@@ -280,7 +293,8 @@ Table::Categories Table::categories(std::string_view column, std::vector<std::st
       continue;
     }
     const auto found = std::lower_bound(sorted.begin(), sorted.end(), std::pair(text_of(c), Size{0}));
-    if (found == sorted.end() || found->first != text_of(c)) fail_cell(row, at, "expected one of the names that are given", source);
+    if (found == sorted.end() || found->first != text_of(c))
+      fail_cell(row, at, "expected one of the names that are given", source);
     codes.push_back(found->second);
   }
   return {tensor(codes), std::move(names)};

@@ -17,7 +17,7 @@ struct CsvOptions {
   bool header = true;    // the first row names the columns
   std::vector<std::string> names = {};  // the columns' names, where no row does; else "0", "1", ...
   std::vector<std::string> missing = {"", "?", "NA", "N/A", "NaN", "nan", "null"};  // what says that there is no value
-  bool trim = true;      // blanks around cells without quotes go
+  bool trim = true;  // blanks around cells without quotes go
 };
 
 // Rows of cells, by named columns. Cells are text until somebody asks what they hold.
@@ -33,17 +33,19 @@ class Table {
 
   // The columns' numbers, [rows, columns], NaN where one is missing. A cell that is no number is an Error that names the line
   // of the file, the column and the cell.
-  Tensor numbers(const std::vector<std::string>& columns, DType dtype = default_dtype(), Source source = Source::here()) const;
+  Tensor numbers(const std::vector<std::string>& columns, DType dtype = default_dtype(),
+                 Source source = Source::here()) const;
   // All but these: numbers(except({"species"})).
   std::vector<std::string> except(const std::vector<std::string>& columns, Source source = Source::here()) const;
 
   struct Categories {
-    Tensor codes;                    // i64 [rows]: which name; -1 where it is missing
-    std::vector<std::string> names;  // in the order of the alphabet, or as given
+    Tensor codes;                                         // i64 [rows]: which name; -1 where it is missing
+    std::vector<std::string> names;                       // in the order of the alphabet, or as given
     Tensor one_hot(DType dtype = default_dtype()) const;  // [rows, names]: a row of zeros where it is missing
   };
   // The classes that a column names. Where names are given (those of the rows one trains on), another is an Error.
-  Categories categories(std::string_view column, std::vector<std::string> names = {}, Source source = Source::here()) const;
+  Categories categories(std::string_view column, std::vector<std::string> names = {},
+                        Source source = Source::here()) const;
 
   // The rows that a vector of i64 names, or those in which no cell is missing.
   Table rows_of(const Tensor& index, Source source = Source::here()) const;
@@ -56,15 +58,17 @@ class Table {
   };
   Size place(std::string_view column, Source source) const;
   const Cell& cell(Size row, Size column) const { return cells_[static_cast<std::size_t>(row * columns() + column)]; }
-  std::string_view text_of(const Cell& c) const { return std::string_view(text_).substr(static_cast<std::size_t>(c.from), static_cast<std::size_t>(c.size)); }
+  std::string_view text_of(const Cell& c) const {
+    return std::string_view(text_).substr(static_cast<std::size_t>(c.from), static_cast<std::size_t>(c.size));
+  }
   bool misses(const Cell& c) const;
   void check_row(Size row, Source source) const;
   [[noreturn]] void fail_cell(Size row, Size column, const std::string& what, Source source) const;
 
-  std::string origin_;               // the file, for Errors
-  std::string text_;                 // what cells are parts of, without their quotes
-  std::vector<Cell> cells_;          // row by row
-  std::vector<Size> lines_;          // of the file, where each row begins
+  std::string origin_;       // the file, for Errors
+  std::string text_;         // what cells are parts of, without their quotes
+  std::vector<Cell> cells_;  // row by row
+  std::vector<Size> lines_;  // of the file, where each row begins
   std::vector<std::string> names_, missing_;
 };
 

@@ -53,7 +53,8 @@ void draw(float* image, Size side, std::span<const Point> stroke, const DigitOpt
     for (Size x = 0; x < side; ++x) {
       const Point pixel{static_cast<float>(x) + 0.5F, static_cast<float>(y) + 0.5F};
       float nearest = static_cast<float>(2 * side);
-      for (std::size_t i = 1; i < placed.size(); ++i) nearest = std::min(nearest, distance(pixel, placed[i - 1], placed[i]));
+      for (std::size_t i = 1; i < placed.size(); ++i)
+        nearest = std::min(nearest, distance(pixel, placed[i - 1], placed[i]));
       const float ink = std::clamp(thick - nearest + 0.5F, 0.0F, 1.0F);
       *image++ = std::clamp(ink + static_cast<float>(o.noise * random.normal()), 0.0F, 1.0F);
     }
@@ -70,10 +71,13 @@ Dataset digits(DigitOptions o, Source source) {
     fail(source.named("digits"), "expected a side of {} ... {}, got {}", least_side, most_side, o.side);
   Random random = Random::from(o.seed);
   Dataset made;
-  made.inputs = filled(Shape{n, o.side * o.side}, f32, [&](void* memory) {
-    float* image = static_cast<float*>(memory);
-    for (Size i = 0; i < n; ++i, image += o.side * o.side) draw(image, o.side, strokes[i % classes], o, random);
-  }, source, "digits");
+  made.inputs = filled(
+      Shape{n, o.side * o.side}, f32,
+      [&](void* memory) {
+        float* image = static_cast<float*>(memory);
+        for (Size i = 0; i < n; ++i, image += o.side * o.side) draw(image, o.side, strokes[i % classes], o, random);
+      },
+      source, "digits");
   made.labels = cycling_labels("digits", n, classes, source);
   return made;
 }

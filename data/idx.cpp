@@ -44,7 +44,8 @@ Bytes read_all(const std::string& path, Source source) {
   };
   unsigned char head[4];
   if (take(head, 4) != 4 || head[0] != 0 || head[1] != 0) bad("is not an IDX file");
-  if (head[2] != 0x08) bad(fmt::format("holds elements of type 0x{:02x}; only unsigned bytes (0x08) are read", head[2]));
+  if (head[2] != 0x08)
+    bad(fmt::format("holds elements of type 0x{:02x}; only unsigned bytes (0x08) are read", head[2]));
   if (head[3] == 0) bad("has no axes");
   Bytes b;
   Size count = 1;
@@ -53,7 +54,8 @@ Bytes read_all(const std::string& path, Source source) {
     if (take(e, 4) != 4) bad("is cut short in its header");
     const Size extent = Size{e[0]} << 24 | Size{e[1]} << 16 | Size{e[2]} << 8 | Size{e[3]};
     b.shape.push_back(extent);
-    if (__builtin_mul_overflow(count, extent, &count) || count > (Size{1} << 40)) bad("claims more than memory can hold");
+    if (__builtin_mul_overflow(count, extent, &count) || count > (Size{1} << 40))
+      bad("claims more than memory can hold");
   }
   constexpr unsigned piece = 1 << 20;
   while (static_cast<Size>(b.values.size()) <= count) {  // one more than there should be shows what is too long
@@ -85,17 +87,20 @@ std::string find(const std::string& folder, const std::string& name, Source sour
 
 Tensor idx_integers(const std::string& path, Source source) {
   const Bytes b = read(path, source);
-  return filled(b.shape, i64, [&](void* memory) {
-    std::copy(b.values.begin(), b.values.end(), static_cast<Size*>(memory));
-  }, source);
+  return filled(
+      b.shape, i64, [&](void* memory) { std::copy(b.values.begin(), b.values.end(), static_cast<Size*>(memory)); },
+      source);
 }
 
 Tensor idx_images(const std::string& path, Source source) {
   const Bytes b = read(path, source);
-  return filled(b.shape, f32, [&](void* memory) {
-    float* out = static_cast<float*>(memory);
-    for (const unsigned char v : b.values) *out++ = static_cast<float>(v) / 255.0F;
-  }, source);
+  return filled(
+      b.shape, f32,
+      [&](void* memory) {
+        float* out = static_cast<float*>(memory);
+        for (const unsigned char v : b.values) *out++ = static_cast<float>(v) / 255.0F;
+      },
+      source);
 }
 
 Split mnist(const std::string& folder, Source source) {

@@ -38,7 +38,8 @@ template <class Row>
 class LoaderOf {
  public:
   static constexpr std::size_t width = fields::count<Row>();
-  static_assert(width > 0, "a batch is an aggregate of one to eight Tensors: struct Row { Tensor user, item, rating; };");
+  static_assert(width > 0,
+                "a batch is an aggregate of one to eight Tensors: struct Row { Tensor user, item, rating; };");
 
   LoaderOf(const Tensors& tensors, DataLoaderOptions options = {}, Source source = Source::here())
       : batches_((fields::check_count(width, tensors.size(), source), tensors), options, source) {}

@@ -22,7 +22,7 @@ class Random {
   std::uint64_t bits() { return mix(state_ += gamma); }
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }  // in [0, 1)
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  double normal();  // of mean 0 and variance 1
+  double normal();      // of mean 0 and variance 1
   Size below(Size n) {  // in [0, n)
     return static_cast<Size>((static_cast<unsigned __int128>(bits()) * static_cast<std::uint64_t>(n)) >> 64);
   }

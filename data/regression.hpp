@@ -14,8 +14,8 @@ namespace xgrad::data {
 // nothing (Friedman 1991, "Multivariate adaptive regression splines"). y has a deviation of about 4.9 without noise.
 struct FriedmanOptions {
   Size rows = 1000;
-  Size features = 10;  // 5 or more
-  double noise = 1;    // standard deviation of what is added
+  Size features = 10;                      // 5 or more
+  double noise = 1;                        // standard deviation of what is added
   std::optional<std::uint64_t> seed = {};  // without it from the thread's generator
 };
 Dataset friedman(FriedmanOptions options = {}, Source source = Source::here());  // f32 [n, features], f32 [n, 1]

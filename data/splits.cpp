@@ -70,7 +70,8 @@ Chosen chosen_at_random(const char* op, Size n, const Tensor& labels, const Spli
   Rows order = in_order(n);
   shuffle(order, random);
   const Size count = std::llround(options.train * static_cast<double>(n));
-  if (!options.stratified) return {Rows(order.begin(), order.begin() + count), Rows(order.begin() + count, order.end())};
+  if (!options.stratified)
+    return {Rows(order.begin(), order.begin() + count), Rows(order.begin() + count, order.end())};
   Chosen chosen;
   const std::vector<Rows> classes = by_class(op, labels, order, source);
   const std::vector<Size> share = shares(classes, options.train, count);
@@ -83,9 +84,11 @@ Chosen chosen_at_random(const char* op, Size n, const Tensor& labels, const Spli
   return chosen;
 }
 
-std::vector<Chosen> chosen_folds(const char* op, Size n, const Tensor& labels, const FoldOptions& options, Source source) {
+std::vector<Chosen> chosen_folds(const char* op, Size n, const Tensor& labels, const FoldOptions& options,
+                                 Source source) {
   const Size folds = options.folds;
-  if (folds < 2 || folds > n) fail(source.named(op), "expected 2 ... {} folds, one for each row at most, got {}", n, folds);
+  if (folds < 2 || folds > n)
+    fail(source.named(op), "expected 2 ... {} folds, one for each row at most, got {}", n, folds);
   Rows order = in_order(n);
   if (options.shuffle) {
     Random random = Random::from(options.seed);
@@ -116,7 +119,8 @@ Size checked_rows_of(const char* op, const Tensors& whole, Source source) {
   for (const Tensor& t : whole) {
     if (!t.defined()) fail(source.named(op), "one of the tensors is empty");
     if (t.dim() == 0 || t.size(0) != whole[0].size(0))
-      fail(source.named(op), "expected as many rows of each tensor, got the shapes {} and {}", whole[0].shape(), t.shape());
+      fail(source.named(op), "expected as many rows of each tensor, got the shapes {} and {}", whole[0].shape(),
+           t.shape());
   }
   return whole[0].size(0);
 }
@@ -161,7 +165,8 @@ std::vector<Split> k_fold(const Dataset& whole, FoldOptions options, Source sour
   return with_memory("k_fold", source, [&] {
     const Size n = checked_rows("k_fold", whole, source);
     std::vector<Split> list;
-    for (const Chosen& fold : chosen_folds("k_fold", n, whole.labels, options, source)) list.push_back(parts(whole, fold, source));
+    for (const Chosen& fold : chosen_folds("k_fold", n, whole.labels, options, source))
+      list.push_back(parts(whole, fold, source));
     return list;
   });
 }
@@ -169,7 +174,8 @@ std::vector<Parts> k_fold_of(const Tensors& whole, FoldOptions options, Source s
   return with_memory("k_fold", source, [&] {
     const Size n = checked_rows_of("k_fold", whole, source);
     std::vector<Parts> list;
-    for (const Chosen& fold : chosen_folds("k_fold", n, whole[whole.size() - 1], options, source)) list.push_back(parts(whole, fold, source));
+    for (const Chosen& fold : chosen_folds("k_fold", n, whole[whole.size() - 1], options, source))
+      list.push_back(parts(whole, fold, source));
     return list;
   });
 }

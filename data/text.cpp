@@ -19,7 +19,12 @@ bool is_byte_after(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x
 // The bytes of the code point that begins here: 1 where it is none.
 std::size_t code_point(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
-  const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 1;
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xC2 ? 1
+                             : first < 0xE0 ? 2
+                             : first < 0xF0 ? 3
+                             : first < 0xF5 ? 4
+                                            : 1;
   if (length > text.size()) return 1;
   for (std::size_t i = 1; i < length; ++i)
     if (!is_byte_after(text[i])) return 1;
@@ -28,7 +33,8 @@ std::size_t code_point(std::string_view text) {
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_in_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '\'' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '\'' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 template <class F>
@@ -126,8 +132,9 @@ Vocabulary Vocabulary::words(std::string_view text, const WordOptions& options, 
 void Vocabulary::sort() {
   by_token_.resize(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) by_token_[i] = static_cast<Size>(i);
-  std::sort(by_token_.begin(), by_token_.end(),
-            [&](Size a, Size b) { return tokens_[static_cast<std::size_t>(a)] < tokens_[static_cast<std::size_t>(b)]; });
+  std::sort(by_token_.begin(), by_token_.end(), [&](Size a, Size b) {
+    return tokens_[static_cast<std::size_t>(a)] < tokens_[static_cast<std::size_t>(b)];
+  });
 }
 
 Size Vocabulary::find(std::string_view token) const {
@@ -185,10 +192,13 @@ Dataset windows(const Tensor& codes, WindowOptions options, Source source) {
   const Tensor dense = contiguous(codes.detach(), source);
   const auto* from = static_cast<const Size*>(readable(dense));
   const auto made = [&](Size shift) {
-    return filled(Shape{count, length}, i64, [&](void* memory) {
-      auto* out = static_cast<Size*>(memory);
-      for (Size i = 0; i < count; ++i) out = std::copy_n(from + i * stride + shift, length, out);
-    }, source, "windows");
+    return filled(
+        Shape{count, length}, i64,
+        [&](void* memory) {
+          auto* out = static_cast<Size*>(memory);
+          for (Size i = 0; i < count; ++i) out = std::copy_n(from + i * stride + shift, length, out);
+        },
+        source, "windows");
   };
   return {made(0), made(1)};
 }

@@ -14,10 +14,11 @@ namespace xgrad::data {
 std::string read_text(const std::string& path, Source source = Source::here());  // a file's bytes
 
 struct WordOptions {
-  Size min_count = 1;           // rarer words are unknown
-  Size most = 0;                // so many words, the most frequent; 0: all
-  bool lower = true;            // letters A to Z count as a to z
-  std::string unknown = "";     // "<unk>": the word, the first of all, that stands for what is not there; "": such is an Error
+  Size min_count = 1;  // rarer words are unknown
+  Size most = 0;       // so many words, the most frequent; 0: all
+  bool lower = true;   // letters A to Z count as a to z
+  std::string unknown =
+      "";  // "<unk>": the word, the first of all, that stands for what is not there; "": such is an Error
 };
 
 // Tokens by number, and back.
@@ -32,10 +33,11 @@ class Vocabulary {
   Size size() const { return static_cast<Size>(tokens_.size()); }
   const std::vector<std::string>& tokens() const { return tokens_; }
   const std::vector<Size>& counts() const { return counts_; }  // how often each token was there
-  Size code(std::string_view token, Source source = Source::here()) const;  // of a token that is not there: that of `unknown`, or an Error
+  Size code(std::string_view token,
+            Source source = Source::here()) const;  // of a token that is not there: that of `unknown`, or an Error
   bool has(std::string_view token) const;
 
-  Tensor encode(std::string_view text, Source source = Source::here()) const;       // i64 [tokens]
+  Tensor encode(std::string_view text, Source source = Source::here()) const;     // i64 [tokens]
   std::string decode(const Tensor& codes, Source source = Source::here()) const;  // words are put together with blanks
 
  private:

@@ -48,7 +48,8 @@ std::string written(const Writer& model, const data::Vocabulary& characters, std
     const nn::GRU::Output y = model.gru(model.embedding(next), {.hidden = hidden});
     hidden = y.hidden;
     const Tensor logits = model.output(y.hidden[-1][0]);
-    const Tensor picked = argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
+    const Tensor picked =
+        argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
     text += characters.decode(picked);
     next = reshape(picked, {1, 1});
   }
@@ -60,7 +61,10 @@ int main(int count, char** arguments) {
   const text::Corpus corpus = text::corpus();
   const data::Vocabulary characters = data::Vocabulary::characters(corpus.text);
   const Tensor all = characters.encode(corpus.text);
-  const Size n = all.size(0), split = n * 9 / 10, steps = count > 1 ? std::atoll(arguments[1]) : corpus.real ? 500 : 150;
+  const Size n = all.size(0), split = n * 9 / 10,
+             steps = count > 1     ? std::atoll(arguments[1])
+                     : corpus.real ? 500
+                                   : 150;
   const Tensor train = slice(all, 0, 0, split), unseen = slice(all, 0, split);
   const Tensor held_out = windows(unseen, arange(400) * ((unseen.size(0) - length - 1) / 400));
 

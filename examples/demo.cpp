@@ -39,16 +39,16 @@ struct Job {
 // Trains a model, says how well it does on rows that it has not seen, and writes what there is to write.
 template <class Net>
 double run(Net& net, const data::Split& rows, const Job& job) {
-  fmt::print("\n{}: {} rows to train on, {} to test\n{}\n", job.name, rows.train.labels.numel(), rows.test.labels.numel(),
-             nn::summary(net));
+  fmt::print("\n{}: {} rows to train on, {} to test\n{}\n", job.name, rows.train.labels.numel(),
+             rows.test.labels.numel(), nn::summary(net));
   data::DataLoader batches(rows.train, {.batch_size = 64, .shuffle = true, .seed = 1});
   optim::AdamW optimizer(nn::parameters(net), {.lr = job.lr, .weight_decay = 1e-4});
   optim::CosineAnnealing schedule(optimizer, {.steps = job.epochs});
   const training::History history =
       training::fit(net, optimizer, batches, {.epochs = job.epochs, .after_epoch = [&](const training::Epoch&) {
-                                             schedule.step();
-                                             return true;
-                                           }});
+                                                schedule.step();
+                                                return true;
+                                              }});
   const std::string base = job.folder + "/" + job.name;
   nn::save(net, base + ".safetensors");
   fmt::print("wrote {}.safetensors\n", base);
@@ -74,7 +74,7 @@ int main(int count, char** arguments) {
 
   manual_seed(7);
   SpiralNet spirals;
-  const data::Split points = 
+  const data::Split points =
       data::split(data::shuffled(data::spirals({.classes = 3, .points_per_class = 250, .noise = 0.1})), 600);
   const double on_spirals = run(spirals, points, {"spirals", folder, quick ? 40 : 80, 5e-3});
 

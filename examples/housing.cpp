@@ -27,11 +27,13 @@ int main(int count, char** arguments) {
   const bool quick = count > 1 && std::string(arguments[1]) == "--quick";
   const char* folder = std::getenv("XGRAD_DATA");
   const bool real = folder && *folder;
-  const data::Dataset all = real ? districts(std::string(folder) + "/california_housing") : data::friedman({.rows = 4000, .seed = 1});
+  const data::Dataset all =
+      real ? districts(std::string(folder) + "/california_housing") : data::friedman({.rows = 4000, .seed = 1});
   data::Split split = data::split_random(all, {.train = 0.8, .seed = 1});
   const data::Standardiser scaled = data::standardiser(split.train.inputs);  // of the training part alone
   split.train.inputs = scaled(split.train.inputs);
-  const data::Split part = data::split_random(split.train, {.train = 0.9, .seed = 3});  // the best epoch is chosen by the second
+  const data::Split part =
+      data::split_random(split.train, {.train = 0.9, .seed = 3});  // the best epoch is chosen by the second
 
   manual_seed(1);
   Net net(all.inputs.size(1));

@@ -47,15 +47,19 @@ int main(int count, char** arguments) {
   const char* folder = std::getenv("XGRAD_DATA");
   const bool real = folder && *folder;
   const bool quick = real && count > 1 && std::string(arguments[1]) == "--quick";  // drawn digits are quick enough
-  const data::Split images = real ? data::mnist(folder) : data::split(data::shuffled(data::digits({.images_per_class = 250, .seed = 1}), 2), 2000);
+  const data::Split images =
+      real ? data::mnist(folder)
+           : data::split(data::shuffled(data::digits({.images_per_class = 250, .seed = 1}), 2), 2000);
 
   manual_seed(1);
   Net net(static_cast<Size>(std::sqrt(static_cast<double>(images.train.inputs.size(1)))));
   fmt::print("{}\n", nn::summary(net, slice(images.train.inputs, 0, 0, 64)));
   optim::AdamW optimizer(nn::parameters(net), {.lr = 3e-3});
   const Size epochs = quick ? 2 : 12;
-  training::fit(net, optimizer, data::DataLoader(images.train, {.batch_size = 64, .shuffle = true, .seed = 1}),
-                {.epochs = epochs, .schedule = optim::sequence({{optim::warmup({.steps = 1}), 1}, {optim::cosine({.steps = epochs - 1})}})});
+  training::fit(
+      net, optimizer, data::DataLoader(images.train, {.batch_size = 64, .shuffle = true, .seed = 1}),
+      {.epochs = epochs,
+       .schedule = optim::sequence({{optim::warmup({.steps = 1}), 1}, {optim::cosine({.steps = epochs - 1})}})});
   const double accuracy = training::accuracy(net, images.test);
   fmt::print("accuracy on the other {} images: {:.4f}\n", images.test.labels.numel(), accuracy);
   return accuracy >= (quick ? 0.9 : 0.98) ? 0 : 1;

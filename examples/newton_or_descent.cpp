@@ -31,8 +31,10 @@ int main() {
   optim::Newton newton({x});
   optim::SGD descent({y}, {.lr = 4e-3});
   const optim::Stop stop{.max_iterations = 100000, .gradient_tolerance = 1e-6, .trace = true};
-  const optim::Result a = optim::minimize(newton, [&] { return bowl(x); }, stop);
-  const optim::Result b = optim::minimize(descent, [&] { return bowl(y); }, stop);
+  const optim::Result a = optim::minimize(
+      newton, [&] { return bowl(x); }, stop);
+  const optim::Result b = optim::minimize(
+      descent, [&] { return bowl(y); }, stop);
 
   fmt::print("step      Newton     descent\n");
   for (const std::size_t step : {0, 1, 2, 3, 4, 5, 6, 10, 100, 1000}) {
@@ -42,8 +44,8 @@ int main() {
     fmt::print("{:4} {:>11} {:>11}\n", step, value(a), value(b));
   }
   const auto counts = [](const char* name, const optim::Result& r) {
-    fmt::print("{}: {} steps; {} values, {} gradients, {} Hessians\n", name, r.iterations, r.evaluations.value, r.evaluations.gradient,
-               r.evaluations.hessian);
+    fmt::print("{}: {} steps; {} values, {} gradients, {} Hessians\n", name, r.iterations, r.evaluations.value,
+               r.evaluations.gradient, r.evaluations.hessian);
   };
   counts("Newton", a);
   counts("descent", b);

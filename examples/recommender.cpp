@@ -22,12 +22,14 @@ Ratings movielens(const std::string& folder) {
   const data::Table table = data::read_csv(folder + "/ratings.csv");
   const data::Table::Categories users = table.categories("userId"), items = table.categories("movieId");
   return {{stack({users.codes, items.codes}, 1), reshape(table.numbers({"rating"}), {-1})},
-          static_cast<Size>(users.names.size()), static_cast<Size>(items.names.size())};
+          static_cast<Size>(users.names.size()),
+          static_cast<Size>(items.names.size())};
 }
 
 Ratings made_ratings() {
   const Size users = 300, items = 200, n = 20000;
-  const Tensor taste = randn({users, 4}), appeal = randn({items, 4}) / 2, u = randint(0, users, {n}), i = randint(0, items, {n});
+  const Tensor taste = randn({users, 4}), appeal = randn({items, 4}) / 2, u = randint(0, users, {n}),
+               i = randint(0, items, {n});
   const Tensor stars = 3.5 + sum(index_select(taste, 0, u) * index_select(appeal, 0, i), 1) + 0.3 * randn({n});
   return {{stack({u, i}, 1), stars}, users, items};
 }
@@ -49,7 +51,8 @@ struct Factors {
   Tensor size(const Tensor& pairs, double of_factors, double of_biases) const {
     const Tensor u = select(pairs, 1, 0), i = select(pairs, 1, 1);
     const auto mean_square = [](const Tensor& rows) { return xgrad::mean(sum(square(rows), 1)); };
-    return of_factors * (mean_square(user(u)) + mean_square(item(i))) + of_biases * (mean_square(user_bias(u)) + mean_square(item_bias(i)));
+    return of_factors * (mean_square(user(u)) + mean_square(item(i))) +
+           of_biases * (mean_square(user_bias(u)) + mean_square(item_bias(i)));
   }
   XGRAD_FIELDS(user, item, user_bias, item_bias, mean)
 };
@@ -64,13 +67,13 @@ int main() {
   Factors model(ratings.users, ratings.items, real ? 64 : 8, mean(split.train.labels));
   optim::SparseAdam optimizer(nn::parameters(model), {.lr = real ? 3e-3 : 2e-2});
   const double of_factors = real ? 0.05 : 0.002;
-  training::fit(
-      model, optimizer, data::DataLoader(split.train, {.batch_size = 512, .shuffle = true, .seed = 2}),
-      {.epochs = 14,
-       .loss = [&](const Tensor& stars, const Tensors& batch) {
-         return nn::mse_loss(stars, batch[1]) + model.size(batch[0], of_factors, 0.02);
-       },
-       .schedule = optim::cosine({.steps = 14})});
+  training::fit(model, optimizer, data::DataLoader(split.train, {.batch_size = 512, .shuffle = true, .seed = 2}),
+                {.epochs = 14,
+                 .loss =
+                     [&](const Tensor& stars, const Tensors& batch) {
+                       return nn::mse_loss(stars, batch[1]) + model.size(batch[0], of_factors, 0.02);
+                     },
+                 .schedule = optim::cosine({.steps = 14})});
   const NoGrad no_grad;  // nothing was chosen by these ratings: they are looked at once
   const double rmse = sqrt(nn::mse_loss(model(split.test.inputs), split.test.labels)).item();
   fmt::print("root mean squared error of the other ratings: {:.3f}\n", rmse);

@@ -43,7 +43,8 @@ Model descended(const Tensor& x, const Tensor& y, Loss loss, Size batch_size, Si
   Model model;
   optim::SGD descent(model.parameters(), {.lr = lr});
   const data::DataLoader batches({x, y}, {.batch_size = batch_size, .shuffle = true, .seed = 1});
-  optim::Scheduler falling(descent, optim::power_decay({.power = batch_size < batches.rows() ? 1.0 : 0.0, .offset = 400}));
+  optim::Scheduler falling(descent,
+                           optim::power_decay({.power = batch_size < batches.rows() ? 1.0 : 0.0, .offset = 400}));
   for (Size epoch = 0; epoch < epochs; ++epoch)
     for (const auto& [some_x, some_y] : batches) {
       descent.zero_grad();
@@ -54,7 +55,9 @@ Model descended(const Tensor& x, const Tensor& y, Loss loss, Size batch_size, Si
   return model;
 }
 
-void say(const char* name, const Model& m) { fmt::print("  {:13} {:8.3f} {:8.3f}\n", name, m.offset.item(), m.slope.item()); }
+void say(const char* name, const Model& m) {
+  fmt::print("  {:13} {:8.3f} {:8.3f}\n", name, m.offset.item(), m.slope.item());
+}
 
 bool near(const Model& a, const Model& b) {
   return std::abs(a.offset.item() - b.offset.item()) < 0.05 && std::abs(a.slope.item() - b.slope.item()) < 0.05;
@@ -81,8 +84,8 @@ int main() {
   descend(y, squares, line);
   say("least squares", line);
   const optim::Uncertainty errors = optim::uncertainty(of_line, residuals, line.parameters());
-  fmt::print("  {:13} {:8.3f} {:8.3f}   {} degrees of freedom\n", "error", errors.standard_errors[0].item(), errors.standard_errors[1].item(),
-             errors.degrees_of_freedom);
+  fmt::print("  {:13} {:8.3f} {:8.3f}   {} degrees of freedom\n", "error", errors.standard_errors[0].item(),
+             errors.standard_errors[1].item(), errors.degrees_of_freedom);
 
   fmt::print("p(1) = sigmoid(-1 + 1.5 x): offset, slope\n");
   const Tensor labels = cast(rand({n}, f64) < sigmoid(-1.0 + 1.5 * x), f64);
@@ -93,7 +96,7 @@ int main() {
   descend(labels, likelihood, logit);
   say("Newton", logit);
   const optim::Uncertainty of_both = optim::uncertainty(of_logit, total, logit.parameters());
-  fmt::print("  {:13} {:8.3f} {:8.3f}   after {} steps\n", "error", of_both.standard_errors[0].item(), of_both.standard_errors[1].item(),
-             of_logit.iterations);
+  fmt::print("  {:13} {:8.3f} {:8.3f}   after {} steps\n", "error", of_both.standard_errors[0].item(),
+             of_both.standard_errors[1].item(), of_logit.iterations);
   return good && std::abs(line.slope.item() - 0.5) < 3 * errors.standard_errors[1].item() ? 0 : 1;
 }

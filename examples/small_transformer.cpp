@@ -22,8 +22,10 @@ constexpr Size length = 32, width = 64;
 struct Writer {
   nn::Embedding embedding;
   nn::LearnedPositions position{length, width, {.batch_first = true}};
-  nn::TransformerEncoderLayer first{width, 4, {.dim_feedforward = 256, .dropout = 0, .batch_first = true, .norm_first = true}};
-  nn::TransformerEncoderLayer second{width, 4, {.dim_feedforward = 256, .dropout = 0, .batch_first = true, .norm_first = true}};
+  nn::TransformerEncoderLayer first{
+      width, 4, {.dim_feedforward = 256, .dropout = 0, .batch_first = true, .norm_first = true}};
+  nn::TransformerEncoderLayer second{
+      width, 4, {.dim_feedforward = 256, .dropout = 0, .batch_first = true, .norm_first = true}};
   nn::LayerNorm norm{width};
   nn::Linear output;
 
@@ -52,7 +54,8 @@ std::string written(const Writer& model, const data::Vocabulary& characters, std
   for (int i = 0; i < count; ++i) {
     const Tensor last = characters.encode(text.substr(text.size() - std::min<std::size_t>(text.size(), length)));
     const Tensor logits = model(unsqueeze(last, 0))[0][-1];
-    const Tensor picked = argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
+    const Tensor picked =
+        argmax(logits / 0.7 - log(-log(rand(logits.shape()))));  // Gumbel 1954: draws from their softmax
     text += characters.decode(picked);
   }
   return text;
@@ -63,7 +66,10 @@ int main(int count, char** arguments) {
   const text::Corpus corpus = text::corpus();
   const data::Vocabulary characters = data::Vocabulary::characters(corpus.text);
   const Tensor all = characters.encode(corpus.text);
-  const Size n = all.size(0), split = n * 9 / 10, steps = count > 1 ? std::atoll(arguments[1]) : corpus.real ? 600 : 300;
+  const Size n = all.size(0), split = n * 9 / 10,
+             steps = count > 1     ? std::atoll(arguments[1])
+                     : corpus.real ? 600
+                                   : 300;
   const Tensor train = slice(all, 0, 0, split), unseen = slice(all, 0, split);
   const Tensor held_out = windows(unseen, arange(400) * ((unseen.size(0) - length - 1) / 400));
 

@@ -29,7 +29,9 @@ Score cross_validated(const Tensor& inputs, const data::Table::Categories& class
     manual_seed(2);
     nn::Sequential net{nn::Linear(inputs.size(1), 16), nn::Tanh{}, nn::Dropout{.p = 0.2}, nn::Linear(16, width)};
     optim::AdamW optimizer(nn::parameters(net), {.lr = 1e-2, .weight_decay = 0.05});
-    training::fit(net, optimizer, data::DataLoader({scaled(fold.train.inputs), fold.train.labels}, {.batch_size = 16, .shuffle = true, .seed = 3}),
+    training::fit(net, optimizer,
+                  data::DataLoader({scaled(fold.train.inputs), fold.train.labels},
+                                   {.batch_size = 16, .shuffle = true, .seed = 3}),
                   {.epochs = 30, .progress = false});
     const Tensor test = scaled(fold.test.inputs);
     accuracies.push_back(training::accuracy(net, {test, fold.test.labels}));
@@ -43,12 +45,14 @@ Score cross_validated(const Tensor& inputs, const data::Table::Categories& class
 int main() {
   struct File {
     std::string name;
-    Size classes;                  // the column of the classes
+    Size classes;                       // the column of the classes
     std::vector<std::string> left_out;  // columns that are no features
     double at_least;
   };
   // horse-colic: was it a matter for surgery? 2 is the hospital's number; 22 and 24 to 27 were known later
-  const std::vector<File> files = {{"iris", 4, {}, 0.94}, {"wine", 13, {}, 0.95}, {"sonar", 60, {}, 0.72},
+  const std::vector<File> files = {{"iris", 4, {}, 0.94},
+                                   {"wine", 13, {}, 0.95},
+                                   {"sonar", 60, {}, 0.72},
                                    {"horse-colic", 23, {"2", "22", "24", "25", "26", "27"}, 0.75}};
   const char* folder = std::getenv("XGRAD_DATA");
   bool good = true;
@@ -62,12 +66,14 @@ int main() {
   };
   if (folder && *folder) {
     for (const File& file : files)
-      judge(file.name, data::read_csv(fmt::format("{}/csv_classics/{}.csv", folder, file.name), {.header = false}), file);
+      judge(file.name, data::read_csv(fmt::format("{}/csv_classics/{}.csv", folder, file.name), {.header = false}),
+            file);
   } else {
     const data::Dataset moons = data::moons({.noise = 0.2, .seed = 1});
     const std::vector<double> x = moons.inputs.to_vector<double>(), y = moons.labels.to_vector<double>();
     std::string text;
-    for (std::size_t i = 0; i < y.size(); ++i) text += fmt::format("{},{},{}\n", x[2 * i], x[2 * i + 1], y[i] == 1 ? "upper" : "lower");
+    for (std::size_t i = 0; i < y.size(); ++i)
+      text += fmt::format("{},{},{}\n", x[2 * i], x[2 * i + 1], y[i] == 1 ? "upper" : "lower");
     judge("moons", data::parse_csv(text, {.header = false}), {"moons", 2, {}, 0.85});
   }
   return good ? 0 : 1;

@@ -27,7 +27,8 @@ inline Corpus corpus() {
   const std::vector<Size> dice = xgrad::randint(0, 1 << 20, {3 * 8000}).to_vector<Size>();
   std::string made;
   for (std::size_t i = 0; i + 2 < dice.size(); i += 3)
-    made += std::string(who[dice[i] % 6]) + " " + does[dice[i] / 6 % 6] + " " + who[dice[i + 1] % 6] + how[dice[i + 2] % 5] + ".\n";
+    made += std::string(who[dice[i] % 6]) + " " + does[dice[i] / 6 % 6] + " " + who[dice[i + 1] % 6] +
+            how[dice[i + 2] % 5] + ".\n";
   return {made, "sentences of a small grammar", false};
 }
 

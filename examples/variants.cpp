@@ -33,7 +33,7 @@ using namespace xgrad;
 constexpr Size rows = 64, budget = 100 * rows;
 
 struct Problem {
-  Tensor x, y;                                             // [rows]
+  Tensor x, y;                                                 // [rows]
   Parameter slope = parameter(-3.0), offset = parameter(4.0);  // the start
 
   Problem() {
@@ -104,7 +104,8 @@ Run run(const Variant& variant) {
     return seen;
   }
   const auto optimizer = variant.make(problem.parameters());
-  const data::DataLoader batches({problem.x, problem.y}, {.batch_size = variant.batch_size, .shuffle = true, .seed = 1});
+  const data::DataLoader batches({problem.x, problem.y},
+                                 {.batch_size = variant.batch_size, .shuffle = true, .seed = 1});
   while (seen.steps * variant.batch_size < budget)
     for (const auto& [x, y] : batches) {
       optimizer->zero_grad();
@@ -123,7 +124,8 @@ int main(int count, char** arguments) {
   Problem problem;
   optim::Newton newton(problem.parameters());
   const double least = optim::minimize(newton, [&] { return problem.loss(); }, {.gradient_tolerance = 1e-12}).value;
-  fmt::print("the least loss is {:.4f}, at ({:.2f}, {:.2f}); above it, after so many rows:\n", least, problem.slope, problem.offset);
+  fmt::print("the least loss is {:.4f}, at ({:.2f}, {:.2f}); above it, after so many rows:\n", least, problem.slope,
+             problem.offset);
   fmt::print("{:16} {:>5} {:>9} {:>9} {:>9}\n", "", "steps", "640", "3200", "6400");
 
   std::vector<training::Line> paths, losses;
@@ -134,7 +136,9 @@ int main(int count, char** arguments) {
       const std::size_t at = std::min(static_cast<std::size_t>(looked / variant.batch_size), seen.losses.y.size() - 1);
       return std::max(seen.losses.y[at] - least, 0.0);
     };
-    const auto text = [&](Size looked) { return above(looked) < 1e-9 ? std::string("0") : fmt::format("{:.1e}", above(looked)); };
+    const auto text = [&](Size looked) {
+      return above(looked) < 1e-9 ? std::string("0") : fmt::format("{:.1e}", above(looked));
+    };
     fmt::print("{:16} {:5} {:>9} {:>9} {:>9}\n", variant.name, seen.steps, text(640), text(3200), text(6400));
     all_fall = all_fall && above(6400) < 0.05;
     paths.push_back(seen.path);
@@ -149,8 +153,9 @@ int main(int count, char** arguments) {
     };
     training::plot_paths(height, {-4, 4, -3, 6}, paths, folder + "/variants-paths.png",
                          {.title = "Paths over the level lines of the loss", .x_label = "slope", .y_label = "offset"});
-    training::plot_lines(losses, folder + "/variants-loss.png",
-                         {.title = "Loss above the least", .x_label = "rows looked at", .y_label = "loss", .log_y = true});
+    training::plot_lines(
+        losses, folder + "/variants-loss.png",
+        {.title = "Loss above the least", .x_label = "rows looked at", .y_label = "loss", .log_y = true});
   }
   return all_fall ? 0 : 1;
 }

@@ -42,16 +42,21 @@ int main(int count, char** arguments) {
   const Size steps = count > 1 ? std::atoll(arguments[1]) : corpus.real ? 5000 : 500;
 
   // Frequent words are left out now and then, and others drawn in proportion to count^0.75, as in the paper. Rare words and marks go.
-  const auto is_word = [&](Size code) { return std::isalpha(static_cast<unsigned char>(words.tokens()[static_cast<std::size_t>(code)][0])); };
+  const auto is_word = [&](Size code) {
+    return std::isalpha(static_cast<unsigned char>(words.tokens()[static_cast<std::size_t>(code)][0]));
+  };
   const std::vector<double> dice = rand({all.size()}, f64).to_vector<double>();
   std::vector<Size> kept, others;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const double part = static_cast<double>(words.counts()[static_cast<std::size_t>(all[i])]) / static_cast<double>(all.size());
+    const double part =
+        static_cast<double>(words.counts()[static_cast<std::size_t>(all[i])]) / static_cast<double>(all.size());
     if (is_word(all[i]) && dice[i] < std::sqrt(1e-3 / part)) kept.push_back(all[i]);
   }
   for (Size code = 0; code < words.size(); ++code)
     if (is_word(code))
-      others.insert(others.end(), static_cast<std::size_t>(std::ceil(std::pow(words.counts()[static_cast<std::size_t>(code)], 0.75))), code);
+      others.insert(others.end(),
+                    static_cast<std::size_t>(std::ceil(std::pow(words.counts()[static_cast<std::size_t>(code)], 0.75))),
+                    code);
   const Tensor text = tensor(kept), drawn = tensor(others);
 
   Vectors model{{words.size(), width}, {words.size(), width}};
@@ -63,7 +68,8 @@ int main(int count, char** arguments) {
     const Tensor beside = at + where(rand({batch}) < 0.5, away, -away);
     const Tensor other = index_select(drawn, 0, randint(0, drawn.size(0), {batch * negatives}));
     optimizer.zero_grad();
-    const Tensor l = model(index_select(text, 0, at), index_select(text, 0, beside), reshape(other, {batch, negatives}));
+    const Tensor l =
+        model(index_select(text, 0, at), index_select(text, 0, beside), reshape(other, {batch, negatives}));
     l.backward();
     optimizer.step();
     if (step >= steps - 200) loss += l.item() / 200;
@@ -76,7 +82,8 @@ int main(int count, char** arguments) {
     if (!words.has(word)) continue;
     const auto [nearness, places] = topk(matmul(unit, unit[words.code(word)]), 6);
     fmt::print("  {:6}", word);
-    for (const Size place : slice(places, 0, 1).to_vector<Size>()) fmt::print(" {}", words.tokens()[static_cast<std::size_t>(place)]);
+    for (const Size place : slice(places, 0, 1).to_vector<Size>())
+      fmt::print(" {}", words.tokens()[static_cast<std::size_t>(place)]);
     fmt::print("\n");
   }
   return loss < (corpus.real ? 2.6 : 3.0) ? 0 : 1;

@@ -31,10 +31,8 @@ void replace(const std::vector<const Parameters::Entry*>& all, Source source, co
   evaluate(next, source);
   for (std::size_t i = 0; i < all.size(); ++i) {
     GradientValue g;
-    if (const GradientNumbers own = gradient_numbers(*all[i]); own.rows)
-      g = {{}, *own.rows, next[i]};
-    else
-      g.dense = next[i];
+    if (const GradientNumbers own = gradient_numbers(*all[i]); own.rows) g = {{}, *own.rows, next[i]};
+    else g.dense = next[i];
     swap_gradient(*all[i], g);
   }
 }

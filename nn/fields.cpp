@@ -42,7 +42,8 @@ Tensor input_of(const char* layer, const In& x, const Tensor& weight) {
 
 void check_option(DType dtype, const char* op, const char* option, double value, Source source) {
   if (!keeps(dtype, value))
-    fail(source.named(op), "expected the {} to be in the range of {}, got {}; f64 has a wider one: cast(x, f64)", option, name(dtype), value);
+    fail(source.named(op), "expected the {} to be in the range of {}, got {}; f64 has a wider one: cast(x, f64)",
+         option, name(dtype), value);
 }
 void check_option(const In& x, const char* op, const char* option, double value) {
   if (x.node()) check_option(Tensor(x).dtype(), op, option, value, line_of(x));  // of nothing, the op itself says so

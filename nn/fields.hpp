@@ -121,10 +121,8 @@ using LineOf = decltype(owner(&T::xgrad_fields_line));
 // A derived struct that adds no data may go without a line of its own; one that adds data may not.
 template <class T>
 constexpr bool has_own_line() {
-  if constexpr (std::is_same_v<LineOf<T>, T>)
-    return true;
-  else
-    return sizeof(LineOf<T>) == sizeof(T);
+  if constexpr (std::is_same_v<LineOf<T>, T>) return true;
+  else return sizeof(LineOf<T>) == sizeof(T);
 }
 
 // Has no parameters, surely: a function, a lambda that captures numbers or references, an empty struct. (Such a lambda is
@@ -136,9 +134,10 @@ constexpr bool holds_nothing = std::is_trivially_copy_constructible_v<T>&& std::
 template <class T>
 constexpr bool has_line() {
   constexpr bool seen = Named<T> || Walks<T> || HandsOn<T> || holds_nothing<T>;
-  static_assert(seen, "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
-                      "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may "
-                      "capture numbers and references");
+  static_assert(seen,
+                "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
+                "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may "
+                "capture numbers and references");
   return seen;
 }
 
@@ -214,9 +213,11 @@ class AnyModel {
 class MutableModel : public AnyModel {
  public:
   template <class M>
-  requires(!std::is_base_of_v<AnyModel, std::remove_cvref_t<M>>) MutableModel(M&& model) : AnyModel(std::as_const(model)) {
+  requires(!std::is_base_of_v<AnyModel, std::remove_cvref_t<M>>) MutableModel(M&& model)
+      : AnyModel(std::as_const(model)) {
     static_assert(std::is_lvalue_reference_v<M>, "this needs a model that stays: give it a name");
-    static_assert(!std::is_const_v<std::remove_reference_t<M>>, "this needs a model that it may change: this one is const");
+    static_assert(!std::is_const_v<std::remove_reference_t<M>>,
+                  "this needs a model that it may change: this one is const");
   }
 };
 

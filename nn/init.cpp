@@ -80,7 +80,8 @@ void trunc_normal(Parameter& p, TruncatedNormalOptions options, Source source) t
   if (!(low <= mean + 8 * std && high >= mean - 8 * std))
     fail(source.named(op), "{} ... {} is more than 8 deviations of {} from the mean {}", low, high, std, mean);
   for (const double number : {mean, std, low, high}) check_option(p.dtype(), op, "option", number, source);
-  const double from = std::erf((low - mean) / (std * std::sqrt(2.0))), to = std::erf((high - mean) / (std * std::sqrt(2.0)));
+  const double from = std::erf((low - mean) / (std * std::sqrt(2.0))),
+               to = std::erf((high - mean) / (std * std::sqrt(2.0)));
   std::vector<double> numbers = uniform_tensor(p.shape(), f64, from, to, source).to_vector<double>();
   for (double& x : numbers) {
     const double least = std::nextafter(-1.0, 0.0);  // beyond it are infinities
@@ -93,7 +94,8 @@ void trunc_normal(Parameter& p, TruncatedNormalOptions options, Source source) t
 }
 
 void lecun_uniform(Parameter& p, Source source) {
-  const double bound = sqrt3 * kaiming_deviation("init::lecun_uniform", p, {.nonlinearity = Nonlinearity::linear}, source);
+  const double bound =
+      sqrt3 * kaiming_deviation("init::lecun_uniform", p, {.nonlinearity = Nonlinearity::linear}, source);
   uniform(p, -bound, bound, source);
 }
 void lecun_normal(Parameter& p, Source source) {
@@ -185,16 +187,11 @@ void kaiming_normal(Parameter& p, KaimingOptions options, Source source) {
 double gain(Nonlinearity nonlinearity, double a) {
   switch (nonlinearity) {
     case Nonlinearity::linear:
-    case Nonlinearity::sigmoid:
-      return 1;
-    case Nonlinearity::tanh:
-      return 5.0 / 3;
-    case Nonlinearity::relu:
-      return std::sqrt(2.0);
-    case Nonlinearity::leaky_relu:
-      return std::sqrt(2 / (1 + a * a));
-    case Nonlinearity::selu:
-      return 0.75;
+    case Nonlinearity::sigmoid: return 1;
+    case Nonlinearity::tanh: return 5.0 / 3;
+    case Nonlinearity::relu: return std::sqrt(2.0);
+    case Nonlinearity::leaky_relu: return std::sqrt(2 / (1 + a * a));
+    case Nonlinearity::selu: return 0.75;
   }
   return 1;
 }

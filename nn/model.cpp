@@ -85,7 +85,8 @@ Mode::~Mode() {
 std::string other_mode(AnyModel model, bool training) {
   struct Find final : Walker {
     void enter(const Path& path, const Visit& visit) override {
-      if (found.empty() && visit.training && *visit.training != wanted) found = path.dotted() + " (" + type_name(*visit.type) + ")";
+      if (found.empty() && visit.training && *visit.training != wanted)
+        found = path.dotted() + " (" + type_name(*visit.type) + ")";
     }
     std::string found;
     bool wanted;

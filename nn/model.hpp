@@ -110,10 +110,13 @@ std::string summary(const M& model, In x, const More&... more) {
     if constexpr (fields::TakesIn<M>) return changeable(x);
     else return changeable(static_cast<Tensor>(x), more...);
   };
-  return summary_of(changeable, [&]() -> Tensors {
-    if constexpr (std::is_convertible_v<decltype(result()), Tensor>) return {Tensor(result())};
-    else return Tensors(result());
-  }, x.source());
+  return summary_of(
+      changeable,
+      [&]() -> Tensors {
+        if constexpr (std::is_convertible_v<decltype(result()), Tensor>) return {Tensor(result())};
+        else return Tensors(result());
+      },
+      x.source());
 }
 
 template <class L, class F>
@@ -132,7 +135,7 @@ void apply(MutableModel model, const F& f) {
 
 template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::nn::LoadReport> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  constexpr auto parse(fmt::format_parse_context & context) { return context.begin(); }
   fmt::appender format(const xgrad::nn::LoadReport& report, fmt::format_context& context) const;
 };
 

@@ -17,7 +17,8 @@ class Layer {
  public:
   template <class L>
   requires(!std::is_same_v<std::decay_t<L>, Layer>) Layer(L&& layer) {
-    if constexpr (fits<std::decay_t<L>>()) held_ = engine::Own<Held>(made(new (std::nothrow) Of<std::decay_t<L>>(std::forward<L>(layer))));
+    if constexpr (fits<std::decay_t<L>>())
+      held_ = engine::Own<Held>(made(new (std::nothrow) Of<std::decay_t<L>>(std::forward<L>(layer))));
   }
   Layer(const Layer& other) : held_(other.held().clone()) {}
   Layer(Layer&&) noexcept = default;
@@ -39,10 +40,12 @@ class Layer {
   static constexpr bool fits() {
     constexpr bool constant = std::is_invocable_r_v<Tensor, const L&, const Tensor&>;
     constexpr bool changing = !constant && std::is_invocable_r_v<Tensor, L&, const Tensor&>;
-    static_assert(!changing, "operator() of a layer is const: write `Tensor operator()(const Tensor& x) const`, and "
-                             "`mutable` before a buffer that it changes");
-    static_assert(constant || changing, "a layer is called with one tensor and gives one: "
-                                        "Tensor operator()(const Tensor& x) const");
+    static_assert(!changing,
+                  "operator() of a layer is const: write `Tensor operator()(const Tensor& x) const`, and "
+                  "`mutable` before a buffer that it changes");
+    static_assert(constant || changing,
+                  "a layer is called with one tensor and gives one: "
+                  "Tensor operator()(const Tensor& x) const");
     static_assert(std::is_copy_constructible_v<L>, "a layer can be copied: a copy of a model is a copy of its layers");
     return constant && std::is_copy_constructible_v<L> && fields::has_line<L>();
   }
@@ -103,9 +106,10 @@ class Sequential {
   Sequential() = default;
   template <class... Layers>
   requires(sizeof...(Layers) > 0 &&
-           !(sizeof...(Layers) == 1 && ((std::is_same_v<std::decay_t<Layers>, Sequential> ||
-                                         std::is_same_v<std::decay_t<Layers>, std::vector<Layer>>)&&...)))
-      explicit(sizeof...(Layers) == 1) Sequential(Layers&&... layers) try {
+           !(sizeof...(Layers) == 1 &&
+             ((std::is_same_v<std::decay_t<Layers>, Sequential> ||
+               std::is_same_v<std::decay_t<Layers>, std::vector<Layer>>)&&...))) explicit(sizeof...(Layers) == 1)
+      Sequential(Layers&&... layers) try {
     layers_.reserve(sizeof...(Layers));
     (layers_.push_back(Layer(std::forward<Layers>(layers))), ...);
   } catch (const std::bad_alloc&) {

@@ -108,13 +108,16 @@ bool only_parameters(const RecordedOp& op, const std::unordered_map<const void*,
   return !op.inputs.empty();
 }
 
-bool on_one_line(const RecordedOp& a, const RecordedOp& b) { return a.source.file == b.source.file && a.source.line == b.source.line; }
+bool on_one_line(const RecordedOp& a, const RecordedOp& b) {
+  return a.source.file == b.source.file && a.source.line == b.source.line;
+}
 
 // Whose parameters led to each op, within one line of the user's.
 class MadeBy {
  public:
   // `of`: whose it reads; `last`: what was made of each row's parameters last.
-  const std::vector<std::size_t>& add(const RecordedOp& op, std::vector<std::size_t> of, const std::vector<const RecordedOp*>& last) {
+  const std::vector<std::size_t>& add(const RecordedOp& op, std::vector<std::size_t> of,
+                                      const std::vector<const RecordedOp*>& last) {
     if (of.empty())
       for (const RecordedOp::Input& x : op.inputs)
         for (const std::size_t row : rows(x.id))
@@ -142,7 +145,8 @@ class MadeBy {
 Size read_record(Rows& walked, const Tensor& y, Source source) {
   const std::vector<RecordedOp> ops = recorded(y, "summary", source);
   std::unordered_map<const void*, bool> parameters_alone;
-  std::unordered_map<const void*, std::vector<std::size_t>> read_by;  // of what is made of parameters alone: whose they are
+  std::unordered_map<const void*, std::vector<std::size_t>>
+      read_by;  // of what is made of parameters alone: whose they are
   std::vector<const RecordedOp*> last(walked.rows.size());
   MadeBy made_by;
   Size all = 0;
@@ -151,7 +155,8 @@ Size read_record(Rows& walked, const Tensor& y, Source source) {
     for (const RecordedOp::Input& x : op.inputs) {
       if (x.variable)
         if (const auto found = walked.owner.find(x.variable); found != walked.owner.end()) of.push_back(found->second);
-      if (const auto found = read_by.find(x.id); found != read_by.end()) of.insert(of.end(), found->second.begin(), found->second.end());
+      if (const auto found = read_by.find(x.id); found != read_by.end())
+        of.insert(of.end(), found->second.begin(), found->second.end());
     }
     if (only_parameters(op, parameters_alone)) {
       parameters_alone[op.id] = true;
@@ -212,8 +217,8 @@ std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Sour
     lines.push_back({row.name, row.type, row.output, row.shapes.empty() ? "" : grouped(row.count),
                      row.multiply_adds ? grouped(row.multiply_adds) : ""});
   return table_of(lines, {false, false, false, true, true}) +
-         fmt::format("{} parameters, {}; output {}, {} multiply-adds", grouped(walked.count), sized(walked.bytes), shapes,
-                     grouped(products));
+         fmt::format("{} parameters, {}; output {}, {} multiply-adds", grouped(walked.count), sized(walked.bytes),
+                     shapes, grouped(products));
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "summary");
 }

@@ -18,15 +18,18 @@ std::string untrained(const Parameters& trained, const Parameters& known, const 
     if (!expected.count(v.variable.get())) unseen.push_back(v.name);
   }
   for (const Parameters::Entry& p : trained)
-    if (!reached.count(p.variable.get()) && p.value().requires_grad()) idle.push_back(p.name);  // those that are frozen are meant
+    if (!reached.count(p.variable.get()) && p.value().requires_grad())
+      idle.push_back(p.name);  // those that are frozen are meant
   if (!unseen.empty())
-    return fmt::format("the loss depends on {}, which would not be trained; name it in XGRAD_FIELDS, or, where it is a "
-                       "copy's, use the model itself",
-                       some_of(unseen));
+    return fmt::format(
+        "the loss depends on {}, which would not be trained; name it in XGRAD_FIELDS, or, where it is a "
+        "copy's, use the model itself",
+        some_of(unseen));
   if (!idle.empty())
-    return fmt::format("the loss does not depend on {}{}, which would not be trained; is it used, and was nothing that it "
-                       "leads to detached, or made under NoGrad?",
-                       idle.size() == trained.size() ? "any parameter: " : "", some_of(idle));
+    return fmt::format(
+        "the loss does not depend on {}{}, which would not be trained; is it used, and was nothing that it "
+        "leads to detached, or made under NoGrad?",
+        idle.size() == trained.size() ? "any parameter: " : "", some_of(idle));
   return "";
 }
 

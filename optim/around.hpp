@@ -110,7 +110,9 @@ class Around final : public Standing {
     if constexpr (requires { Rule::slots[0]; }) return sizeof(Rule::slots) / sizeof(*Rule::slots);
     else return 0;
   }
-  static constexpr bool has_before = requires(const Rule& r, std::vector<Gradient>& all, Tensors& shared) { r.before(all, shared, Size{1}); };
+  static constexpr bool has_before = requires(const Rule& r, std::vector<Gradient>& all, Tensors& shared) {
+    r.before(all, shared, Size{1});
+  };
 
   struct Of final : Surround {
     Rule rule;
@@ -147,7 +149,8 @@ class Around final : public Standing {
       else return {};
     }
     Verdict before(std::vector<Gradient>& all, Tensors& shared, Size t, Source source) const override {
-      if constexpr (requires { rule.before(all, shared, t, source); }) return verdict([&] { return rule.before(all, shared, t, source); });
+      if constexpr (requires { rule.before(all, shared, t, source); })
+        return verdict([&] { return rule.before(all, shared, t, source); });
       else if constexpr (has_before) return verdict([&] { return rule.before(all, shared, t); });
       else return Verdict::step;
     }

@@ -77,17 +77,21 @@ namespace {
 void check(const Require& require, const OneCycleOptions& o) {
   require(o.steps > 1, "steps to be given, 2 or more", number(o.steps));
   const double first_end = o.pct_start * number(o.steps) - 1;
-  require(o.pct_start > 0 && o.pct_start < 1 && first_end > 0, "a pct_start in (0, 1) that is more than one step", o.pct_start);
+  require(o.pct_start > 0 && o.pct_start < 1 && first_end > 0, "a pct_start in (0, 1) that is more than one step",
+          o.pct_start);
   require(!o.three_phase || 2 * first_end < number(o.steps) - 1, "a pct_start below 1/2 for three phases", o.pct_start);
   require(o.div_factor > 0 && std::isfinite(o.div_factor), "a div_factor above 0", o.div_factor);
-  require(o.final_div_factor > 0 && std::isfinite(o.final_div_factor), "a final_div_factor above 0", o.final_div_factor);
+  require(o.final_div_factor > 0 && std::isfinite(o.final_div_factor), "a final_div_factor above 0",
+          o.final_div_factor);
   require.not_negative("base_momentum", o.base_momentum);
 }
 
 // At step t: from low to high, [back to low,] to end.
 double one_cycle_at(const OneCycleOptions& o, Size t, double low, double high, double end) {
   const double last = number(o.steps) - 1, top = o.pct_start * number(o.steps) - 1, at = std::min(number(t), last);
-  const auto between = [&](double x, double y, double p) { return o.linear ? x + (y - x) * p : y + (x - y) * half_cosine(p); };
+  const auto between = [&](double x, double y, double p) {
+    return o.linear ? x + (y - x) * p : y + (x - y) * half_cosine(p);
+  };
   if (at <= top) return between(low, high, at / top);
   if (!o.three_phase) return between(high, end, (at - top) / (last - top));
   if (at <= 2 * top) return between(high, low, (at - top) / top);

@@ -31,7 +31,7 @@ Schedule cosine_cycles(CosineCyclesOptions options, Source source = Source::here
 // triangular2 1 / 2^(c - 1), for exp_range gamma^t   (CyclicLR; Smith 2017). Attached to a momentum of 0.9, with a peak of 0.8,
 // it is what PyTorch does with that.
 struct CyclicOptions {
-  double peak = 0;  // a value, as the base is; to be given
+  double peak = 0;           // a value, as the base is; to be given
   Size up = 2000, down = 0;  // steps; down 0: as many as up
   enum class Form { triangular, triangular2, exp_range } form = Form::triangular;
   double gamma = 1;

@@ -85,8 +85,9 @@ Schedule inverse_time_decay(InverseTimeOptions o, Source source) {
 
 Schedule inverse_sqrt_decay(InverseSqrtOptions o, Source source) {
   Require{"inverse_sqrt_decay", source}(o.timescale > 0, "a timescale of 1 or more", number(o.timescale));
-  return {"inverse_sqrt_decay",
-          [o](Size t, double, Source) { return 1 / std::sqrt((number(t) + number(o.timescale)) / number(o.timescale)); }};
+  return {"inverse_sqrt_decay", [o](Size t, double, Source) {
+            return 1 / std::sqrt((number(t) + number(o.timescale)) / number(o.timescale));
+          }};
 }
 
 Schedule power_decay(PowerOptions o, Source source) {
@@ -131,7 +132,8 @@ Schedule ramp(RampOptions o, Source source) {
   require(o.steps > 0, "steps to be given, 1 or more", number(o.steps));
   require.not_negative("from", o.from);
   require.not_negative("to", o.to);
-  return {"ramp", [o](Size t, double, Source) { return o.from + (o.to - o.from) * form(o.form, progress(t, o.steps)); }};
+  return {"ramp",
+          [o](Size t, double, Source) { return o.from + (o.to - o.from) * form(o.form, progress(t, o.steps)); }};
 }
 
 Schedule warmup_stable_decay(WarmupStableDecayOptions o, Source source) {
@@ -174,7 +176,8 @@ Schedule piecewise(std::vector<Corner> corners, Between between, Source source) 
             if (next == corners.size() || between == Between::constant) return from.factor;
             const Corner& to = corners[next];
             const double p = number(t - from.t) / number(to.t - from.t);
-            return from.factor + (to.factor - from.factor) * form(between == Between::linear ? Ramp::linear : Ramp::cosine, p);
+            return from.factor +
+                   (to.factor - from.factor) * form(between == Between::linear ? Ramp::linear : Ramp::cosine, p);
           }};
 }
 

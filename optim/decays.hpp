@@ -92,7 +92,7 @@ enum class Ramp {
 };
 // from + (to - from) u(min(t, steps) / steps)
 struct RampOptions {
-  Size steps = 0;  // to be given
+  Size steps = 0;           // to be given
   double from = 1, to = 0;  // factors
   Ramp form = Ramp::linear;
 };

@@ -84,7 +84,9 @@ class Descent final : public Optimizer {
   static constexpr bool of_all = requires(const Rule& r, std::vector<Member>& all, Tensors& t, const Step& s) {
     r.update_all(all, t, s);
   };
-  static constexpr bool is_compiled = requires(const Rule& r, const Step& s, const Work& w) { Rule::run(w, r.prepare(s)); };
+  static constexpr bool is_compiled = requires(const Rule& r, const Step& s, const Work& w) {
+    Rule::run(w, r.prepare(s));
+  };
 
   // As schedules drive it, where they do.
   const Rule& of(int group) const { return (driven_.empty() ? rules_ : driven_)[static_cast<std::size_t>(group)]; }
@@ -94,12 +96,14 @@ class Descent final : public Optimizer {
 
   Manner manner(int group) const override {
     Manner m;
-    static_assert(of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
+    static_assert(
+        of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
     if constexpr (has_names) m.slots = of(group).slot_names();
     else if constexpr (slot_count() > 0) m.slots.assign(Rule::slots, Rule::slots + slot_count());
     if constexpr (requires { Rule::numbers[0]; })
       m.numbers.assign(Rule::numbers, Rule::numbers + sizeof(Rule::numbers) / sizeof(*Rule::numbers));
-    static_assert(!(of_all && requires { Rule::numbers[0]; }), "numbers of a parameter are for update: update_all has shared state");
+    static_assert(!(of_all && requires { Rule::numbers[0]; }),
+                  "numbers of a parameter are for update: update_all has shared state");
     if constexpr (requires { Rule::shared[0]; })
       m.shared.assign(Rule::shared, Rule::shared + sizeof(Rule::shared) / sizeof(*Rule::shared));
     static_assert(!of_all || !is_elementwise(), "update_all works on whole tensors: leave out `elementwise`");
@@ -110,12 +114,15 @@ class Descent final : public Optimizer {
     if constexpr (requires { Rule::of_loss; }) m.of_loss = Rule::of_loss;
     static_assert(!(is_elementwise() && requires(const Rule& r, const Step& s) { r.wants_curvature(s); }),
                   "curvature is a tensor: leave out `elementwise`");
-    m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) { r.evaluated(p, s, step); };
+    m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) {
+      r.evaluated(p, s, step);
+    };
     return m;
   }
   void check_options(int group, bool any_of_f32, Source source) const override {
     const Require require{name(), source, any_of_f32};
-    require(of(group).lr == lr_[static_cast<std::size_t>(group)], "lr to be changed by set_lr(), which schedules know of", of(group).lr);
+    require(of(group).lr == lr_[static_cast<std::size_t>(group)],
+            "lr to be changed by set_lr(), which schedules know of", of(group).lr);
     check(of(group), require);
   }
   void check_parameter(int group, const Parameters::Entry& p, Source source) const override {
@@ -191,8 +198,8 @@ class Descent final : public Optimizer {
   }
 
   std::vector<Rule> rules_, driven_;  // by group; empty: nothing is driven
-  std::vector<double> lr_;        // that they came with
-  std::vector<Prepared> prepared_;  // of this step
+  std::vector<double> lr_;            // that they came with
+  std::vector<Prepared> prepared_;    // of this step
 };
 
 // Outside of the class, so that a program does not compile them again for our own rules.

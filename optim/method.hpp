@@ -12,9 +12,9 @@ namespace xgrad::optim {
 
 // What came of an iteration.
 enum class Advance {
-  moved,  // the objective is at a new point
-  stuck,  // no better point was found; the objective is where it was
-  exact,  // nothing is left to gain but what is lost in the rounding of the value; the objective is where it was
+  moved,      // the objective is at a new point
+  stuck,      // no better point was found; the objective is where it was
+  exact,      // nothing is left to gain but what is lost in the rounding of the value; the objective is where it was
   unbounded,  // as moved, and the value still falls as steeply as at first, as far as the search may go
 };
 
@@ -46,11 +46,11 @@ class Method {
   const char* name() const { return name_; }
   const Parameters& parameters() const { return parameters_; }
 
-  virtual bool keeps_record() const = 0;      // does it ask for more than gradients?
+  virtual bool keeps_record() const = 0;                // does it ask for more than gradients?
   virtual bool uses_jacobian() const { return false; }  // at each point that it goes to?
-  virtual const Separable& separable() const = 0;  // bounds and L1 penalty
-  virtual void begin() = 0;                   // forgets what it knows of another problem
-  virtual Advance advance(Objective& f) = 0;  // one iteration
+  virtual const Separable& separable() const = 0;       // bounds and L1 penalty
+  virtual void begin() = 0;                             // forgets what it knows of another problem
+  virtual Advance advance(Objective& f) = 0;            // one iteration
 
  protected:
   Method(const char* name, const Parameters& parameters, Source source) : name_(name), parameters_(parameters) {
@@ -79,7 +79,8 @@ class Minimiser final : public Method {
       : Method(Rule::name, parameters, source), rule_(std::move(options)) {
     const Require require{Rule::name, source};
     rule_.check(require);
-    if constexpr (requires { rule_.bounds; } && requires { rule_.l1; })
+    if constexpr (
+        requires { rule_.bounds; } && requires { rule_.l1; })
       separable_ = Separable(this->parameters(), rule_.bounds, rule_.l1, require);
     else if constexpr (requires { rule_.bounds; })
       separable_ = Separable(this->parameters(), rule_.bounds, L1(), require);
@@ -87,12 +88,12 @@ class Minimiser final : public Method {
   const Rule& options() const { return rule_; }
 
   bool keeps_record() const override {
-    if constexpr (requires { Rule::keeps_record; })
-      return Rule::keeps_record;
-    else
-      return false;
+    if constexpr (requires { Rule::keeps_record; }) return Rule::keeps_record;
+    else return false;
   }
-  bool uses_jacobian() const override { return requires { Rule::uses_jacobian; }; }
+  bool uses_jacobian() const override {
+    return requires { Rule::uses_jacobian; };
+  }
   const Separable& separable() const override { return separable_; }
   void begin() override { state_ = typename Rule::State(); }
   Advance advance(Objective& f) override { return rule_.advance(f, state_); }

@@ -156,7 +156,8 @@ double Objective::value() {
   if (!point_.evaluated) {
     run();
     const NoGrad constant;
-    point_.value = kind_ == Kind::loss ? point_.result.item() : 0.5 * dot(numbers(residuals()), numbers(residuals()), residual_count_);
+    point_.value = kind_ == Kind::loss ? point_.result.item()
+                                       : 0.5 * dot(numbers(residuals()), numbers(residuals()), residual_count_);
     if (separable_.l1.defined()) point_.value += point_.penalty = separable_.penalty(x());
     point_.evaluated = true;
     met_nonfinite_ |= !std::isfinite(point_.value);
@@ -244,8 +245,7 @@ bool Objective::finite() { return std::isfinite(gradient_norm()) && std::isfinit
 
 double Objective::noise() {
   if (point_.noise < 0)
-    point_.noise =
-        rounding_ * std::max(4 * std::abs(value()), absolute_dot(numbers(gradient()), numbers(x()), size_));
+    point_.noise = rounding_ * std::max(4 * std::abs(value()), absolute_dot(numbers(gradient()), numbers(x()), size_));
   return point_.noise;
 }
 

@@ -38,10 +38,10 @@ class Objective {
     Tensor x;
     Tensor result;  // what the function gave, with its history; empty where it was not called, or is not kept
     bool evaluated = false;
-    double value = 0;                // f + h
+    double value = 0;                           // f + h
     double penalty = 0, norm = -1, noise = -1;  // h; below 0: not worked out yet
-    Tensors gradients;  // by parameter
-    Tensor slopes;      // all of them as one vector, with a history, where second derivatives are wanted
+    Tensors gradients;                          // by parameter
+    Tensor slopes;  // all of them as one vector, with a history, where second derivatives are wanted
     Tensor gradient, hessian, residuals, jacobian, columns;
   };
   const Point& here();
@@ -90,8 +90,8 @@ class Objective {
   void run();          // calls the function, if it was not called here yet
   void check_first();  // what it gave, and that it depends on each parameter
   void require_residuals() const;
-  const Tensor& slopes();                              // the gradient, with a history
-  Tensor matrix(const Tensor& y) const;                // dy/dx, a row for each number of y
+  const Tensor& slopes();                // the gradient, with a history
+  Tensor matrix(const Tensor& y) const;  // dy/dx, a row for each number of y
   Tensor pack(const Tensors& parts) const;
   std::vector<Tensor> unpack(const Tensor& x) const;
 

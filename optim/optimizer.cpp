@@ -104,8 +104,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
     if (store) store->stride += padded(item.n * item_size(item.dtype));
     items.push_back(std::move(item));
   }
-  for (Store& store : group->stores)
-    store.take(static_cast<Size>(m.slots.size()), name_, source);
+  for (Store& store : group->stores) store.take(static_cast<Size>(m.slots.size()), name_, source);
   for (Item& item : items)
     for (std::size_t k = 0; k < m.slots.size(); ++k) {
       const Tensor p = item.entry.value().detach(source), start = first(number, k, p);
@@ -239,7 +238,9 @@ void Optimizer::switch_to(bool evaluating, Source source) try {
     if (group.manner.evaluates && item.t > 0) {
       Tensors slots;
       for (std::size_t k = 0; k < group.manner.slots.size(); ++k) slots.push_back(slot_of(item, k, source));
-      value = evaluated(item.group, value, slots, {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t, item.numbers.data(), 0, {}});
+      value =
+          evaluated(item.group, value, slots,
+                    {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t, item.numbers.data(), 0, {}});
     }
     for (const auto& place : state.rates->around)
       if (place->manner.evaluates && place->t > 0 && item.n > 0)

@@ -80,15 +80,15 @@ class Optimizer {
 
   // How a group's rule goes.
   struct Manner {
-    std::vector<const char*> slots = {};   // names of the state that each parameter has
+    std::vector<const char*> slots = {};    // names of the state that each parameter has
     std::vector<const char*> numbers = {};  // of those that each parameter has, which advance() changes
-    std::vector<const char*> shared = {};  // of the state that the group has
-    bool elementwise = false;  // one pass over all parameters, in place
-    bool compiled = false;     // likewise, by run()
-    bool all_at_once = false;  // by update_all(), of all parameters together
-    bool evaluates = false;    // evaluated() gives other weights
-    bool by_rows = false;      // a row whose gradient is zero stays as it is, and so does its state
-    bool of_loss = false;      // it looks at the loss: step(loss)
+    std::vector<const char*> shared = {};   // of the state that the group has
+    bool elementwise = false;               // one pass over all parameters, in place
+    bool compiled = false;                  // likewise, by run()
+    bool all_at_once = false;               // by update_all(), of all parameters together
+    bool evaluates = false;                 // evaluated() gives other weights
+    bool by_rows = false;                   // a row whose gradient is zero stays as it is, and so does its state
+    bool of_loss = false;                   // it looks at the loss: step(loss)
   };
 
  private:
@@ -108,12 +108,13 @@ class Optimizer {
   virtual Tensor first_shared(int group, std::size_t slot) const = 0;            // empty: a zero of f64
   virtual void advance(int group, double* numbers, const Step& step) const = 0;
   virtual bool wants_curvature(int group, const Step& step) const = 0;
-  virtual void update(int group, Tensors& x, const Step& step) const = 0;        // x: p, g and the slots
+  virtual void update(int group, Tensors& x, const Step& step) const = 0;  // x: p, g and the slots
   virtual void update_all(int group, std::vector<Member>& all, Tensors& shared, const Step& step) const = 0;
   virtual Tensor evaluated(int group, const Tensor& p, const Tensors& slots, const Step& step) const = 0;
   // Compiled rules: what is the same for all parameters of a group with the same count is worked out once.
   virtual int prepare(int group, const Step& step) = 0;
-  virtual void begin(Source source) = 0;  // of a step: what schedules drive is worked out, what was prepared is forgotten
+  virtual void begin(
+      Source source) = 0;  // of a step: what schedules drive is worked out, what was prepared is forgotten
   virtual void run(const Work* work, const Work* end) const = 0;
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from

@@ -55,7 +55,8 @@ NamedTensors Optimizer::state(Source source) const try {
   for (const Item& item : own.items) {
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
     const auto& slots = own.groups[static_cast<std::size_t>(item.group)]->manner.slots;
-    for (std::size_t k = 0; k < slots.size(); ++k) made.push_back({item.entry.name + "." + slots[k], slot_of(item, k, source)});
+    for (std::size_t k = 0; k < slots.size(); ++k)
+      made.push_back({item.entry.name + "." + slots[k], slot_of(item, k, source)});
     const auto& numbers = own.groups[static_cast<std::size_t>(item.group)]->manner.numbers;
     for (std::size_t k = 0; k < numbers.size(); ++k)
       made.push_back({item.entry.name + "." + numbers[k], full({}, item.numbers[k], f64, source)});
@@ -72,7 +73,8 @@ NamedTensors Optimizer::state(Source source) const try {
       for (std::size_t k = 0; k < slots.size(); ++k)
         made.push_back({around_name(a, own.items[i].entry.name + "." + place.manner.slots[k]), slots.begin()[k]});
     }
-    for (std::size_t k = 0; k < place.shared.size(); ++k) made.push_back({around_name(a, place.manner.shared[k]), place.shared.begin()[k]});
+    for (std::size_t k = 0; k < place.shared.size(); ++k)
+      made.push_back({around_name(a, place.manner.shared[k]), place.shared.begin()[k]});
   }
   return made;
 } catch (const std::bad_alloc&) {
@@ -121,7 +123,8 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   std::vector<std::vector<double>> memories, factors;
   if (given.count(schedule_name(0)) != 0)
     for (const Attached& a : own.rates->attached) {
-      memories.push_back(take(schedule_name(memories.size()), f64, {static_cast<Size>(a.memory.size())}).to_vector<double>());
+      memories.push_back(
+          take(schedule_name(memories.size()), f64, {static_cast<Size>(a.memory.size())}).to_vector<double>());
       const double count = memories.back()[0];
       if (!(count >= 0 && count <= static_cast<double>(most_steps) && count == std::floor(count)))
         broken(fmt::format("{} has taken {} steps", a.name, count));
@@ -140,7 +143,8 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     steps.push_back(steps_of(item.entry.name));
     const Manner& manner = own.groups[static_cast<std::size_t>(item.group)]->manner;
     for (std::size_t k = 0; k < manner.slots.size(); ++k)
-      slots.push_back(take(item.entry.name + "." + manner.slots[k], item.store ? item.dtype : item.slots[static_cast<Size>(k)].dtype(),
+      slots.push_back(take(item.entry.name + "." + manner.slots[k],
+                           item.store ? item.dtype : item.slots[static_cast<Size>(k)].dtype(),
                            item.store ? item.entry.value().shape() : item.slots[static_cast<Size>(k)].shape()));
     for (const char* number : manner.numbers) numbers.push_back(take(item.entry.name + "." + number, f64, {}).item());
   }
@@ -160,7 +164,8 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
       for (std::size_t k = 0; k < place.manner.slots.size(); ++k) {
         const Item& item = own.items[i];
         const Tensor* held = place.manner.after ? nullptr : &place.slots[i].begin()[k];
-        around_slots.push_back(take(around_name(a, item.entry.name + "." + place.manner.slots[k]), held ? held->dtype() : item.dtype,
+        around_slots.push_back(take(around_name(a, item.entry.name + "." + place.manner.slots[k]),
+                                    held ? held->dtype() : item.dtype,
                                     held ? held->shape() : item.entry.value().shape()));
       }
     for (std::size_t k = 0; k < place.shared.size(); ++k) {
@@ -190,7 +195,8 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     for (std::size_t k = 0; k < own.groups[static_cast<std::size_t>(item.group)]->manner.slots.size(); ++k, ++next) {
       if (!item.store) item.slots[static_cast<Size>(k)] = std::move(slots[next]);
       else if (item.n > 0)
-        std::memcpy(item.slot(k), readable(slots[next], source), static_cast<std::size_t>(item.n * item_size(item.dtype)));
+        std::memcpy(item.slot(k), readable(slots[next], source),
+                    static_cast<std::size_t>(item.n * item_size(item.dtype)));
     }
   }
   next = 0;

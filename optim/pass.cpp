@@ -9,9 +9,9 @@ namespace xgrad::optim {
 
 namespace {
 
-constexpr Size together = 512;           // elements of small parameters that are worked on at once: a block of the formula
-constexpr Size small = 256;              // of a parameter that is worked on with others
-constexpr Size of_a_job = 1 << 14;       // elements
+constexpr Size together = 512;      // elements of small parameters that are worked on at once: a block of the formula
+constexpr Size small = 256;         // of a parameter that is worked on with others
+constexpr Size of_a_job = 1 << 14;  // elements
 constexpr Size worth_sharing = 1 << 16;
 
 std::vector<Job> jobs_of(const std::vector<Formula>& formulas) {
@@ -26,7 +26,9 @@ std::vector<Job> jobs_of(const std::vector<Formula>& formulas) {
         continue;
       }
       std::size_t k = i + 1;
-      const auto follows = [](const Run& before, const Run& next) { return next.at >= before.at + before.n && next.at <= before.until; };
+      const auto follows = [](const Run& before, const Run& next) {
+        return next.at >= before.at + before.n && next.at <= before.until;
+      };
       while (k < f.runs.size() && f.runs[k].n <= small && follows(f.runs[k - 1], f.runs[k]) &&
              f.runs[k].at + f.runs[k].n - run.at <= together)
         ++k;
@@ -55,7 +57,9 @@ void work(const Job& job, Fused::Worker& worker, char* const* base_of_slots, cha
       copy(run, (run.at - job.begin) * item, static_cast<std::size_t>(run.n * item));
     }
   };
-  each([&](const Run& run, Size at, std::size_t bytes) { std::memcpy(p + at, run.p, bytes), std::memcpy(g + at, run.g, bytes); });
+  each([&](const Run& run, Size at, std::size_t bytes) {
+    std::memcpy(p + at, run.p, bytes), std::memcpy(g + at, run.g, bytes);
+  });
   base[0] = p - job.begin * item;
   base[1] = g - job.begin * item;
   worker(base, job.begin, job.end);
@@ -64,8 +68,8 @@ void work(const Job& job, Fused::Worker& worker, char* const* base_of_slots, cha
 
 }  // namespace
 
-const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula, int operands,
-                     DType dtype, const char* name, Source source) {
+const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula,
+                     int operands, DType dtype, const char* name, Source source) {
   if (n < kept.size()) kept[n]->renew(formula, name, source);
   else kept.push_back(std::make_unique<Fused>(formula, operands, dtype, name, source));
   return kept[n].get();

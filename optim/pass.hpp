@@ -11,7 +11,8 @@ struct Run {
   const char* g;
   Size at;  // elements, in each slot
   Size n;
-  Size until;  // where somebody else's elements of the slots begin, at the earliest: behind what a parameter is padded with
+  Size
+      until;  // where somebody else's elements of the slots begin, at the earliest: behind what a parameter is padded with
 };
 
 // A formula, and the parameters of one group, count and dtype, in the order in which they lie in the slots.
@@ -26,8 +27,8 @@ struct Formula {
 };
 
 // The n-th of those that are kept from step to step, recorded anew: most often nothing but its numbers has changed.
-const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula, int operands,
-                     DType dtype, const char* name, Source source);
+const Fused* renewed(std::vector<std::unique_ptr<Fused>>& kept, std::size_t n, const Callable<void(Tensors&)>& formula,
+                     int operands, DType dtype, const char* name, Source source);
 
 // What one thread does at a time: elements begin to end of a slot's, of these runs.
 struct Job {

@@ -115,7 +115,8 @@ Verdict Optimizer::Ahead::before(Place& place, std::vector<Now>& now) {
     const Tensor& g = all[k].g;
     if (g.node() != now[i].g.node()) {
       const Tensor& expected = now[i].index.defined() ? now[i].g : item.entry.value();
-      now[i].g = g.defined() ? like(name, "the gradient", item.entry.name, g, expected, source).detach(source) : Tensor();
+      now[i].g =
+          g.defined() ? like(name, "the gradient", item.entry.name, g, expected, source).detach(source) : Tensor();
       if (!g.defined()) now[i].index = {};
       now[i].changed = true;
     }
@@ -123,7 +124,8 @@ Verdict Optimizer::Ahead::before(Place& place, std::vector<Now>& now) {
     for (std::size_t s = 0; s < m.slots.size(); ++s)
       keep(place.slots[i].begin()[s], m.slots[s], item.entry.name, all[k].slots.begin()[s]);
   }
-  for (std::size_t s = 0; s < m.shared.size(); ++s) keep(place.shared.begin()[s], m.shared[s], "the whole", shared.begin()[s]);
+  for (std::size_t s = 0; s < m.shared.size(); ++s)
+    keep(place.shared.begin()[s], m.shared[s], "the whole", shared.begin()[s]);
   return verdict;
 }
 
@@ -158,7 +160,8 @@ void Optimizer::Ahead::prepare_passes() {
       }
       if (runs.empty()) continue;
       const Store& store = place->stores[dtype == f64];
-      const Fused* fused = renewed(place->formulas[dtype == f64], 0, formula, 2 + slots, dtype, place->rule->name(), source);
+      const Fused* fused =
+          renewed(place->formulas[dtype == f64], 0, formula, 2 + slots, dtype, place->rule->name(), source);
       formulas.push_back({0, fused, store.memory.get(), store.stride, slots, dtype, std::move(runs)});
     }
     passes.emplace_back(std::move(formulas));

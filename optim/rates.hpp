@@ -59,8 +59,8 @@ struct Place;  // of what stands around
 
 struct Rates {
   std::vector<Rate> groups;
-  std::vector<Attached> attached;  // in the order in which they came
-  std::size_t schedules = 0;       // that there have been: the next one's number
+  std::vector<Attached> attached;          // in the order in which they came
+  std::size_t schedules = 0;               // that there have been: the next one's number
   std::vector<engine::Own<Place>> around;  // in the order in which they came
   std::size_t places = 0;                  // that there have been
   bool gone = false;                       // the optimizer

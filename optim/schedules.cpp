@@ -107,7 +107,8 @@ LinearWarmup::LinearWarmup(const Optimizer& optimizer, WarmupOptions options, So
 
 MultiplicativeLR::MultiplicativeLR(const Optimizer& optimizer, Callable<double(Size)> f, Source source)
     : Scheduler(
-          optimizer, "MultiplicativeLR", {0, 1}, [](const Memory& memory, double, Source) { return memory[1]; }, source),
+          optimizer, "MultiplicativeLR", {0, 1}, [](const Memory& memory, double, Source) { return memory[1]; },
+          source),
       f_(std::move(f)) {}
 
 void MultiplicativeLR::step(Source source) {

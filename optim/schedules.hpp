@@ -19,8 +19,7 @@ class Scheduler {
   // Any option of f64: Scheduler(adam, &AdamRule::beta1, schedule). What comes out must be a value that the
   // optimizer takes; else its next step is an Error.
   template <class Rule>
-  Scheduler(const Descent<Rule>& optimizer, double Rule::*option, Schedule schedule,
-            Source source = Source::here())
+  Scheduler(const Descent<Rule>& optimizer, double Rule::*option, Schedule schedule, Source source = Source::here())
       : Scheduler(optimizer, place(option), std::move(schedule), source) {}
   Scheduler(Scheduler&& other) noexcept;
   Scheduler& operator=(Scheduler&& other) noexcept;

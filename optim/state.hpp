@@ -33,10 +33,10 @@ struct Optimizer::Item {
   Size t;  // steps so far
   int group;
   DType dtype;
-  Size at;             // bytes, in each slot of its store
-  Store* store;        // null: its slots are tensors
-  Tensors slots;       // of a rule that is not elementwise
-  Tensor trained;      // while it is evaluated: the weights that are trained
+  Size at;                            // bytes, in each slot of its store
+  Store* store;                       // null: its slots are tensors
+  Tensors slots;                      // of a rule that is not elementwise
+  Tensor trained;                     // while it is evaluated: the weights that are trained
   std::vector<double> numbers, next;  // those of the rule, and what they are after this step
   Tensor curvature;                   // in a step that wants it
   char* slot(std::size_t k) const { return store->memory.get() + static_cast<Size>(k) * store->stride + at; }

@@ -34,8 +34,10 @@ const char* Optimizer::dense_gradient(const Item& item, Source source) {
   return static_cast<const char*>(readable(state_->held.back(), source));
 }
 
-Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source) {
-  if (got.defined() && got.dtype() == f64 && expected.dtype() == f32 && got.shape() == expected.shape()) return cast(got, f32);
+Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected,
+            Source source) {
+  if (got.defined() && got.dtype() == f64 && expected.dtype() == f32 && got.shape() == expected.shape())
+    return cast(got, f32);
   if (!got.defined() || got.dtype() != expected.dtype() || got.shape() != expected.shape())
     fail(source.named(name), "its update gave {} for {} of {}, which is {} {}",
          got.defined() ? fmt::format("{} {}", xgrad::name(got.dtype()), got.shape()) : "an empty tensor", what, of,
@@ -76,7 +78,8 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   }
   if (items.empty()) return;
   Tensors shared = own.shared;
-  update_all(group, all, shared, {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1, nullptr, state_->loss, {}});
+  update_all(group, all, shared,
+             {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1, nullptr, state_->loss, {}});
   require_count(name_, "parameters", all.size(), items.size(), source);
   require_count(name_, "tensors of the group's state", shared.size(), own.shared.size(), source);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -100,7 +103,8 @@ void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
     fail(source.named(name_), "step() while the parameters are those to be evaluated; call train() first");
-  if (state.options_may_have_changed) [[unlikely]] check_changed_options(source);
+  if (state.options_may_have_changed) [[unlikely]]
+    check_changed_options(source);
   for (const auto& group : state.groups)
     if (group->manner.of_loss && !state.has_loss)
       fail(source.named(name_), "looks at the loss: call step(loss), in place of zero_grad(), backward() and step()");
@@ -114,7 +118,7 @@ void Optimizer::step(Source source) try {
   state.stepped.clear();
   state.held.clear();
   Whole whole;
-  std::vector<Formula> formulas;                 // of elementwise rules on placeholders, by group, count and dtype
+  std::vector<Formula> formulas;  // of elementwise rules on placeholders, by group, count and dtype
   // of the item before
   int group = -1, prepared = -1, slots = 0;
   Size t = -1;
@@ -125,7 +129,8 @@ void Optimizer::step(Source source) try {
   const auto held = [&](Tensor t) { return state.held.emplace_back(std::move(t)); };
   for (Item& item : state.items) {
     const GradientNumbers g = gradient_numbers(item.entry);
-    if (!g.held) [[unlikely]] fail_alone(item, source);
+    if (!g.held) [[unlikely]]
+      fail_alone(item, source);
     if (!g.any) continue;
     state.stepped.push_back(&item);
     if (!item.numbers.empty()) {
@@ -155,8 +160,9 @@ void Optimizer::step(Source source) try {
         prepared = static_cast<int>(formulas.size());
         const auto nth = static_cast<std::size_t>(std::count_if(
             formulas.begin(), formulas.end(), [&](const Formula& f) { return f.group == group && f.dtype == dtype; }));
-        const Fused* fused = renewed(own.formulas[dtype == DType::f64], nth, [&](Tensors& x) { update(group, x, step); }, 2 + slots,
-                                     dtype, name_, source);
+        const Fused* fused = renewed(
+            own.formulas[dtype == DType::f64], nth, [&](Tensors& x) { update(group, x, step); }, 2 + slots, dtype,
+            name_, source);
         formulas.push_back({group, fused, store->memory.get(), store->stride, slots, dtype, {}});
       }
     }
@@ -183,7 +189,8 @@ void Optimizer::step(Source source) try {
     const char* numbers = g.numbers ? g.numbers : dense_gradient(item, source);
     update_run(static_cast<char*>(writable(item.entry)), numbers, 0, item.n);
   }
-  if (state.stepped.empty()) [[unlikely]] fail_no_gradient(source);
+  if (state.stepped.empty()) [[unlikely]]
+    fail_no_gradient(source);
 
   const NoGrad constant;
   for (Item* item : state.stepped)
@@ -206,7 +213,8 @@ void Optimizer::step(Source source) try {
 }
 
 Step Optimizer::step_of(const Item& item) const {
-  return {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1, item.next.data(), state_->loss, item.curvature};
+  return {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1, item.next.data(), state_->loss,
+          item.curvature};
 }
 
 // Gradients, and of the parameters that want it the curvature, by a second sweep.
@@ -277,7 +285,7 @@ void Optimizer::run_compiled() {
                               std::min(block, w.n - from), w.slots, w.step, w.dtype});
     }
   parallel_for(static_cast<Size>(state.blocks.size()),
-                    [&](Size job) { run(state.blocks.data() + job, state.blocks.data() + job + 1); });
+               [&](Size job) { run(state.blocks.data() + job, state.blocks.data() + job + 1); });
 }
 
 }  // namespace xgrad::optim

@@ -14,8 +14,8 @@ struct Step {
   Size t = 1;     // which step of this parameter, from 1; for update_all, the most that one of the group has
   const double* numbers = nullptr;  // of this parameter, as the rule's advance() has left them
   double loss = 0;                  // of a rule that is of_loss
-  Tensor curvature = {};            // z H z of this parameter, where the rule wants_curvature() in this step: an estimate of the
-                                    // diagonal of the loss's Hessian H, with signs z drawn at random (Hutchinson 1990)
+  Tensor curvature = {};  // z H z of this parameter, where the rule wants_curvature() in this step: an estimate of the
+                          // diagonal of the loss's Hessian H, with signs z drawn at random (Hutchinson 1990)
 };
 
 // Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".
@@ -27,7 +27,7 @@ struct Require {
   void not_negative(const char* option, double got) const;  // and finite
   void positive(const char* option, double got) const;      // finite and above 0
   void fraction(const char* option, double got) const;      // in [0, 1), as a beta is
-  void divisor(const char* option, double got) const;  // that too; and not lost to 0 in the parameters' dtype
+  void divisor(const char* option, double got) const;       // that too; and not lost to 0 in the parameters' dtype
 };
 
 }  // namespace xgrad::optim

@@ -159,34 +159,20 @@ Until when(Callable<bool(const Progress&)> question, Source source) {
 
 const char* to_string(Reason reason) {
   switch (reason) {
-    case Reason::gradient:
-      return "converged: the gradient is within gradient_tolerance";
-    case Reason::loss:
-      return "converged: the loss changed by no more than loss_tolerance";
-    case Reason::step:
-      return "converged: the step is within step_tolerance";
-    case Reason::target:
-      return "converged: the loss has reached the target";
-    case Reason::no_improvement:
-      return "converged: the loss improves by no more than its noise";
-    case Reason::exact:
-      return "converged: what is left to gain is lost in rounding";
-    case Reason::asked:
-      return "stopped by Stop::when";
-    case Reason::iterations:
-      return "not converged: max_iterations are done";
-    case Reason::evaluations:
-      return "not converged: max_evaluations are done";
-    case Reason::seconds:
-      return "not converged: max_seconds are over";
-    case Reason::interrupted:
-      return "not converged: interrupted";
-    case Reason::stuck:
-      return "not converged: no better point was found along the last direction";
-    case Reason::unbounded:
-      return "not converged: the loss falls without an end";
-    case Reason::not_finite:
-      return "not converged: the loss or its gradient is not finite";
+    case Reason::gradient: return "converged: the gradient is within gradient_tolerance";
+    case Reason::loss: return "converged: the loss changed by no more than loss_tolerance";
+    case Reason::step: return "converged: the step is within step_tolerance";
+    case Reason::target: return "converged: the loss has reached the target";
+    case Reason::no_improvement: return "converged: the loss improves by no more than its noise";
+    case Reason::exact: return "converged: what is left to gain is lost in rounding";
+    case Reason::asked: return "stopped by Stop::when";
+    case Reason::iterations: return "not converged: max_iterations are done";
+    case Reason::evaluations: return "not converged: max_evaluations are done";
+    case Reason::seconds: return "not converged: max_seconds are over";
+    case Reason::interrupted: return "not converged: interrupted";
+    case Reason::stuck: return "not converged: no better point was found along the last direction";
+    case Reason::unbounded: return "not converged: the loss falls without an end";
+    case Reason::not_finite: return "not converged: the loss or its gradient is not finite";
   }
   return "unknown";
 }

@@ -104,7 +104,7 @@ Until when(Callable<bool(const Progress&)> question, Source source = Source::her
 
 template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::optim::Reason> : fmt::formatter<fmt::string_view> {
-  fmt::appender format(xgrad::optim::Reason reason, fmt::format_context& context) const;
+  fmt::appender format(xgrad::optim::Reason reason, fmt::format_context & context) const;
 };
 
 #pragma GCC visibility pop

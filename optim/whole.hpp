@@ -36,7 +36,8 @@ struct Optimizer::Whole {
 };
 
 // What a formula gave, in the dtype that is held: a 0-d tensor of f64, as a group's state may be, makes f64 of another of f32.
-Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected, Source source);
+Tensor like(const char* name, const char* what, const std::string& of, const Tensor& got, const Tensor& expected,
+            Source source);
 void require_count(const char* name, const char* of_what, std::size_t got, std::size_t expected, Source source);
 
 }  // namespace xgrad::optim

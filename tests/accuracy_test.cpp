@@ -29,7 +29,7 @@ namespace {
 struct Unary {
   Wide (*f)(Wide);
   double f32, f64;
-  bool signed_zero = true;  // has the sign of 0 a meaning?
+  bool signed_zero = true;       // has the sign of 0 a meaning?
   Wide (*size)(Wide) = nullptr;  // of the terms, where they cancel at some x that is no rounded number
 };
 struct Binary {
@@ -246,12 +246,14 @@ void check_ternary() {
       }
     };
     std::vector<T> x, y, z;
-    for (std::size_t i = 0; i < samples; ++i) x.push_back(number()), y.push_back(i % 7 ? number() : x.back()), z.push_back(i % 5 ? number() : T(i % 2));
+    for (std::size_t i = 0; i < samples; ++i)
+      x.push_back(number()), y.push_back(i % 7 ? number() : x.back()), z.push_back(i % 5 ? number() : T(i % 2));
     for (const kernels::Simd* simd : instruction_sets()) {
       const std::vector<T> got = apply(*simd, op, x, y, z);
       Worst worst;
       for (std::size_t i = 0; i < x.size(); ++i)
-        note(worst, got[i], known->second.f(x[i], y[i], z[i]), false, x[i], &y[i], known->second.size(x[i], y[i], z[i]));
+        note(worst, got[i], known->second.f(x[i], y[i], z[i]), false, x[i], &y[i],
+             known->second.size(x[i], y[i], z[i]));
       judge(op_name, dtype<T>, *simd, worst, sizeof(T) == 4 ? known->second.f32 : known->second.f64);
     }
   }

@@ -87,7 +87,8 @@ std::vector<Kind> kinds() {
   });
 
   for (const Size images : {2, 40})
-    add("convolutions and pools", [x = evaluate(randn({images, 4, 13, 12})), w = parameter(randn({6, 2, 3, 3})), b = parameter(randn({6}))]() mutable {
+    add("convolutions and pools", [x = evaluate(randn({images, 4, 13, 12})), w = parameter(randn({6, 2, 3, 3})),
+                                   b = parameter(randn({6}))]() mutable {
       const Tensor h = relu(conv2d(x, w, b, {.stride = {1, 2}, .padding = 1, .groups = 2}));
       const Tensor y = avg_pool2d(max_pool2d(h, 2), 2, {.ceil_mode = true});
       mean(square(conv_transpose2d(y, w, {.stride = 2}))).backward();
@@ -111,8 +112,8 @@ std::vector<Kind> kinds() {
     }
     XGRAD_FIELDS(conv, norm, dropout, up, groups, last, bag, row, rows)
   };
-  add("layers", [net = std::make_shared<Layers>(), x = evaluate(randn({5, 4, 8, 9})), index = tensor({{1, 0}, {2, 3}, {9, 9}, {0, 0}, {4, 1}}),
-                 p = Parameters()]() mutable {
+  add("layers", [net = std::make_shared<Layers>(), x = evaluate(randn({5, 4, 8, 9})),
+                 index = tensor({{1, 0}, {2, 3}, {9, 9}, {0, 0}, {4, 1}}), p = Parameters()]() mutable {
     if (p.empty()) p = nn::parameters(*net);
     for (const auto& each : p) each.zero_grad();
     mean(square((*net)(x, index) - 1.0f)).backward();
@@ -229,10 +230,10 @@ BOOST_AUTO_TEST_CASE(nor_does_the_training_loop) {
   Mlp net(4, 8, 3);
   optim::Adam optimizer(nn::parameters(net));
   training::fit(net, optimizer, batches, {.epochs = 16, .progress = false, .after_epoch = [](const training::Epoch& e) {
-                                         if (e.epoch == 9) memory_hooks::calls = 0, memory_hooks::counting = true;
-                                         if (e.epoch == 15) memory_hooks::counting = false;
-                                         return true;
-                                       }});
+                                            if (e.epoch == 9) memory_hooks::calls = 0, memory_hooks::counting = true;
+                                            if (e.epoch == 15) memory_hooks::counting = false;
+                                            return true;
+                                          }});
   BOOST_TEST(memory_hooks::calls == 0);
 }
 

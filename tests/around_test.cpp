@@ -57,7 +57,8 @@ const std::vector<Row>& rows() {
       {"Centralize", true, around(CentralizeRule{})},
       {"Accumulate", true, around(AccumulateRule{.steps = 3}), 3},
       {"Accumulate sums", false, around(AccumulateRule{.steps = 2, .mean = false}), 2},
-      {"Accumulate and ClipNorm", false, around(RequireFiniteRule{}, AccumulateRule{.steps = 2}, ClipNormRule{.max_norm = 2}), 2},
+      {"Accumulate and ClipNorm", false,
+       around(RequireFiniteRule{}, AccumulateRule{.steps = 2}, ClipNormRule{.max_norm = 2}), 2},
       {"Lookahead", false, around(LookaheadRule{})},
       {"Lookahead of Adam", true, around(LookaheadRule{.steps = 6, .alpha = 0.8})},
       {"EMA", true, around(EMARule{.decay = 0.95})},
@@ -88,7 +89,8 @@ struct Weights {
     return list;
   }
   Tensor loss(Size t) const {
-    const Tensor x = slice(wanted()["x"], 0, 5 * (t % 4), 5 * (t % 4) + 5), y = slice(wanted()["y"], 0, 5 * (t % 4), 5 * (t % 4) + 5);
+    const Tensor x = slice(wanted()["x"], 0, 5 * (t % 4), 5 * (t % 4) + 5),
+                 y = slice(wanted()["y"], 0, 5 * (t % 4), 5 * (t % 4) + 5);
     return 3 * sum(square(tanh(matmul(x, transpose(weight)) + bias) * scale - y));
   }
   Tensor values() const { return concat({reshape(weight, {-1}), bias.value(), reshape(scale, {-1})}).detach(); }
@@ -123,7 +125,9 @@ struct Run {
   }
 };
 
-std::string difference(const Tensor& got, const Tensor& expected) { return references::difference(got, expected, 1000); }  // 1e-9
+std::string difference(const Tensor& got, const Tensor& expected) {
+  return references::difference(got, expected, 1000);
+}  // 1e-9
 
 }  // namespace
 
@@ -132,7 +136,8 @@ BOOST_AUTO_TEST_CASE(as_other_programs) {
     Run run(row);
     for (const Size until : seen) {
       while (run.call < until * row.calls) run.once();
-      BOOST_TEST(difference(run.w.values(), wanted()[fmt::format("{}.{}", row.name, until)]) == "", row.name << " at " << until);
+      BOOST_TEST(difference(run.w.values(), wanted()[fmt::format("{}.{}", row.name, until)]) == "",
+                 row.name << " at " << until);
       const std::string judged = fmt::format("{}.judged.{}", row.name, until);
       const Tensor trained = evaluate(run.w.values());
       BOOST_TEST(difference(run.judged(), wanted().has(judged) ? wanted()[judged] : trained) == "", judged);
@@ -182,7 +187,8 @@ BOOST_AUTO_TEST_CASE(states_that_do_not_fit) {
   with.step();
   b.set_grad(b.value());
   without.step();
-  BOOST_CHECK_EXCEPTION(without.load_state(with.state()), Error, says("more stood around it than the 0 with a state here"));
+  BOOST_CHECK_EXCEPTION(without.load_state(with.state()), Error,
+                        says("more stood around it than the 0 with a state here"));
   BOOST_CHECK_EXCEPTION(with.load_state(without.state()), Error, says("around.0.step is missing"));
   NamedTensors state = with.state();
   for (NamedTensor& entry : state)
@@ -216,14 +222,16 @@ template <class Rule>
 std::pair<std::vector<Tensor>, std::vector<Tensor>> trained(const std::function<Held(optim::Optimizer&)>& attach) {
   manual_seed(3);
   std::vector<Parameter> list;
-  for (const Shape& shape : {Shape{5, 3}, Shape{}, Shape{0, 2}, Shape{700}, Shape{7}}) list.emplace_back(parameter(randn(shape)));
+  for (const Shape& shape : {Shape{5, 3}, Shape{}, Shape{0, 2}, Shape{700}, Shape{7}})
+    list.emplace_back(parameter(randn(shape)));
   list.emplace_back(parameter(randn({4}, f64)));
   optim::Descent<Rule> optimizer{Parameters(list)};
   const Held held = attach(optimizer);
   for (Size t = 0; t < 12; ++t) {
     for (std::size_t i = 0; i < list.size(); ++i) {
       list[i].zero_grad();
-      if (t % 3 != static_cast<Size>(i)) list[i].set_grad(randn(list[i].shape(), list[i].dtype()));  // one of them has none
+      if (t % 3 != static_cast<Size>(i))
+        list[i].set_grad(randn(list[i].shape(), list[i].dtype()));  // one of them has none
     }
     optimizer.step();
   }
@@ -239,8 +247,9 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> trained(const std::function<
 BOOST_AUTO_TEST_CASE(elementwise_or_whole) {
   using namespace optim;
   for (const auto& attach :
-       {around(EMARule{.decay = 0.8}), around(LookaheadRule{.steps = 2}), around(SWARule{.start = 3, .every = 2}), around(Box{}),
-        around(Box{}, LookaheadRule{.steps = 3}, EMARule{.decay = 0.8, .debias = true}), around(GradientNoiseRule{.eta = 1})}) {
+       {around(EMARule{.decay = 0.8}), around(LookaheadRule{.steps = 2}), around(SWARule{.start = 3, .every = 2}),
+        around(Box{}), around(Box{}, LookaheadRule{.steps = 3}, EMARule{.decay = 0.8, .debias = true}),
+        around(GradientNoiseRule{.eta = 1})}) {
     const auto a = trained<Elementwise>(attach), b = trained<Whole>(attach);
     for (std::size_t i = 0; i < a.first.size(); ++i) {
       BOOST_TEST(same_bits(a.first[i], b.first[i]));
@@ -277,7 +286,8 @@ BOOST_AUTO_TEST_CASE(noise) {
       BOOST_TEST(std::abs(mean(square(x)).item() / variance - 1) < 5 * std::sqrt(2.0 / 20000));
       BOOST_TEST(std::abs(mean(pow(x, 4)).item() / (variance * variance) - 3) < 5 * std::sqrt(96.0 / 20000));  // normal
     }
-    for (const Tensor& other : {n[1], n[2]}) BOOST_TEST(std::abs(mean(n[0] * other).item()) < 5 * variance / std::sqrt(20000));
+    for (const Tensor& other : {n[1], n[2]})
+      BOOST_TEST(std::abs(mean(n[0] * other).item()) < 5 * variance / std::sqrt(20000));
     BOOST_TEST(same_bits(noise_of(1, t)[0], n[0]));
     BOOST_TEST(std::abs(mean(noise_of(2, t)[0] * n[0]).item()) < 5 * variance / std::sqrt(20000));
   }
@@ -323,7 +333,8 @@ BOOST_AUTO_TEST_CASE(gradients_that_are_not_finite) {
         b.set_grad(cast(tensor(numbers), dtype));
         const Tensor before[] = {a, b};
         const NamedTensors state = adam.state();
-        BOOST_CHECK_EXCEPTION(adam.step(), Error, says("[RequireFinite] the gradient of layer.b has a NaN or an infinity"));
+        BOOST_CHECK_EXCEPTION(adam.step(), Error,
+                              says("[RequireFinite] the gradient of layer.b has a NaN or an infinity"));
         finite->rule() = {.skip = true, .most = 2};
         adam.step();
         adam.step();
@@ -331,7 +342,8 @@ BOOST_AUTO_TEST_CASE(gradients_that_are_not_finite) {
         BOOST_CHECK_EXCEPTION(adam.step(), Error, says("and 2 steps before this have been left out"));
         BOOST_TEST((same_bits(a, before[0]) && same_bits(b, before[1])));
         const NamedTensors now = adam.state();
-        for (std::size_t i = 0; i < state.size(); ++i) BOOST_TEST(same_bits(state[i].value, now[i].value), state[i].name);
+        for (std::size_t i = 0; i < state.size(); ++i)
+          BOOST_TEST(same_bits(state[i].value, now[i].value), state[i].name);
         b.set_grad(full({5001}, 3e38, dtype));  // great, and finite
         adam.step();
         BOOST_TEST(finite->shared()[0].item() == 0);
@@ -389,14 +401,16 @@ BOOST_AUTO_TEST_CASE(errors_change_nothing) {
   const char* shape = "[FailsBefore] its update gave f64 (3, 1) for the gradient of 0";
   look(shape, around(optim::ClipNormRule{.max_norm = 1}, FailsBefore{}, ema), optim::AdamRule{});
   look(shape, around(FailsBefore{}), optim::LAMBRule{});
-  look("[FailsAfter] says that it is elementwise, but sum is not", around(ema, FailsBefore{.at = 9}, FailsAfter{}), Elementwise{});
+  look("[FailsAfter] says that it is elementwise, but sum is not", around(ema, FailsBefore{.at = 9}, FailsAfter{}),
+       Elementwise{});
   Parameter a = parameter(1.0);
   optim::SGD sgd({a}, {.lr = 0.1});
   optim::EMA own(sgd);
   BOOST_CHECK_EXCEPTION(sgd.step(), Error, says("[SGD] expected a gradient"));
   BOOST_CHECK_EXCEPTION(sgd.add_group({a}), Error, says("[SGD] add_group() while EMA stands around it"));
   sgd.eval();
-  BOOST_CHECK_EXCEPTION(optim::SWA(sgd, {}), Error, says("[SWA] around an optimizer whose parameters are those to be evaluated"));
+  BOOST_CHECK_EXCEPTION(optim::SWA(sgd, {}), Error,
+                        says("[SWA] around an optimizer whose parameters are those to be evaluated"));
   sgd.train();
   const struct {
     const char* part;
@@ -408,13 +422,15 @@ BOOST_AUTO_TEST_CASE(errors_change_nothing) {
       {"[Lookahead] expected alpha in (0, 1], got 0", [&] { optim::Lookahead(sgd, {.alpha = 0}); }},
       {"[Lookahead] expected 1 step or more", [&] { optim::Lookahead(sgd, {.steps = 0}); }},
       {"[ClipNorm] expected a norm_type of 1 or more", [&] { optim::ClipNorm(sgd, {.norm_type = 0.5}); }},
-      {"[ClipValue] expected a clip_value above 0, got nan", [&] { optim::ClipValue(sgd, {.clip_value = std::nan("")}); }},
+      {"[ClipValue] expected a clip_value above 0, got nan",
+       [&] { optim::ClipValue(sgd, {.clip_value = std::nan("")}); }},
       {"[ClipAdaptive] expected clipping above 0", [&] { optim::ClipAdaptive(sgd, {.clipping = 0}); }},
       {"[GradientNoise] expected a finite eta", [&] { optim::GradientNoise(sgd, {.eta = -1}); }},
       {"[Accumulate] expected steps to be given", [&] { optim::Accumulate{sgd}; }},
       {"[RequireFinite] expected most of 0 or more", [&] { optim::RequireFinite(sgd, {.most = -1}); }},
       {"[SAM] expected a finite rho", [&] { optim::SAM{.rho = -1}.step(sgd, [&] { return square(a); }); }},
-      {"[SAM] expected eta only where it is adaptive", [&] { optim::SAM{.eta = 1}.step(sgd, [&] { return square(a); }); }},
+      {"[SAM] expected eta only where it is adaptive",
+       [&] { optim::SAM{.eta = 1}.step(sgd, [&] { return square(a); }); }},
   };
   for (const auto& row : all) BOOST_CHECK_EXCEPTION(row.make(), Error, says(row.part));
   BOOST_TEST(helpers::line_of_error([&] { optim::EMA(sgd, {.decay = 1}); }) == __LINE__);
@@ -462,7 +478,8 @@ BOOST_AUTO_TEST_CASE(sam_that_fails) {
   BOOST_CHECK_EXCEPTION(sam.step(adam, [&] { return ++calls == 2 ? Tensor() : sum(square(a)); }), Error,
                         says("[SAM] the loss gave an empty tensor"));
   BOOST_TEST(same_bits(a, before));
-  BOOST_CHECK_EXCEPTION(sam.step(adam, [&] { return sum(sqrt(a)); }), Error, says("[SAM] the norm of the gradients is"));
+  BOOST_CHECK_EXCEPTION(sam.step(adam, [&] { return sum(sqrt(a)); }), Error,
+                        says("[SAM] the norm of the gradients is"));
   BOOST_TEST(same_bits(a, before));
   BOOST_TEST(adam.state()[2].value.item() == 0);
   // at a stationary point there is nowhere to climb: one loss
@@ -548,7 +565,8 @@ BOOST_AUTO_TEST_CASE(optimizers_that_average) {
   const auto look = [](auto rule) {
     using Optimizer = optim::Descent<decltype(rule)>;
     std::vector<Tensor> judged;
-    for (const auto& attach : {around(), around(optim::ClipValueRule{.clip_value = 1e6}), around(Twice{}), around(optim::EMARule{.decay = 0})}) {
+    for (const auto& attach : {around(), around(optim::ClipValueRule{.clip_value = 1e6}), around(Twice{}),
+                               around(optim::EMARule{.decay = 0})}) {
       Parameter a = parameter(tensor({3.0, -4.0}));
       Optimizer optimizer({a}, rule);
       const Held held = attach(optimizer);
@@ -579,10 +597,11 @@ BOOST_AUTO_TEST_CASE(gradients_by_rows) {
     std::function<Held(Optimizer&)> attach;
     bool rows;
   };
-  for (const Way& way : {Way{around(ClipNormRule{.max_norm = 0.1}), true}, Way{around(ClipValueRule{.clip_value = 0.01}), true},
-                         Way{around(CentralizeRule{}), true}, Way{around(RequireFiniteRule{}, ClipNormRule{.max_norm = 0.1}), true},
-                         Way{around(ClipAdaptiveRule{}), false}, Way{around(GradientNoiseRule{}), false},
-                         Way{around(ClipValueRule{.clip_value = 0.01}, AccumulateRule{.steps = 2}), false}}) {
+  for (const Way& way :
+       {Way{around(ClipNormRule{.max_norm = 0.1}), true}, Way{around(ClipValueRule{.clip_value = 0.01}), true},
+        Way{around(CentralizeRule{}), true}, Way{around(RequireFiniteRule{}, ClipNormRule{.max_norm = 0.1}), true},
+        Way{around(ClipAdaptiveRule{}), false}, Way{around(GradientNoiseRule{}), false},
+        Way{around(ClipValueRule{.clip_value = 0.01}, AccumulateRule{.steps = 2}), false}}) {
     manual_seed(2);
     const Tensor start = randn({6, 3}, f64), index = tensor({4, 1, 4});
     Parameter picked = parameter(start), dense = parameter(start);

@@ -129,7 +129,8 @@ BOOST_AUTO_TEST_CASE(every_reduction_over_every_choice) {
           if (reduced[static_cast<std::size_t>(i)]) count *= shape[i];
           else dropped.push_back(shape[i]);
         for (const bool keepdim : {false, true})
-          BOOST_TEST_CONTEXT(r.name << " over " << c.name << " of " << fmt::format("{}", shape) << (keepdim ? ", kept" : "")) {
+          BOOST_TEST_CONTEXT(r.name << " over " << c.name << " of " << fmt::format("{}", shape)
+                                    << (keepdim ? ", kept" : "")) {
             if (count < static_cast<Size>(r.least)) {
               BOOST_CHECK_THROW(r.f(x, c.axes, keepdim), Error);
               continue;
@@ -141,7 +142,8 @@ BOOST_AUTO_TEST_CASE(every_reduction_over_every_choice) {
             BOOST_REQUIRE_EQUAL(got.size(), groups.size());
             for (std::size_t i = 0; i < got.size(); ++i) {
               const double right = r.of(groups[i]);
-              BOOST_TEST((got[i] == right || std::abs(got[i] - right) <= 1e-13 * (1 + std::abs(right))), got[i] << ", not " << right);
+              BOOST_TEST((got[i] == right || std::abs(got[i] - right) <= 1e-13 * (1 + std::abs(right))),
+                         got[i] << ", not " << right);
             }
           }
       }
@@ -183,7 +185,8 @@ BOOST_AUTO_TEST_CASE(norms_far_out) {
           const Numbers g = grad(y, x)[0].to_vector<double>();
           for (std::size_t i = 0; i < v.size(); ++i) {  // sign x (|x| / norm)^(p - 1)
             const double slope = std::copysign(std::pow(std::abs(v[i]) / right, p - 1), v[i]);
-            BOOST_TEST(std::abs(g[i] - slope) <= 40 * tolerance * std::max(1e-3, std::abs(slope)), g[i] << ", not " << slope);
+            BOOST_TEST(std::abs(g[i] - slope) <= 40 * tolerance * std::max(1e-3, std::abs(slope)),
+                       g[i] << ", not " << slope);
           }
         }
       }

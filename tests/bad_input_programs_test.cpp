@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(derivatives) {
   t.add([&] { value_and_grad(cube_sum, tensor({1, 2})); }, {"[watch]", "got i64"});
   t.add([&] { value_and_grad(Function(), v); }, {"[value_and_grad]", "a function, got an empty one"});
   t.add([&] { value_and_grad(FunctionOfMany(), Tensors{v}); }, {"[value_and_grad]", "got an empty one"});
-  t.add([&] { value_and_grad([](const Tensors& x) { return x[0]; }, Tensors{v}); }, {"[value_and_grad]", "one element"});
+  t.add([&] { value_and_grad([](const Tensors& x) { return x[0]; }, Tensors{v}); },
+        {"[value_and_grad]", "one element"});
   t.add([&] { jvp(cube, v, ones({2})); }, {"[jvp]", "a tangent f32 (3,), got f32 (2,)"});
   t.add([&] { jvp(cube, v, ones({3}, f64)); }, {"[jvp]", "got f64 (3,)"});
   t.add([&] { vjp(cube, v).pullback(ones({2})); }, {"[grad]", "a cotangent f32 (3,), got f32 (2,)"});
@@ -183,7 +184,11 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   t.add([&] { nn::dropout(x, nan_); }, {"[dropout]", "got nan"});
   t.add([&] { nn::elu(Tensor()); }, {"empty"});
   t.add([&] { nn::softplus(x, 0); }, {"[softplus]", "beta"});
-  t.add([&] { nn::cross_entropy(scores, tensor({0, 1, 3, 0, 1})); }, {"[cross_entropy]", "0 ... 2, got 3 at position 2"});
+  t.add(
+      [&] {
+        nn::cross_entropy(scores, tensor({0, 1, 3, 0, 1}));
+      },
+      {"[cross_entropy]", "0 ... 2, got 3 at position 2"});
   t.add([&] { nn::cross_entropy(scores, tensor({0, 1})); }, {"[cross_entropy]", "shape (5,), got (2,)"});
   t.add([&] { nn::cross_entropy(scores, 1); }, {"[cross_entropy]", "shape (5,), got ()"});
   t.add([&] { nn::cross_entropy(scores, Tensor()); }, {"empty"});
@@ -269,7 +274,8 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
     return bad_input::bits(x) + bad_input::bits(net.weight.value()) + bad_input::bits(net.bias.value());
   };
   const auto loss_of = [&](const std::function<Tensor(const Tensor&)>& loss) {
-    return training::FitOptions{.epochs = 1, .progress = false, .loss = [loss](const Tensor& z, const Tensor&) { return loss(z); }};
+    return training::FitOptions{
+        .epochs = 1, .progress = false, .loss = [loss](const Tensor& z, const Tensor&) { return loss(z); }};
   };
   Table t(__FILE__, state);
   t.add([&] { data::DataLoader(Tensors{}); }, {"[DataLoader]", "one tensor or more"});
@@ -306,10 +312,14 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   t.add([&] { training::fit(net, sgd, batches, {.epochs = -1}); }, {"[fit]", "0 epochs or more, got -1"});
   t.add([&] { training::fit(net, sgd, alone, quiet); }, {"[fit]", "inputs and targets, got one tensor"});
   t.add([&] { training::fit(wrong, sgd, batches, quiet); }, {"[Linear]", "3 numbers"});
-  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return z; })); }, {"[backward]", "(4, 2)"});
-  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); }, {"[fit]", "the loss gave an empty tensor"});
-  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return ones({}); })); }, {"[fit]", "does not depend on any parameter: weight, bias"});
-  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return sum(z) / 0; })); }, {"[fit]", "loss is"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return z; })); },
+        {"[backward]", "(4, 2)"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return Tensor(); })); },
+        {"[fit]", "the loss gave an empty tensor"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor&) { return ones({}); })); },
+        {"[fit]", "does not depend on any parameter: weight, bias"});
+  t.add([&] { training::fit(net, sgd, batches, loss_of([](const Tensor& z) { return sum(z) / 0; })); },
+        {"[fit]", "loss is"});
   t.add([&] { training::fit(net, sgd, outside, quiet); }, {"[cross_entropy]", "0 ... 1, got 5 at position 2"});
   t.add([&] { training::fit(net, sgd, floats, quiet); }, {"[fit]", "i64 classes", "got f32", ".loss = nn::mse_loss"});
   t.add([&] { training::accuracy([](const Tensor&) { return Tensor(); }, rows); }, {"[accuracy]", "an empty tensor"});

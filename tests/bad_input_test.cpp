@@ -17,7 +17,8 @@ const double nan_ = std::nan("");
 
 struct Objects {
   Tensor m = evaluate(randn({2, 3})), v = evaluate(randn({3})), wide = evaluate(randn({40, 50}));
-  Tensor d = evaluate(randn({3}, f64)), s = tensor(2.0f), i = tensor({0, 2, 1}), b = v > 0, none, nothing = zeros({0, 3});
+  Tensor d = evaluate(randn({3}, f64)), s = tensor(2.0f), i = tensor({0, 2, 1}), b = v > 0, none,
+         nothing = zeros({0, 3});
   Tensor pending = tanh(wide);
   Parameter w = parameter(randn({3})), unset;
   Tensor loss = sum(w * v), vector = w * v, done = sum(w * w);
@@ -257,7 +258,11 @@ BOOST_AUTO_TEST_CASE(views) {
   t.add([&] { permute(o.s, {0}); }, {"[permute]", "got (0,)"});
   t.add([&] { transpose(o.v, 0, 1); }, {"[transpose]", "axis 1 of a vector"});
   t.add([&] { concat({zeros({huge / 64, 0}), zeros({huge / 64, 0}), zeros({huge / 64, 0})}); }, {"[concat]", "more"});
-  t.add([&] { concat({expand(o.s, {huge / 64}), expand(o.s, {huge / 64}), expand(o.s, {huge / 64})}); }, {"[concat]", "more elements than memory"});
+  t.add(
+      [&] {
+        concat({expand(o.s, {huge / 64}), expand(o.s, {huge / 64}), expand(o.s, {huge / 64})});
+      },
+      {"[concat]", "more elements than memory"});
   t.add([&] { stack({}); }, {"[stack]", "got none"});
   t.add([&] { stack({o.m, o.v}); }, {"[stack]", "shapes differ: (2, 3) and (3,)"});
   t.add([&] { stack({o.m, o.m}, 3); }, {"[stack]", "axis 3"});

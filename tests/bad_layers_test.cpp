@@ -16,7 +16,8 @@ const double nan_ = std::nan("");
 
 // Layers that are called wrongly, and what they hold.
 struct Objects {
-  Tensor row = evaluate(randn({3})), rows = evaluate(randn({2, 3})), line = evaluate(randn({2, 3, 5})), image = evaluate(randn({2, 3, 5, 4}));
+  Tensor row = evaluate(randn({3})), rows = evaluate(randn({2, 3})), line = evaluate(randn({2, 3, 5})),
+         image = evaluate(randn({2, 3, 5, 4}));
   Tensor none, whole = ones({2, 3, 5}, i64), index = tensor({{0, 1}, {2, 0}}), flat = tensor({0, 1, 2});
   nn::Conv1d conv1{3, 4, 3}, no_conv;
   nn::Conv2d conv2{3, 4, 3};
@@ -38,7 +39,8 @@ struct Objects {
     const auto add = [&](const auto& model) {
       for (const auto& [name, value] : nn::state_dict(model)) all += name + bad_input::bits(value);
     };
-    add(conv1), add(conv2), add(up), add(batch1), add(batch2), add(instance), add(layer), add(rms), add(group), add(bilinear), add(table);
+    add(conv1), add(conv2), add(up), add(batch1), add(batch2), add(instance), add(layer), add(rms), add(group),
+        add(bilinear), add(table);
     add(bag), add(sums), add(prelu), add(normed), add(spectral);
     return all;
   }
@@ -84,7 +86,8 @@ BOOST_AUTO_TEST_CASE(making_layers) {
   t.add([&] { nn::EmbeddingBag(3, 2, {.norm_type = 0}); }, {"[EmbeddingBag]", "norm_type"});
   t.add([&] { nn::PReLU(0); }, {"[PReLU]", "at least 1"});
   t.add([&] { nn::ZeroPad2d({1, 2, 3}); }, {"[ZeroPad2d]", "of one number, or of 4", "(1, 2, 3)"});
-  t.add([&] { nn::SpectralNorm(nn::Linear(3, 2), {.n_power_iterations = 0}); }, {"[SpectralNorm]", "n_power_iterations"});
+  t.add([&] { nn::SpectralNorm(nn::Linear(3, 2), {.n_power_iterations = 0}); },
+        {"[SpectralNorm]", "n_power_iterations"});
   t.check();
 }
 
@@ -98,8 +101,10 @@ BOOST_AUTO_TEST_CASE(calling_layers) {
   t.add([&] { o.conv1(o.whole); }, {"[Conv1d]", "expected floats, got i64", "cast"});
   t.add([&] { o.conv1(o.none); }, {"[Conv1d]", "empty tensor"});
   t.add([&] { o.no_conv(o.line); }, {"[Conv1d]", "no weight", "without sizes"});
-  t.add([&] { nn::Conv1d(3, 2, 3, {.padding = 5, .padding_mode = nn::PaddingMode::reflect})(o.line); }, {"[Conv1d]", "more numbers than are added"});
-  t.add([&] { nn::Conv2d(3, 2, 3, {.padding = "same", .padding_mode = nn::PaddingMode::circular})(o.row); }, {"[Conv2d]", "(3,)"});
+  t.add([&] { nn::Conv1d(3, 2, 3, {.padding = 5, .padding_mode = nn::PaddingMode::reflect})(o.line); },
+        {"[Conv1d]", "more numbers than are added"});
+  t.add([&] { nn::Conv2d(3, 2, 3, {.padding = "same", .padding_mode = nn::PaddingMode::circular})(o.row); },
+        {"[Conv2d]", "(3,)"});
   t.add([&] { o.up(o.rows[0]); }, {"[ConvTranspose1d]", "(3,)"});
   t.add([&] { o.up.with_output_size(o.line, {9}); }, {"[ConvTranspose1d]", "output_size of 6 ... 6", "got 9"});
   t.add([&] { o.up.with_output_size(o.line, {6, 6}); }, {"[ConvTranspose1d]", "an extent for each", "(6, 6)"});
@@ -194,7 +199,8 @@ BOOST_AUTO_TEST_CASE(activations_and_shapes) {
   t.add([&] { nn::Upsample({.scale_factor = nan_})(o.image); }, {"[Upsample]", "with numbers"});
   t.add([&] { nn::Upsample({.scale_factor = 1e30})(o.image); }, {"[Upsample]"});
   t.add([&] { nn::Upsample({.size = 4, .mode = nn::Interpolation::bicubic})(o.line); }, {"[Upsample]", "two axes"});
-  t.add([&] { nn::Upsample({.size = 4, .mode = nn::Interpolation::linear})(o.whole); }, {"[Upsample]", "expected floats"});
+  t.add([&] { nn::Upsample({.size = 4, .mode = nn::Interpolation::linear})(o.whole); },
+        {"[Upsample]", "expected floats"});
   t.add([&] { nn::Upsample({.size = 4})(o.rows); }, {"[Upsample]", "(2, 3)"});
   t.check();
 }

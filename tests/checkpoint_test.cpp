@@ -344,10 +344,8 @@ BOOST_AUTO_TEST_CASE(a_parameter_stored_anew_is_noticed) {
   for (const bool in_place : {true, false}) {
     Parameter w = parameter(randn({5000}));
     const Tensor x = randn({5000}), y = sum(checkpoint([&](const Tensor&v) { return tanh(v * w); }, x));
-    if (in_place)
-      static_cast<float*>(writable(Parameters{w}[0]))[0] = 1;  // as an optimizer does
-    else
-      w -= 0.1;
+    if (in_place) static_cast<float*>(writable(Parameters{w}[0]))[0] = 1;  // as an optimizer does
+    else w -= 0.1;
     BOOST_CHECK_EXCEPTION(y.backward(), Error, says("a Parameter f32 (5000,) that it did not read before"));
     BOOST_TEST(!w.grad().defined());
   }

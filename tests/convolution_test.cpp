@@ -64,29 +64,33 @@ template <class F, class Options>
 Tensor with_bias(const F& f, const Tensors& in, const Options& options) {
   return f(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), options);
 }
-#define BY_AXES(name, axes, ...) ((axes) == 1 ? name##1d(__VA_ARGS__) : (axes) == 2 ? name##2d(__VA_ARGS__) : name##3d(__VA_ARGS__))
+#define BY_AXES(name, axes, ...) \
+  ((axes) == 1 ? name##1d(__VA_ARGS__) : (axes) == 2 ? name##2d(__VA_ARGS__) : name##3d(__VA_ARGS__))
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(as_pytorch_has_it) {
   for (const int axes : {1, 2, 3}) {
-    BOOST_TEST(for_cases("conv", axes, [axes](const Tensors& in, const Kept& k) {
-      const ConvolutionOptions o{k.shape("stride"), k.shape("padding"), k.shape("dilation"), k.number("groups")};
-      return BY_AXES(conv, axes, in[0], in[1], in.size() > 2 ? in[2] : Tensor(), o);
-    }) == 16);
+    BOOST_TEST(
+        for_cases("conv", axes, [axes](const Tensors& in, const Kept& k) {
+          const ConvolutionOptions o{k.shape("stride"), k.shape("padding"), k.shape("dilation"), k.number("groups")};
+          return BY_AXES(conv, axes, in[0], in[1], in.size() > 2 ? in[2] : Tensor(), o);
+        }) == 16);
     BOOST_TEST(for_cases("conv_transpose", axes, [axes](const Tensors& in, const Kept& k) {
-      const TransposedConvolutionOptions o{k.shape("stride"), k.shape("padding"), k.shape("output_padding"), k.number("groups"),
-                                           k.shape("dilation")};
-      return BY_AXES(conv_transpose, axes, in[0], in[1], in.size() > 2 ? in[2] : Tensor(), o);
-    }) >= 10);
+                 const TransposedConvolutionOptions o{k.shape("stride"), k.shape("padding"), k.shape("output_padding"),
+                                                      k.number("groups"), k.shape("dilation")};
+                 return BY_AXES(conv_transpose, axes, in[0], in[1], in.size() > 2 ? in[2] : Tensor(), o);
+               }) >= 10);
     BOOST_TEST(for_cases("max_pool", axes, [axes](const Tensors& in, const Kept& k) {
-      const MaxPoolOptions o{k.shape("stride"), k.shape("padding"), k.shape("dilation"), k.number("ceil_mode") != 0};
-      return BY_AXES(max_pool, axes, in[0], k.shape("kernel_size"), o);
-    }) == 10);
+                 const MaxPoolOptions o{k.shape("stride"), k.shape("padding"), k.shape("dilation"),
+                                        k.number("ceil_mode") != 0};
+                 return BY_AXES(max_pool, axes, in[0], k.shape("kernel_size"), o);
+               }) == 10);
     BOOST_TEST(for_cases("avg_pool", axes, [axes](const Tensors& in, const Kept& k) {
-      const AvgPoolOptions o{k.shape("stride"), k.shape("padding"), k.number("ceil_mode") != 0, k.number("count_include_pad") != 0};
-      return BY_AXES(avg_pool, axes, in[0], k.shape("kernel_size"), o);
-    }) == 10);
+                 const AvgPoolOptions o{k.shape("stride"), k.shape("padding"), k.number("ceil_mode") != 0,
+                                        k.number("count_include_pad") != 0};
+                 return BY_AXES(avg_pool, axes, in[0], k.shape("kernel_size"), o);
+               }) == 10);
   }
 }
 
@@ -96,7 +100,8 @@ namespace {
 struct Loops {
   std::vector<double> y, gx, gw;
 };
-Loops loops(const Tensor& x, const Tensor& w, const Tensor& g, const Shape& stride, const Shape& padding, const Shape& dilation, Size groups) {
+Loops loops(const Tensor& x, const Tensor& w, const Tensor& g, const Shape& stride, const Shape& padding,
+            const Shape& dilation, Size groups) {
   const auto vx = x.to_vector<double>(), vw = w.to_vector<double>(), vg = g.to_vector<double>();
   const Shape i = x.shape(), k = w.shape(), p = g.shape();
   const Size in = k[1], out = k[0] / groups;
@@ -112,7 +117,8 @@ Loops loops(const Tensor& x, const Tensor& w, const Tensor& g, const Shape& stri
             const Size v = pos % p[4] * stride[2] + tap % k[4] * dilation[2] - padding[2];
             if (z < 0 || y < 0 || v < 0 || z >= i[2] || y >= i[3] || v >= i[4]) continue;
             const std::size_t of_x = at((((n * i[1] + o / out * in + c) * i[2] + z) * i[3] + y) * i[4] + v);
-            const std::size_t of_w = at((o * in + c) * k[2] * k[3] * k[4] + tap), of_y = at((n * k[0] + o) * p[2] * p[3] * p[4] + pos);
+            const std::size_t of_w = at((o * in + c) * k[2] * k[3] * k[4] + tap),
+                              of_y = at((n * k[0] + o) * p[2] * p[3] * p[4] + pos);
             all.y[of_y] += vx[of_x] * vw[of_w];
             all.gx[of_x] += vg[of_y] * vw[of_w];
             all.gw[of_w] += vx[of_x] * vg[of_y];
@@ -158,7 +164,8 @@ BOOST_AUTO_TEST_CASE(as_loops_have_it) {
     const Tensor y = conv3d(image, weight, {stride, padding, dilation, groups}), g = randn(y.shape(), dtype);
     const Tensors gradients = grad(y, Wrt({image, weight}), g);
     const Loops all = loops(image, weight, g, stride, padding, dilation, groups);
-    BOOST_TEST_CONTEXT(fmt::format("x {}, w {}, stride {}, padding {}, dilation {}, groups {}", x, w, stride, padding, dilation, groups)) {
+    BOOST_TEST_CONTEXT(fmt::format("x {}, w {}, stride {}, padding {}, dilation {}, groups {}", x, w, stride, padding,
+                                   dilation, groups)) {
       near("y", y, all.y);
       near("gx", gradients[0], all.gx);
       near("gw", gradients[1], all.gw);
@@ -173,8 +180,11 @@ BOOST_AUTO_TEST_CASE(the_same_bits_on_any_number_of_threads) {
     Shape x, w;
     Size groups;
   };
-  for (const Sizes& s : {Sizes{{33, 8, 14, 14}, {24, 8, 3, 3}, 1}, {{1, 40, 30, 30}, {50, 20, 3, 3}, 2}, {{9, 64, 12, 12}, {64, 1, 3, 3}, 64},
-                         {{70, 1, 28, 28}, {8, 1, 3, 3}, 1}, {{11, 5, 16, 16}, {80, 5, 3, 3}, 1}})
+  for (const Sizes& s : {Sizes{{33, 8, 14, 14}, {24, 8, 3, 3}, 1},
+                         {{1, 40, 30, 30}, {50, 20, 3, 3}, 2},
+                         {{9, 64, 12, 12}, {64, 1, 3, 3}, 64},
+                         {{70, 1, 28, 28}, {8, 1, 3, 3}, 1},
+                         {{11, 5, 16, 16}, {80, 5, 3, 3}, 1}})
     for (const DType dtype : {f32, f64}) {
       const Tensor x = watch(randn(s.x, dtype)), w = watch(randn(s.w, dtype)), b = watch(randn({s.w[0]}, dtype));
       const auto run = [&](int count) {
@@ -186,7 +196,8 @@ BOOST_AUTO_TEST_CASE(the_same_bits_on_any_number_of_threads) {
         return all;
       };
       const Tensors one = run(1), two = run(2), five = run(5);
-      for (std::size_t i = 0; i < one.size(); ++i) BOOST_TEST((helpers::same_bits(one[i], two[i]) && helpers::same_bits(one[i], five[i])));
+      for (std::size_t i = 0; i < one.size(); ++i)
+        BOOST_TEST((helpers::same_bits(one[i], two[i]) && helpers::same_bits(one[i], five[i])));
     }
   set_threads(many);
 }
@@ -229,7 +240,8 @@ BOOST_AUTO_TEST_CASE(places_as_loops_have_them) {
     bool fits = true;
     for (int axis = 0; axis < 2; ++axis) {
       x.push_back(1 + below(axis == 1 ? 40 : 9));
-      kernel.push_back(1 + below(4)), stride.push_back(1 + below(4)), dilation.push_back(1 + below(3)), padding.push_back(below(kernel[axis] / 2 + 1));
+      kernel.push_back(1 + below(4)), stride.push_back(1 + below(4)), dilation.push_back(1 + below(3)),
+          padding.push_back(below(kernel[axis] / 2 + 1));
       const Size reach = dilation[axis] * (kernel[axis] - 1) + 1, room = x[axis + 2] + 2 * padding[axis] - reach;
       fits &= room >= 0 && (dilation[axis] == 1 || padding[axis] == 0);
       result.push_back(room / stride[axis] + 1);
@@ -237,7 +249,9 @@ BOOST_AUTO_TEST_CASE(places_as_loops_have_them) {
     if (!fits) continue;
     const DType dtype = cases % 3 == 0 ? f32 : cases % 3 == 1 ? f64 : i64;
     std::vector<double> numbers;
-    for (Size i = 0; i < x.numel(); ++i) numbers.push_back(dtype != i64 && below(12) == 0 ? not_a_number : static_cast<double>(below(4)) - (cases % 2 ? 0 : 9));
+    for (Size i = 0; i < x.numel(); ++i)
+      numbers.push_back(dtype != i64 && below(12) == 0 ? not_a_number
+                                                       : static_cast<double>(below(4)) - (cases % 2 ? 0 : 9));
     std::vector<double> y, g(numbers.size());
     for (Size plane = 0; plane < x[0] * x[1]; ++plane)
       for (Size p = 0; p < result[2] * result[3]; ++p) {
@@ -247,16 +261,20 @@ BOOST_AUTO_TEST_CASE(places_as_loops_have_them) {
           const Size c = p % result[3] * stride[1] + tap % kernel[1] * dilation[1] - padding[1];
           if (r < 0 || c < 0 || r >= x[2] || c >= x[3]) continue;
           const auto here = static_cast<std::size_t>((plane * x[2] + r) * x[3] + c);
-          if (best == numbers.size() || numbers[here] > numbers[best] || (std::isnan(numbers[here]) && !std::isnan(numbers[best]))) best = here;
+          if (best == numbers.size() || numbers[here] > numbers[best] ||
+              (std::isnan(numbers[here]) && !std::isnan(numbers[best])))
+            best = here;
         }
         y.push_back(numbers[best]), g[best] += 1;
       }
     const Tensor image = dtype == i64 ? cast(tensor(numbers, x), i64) : watch(cast(tensor(numbers, x), dtype));
     const Tensor got = max_pool2d(image, kernel, {.stride = stride, .padding = padding, .dilation = dilation});
-    BOOST_TEST_CONTEXT(fmt::format("{} {}, kernel {}, stride {}, padding {}, dilation {}", name(dtype), x, kernel, stride, padding, dilation)) {
+    BOOST_TEST_CONTEXT(fmt::format("{} {}, kernel {}, stride {}, padding {}, dilation {}", name(dtype), x, kernel,
+                                   stride, padding, dilation)) {
       BOOST_TEST((got.shape() == result));
       const auto values = got.to_vector<double>();
-      for (std::size_t i = 0; i < y.size(); ++i) BOOST_TEST_REQUIRE((values[i] == y[i] || (std::isnan(values[i]) && std::isnan(y[i]))));
+      for (std::size_t i = 0; i < y.size(); ++i)
+        BOOST_TEST_REQUIRE((values[i] == y[i] || (std::isnan(values[i]) && std::isnan(y[i]))));
       if (dtype != i64) BOOST_TEST(grad(sum(got), image)[0].to_vector<double>() == g, boost::test_tools::per_element());
     }
     ++cases;
@@ -265,7 +283,8 @@ BOOST_AUTO_TEST_CASE(places_as_loops_have_them) {
 
 // Where strides skip, a transpose is its bias.
 BOOST_AUTO_TEST_CASE(strides_wider_than_the_kernel) {
-  const Tensor y = conv_transpose2d(ones({1, 1, 2, 2}), full({1, 1, 1, 1}, 3.0f), tensor({0.5f}), {.stride = 3, .output_padding = 2});
+  const Tensor y = conv_transpose2d(ones({1, 1, 2, 2}), full({1, 1, 1, 1}, 3.0f), tensor({0.5f}),
+                                    {.stride = 3, .output_padding = 2});
   BOOST_TEST(y.shape() == Shape({1, 1, 6, 6}));
   BOOST_TEST(sum(y == 3.5).item() == 4);
   BOOST_TEST(sum(y == 0.5).item() == 32);
@@ -283,7 +302,8 @@ BOOST_AUTO_TEST_CASE(the_greatest) {
   const Tensor x = watch(tensor({{{1.0, 3.0, 3.0, 2.0}, {3.0, 0.0, 3.0, 3.0}}}));
   const Tensor y = max_pool2d(x, 2);
   BOOST_TEST(all(y == 3.0).item() == 1);
-  BOOST_TEST(all(grad(sum(y), x)[0] == tensor({{{0.0, 1.0, 1.0, 0.0}, {0.0, 0.0, 0.0, 0.0}}})).item() == 1);  // the first of equals
+  BOOST_TEST(all(grad(sum(y), x)[0] == tensor({{{0.0, 1.0, 1.0, 0.0}, {0.0, 0.0, 0.0, 0.0}}})).item() ==
+             1);  // the first of equals
   const Tensor bad = max_pool2d(tensor({{{1.0, not_a_number, 2.0, inf}}}), {1, 2});
   BOOST_TEST(std::isnan(bad[0][0][0].item()));
   BOOST_TEST(bad[0][0][1].item() == inf);
@@ -298,13 +318,16 @@ BOOST_AUTO_TEST_CASE(the_greatest) {
 
 BOOST_AUTO_TEST_CASE(what_is_refused) {
   const Tensor x = ones({2, 4, 5, 5}), w = ones({6, 4, 3, 3});
-  CHECK_ERROR(conv2d(ones({5, 5}), w), "[conv2d] expected x [batch, channels, height, width], or [channels, height, width] of one example, got (5, 5)");
+  CHECK_ERROR(
+      conv2d(ones({5, 5}), w),
+      "[conv2d] expected x [batch, channels, height, width], or [channels, height, width] of one example, got (5, 5)");
   CHECK_ERROR(conv2d(x, ones({6, 4, 3})), "[conv2d] expected a weight of 4 axes, got (6, 4, 3)");
   CHECK_ERROR(conv2d(x, ones({6, 3, 3, 3})), "[conv2d] x has 4 channels, the weight is for 3 in 1 group");
   CHECK_ERROR(conv2d(x, w, {.groups = 4}), "[conv2d] 4 groups do not divide the 6 channels of the weight");
   CHECK_ERROR(conv2d(x, w, {.groups = 0}), "[conv2d] 0 groups");
   CHECK_ERROR(conv2d(x, w, {.groups = 2}), "[conv2d] x has 4 channels, the weight is for 4 in 2 groups");
-  CHECK_ERROR(conv2d(x, ones({6, 4, 7, 3})), "[conv2d] the kernel reaches over 7 numbers, of which the padded image has 5");
+  CHECK_ERROR(conv2d(x, ones({6, 4, 7, 3})),
+              "[conv2d] the kernel reaches over 7 numbers, of which the padded image has 5");
   CHECK_ERROR(conv2d(x, w, {.dilation = 3}), "[conv2d] the kernel reaches over 7 numbers");
   CHECK_ERROR(conv2d(x, ones({6, 4, 0, 3})), "[conv2d] the kernel has no numbers");
   CHECK_ERROR(conv2d(x, w, {.stride = 0}), "[conv2d] expected a stride of 1 or more, got 0");
@@ -323,13 +346,16 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   CHECK_ERROR(conv2d(x, w, {.padding = huge / 16, .dilation = huge}), "[conv2d] the kernel reaches over");
   BOOST_TEST(conv2d(x, w, {.stride = huge, .padding = 1'000'000'000}).shape() == Shape({2, 6, 1, 1}));
   CHECK_ERROR(conv_transpose2d(x, w), "[conv_transpose2d] x has 4 channels, the weight is for 6");
-  CHECK_ERROR(conv_transpose2d(x, ones({4, 1, 3, 3}), {.output_padding = 1}), "[conv_transpose2d] expected an output_padding less than the stride");
+  CHECK_ERROR(conv_transpose2d(x, ones({4, 1, 3, 3}), {.output_padding = 1}),
+              "[conv_transpose2d] expected an output_padding less than the stride");
   CHECK_ERROR(conv_transpose2d(x, ones({4, 1, 3, 3}), {.padding = 4}), "[conv_transpose2d] less than 1 along axis 0");
   CHECK_ERROR(conv_transpose2d(x, ones({4, 1, 3, 3}), {.stride = huge}), "[conv_transpose2d] too many along axis 0");
   CHECK_ERROR(max_pool2d(x, 6), "[max_pool2d] the kernel reaches over 6 numbers");
   CHECK_ERROR(max_pool2d(x, 0), "[max_pool2d] expected a kernel of 1 or more, got 0");
-  CHECK_ERROR(max_pool2d(x, 2, {.padding = 2}), "[max_pool2d] expected a padding of half of the kernel at most, got 2 of 2");
-  CHECK_ERROR(max_pool2d(ones({1, 2, 2}), 2, {.padding = 1, .dilation = 3}), "[max_pool2d] window 0 along axis 0 of the image holds nothing but padding");
+  CHECK_ERROR(max_pool2d(x, 2, {.padding = 2}),
+              "[max_pool2d] expected a padding of half of the kernel at most, got 2 of 2");
+  CHECK_ERROR(max_pool2d(ones({1, 2, 2}), 2, {.padding = 1, .dilation = 3}),
+              "[max_pool2d] window 0 along axis 0 of the image holds nothing but padding");
   CHECK_ERROR(max_pool2d(x > 0, 2), "[max_pool2d] expected numbers, got boolean");
   CHECK_ERROR(avg_pool3d(x, 9), "[avg_pool3d] the kernel reaches over 9 numbers");
   CHECK_ERROR(avg_pool1d(x, 2), "[avg_pool1d] expected x [batch, channels, length]");

@@ -19,7 +19,8 @@ Tensors step(Size n) {
   const Tensor sum_of_b = evaluate(sum(b));
   c.backward();
   const Tensor waiting = sqrt(square(p)) + 1;
-  return {evaluate(c), p.grad(), sum_of_b, evaluate(waiting), value_and_grad([](const Tensor& x) { return sum(x * x * x); }, p).grad};
+  return {evaluate(c), p.grad(), sum_of_b, evaluate(waiting),
+          value_and_grad([](const Tensor& x) { return sum(x * x * x); }, p).grad};
 }
 
 }  // namespace
@@ -72,7 +73,8 @@ BOOST_AUTO_TEST_CASE(more_inputs_than_16_bits_count) {
   BOOST_TEST(allclose(grad(sum(square(joined)), {p})[0], 2 * p));
   const FunctionOfMany last = [](const Tensors& in) { return in[0] * in[in.size() - 1]; };
   BOOST_CHECK_EXCEPTION(checkpoint(last, parts), Error, says("at most 65535"));
-  const CustomOp op({.name = "mine", .forward = last, .vjp = [](const Tensor&, const Tensors&, const Tensor&) { return Tensors(); }});
+  const CustomOp op(
+      {.name = "mine", .forward = last, .vjp = [](const Tensor&, const Tensors&, const Tensor&) { return Tensors(); }});
   BOOST_CHECK_EXCEPTION(op(parts), Error, says("at most 65535"));
   Tensors values;
   for (Size i = 0; i < many; ++i) values.push_back(tensor(1.0 + static_cast<double>(i)));

@@ -114,7 +114,8 @@ BOOST_AUTO_TEST_CASE(made_data_are_what_they_say) {
   BOOST_TEST((digits.inputs.shape() == Shape{30, 100}));
   BOOST_TEST(amin(digits.inputs).item() >= 0);
   BOOST_TEST(amax(digits.inputs).item() <= 1);
-  BOOST_TEST(amax(abs(data::digits({.images_per_class = 3, .side = 10, .seed = 2}).inputs - digits.inputs)).item() == 0);
+  BOOST_TEST(amax(abs(data::digits({.images_per_class = 3, .side = 10, .seed = 2}).inputs - digits.inputs)).item() ==
+             0);
 }
 
 BOOST_AUTO_TEST_CASE(shuffled_rows_keep_their_labels) {
@@ -201,7 +202,8 @@ BOOST_AUTO_TEST_CASE(fit_trains_and_stops_where_it_is_told) {
   BOOST_TEST(stopped.stopped);
   BOOST_TEST(stopped.epochs.size() == 3u);
   optim::SGD wild(nn::parameters(net), {.lr = 3e38});
-  BOOST_CHECK_EXCEPTION(training::fit(net, wild, batches, {.epochs = 20, .progress = false}), Error, says("data_test.cpp"));
+  BOOST_CHECK_EXCEPTION(training::fit(net, wild, batches, {.epochs = 20, .progress = false}), Error,
+                        says("data_test.cpp"));
 
   if (!training::can_plot()) {
     BOOST_CHECK_EXCEPTION(training::plot_history(history, "loss.png"), Error, says("gnuplot"));

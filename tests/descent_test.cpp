@@ -35,7 +35,9 @@ struct ScheduleFreeSGD {
     y = y + c * (z - y) + step.lr * (beta * (1 - c) - 1) * g;
     z = z - step.lr * g;
   }
-  Tensor evaluated(const Tensor& y, const Tensors& slots, const optim::Step&) const { return y + (1 - 1 / beta) * (slots[0] - y); }
+  Tensor evaluated(const Tensor& y, const Tensors& slots, const optim::Step&) const {
+    return y + (1 - 1 / beta) * (slots[0] - y);
+  }
 };
 
 // Parameters of odd shapes in both dtypes.
@@ -206,7 +208,8 @@ BOOST_AUTO_TEST_CASE(weights_to_be_judged_by) {
     optimizer.eval();
     CHECK_NEAR(std::to_string(t), w, tensor(x));
     BOOST_TEST(same_bits(other, untouched));  // it has taken no step
-    CHECK_ERROR(optimizer.step(), "[ScheduleFree] step() while the parameters are those to be evaluated; call train() first");
+    CHECK_ERROR(optimizer.step(),
+                "[ScheduleFree] step() while the parameters are those to be evaluated; call train() first");
     CHECK_ERROR(optimizer.state(), "call train() first");
     CHECK_ERROR(optimizer.add_group({w}), "call train() first");
     optimizer.train();
@@ -318,7 +321,8 @@ void fails_and_goes_on(Fault what, const char* message) {
       said = e.what();
     }
     fault = Fault::none;
-    BOOST_TEST(said.find(message) != std::string::npos, Rule::name << ": '" << said << "' says nothing of '" << message << "'");
+    BOOST_TEST(said.find(message) != std::string::npos,
+               Rule::name << ": '" << said << "' says nothing of '" << message << "'");
     BOOST_TEST((same_bits(a, a2) && same_bits(b, b2) && same_bits(c, c2) && same_state(optimizer, twin)), message);
     optimizer.step(), twin.step();
     BOOST_TEST((same_bits(a, a2) && same_bits(b, b2) && same_bits(c, c2) && same_state(optimizer, twin)), message);
@@ -347,8 +351,10 @@ BOOST_AUTO_TEST_CASE(a_step_that_fails_changes_nothing) {
   fails_and_goes_on<Together>(Fault::slot_shape, "[Together] its update gave f64 (8,) for v of 1");
   fails_and_goes_on<Together>(Fault::slot_gone, "[Together] its update left 0 slots where 1 came");
   fails_and_goes_on<Together>(Fault::slot_new, "[Together] its update left 2 slots where 1 came");
-  fails_and_goes_on<Together>(Fault::shared_gone, "[Together] its update left 0 tensors of the group's state where 1 came");
-  fails_and_goes_on<Together>(Fault::shared_shape, "[Together] its update gave f32 (2,) for total of the group, which is f64 ()");
+  fails_and_goes_on<Together>(Fault::shared_gone,
+                              "[Together] its update left 0 tensors of the group's state where 1 came");
+  fails_and_goes_on<Together>(Fault::shared_shape,
+                              "[Together] its update gave f32 (2,) for total of the group, which is f64 ()");
   fails_and_goes_on<Together>(Fault::member_gone, "[Together] its update left 1 parameters where 2 came");
 }
 
@@ -359,27 +365,21 @@ struct Normalised {
   static constexpr const char* name = "Normalised";
   static constexpr bool elementwise = true;
   static constexpr int line = __LINE__ + 2;
-  void update(Tensor& p, const Tensor& g, const optim::Step& step) const {
-    p = p - step.lr * g / norm(g);
-  }
+  void update(Tensor& p, const Tensor& g, const optim::Step& step) const { p = p - step.lr * g / norm(g); }
 };
 struct Product {
   double lr = 0.1;
   static constexpr const char* name = "Product";
   static constexpr bool elementwise = true;
   static constexpr int line = __LINE__ + 2;
-  void update(Tensor& p, const Tensor& g, const optim::Step& step) const {
-    p = p - step.lr * cumsum(g, 0);
-  }
+  void update(Tensor& p, const Tensor& g, const optim::Step& step) const { p = p - step.lr * cumsum(g, 0); }
 };
 struct Reader {
   double lr = 0.1;
   static constexpr const char* name = "Reader";
   static constexpr bool elementwise = true;
   static constexpr int line = __LINE__ + 2;
-  void update(Tensor& p, const Tensor& g, const optim::Step&) const {
-    p = p - g.to_vector<double>()[0] * g;
-  }
+  void update(Tensor& p, const Tensor& g, const optim::Step&) const { p = p - g.to_vector<double>()[0] * g; }
 };
 struct OfItsOwn {
   double lr = 0.1;
@@ -392,7 +392,9 @@ struct OfItsOwn {
 struct Centred {  // mean of nothing is an Error
   double lr = 0.1;
   static constexpr const char* slots[] = {"m"};
-  void update(Tensor& p, const Tensor& g, Tensor& m, const optim::Step& step) const { m = g - mean(g), p = p - step.lr * m; }
+  void update(Tensor& p, const Tensor& g, Tensor& m, const optim::Step& step) const {
+    m = g - mean(g), p = p - step.lr * m;
+  }
 };
 
 }  // namespace
@@ -411,7 +413,8 @@ BOOST_AUTO_TEST_CASE(elementwise_rules_that_are_not) {
   refused(Normalised{}, "[Normalised] says that it is elementwise, but norm is not", Normalised::line);
   refused(Product{}, "[Product] says that it is elementwise, but cumsum is not", Product::line);
   refused(Reader{}, "Reader says that it is elementwise", Reader::line);
-  CHECK_ERROR(Descent<OfItsOwn>({w}), "[OfItsOwn] the first m of 0 is f32 (2,), but the rule says that it is elementwise");
+  CHECK_ERROR(Descent<OfItsOwn>({w}),
+              "[OfItsOwn] the first m of 0 is f32 (2,), but the rule says that it is elementwise");
 }
 
 namespace {
@@ -526,9 +529,11 @@ BOOST_AUTO_TEST_CASE(groups_by_name_and_condition) {
   const auto is_bias = [](const std::string& name) { return name.ends_with("bias"); };
   using Names = std::vector<std::string>;
   BOOST_TEST((names(all.where(is_bias)) == Names{"hidden.bias", "output.bias"}));
-  BOOST_TEST((names(all.where([](const std::string& name) { return name.starts_with("output."); })) == Names{"output.weight", "output.bias"}));
+  BOOST_TEST((names(all.where([](const std::string& name) { return name.starts_with("output."); })) ==
+              Names{"output.weight", "output.bias"}));
   BOOST_TEST((names(all.where([](std::string_view name) { return name == "output.bias"; })) == Names{"output.bias"}));
-  BOOST_TEST((names(all.where([](const Parameters::Entry& p) { return p.value().dim() == 2; })) == Names{"hidden.weight", "output.weight"}));
+  BOOST_TEST((names(all.where([](const Parameters::Entry& p) { return p.value().dim() == 2; })) ==
+              Names{"hidden.weight", "output.weight"}));
   BOOST_TEST((names(all.where([](const auto&) { return true; })) == names(all)));
   BOOST_TEST(all.where([](const std::string&) { return false; }).empty());
   Parameters some = all.where(is_bias);
@@ -540,5 +545,6 @@ BOOST_AUTO_TEST_CASE(groups_by_name_and_condition) {
   Net before = net;
   sum(net.output(net.hidden(ones({4, 2})))).backward();
   muon.step(), adam.step();
-  for (const auto& entry : all) BOOST_TEST(!same_bits(entry, nn::parameters(before)[entry.name]), entry.name);  // the variables themselves
+  for (const auto& entry : all)
+    BOOST_TEST(!same_bits(entry, nn::parameters(before)[entry.name]), entry.name);  // the variables themselves
 }

@@ -31,9 +31,11 @@ std::string differences(const std::string& page, const std::string& tables) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(list_of_ops) {
-  const std::string page = read(std::filesystem::path(XGRAD_SOURCE_DIR) / "docs/ops.md"), right = ops_tables::with_tables(page);
+  const std::string page = read(std::filesystem::path(XGRAD_SOURCE_DIR) / "docs/ops.md"),
+                    right = ops_tables::with_tables(page);
   BOOST_REQUIRE_MESSAGE(!right.empty(), "docs/ops.md has no place for the tables");
-  BOOST_CHECK_MESSAGE(page == right, "docs/ops.md is stale; a build of everything writes it:" << differences(page, right));
+  BOOST_CHECK_MESSAGE(page == right,
+                      "docs/ops.md is stale; a build of everything writes it:" << differences(page, right));
   const std::string none = std::string("# Ops\n") + ops_tables::begin_mark + ops_tables::end_mark;
   BOOST_TEST(ops_tables::with_tables(none).find("| `tanh` |") != std::string::npos);
   BOOST_TEST(ops_tables::with_tables("# Ops\n").empty());

@@ -64,7 +64,8 @@ BOOST_AUTO_TEST_CASE(lengths_far_out) {
       const Tensor y = norm(x);
       expect(what, y, {row.y});
       expect("slope, " + what, grad(y, {x})[0], slopes);
-      expect("forward slope, " + what, jvp([](const Tensor& v) { return norm(v); }, x, cast(eye(x.numel()), row.dtype)[0]).tangent,
+      expect("forward slope, " + what,
+             jvp([](const Tensor& v) { return norm(v); }, x, cast(eye(x.numel()), row.dtype)[0]).tangent,
              {std::isinf(row.y) && std::isnan(slopes[0] + slopes[1]) ? nan_ : slopes[0]});  // 0 x NaN beside infinity
       if (copies > 1) continue;
       // of deviations: those of {x, -x} from 0 are x, twice
@@ -73,10 +74,16 @@ BOOST_AUTO_TEST_CASE(lengths_far_out) {
       std::vector<double> sizes;
       for (const double v : row.x) sizes.push_back(std::isinf(v) ? nan_ : std::abs(v));
       expect("stddev of a number and its negative, " + what, d, sizes);
-      if (const double least = row.dtype == f32 ? 0x1p-120 : 0x1p-1000; std::isfinite(row.y) && row.y > least)  // whose roots have all digits
+      if (const double least = row.dtype == f32 ? 0x1p-120 : 0x1p-1000;
+          std::isfinite(row.y) && row.y > least)  // whose roots have all digits
         for (std::size_t i = 0; i < sizes.size(); ++i) {
           const Tensor slope = grad(d, {x}, cast(eye(x.numel())[i], row.dtype))[0];
-          BOOST_TEST(same(slope[static_cast<Size>(i)].item(), row.x[i] == 0 ? 0 : row.x[i] < 0 ? -1 : 1, row.dtype), what);
+          BOOST_TEST(same(slope[static_cast<Size>(i)].item(),
+                          row.x[i] == 0  ? 0
+                          : row.x[i] < 0 ? -1
+                                         : 1,
+                          row.dtype),
+                     what);
         }
     }
 }

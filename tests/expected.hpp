@@ -19,7 +19,8 @@ inline bool same(double got, double expected, xgrad::DType dtype, double ulps) {
   return std::abs(got - expected) <= std::max(ulps * ulp * std::abs(expected), 2 * least);
 }
 
-inline void expect(const std::string& what, const xgrad::Tensor& got, const std::vector<double>& expected, double ulps) {
+inline void expect(const std::string& what, const xgrad::Tensor& got, const std::vector<double>& expected,
+                   double ulps) {
   const std::vector<double> v = got.to_vector<double>();
   BOOST_REQUIRE_EQUAL(v.size(), expected.size());
   for (std::size_t i = 0; i < v.size(); ++i)

@@ -208,13 +208,13 @@ struct SaveOptimizer : Step<optim::Adam> {
   }
 };
 std::vector<Kind> kinds() {
-  static const Tensor x = evaluate(randn({6, 5}, f64)), large = evaluate(randn({5000})), square_x = evaluate(randn({5, 5}, f64));
+  static const Tensor x = evaluate(randn({6, 5}, f64)), large = evaluate(randn({5000})),
+                      square_x = evaluate(randn({5, 5}, f64));
   static Parameter w = parameter(randn({5, 4}, f64)), v = parameter(randn({5000}, f64));
-  static const CustomOp cube({.name = "cube",
-                              .forward = [](const Tensors& in) { return in[0] * in[0] * in[0]; },
-                              .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) {
-                                return Tensors{3 * g * in[0] * in[0]};
-                              }});
+  static const CustomOp cube(
+      {.name = "cube",
+       .forward = [](const Tensors& in) { return in[0] * in[0] * in[0]; },
+       .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) { return Tensors{3 * g * in[0] * in[0]}; }});
   const auto f = [](const Tensor& t) { return sum(exp(t) * t); };
   // clang-format off
   return {
@@ -469,8 +469,7 @@ void fails_well(const Kind& kind, bool on, bool on_new_threads) {
     BOOST_TEST_REQUIRE(!what.starts_with("another"), at << ": " << what);
     BOOST_TEST_REQUIRE((failed || what.empty()), at << ": " << what);
     BOOST_TEST_REQUIRE((after == (what.empty() ? want : before)), at << ": other numbers; " << what);
-    if (!on_new_threads && !what.empty())
-      BOOST_TEST_REQUIRE((record() == state), at << ": a record is left: " << what);
+    if (!on_new_threads && !what.empty()) BOOST_TEST_REQUIRE((record() == state), at << ": a record is left: " << what);
     if (failed && what.empty()) {  // it could do without
       ++without;
       trial = kind.make();

@@ -51,21 +51,26 @@ BOOST_AUTO_TEST_CASE(validation_is_that_of_evaluate) {
   optim::Adam optimizer(nn::parameters(net), {.lr = 0.01});
   const data::DataLoader train({x, t}, {.batch_size = 8}), other({vx, vt}, {.batch_size = 5});
   std::vector<double> losses;
-  const training::History history = training::fit(
-      net, optimizer, train,
-      {.epochs = 3, .progress = false, .after_epoch = [&](const training::Epoch& e) {
-         nn::Mode eval(net, false);
-         const NoGrad constant;
-         const Tensor y = net(vx);
-         BOOST_TEST(std::abs(e.validation_loss - nn::cross_entropy(y, vt).item()) < 1e-6);
-         metrics::F1 f1;
-         f1.update(y, vt);
-         BOOST_TEST(e.metric("f1") == f1.value());
-         BOOST_TEST(e.metrics[0].name == "f1");
-         BOOST_TEST(e.validation_accuracy == training::accuracy(net, {vx, vt}));
-         losses.push_back(e.validation_loss);
-         return true;
-       }, .validation = other, .metrics = {{"f1", metrics::F1{}}, {"top", metrics::Accuracy{.top_k = 2}}}});
+  const training::History history =
+      training::fit(net, optimizer, train,
+                    {.epochs = 3,
+                     .progress = false,
+                     .after_epoch =
+                         [&](const training::Epoch& e) {
+                           nn::Mode eval(net, false);
+                           const NoGrad constant;
+                           const Tensor y = net(vx);
+                           BOOST_TEST(std::abs(e.validation_loss - nn::cross_entropy(y, vt).item()) < 1e-6);
+                           metrics::F1 f1;
+                           f1.update(y, vt);
+                           BOOST_TEST(e.metric("f1") == f1.value());
+                           BOOST_TEST(e.metrics[0].name == "f1");
+                           BOOST_TEST(e.validation_accuracy == training::accuracy(net, {vx, vt}));
+                           losses.push_back(e.validation_loss);
+                           return true;
+                         },
+                     .validation = other,
+                     .metrics = {{"f1", metrics::F1{}}, {"top", metrics::Accuracy{.top_k = 2}}}});
   BOOST_TEST(losses.size() == 3u);
   BOOST_TEST(net.dropout.training);
   const training::Evaluation seen = training::evaluate(net, other, {.metrics = {{"f1", metrics::F1{}}}});
@@ -104,7 +109,8 @@ BOOST_AUTO_TEST_CASE(stops_without_a_new_best_and_keeps_the_best) {
   Net net;
   optim::SGD optimizer(nn::parameters(net), {.lr = 0.1});
   const data::DataLoader batches({randn({16, 3}), randint(0, 2, {16})}, {.batch_size = 4});
-  training::FitOptions options{.epochs = 4, .progress = false, .metrics = {{"up", ScriptedUp{script({1, 3, 2, 0})}}}, .monitor = "up"};
+  training::FitOptions options{
+      .epochs = 4, .progress = false, .metrics = {{"up", ScriptedUp{script({1, 3, 2, 0})}}}, .monitor = "up"};
   BOOST_TEST(training::fit(net, optimizer, batches, options).best_epoch == 2);
   options.metrics = {};
   options.monitor = "accuracy";
@@ -121,13 +127,19 @@ BOOST_AUTO_TEST_CASE(accumulated_batches) {
   manual_seed(3);
   const Tensor x = randn({24, 3}, f64), y = randn({24, 1}, f64);
   Line one, other = one;
-  optim::SGD a(nn::parameters(one), {.lr = 0.1, .momentum = 0.9}), b(nn::parameters(other), {.lr = 0.1, .momentum = 0.9});
+  optim::SGD a(nn::parameters(one), {.lr = 0.1, .momentum = 0.9}),
+      b(nn::parameters(other), {.lr = 0.1, .momentum = 0.9});
   Size steps = 0;
   training::fit(one, a, data::DataLoader({x, y}, {.batch_size = 4}),
-                {.epochs = 3, .progress = false, .loss = nn::mse_loss, .after_batch = [&](const training::Batch& batch) {
-                   steps = batch.step;
-                   return true;
-                 }, .accumulate = 4});
+                {.epochs = 3,
+                 .progress = false,
+                 .loss = nn::mse_loss,
+                 .after_batch =
+                     [&](const training::Batch& batch) {
+                       steps = batch.step;
+                       return true;
+                     },
+                 .accumulate = 4});
   BOOST_TEST(steps == 6);  // of 6 batches: 4 and 2
   for (int epoch = 0; epoch < 3; ++epoch)
     for (const auto& [from, to] : {std::pair(0, 16), std::pair(16, 24)}) {
@@ -151,7 +163,11 @@ BOOST_AUTO_TEST_CASE(clipped_gradients) {
     Two model;
     optim::SGD optimizer(nn::parameters(model), {.lr = 1});
     training::fit(model, optimizer, batches,
-                  {.epochs = 1, .progress = false, .loss = [](const Tensor& y, const Tensor&) { return y; }, .clip_norm = norm, .clip_value = value});
+                  {.epochs = 1,
+                   .progress = false,
+                   .loss = [](const Tensor& y, const Tensor&) { return y; },
+                   .clip_norm = norm,
+                   .clip_value = value});
     return concat({model.a - tensor({1.0, -2.0}), reshape(model.b - 3.0, {1})});
   };
   const Tensor g = tensor({3.0, -0.5, 4.0});  // of length sqrt(25.25)
@@ -172,7 +188,8 @@ BOOST_AUTO_TEST_CASE(sharpness_aware) {
   const optim::SAM sam{.rho = 0.3};
   const data::DataLoader batches({x, y}, {.batch_size = 8});
   manual_seed(6);  // of the masks, which are the same in both losses of a step
-  const training::History seen = training::fit(one, a, batches, {.epochs = 2, .progress = false, .clip_norm = 0.5, .sam = sam});
+  const training::History seen =
+      training::fit(one, a, batches, {.epochs = 2, .progress = false, .clip_norm = 0.5, .sam = sam});
   manual_seed(6);
   double last = 0;
   {
@@ -181,7 +198,11 @@ BOOST_AUTO_TEST_CASE(sharpness_aware) {
     for (int epoch = 0; epoch < 2; ++epoch) {
       last = 0;
       for (int from = 0; from < 24; from += 8)
-        last += sam.step(b, [&] { return nn::cross_entropy(other(slice(x, 0, from, from + 8)), slice(y, 0, from, from + 8)); }).item() / 3;
+        last +=
+            sam.step(b,
+                     [&] { return nn::cross_entropy(other(slice(x, 0, from, from + 8)), slice(y, 0, from, from + 8)); })
+                .item() /
+            3;
     }
   }
   BOOST_TEST(std::abs(seen.epochs.back().loss - last) < 1e-6);
@@ -197,7 +218,8 @@ BOOST_AUTO_TEST_CASE(schedules_by_epoch_and_by_step) {
   const data::DataLoader batches({randn({12, 3}), randint(0, 2, {12})}, {.batch_size = 4});
   std::vector<double> by_epoch, by_step;
   const auto halve = [](Size t) { return std::pow(0.5, static_cast<double>(t)); };
-  for (const training::Epoch& e : training::fit(net, optimizer, batches, {.epochs = 3, .progress = false, .schedule = halve}).epochs)
+  for (const training::Epoch& e :
+       training::fit(net, optimizer, batches, {.epochs = 3, .progress = false, .schedule = halve}).epochs)
     by_epoch.push_back(e.lr);
   BOOST_TEST(by_epoch == (std::vector<double>{0.5, 0.25, 0.125}), boost::test_tools::per_element());
   BOOST_TEST(optimizer.lr() == 0.5);  // a schedule is gone with its fit
@@ -208,7 +230,8 @@ BOOST_AUTO_TEST_CASE(schedules_by_epoch_and_by_step) {
   };
   options.accumulate = 2;
   training::fit(net, optimizer, batches, options);
-  BOOST_TEST(by_step == (std::vector<double>{0.5, 0.25, 0.125, 0.125, 0.0625, 0.03125}), boost::test_tools::per_element());
+  BOOST_TEST(by_step == (std::vector<double>{0.5, 0.25, 0.125, 0.125, 0.0625, 0.03125}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(callbacks_stop_it) {
@@ -217,11 +240,12 @@ BOOST_AUTO_TEST_CASE(callbacks_stop_it) {
   optim::SGD optimizer(nn::parameters(net), {.lr = 0.5});
   const data::DataLoader batches({randn({12, 3}), randint(0, 2, {12})}, {.batch_size = 4});
   std::vector<std::pair<Size, Size>> seen;
-  const training::History history = training::fit(net, optimizer, batches, {.epochs = 5, .progress = false, .after_batch = [&](const training::Batch& b) {
-    seen.push_back({b.epoch, b.batch});
-    BOOST_TEST(std::isfinite(b.loss));
-    return seen.size() < 5;
-  }});
+  const training::History history = training::fit(
+      net, optimizer, batches, {.epochs = 5, .progress = false, .after_batch = [&](const training::Batch& b) {
+                                  seen.push_back({b.epoch, b.batch});
+                                  BOOST_TEST(std::isfinite(b.loss));
+                                  return seen.size() < 5;
+                                }});
   BOOST_TEST((seen == std::vector<std::pair<Size, Size>>{{1, 1}, {1, 2}, {1, 3}, {2, 1}, {2, 2}}));
   BOOST_TEST((history.stopped && history.epochs.size() == 2));
 }
@@ -250,14 +274,21 @@ BOOST_AUTO_TEST_CASE(several_inputs_and_outputs) {
     double value() const { return error.value(); }
     void reset() { error.reset(); }
   };
-  const training::History history = training::fit(model, optimizer, batches,
-      {.epochs = 60, .progress = false, .loss = loss, .validation = batches, .metrics = {{"number", NumberError{}}, {"kind", metrics::Accuracy{}}}});
+  const training::History history =
+      training::fit(model, optimizer, batches,
+                    {.epochs = 60,
+                     .progress = false,
+                     .loss = loss,
+                     .validation = batches,
+                     .metrics = {{"number", NumberError{}}, {"kind", metrics::Accuracy{}}}});
   BOOST_TEST(history.epochs.back().validation_loss < 0.15);
   BOOST_TEST(history.epochs.back().metric("number") < 0.05);
   BOOST_TEST(history.epochs.back().metric("kind") > 0.95);
   BOOST_TEST(history.epochs.back().accuracy > 0.9);
-  CHECK_ERROR(training::fit(model, optimizer, batches, {.epochs = 1, .progress = false}), "[fit] the model gives 2 tensors");
-  CHECK_ERROR(training::fit(model, optimizer, batches, {.epochs = 1, .progress = false, .loss = nn::mse_loss}), "write a loss of all");
+  CHECK_ERROR(training::fit(model, optimizer, batches, {.epochs = 1, .progress = false}),
+              "[fit] the model gives 2 tensors");
+  CHECK_ERROR(training::fit(model, optimizer, batches, {.epochs = 1, .progress = false, .loss = nn::mse_loss}),
+              "write a loss of all");
 
   struct Many {  // all but the last of a batch
     nn::Linear line{4, 1};
@@ -268,21 +299,32 @@ BOOST_AUTO_TEST_CASE(several_inputs_and_outputs) {
   optim::SGD descent(nn::parameters(many), {.lr = 0.1});
   const Tensor column = slice(x, 1, 0, 1);
   const data::DataLoader wide({column, column, column, slice(x, 1, 1, 2), y}, {.batch_size = 15});
-  BOOST_TEST(training::fit(many, descent, wide, {.epochs = 40, .progress = false, .loss = nn::mse_loss}).epochs.back().loss < 1e-3);
+  BOOST_TEST(
+      training::fit(many, descent, wide, {.epochs = 40, .progress = false, .loss = nn::mse_loss}).epochs.back().loss <
+      1e-3);
 }
 
 BOOST_AUTO_TEST_CASE(a_regression_is_as_simple) {
-  const data::Split split = data::split_random(data::friedman({.rows = 600, .features = 5, .noise = 0.1, .seed = 1}), {.seed = 2});
+  const data::Split split =
+      data::split_random(data::friedman({.rows = 600, .features = 5, .noise = 0.1, .seed = 1}), {.seed = 2});
   manual_seed(7);
   nn::Sequential net{nn::Linear(5, 32), nn::Tanh{}, nn::Linear(32, 1)};
   optim::Adam optimizer(nn::parameters(net), {.lr = 0.03});
   const training::History history =
       training::fit(net, optimizer, data::DataLoader(split.train, {.batch_size = 32, .shuffle = true, .seed = 3}),
-                    {.epochs = 100, .progress = false, .loss = nn::mse_loss,
-                     .validation = data::DataLoader(split.test, {.batch_size = 64}), .metrics = {{"R2", metrics::R2{}}}, .monitor = "R2", .keep_best = true});
+                    {.epochs = 100,
+                     .progress = false,
+                     .loss = nn::mse_loss,
+                     .validation = data::DataLoader(split.test, {.batch_size = 64}),
+                     .metrics = {{"R2", metrics::R2{}}},
+                     .monitor = "R2",
+                     .keep_best = true});
   BOOST_TEST(history.best > 0.9);
-  BOOST_TEST(training::evaluate(net, data::DataLoader(split.test), {.loss = nn::mse_loss, .metrics = {{"R2", metrics::R2{}}}}).metrics[0].value == history.best,
-             boost::test_tools::tolerance(1e-9));
+  BOOST_TEST(
+      training::evaluate(net, data::DataLoader(split.test), {.loss = nn::mse_loss, .metrics = {{"R2", metrics::R2{}}}})
+              .metrics[0]
+              .value == history.best,
+      boost::test_tools::tolerance(1e-9));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_refused) {
@@ -303,5 +345,6 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   refused({.monitor = "f1"}, "[fit] expected a monitor that is a loss, an accuracy or a metric's name, got f1");
   refused({.monitor = "validation_loss"}, "[fit] expected validation data, for validation_loss is to be monitored");
   const Net constant = net;
-  CHECK_ERROR(training::fit(constant, optimizer, batches, {.progress = false, .keep_best = true}), "[fit] expected a model that may be changed");
+  CHECK_ERROR(training::fit(constant, optimizer, batches, {.progress = false, .keep_best = true}),
+              "[fit] expected a model that may be changed");
 }

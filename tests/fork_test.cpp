@@ -34,7 +34,8 @@ int status_of_child(const std::function<int()>& work, int seconds = 20) {
   if (child == 0) ::_exit(work());
   for (int i = 0; i < seconds * 200; ++i) {
     int status = 0;
-    if (::waitpid(child, &status, WNOHANG) == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (::waitpid(child, &status, WNOHANG) == child)
+      return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ::kill(child, SIGKILL);
@@ -162,7 +163,8 @@ BOOST_AUTO_TEST_CASE(processors_that_a_process_may_run_on) {
     CPU_SET(first, &set);
     sched_setaffinity(0, sizeof set, &set);
     ::unsetenv("OMP_NUM_THREADS");
-    ::execl("/proc/self/exe", "fork_test", "--run_test=one_processor", "--log_level=error", static_cast<char*>(nullptr));
+    ::execl("/proc/self/exe", "fork_test", "--run_test=one_processor", "--log_level=error",
+            static_cast<char*>(nullptr));
     return 99;
   });
   BOOST_TEST(status == 0);

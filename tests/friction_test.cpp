@@ -14,7 +14,8 @@ using namespace helpers;
 BOOST_AUTO_TEST_CASE(layers_in_a_vector) {
   std::vector<nn::Linear> layers(3);
   BOOST_TEST(nn::parameters(layers).empty());
-  BOOST_CHECK_EXCEPTION(layers[0](ones({1, 2})), Error, says("[Linear] this layer has no weight: it was made without sizes"));
+  BOOST_CHECK_EXCEPTION(layers[0](ones({1, 2})), Error,
+                        says("[Linear] this layer has no weight: it was made without sizes"));
   for (nn::Linear& layer : layers) layer = nn::Linear(2, 2);
   BOOST_TEST(nn::parameters(layers).size() == 6u);
   BOOST_TEST(nn::parameters(layers)["2.bias"].value().numel() == 2);
@@ -123,7 +124,9 @@ BOOST_AUTO_TEST_CASE(lists_of_parameters) {
   BOOST_TEST(params[0].name == "hidden.weight");
   const int line = __LINE__ + 1;
   const auto wrong_name = [&] { (void)params["hidden.wieght"]; };
-  BOOST_CHECK_EXCEPTION(wrong_name(), Error, says("none is called hidden.wieght; there are: hidden.weight, hidden.bias"));
+  BOOST_CHECK_EXCEPTION(wrong_name(), Error,
+                        says("none is called hidden.wieght; there are: hidden.weight, hidden.bias"));
   BOOST_TEST(line_of_error(wrong_name) == line);
-  for (const int wrong : {-1, 2}) BOOST_CHECK_EXCEPTION(params[wrong], Error, says(fmt::format("number below 2, got {}", wrong)));
+  for (const int wrong : {-1, 2})
+    BOOST_CHECK_EXCEPTION(params[wrong], Error, says(fmt::format("number below 2, got {}", wrong)));
 }

@@ -138,7 +138,8 @@ BOOST_AUTO_TEST_CASE(special_numbers) {
     };
     const Tensors x{along(0), along(1), along(2), flip(along(0), 0)};
     for (const Row& row : rows)
-      BOOST_TEST_CONTEXT(row.name << " " << name(dtype)) check(Fused([&](Tensors& y) { row.f(y); }, 4, dtype, row.name), row.f, x);
+      BOOST_TEST_CONTEXT(row.name << " " << name(dtype))
+        check(Fused([&](Tensors& y) { row.f(y); }, 4, dtype, row.name), row.f, x);
   }
 }
 
@@ -163,7 +164,8 @@ BOOST_AUTO_TEST_CASE(renewed) {
   }
   // What is not elementwise any more is refused, and the formula is as it was.
   other = false;
-  BOOST_CHECK_EXCEPTION(fused.renew([](Tensors& y) { y[0] = sum(y[0]); }, "Rule"), Error, says("of the operand's shape"));
+  BOOST_CHECK_EXCEPTION(fused.renew([](Tensors& y) { y[0] = sum(y[0]); }, "Rule"), Error,
+                        says("of the operand's shape"));
   check(fused, f, x);
 }
 
@@ -188,7 +190,8 @@ BOOST_AUTO_TEST_CASE(machine_code_has_the_bits_of_kernels) {
   (*code)(base, 1, 18);  // two vectors, and one more
   for (int k = 0; k < 12; ++k)
     for (int i = 0; i < 19; ++i)
-      BOOST_TEST(numbers[k][i] == (k == 5 && i > 0 && i < 18 ? numbers[0][i] * 3.0f + numbers[11][i] : static_cast<float>(k + 0.1 * i)));
+      BOOST_TEST(numbers[k][i] ==
+                 (k == 5 && i > 0 && i < 18 ? numbers[0][i] * 3.0f + numbers[11][i] : static_cast<float>(k + 0.1 * i)));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_elementwise) {

@@ -272,8 +272,7 @@ BOOST_AUTO_TEST_CASE(slices_together_are_slices_one_by_one_added) {
       }
       if (std::string(c.name) == "slices of slices")
         BOOST_TEST(allclose(grad(y, {x})[0], expected), c.name);  // those of x[4] meet there first
-      else
-        BOOST_TEST(same_bits(grad(y, {x})[0], expected), c.name << ", " << name(dtype));
+      else BOOST_TEST(same_bits(grad(y, {x})[0], expected), c.name << ", " << name(dtype));
     }
 }
 

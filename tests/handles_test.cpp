@@ -83,9 +83,7 @@ BOOST_AUTO_TEST_CASE(two_threads_let_go_of_what_two_ended_ones_shared) {
       for (const Tensor& leaf : leaves[1 - me]) graphs[me].push_back(watch(tensor({1.0})) * leaf);
       sync.arrive_and_wait();
     };
-    {
-      std::jthread a(work, 0), b(work, 1);
-    }
+    { std::jthread a(work, 0), b(work, 1); }
     leaves[0].clear(), leaves[1].clear();
     std::jthread x([&] { go.arrive_and_wait(), graphs[0].clear(); });
     std::jthread y([&] { go.arrive_and_wait(), graphs[1].clear(); });

@@ -70,8 +70,10 @@ BOOST_AUTO_TEST_CASE(distributions) {
       BOOST_TEST(std::abs(m.mean - row.mean) < 0.02 * row.deviation, row.name << " mean " << m.mean);
       BOOST_TEST(std::abs(m.deviation / row.deviation - 1) < 0.015, row.name << " deviation " << m.deviation);
       const double slack = 1e-3 * row.deviation;
-      if (row.low > -none) BOOST_TEST((m.low >= row.low - 1e-7 && m.low <= row.low + slack), row.name << " from " << m.low);
-      if (row.high < none) BOOST_TEST((m.high <= row.high + 1e-7 && m.high >= row.high - slack), row.name << " to " << m.high);
+      if (row.low > -none)
+        BOOST_TEST((m.low >= row.low - 1e-7 && m.low <= row.low + slack), row.name << " from " << m.low);
+      if (row.high < none)
+        BOOST_TEST((m.high <= row.high + 1e-7 && m.high >= row.high - slack), row.name << " to " << m.high);
     }
 }
 
@@ -89,7 +91,8 @@ BOOST_AUTO_TEST_CASE(gains_and_fans) {  // torch.nn.init.calculate_gain
 
 BOOST_AUTO_TEST_CASE(orthogonal_weights) {
   manual_seed(2);
-  for (const Shape& shape : {Shape{1, 1}, Shape{5, 5}, Shape{40, 7}, Shape{7, 40}, Shape{8, 3, 2, 2}, Shape{150, 150}, Shape{2, 3}})
+  for (const Shape& shape :
+       {Shape{1, 1}, Shape{5, 5}, Shape{40, 7}, Shape{7, 40}, Shape{8, 3, 2, 2}, Shape{150, 150}, Shape{2, 3}})
     for (const DType dtype : {f32, f64}) {
       const Tensor q = reshape(made(shape, dtype, [](Parameter& p) { init::orthogonal(p, 1.5); }), {shape[0], -1});
       const Tensor products = q.size(0) <= q.size(1) ? matmul(q, transpose(q)) : matmul(transpose(q), q);
@@ -129,7 +132,8 @@ BOOST_AUTO_TEST_CASE(identities) {
     const Tensor y = conv2d(x, w, Tensor(), {.padding = {1, 2}, .groups = groups});
     BOOST_TEST(amax(abs(y - x)).item() == 0);
   }
-  const Tensor line = made({4, 2, 3}, f32, [](Parameter& p) { init::dirac(p); });  // the first two channels, and nothing
+  const Tensor line =
+      made({4, 2, 3}, f32, [](Parameter& p) { init::dirac(p); });  // the first two channels, and nothing
   const Tensor y = conv1d(ones({1, 2, 4}), line, Tensor(), {.padding = 1});
   BOOST_TEST(sum(y, {0, 2}).to_vector<double>() == (std::vector<double>{4, 4, 0, 0}), boost::test_tools::per_element());
 }

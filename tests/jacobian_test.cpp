@@ -33,7 +33,8 @@ Tensors one_by_one(const Tensor& y, const Parameters& p, bool create_graph = fal
   const Tensor basis = eye(y.numel(), y.dtype());
   std::vector<Tensors> rows(p.size());
   for (Size i = 0; i < y.numel(); ++i) {
-    const Tensors g = grad(y, Wrt(p), reshape(basis[i], y.shape()), {.create_graph = create_graph, .allow_unused = true});
+    const Tensors g =
+        grad(y, Wrt(p), reshape(basis[i], y.shape()), {.create_graph = create_graph, .allow_unused = true});
     for (std::size_t k = 0; k < p.size(); ++k) rows[k].push_back(g[k]);
   }
   Tensors all;
@@ -46,11 +47,11 @@ Tensors one_by_one(const Tensor& y, const Parameters& p, bool create_graph = fal
 }
 
 CustomOp reading_numbers() {
-  return CustomOp({.name = "cube",
-                   .forward = [](const Tensors& in) { return in[0] * in[0] * in[0]; },
-                   .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) {
-                     return Tensors{g * (3 * square(in[0])) * (sum(in[0]).item() > -1e9 ? 1.0 : 0.0)};
-                   }});
+  return CustomOp(
+      {.name = "cube",
+       .forward = [](const Tensors& in) { return in[0] * in[0] * in[0]; },
+       .vjp = [](const Tensor& g, const Tensors& in,
+                 const Tensor&) { return Tensors{g * (3 * square(in[0])) * (sum(in[0]).item() > -1e9 ? 1.0 : 0.0)}; }});
 }
 
 struct Case {
@@ -62,51 +63,78 @@ const std::map<std::string, Case>& cases() {
   static const Tensor three = tensor({0.7, 1.3, -0.4});
   static const std::map<std::string, Case> all{
       // each number of y of one point
-      {"points", {{three}, [](const auto& p) { return p[0][0] * exp(-p[0][1] * points) + p[0][2] / (p[0][1] + points); }}},
+      {"points",
+       {{three}, [](const auto& p) { return p[0][0] * exp(-p[0][1] * points) + p[0][2] / (p[0][1] + points); }}},
       {"points of two", {{three, tensor(2.0)}, [](const auto& p) { return pow(points, p[1]) * p[0][2] - p[0][0]; }}},
       {"points, one number left out", {{three}, [](const auto& p) { return p[0][0] * points; }}},
-      {"points of a matrix", {{tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}})}, [](const auto& p) {
-                                const Tensor w = p[0];
-                                return w[1][0] * points + sin(w[0][2] * points) + slice(w[1], 0, 2, 3, 2) * points;
-                              }}},
-      {"points in a column", {{three}, [](const auto& p) { return p[0][0] * reshape(points, {7, 1}) + p[0][1] * p[0][1]; }}},
+      {"points of a matrix",
+       {{tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}})},
+        [](const auto& p) {
+          const Tensor w = p[0];
+          return w[1][0] * points + sin(w[0][2] * points) + slice(w[1], 0, 2, 3, 2) * points;
+        }}},
+      {"points in a column",
+       {{three},
+        [](const auto& p) {
+          return p[0][0] * reshape(points, {7, 1}) + p[0][1] * p[0][1];
+        }}},
       {"points, chosen", {{three}, [](const auto& p) { return where(points > 1, p[0][0] * points, square(p[0][1])); }}},
       {"points of f32", {{three}, [](const auto& p) { return cast(cast(p[0][0], f32) * cast(points, f32), f64); }}},
       {"numbers alone", {{three}, [](const auto& p) { return p[0][0] / p[0][1] + 0 * points; }}},
-      {"a value twice", {{three}, [](const auto& p) {
-                           const Tensor b = p[0];
-                           return b[0] * points + b[0] * square(points) * b[-3];
-                         }}},
+      {"a value twice",
+       {{three},
+        [](const auto& p) {
+          const Tensor b = p[0];
+          return b[0] * points + b[0] * square(points) * b[-3];
+        }}},
       // columns
       {"a sum within", {{three}, [](const auto& p) { return p[0][0] * points + sum(square(p[0])); }}},
       {"a number of a view", {{three}, [](const auto& p) { return exp(reshape(exp(p[0][0]), {1})) * points; }}},
-      {"points and a vector", {{three, 0.1 * points}, [](const auto& p) {
-                                 return concat({exp(p[1]) * p[0][1], sin(p[1]) * points, points / (p[1] + p[0][2])});
-                               }}},
-      {"a product", {{tensor({{0.1, -0.2}, {0.3, 0.4}})}, [](const auto& p) {
-                       return tanh(matmul(reshape(linspace(-1, 1, 8), {4, 2}), p[0])) + amax(p[0]);
-                     }}},
-      {"a product with itself", {{tensor({{0.1, -0.2}, {0.3, 0.4}})}, [](const auto& p) {
-                                   const Tensor w = p[0];
-                                   return concat({matmul(w, transpose(w)), matmul(w, w), cumsum(w, 0)}, 0);
-                                 }}},
-      {"a layer", {{tensor({{0.1, -0.2}}), tensor({0.5})}, [](const auto& p) {
-                     return linear(reshape(linspace(-1, 1, 8), {4, 2}), p[0], p[1]);
-                   }}},
-      {"a matrix turned", {{tensor({{1.0, 0.2}, {0.2, 2.0}})}, [](const auto& p) {
-                             const Tensor w = p[0];
-                             return concat({cholesky(matmul(w, transpose(w))), softmax(w, 1), solve(w, eye(2, f64))}, 0);
-                           }}},
-      {"a checkpoint", {{three}, [](const auto& p) {
-                          const Tensor b = p[0];
-                          return checkpoint([](const Tensor& x) { return concat({sin(x), square(x) * x[0]}); }, b);
-                        }}},
-      {"numbers read in a derivative", {{three}, [](const auto& p) {
-                                          const Tensor y = reading_numbers()(Tensor(p[0]));
-                                          return concat({y, 2 * y});
-                                        }}},
+      {"points and a vector",
+       {{three, 0.1 * points},
+        [](const auto& p) {
+          return concat({exp(p[1]) * p[0][1], sin(p[1]) * points, points / (p[1] + p[0][2])});
+        }}},
+      {"a product",
+       {{tensor({{0.1, -0.2}, {0.3, 0.4}})},
+        [](const auto& p) {
+          return tanh(matmul(reshape(linspace(-1, 1, 8), {4, 2}), p[0])) + amax(p[0]);
+        }}},
+      {"a product with itself",
+       {{tensor({{0.1, -0.2}, {0.3, 0.4}})},
+        [](const auto& p) {
+          const Tensor w = p[0];
+          return concat({matmul(w, transpose(w)), matmul(w, w), cumsum(w, 0)}, 0);
+        }}},
+      {"a layer",
+       {{tensor({{0.1, -0.2}}), tensor({0.5})},
+        [](const auto& p) {
+          return linear(reshape(linspace(-1, 1, 8), {4, 2}), p[0], p[1]);
+        }}},
+      {"a matrix turned",
+       {{tensor({{1.0, 0.2}, {0.2, 2.0}})},
+        [](const auto& p) {
+          const Tensor w = p[0];
+          return concat({cholesky(matmul(w, transpose(w))), softmax(w, 1), solve(w, eye(2, f64))}, 0);
+        }}},
+      {"a checkpoint",
+       {{three},
+        [](const auto& p) {
+          const Tensor b = p[0];
+          return checkpoint([](const Tensor& x) { return concat({sin(x), square(x) * x[0]}); }, b);
+        }}},
+      {"numbers read in a derivative",
+       {{three},
+        [](const auto& p) {
+          const Tensor y = reading_numbers()(Tensor(p[0]));
+          return concat({y, 2 * y});
+        }}},
       // rows
-      {"wide", {{three, points}, [](const auto& p) { return stack({sum(p[0]) * p[1][2], sum(square(p[1]))}); }}},
+      {"wide",
+       {{three, points},
+        [](const auto& p) {
+          return stack({sum(p[0]) * p[1][2], sum(square(p[1]))});
+        }}},
       {"one", {{three}, [](const auto& p) { return sum(exp(p[0])); }}},
   };
   return all;
@@ -120,7 +148,8 @@ void same(const Tensor& got, const Tensor& expected, const std::string& what) {
 
 template <class F>
 void fails(const F& f, const char* words) {
-  BOOST_CHECK_EXCEPTION(f(), Error, [&](const Error& e) { return std::string(e.what()).find(words) != std::string::npos; });
+  BOOST_CHECK_EXCEPTION(f(), Error,
+                        [&](const Error& e) { return std::string(e.what()).find(words) != std::string::npos; });
 }
 
 }  // namespace

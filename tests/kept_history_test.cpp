@@ -31,7 +31,10 @@ const std::vector<Passing> passing = {
     {"cast to the same", [](const Tensor& x) { return cast(x, x.dtype()); }},
     {"cast and back", [](const Tensor& x) { return cast(cast(x, f32), f64); }},
     {"transpose", [](const Tensor& x) { return transpose(x); }},
-    {"permute to the same", [](const Tensor& x) { return permute(x, {0, 1}); }},
+    {"permute to the same",
+     [](const Tensor& x) {
+       return permute(x, {0, 1});
+     }},
     {"slice of all", [](const Tensor& x) { return slice(x, 0, 0); }},
     {"flip", [](const Tensor& x) { return flip(x, 0); }},
     {"expand to the same", [](const Tensor& x) { return expand(x, x.shape()); }},
@@ -59,9 +62,7 @@ const std::vector<Passing> passing = {
     {"checkpoint of nothing", [](const Tensor& x) { return checkpoint([](const Tensor& v) { return v; }, x); }},
     {"dropout of 0", [](const Tensor& x) { return nn::dropout(x, 0.0); }},
     {"value of value_and_grad",
-     [](const Tensor& x) {
-       return value_and_grad([](const Tensor& v) { return sum(v); }, x).value;
-     }},
+     [](const Tensor& x) { return value_and_grad([](const Tensor& v) { return sum(v); }, x).value; }},
     {"value of vjp", [](const Tensor& x) { return vjp([](const Tensor& v) { return v; }, x).value; }},
 };
 using Laid = std::pair<const char*, std::function<Tensor(const Tensor& p)>>;
@@ -91,8 +92,10 @@ BOOST_AUTO_TEST_CASE(what_gives_a_tensor_back_keeps_its_history) {
   BOOST_TEST(y.requires_grad());
   BOOST_TEST(grad(sum(y), {w})[0].item() == 12);
   BOOST_TEST(grad(sum(contiguous(expand(w, {60, 50})) * 1.0), {w})[0].item() == 3000);
-  BOOST_TEST(jvp([](const Tensor& x) { return contiguous(transpose(x * x)); }, row * ones({3, 3}, f64),
-                 ones({3, 3}, f64)).tangent[0][1].item() == 2 * row[0].item());
+  BOOST_TEST(
+      jvp([](const Tensor& x) { return contiguous(transpose(x * x)); }, row * ones({3, 3}, f64), ones({3, 3}, f64))
+          .tangent[0][1]
+          .item() == 2 * row[0].item());
 }
 
 // What NoGrad has cut stays cut, whatever the result is used for: also where an op looks through a view.
@@ -146,8 +149,8 @@ void rows_keep_history(const std::vector<sweep::Row>& rows) {
         sweep::Draws draws(c.name());
         Tensors x;
         for (std::size_t k = 0; k < c.shapes.size(); ++k)
-          x.push_back(watch(laid_out(sample(row.domains[k], c.shapes[k], c.layouts[k], k, draws), c.shapes[k], f64,
-                                     c.layouts[k])));
+          x.push_back(watch(
+              laid_out(sample(row.domains[k], c.shapes[k], c.layouts[k], k, draws), c.shapes[k], f64, c.layouts[k])));
         const Tensor y = row.f(x);
         BOOST_TEST(y.requires_grad());
         try {

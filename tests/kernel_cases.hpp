@@ -45,10 +45,8 @@ inline std::vector<const kernels::Simd*> instruction_sets() {
 #define XGRAD_NAME(arch) #arch,
   for (const char* name : {XGRAD_ARCHES(XGRAD_NAME)}) {
 #undef XGRAD_NAME
-    if (const kernels::Simd* s = kernels::simd(name))
-      list.push_back(s);
-    else
-      BOOST_TEST_MESSAGE("skipped: this machine has no " << name);
+    if (const kernels::Simd* s = kernels::simd(name)) list.push_back(s);
+    else BOOST_TEST_MESSAGE("skipped: this machine has no " << name);
   }
   return list;
 }
@@ -148,20 +146,14 @@ T drawn(std::mt19937_64& random) {
       std::memcpy(&x, &word, sizeof x);
       return x;
     }
-    case 1:
-      return static_cast<T>(uniform(-1, 1));
-    case 2:
-      return static_cast<T>(uniform(-10, 10));
-    case 3:
-      return static_cast<T>(sizeof(T) == 4 ? uniform(-110, 110) : uniform(-760, 760));
-    case 4:
-      return static_cast<T>(std::round(uniform(-60, 60)) / 2);
+    case 1: return static_cast<T>(uniform(-1, 1));
+    case 2: return static_cast<T>(uniform(-10, 10));
+    case 3: return static_cast<T>(sizeof(T) == 4 ? uniform(-110, 110) : uniform(-760, 760));
+    case 4: return static_cast<T>(std::round(uniform(-60, 60)) / 2);
     case 5:
       return static_cast<T>((random() & 1 ? 1 : -1) * (1 + std::exp2(uniform(-30, -1)) * (random() & 1 ? 1 : -1)));
-    case 6:
-      return static_cast<T>(std::round(uniform(-1000, 1000)) * 1.5707963267948966 * (1 + uniform(-1e-7, 1e-7)));
-    default:
-      return static_cast<T>((random() & 1 ? 1 : -1) * std::exp2(uniform(-40, 40)));
+    case 6: return static_cast<T>(std::round(uniform(-1000, 1000)) * 1.5707963267948966 * (1 + uniform(-1e-7, 1e-7)));
+    default: return static_cast<T>((random() & 1 ? 1 : -1) * std::exp2(uniform(-40, 40)));
   }
 }
 

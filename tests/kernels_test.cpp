@@ -25,8 +25,7 @@ bool compared(Elementwise op, auto x, auto y) {
 #define COMPARE(op, lane) case Elementwise::op: return lane;
 // clang-format on
 #include "autodiff/elementwise.def"
-    default:
-      throw std::logic_error("not a comparison");
+    default: throw std::logic_error("not a comparison");
   }
 }
 
@@ -61,7 +60,9 @@ const std::map<std::string, Size (*)(Size, Size)> of_integers{
        if (y == -1) return static_cast<Size>(-static_cast<Word>(x));
        return static_cast<Size>(std::floor(static_cast<long double>(x) / y));  // 64 bits: whole
      }},
-    {"remainder", [](Size x, Size y) { return y == -1 || x % y == 0 ? 0 : (x < 0) == (y < 0) ? x % y : x % y + y; }},
+    {"remainder", [](Size x, Size y) { return y == -1 || x % y == 0 ? 0
+                                              : (x < 0) == (y < 0)  ? x % y
+                                                                    : x % y + y; }},
     {"maximum", [](Size x, Size y) { return std::max(x, y); }},
     {"minimum", [](Size x, Size y) { return std::min(x, y); }},
     {"at_least", [](Size x, Size y) { return std::max(x, y); }},
@@ -129,21 +130,26 @@ void check_chains() {
   std::mt19937_64 random(5);
   const auto drawn_many = [&] {
     std::vector<T> many;
-    for (std::size_t i = 0; i < 1100; ++i) many.push_back(random() % 4 ? drawn<T>(random) : edges[random() % edges.size()]);
+    for (std::size_t i = 0; i < 1100; ++i)
+      many.push_back(random() % 4 ? drawn<T>(random) : edges[random() % edges.size()]);
     return many;
   };
   const std::vector<T> a = drawn_many(), b = drawn_many(), c = drawn_many();
-  const auto memory = [](const std::vector<T>& v) { return Spot{From::memory, reinterpret_cast<std::intptr_t>(v.data())}; };
+  const auto memory = [](const std::vector<T>& v) {
+    return Spot{From::memory, reinterpret_cast<std::intptr_t>(v.data())};
+  };
   for (const kernels::Simd* simd : instruction_sets()) {
-    const auto op = [&](Elementwise op, const std::vector<T>& x, const std::vector<T>& y) { return apply(*simd, op, x, y); };
+    const auto op = [&](Elementwise op, const std::vector<T>& x, const std::vector<T>& y) {
+      return apply(*simd, op, x, y);
+    };
     const auto check = [&](Act act, bool product, bool number, const std::vector<T>& expected) {
       for (const Size n : {1, 3, 8, 17, 32, 100, 256, 300, 511, 512}) {
         std::vector<T> got(a.size(), T(77));
         Spot last = memory(product ? c : b);
         if (number) last.from = From::number;
-        const kernels::ChainStep steps[] = {{act, memory(a), product ? memory(b) : last,
-                                        product ? last : Spot{}, memory(got)},
-                                       {Act::end, {}, {}, {}, {}}};
+        const kernels::ChainStep steps[] = {
+            {act, memory(a), product ? memory(b) : last, product ? last : Spot{}, memory(got)},
+            {Act::end, {}, {}, {}, {}}};
         constexpr Size start = 512;
         simd->table.chain[sizeof(T) == 8](steps, nullptr, start, n);
         std::size_t off = 0;
@@ -166,10 +172,10 @@ void check_chains() {
   COMMUTES(name)                                                          \
   check(Act::name##_reversed, false, false, op(Elementwise::name, b, a)); \
   check(Act::name##_reversed, false, true, op(Elementwise::name, b0, a));
-#define PRODUCT(name)                                                              \
-  check(Act::name##_product, true, false, op(Elementwise::name, a, bc));           \
-  check(Act::name##_product, true, true, op(Elementwise::name, a, bc0));           \
-  check(Act::name##_product_reversed, true, false, op(Elementwise::name, bc, a));  \
+#define PRODUCT(name)                                                             \
+  check(Act::name##_product, true, false, op(Elementwise::name, a, bc));          \
+  check(Act::name##_product, true, true, op(Elementwise::name, a, bc0));          \
+  check(Act::name##_product_reversed, true, false, op(Elementwise::name, bc, a)); \
   check(Act::name##_product_reversed, true, true, op(Elementwise::name, bc0, a));
 #include "autodiff/kernels/chain.def"
     // A sum beside it is the one that the reduction's own kernel gives (up to 8 numbers, one by one).
@@ -177,8 +183,7 @@ void check_chains() {
       alignas(64) char scratch[128];
       T got = 0, expected = 0;
       const kernels::ChainStep steps[] = {
-          {Act::sum, memory(b), {From::none, reinterpret_cast<std::intptr_t>(&got)},
-           {From::scratch, 0}, {}},
+          {Act::sum, memory(b), {From::none, reinterpret_cast<std::intptr_t>(&got)}, {From::scratch, 0}, {}},
           {Act::end, {}, {}, {}, {}}};
       simd->table.chain[sizeof(T) == 8](steps, scratch, 0, n);
       if (n > 8) {
@@ -199,14 +204,16 @@ void check_forms() {
   constexpr std::size_t most = 75, guard = 40;
   std::mt19937_64 random(6);
   std::vector<T> x, y, z;
-  for (std::size_t i = 0; i < most; ++i) x.push_back(drawn<T>(random)), y.push_back(drawn<T>(random)), z.push_back(drawn<T>(random));
+  for (std::size_t i = 0; i < most; ++i)
+    x.push_back(drawn<T>(random)), y.push_back(drawn<T>(random)), z.push_back(drawn<T>(random));
   const std::vector<T> same_x(most, x[3]), same_y(most, y[5]), same_z(most, z[6]);
   const auto differ = [](const T* a, const T* b, std::size_t n) { return std::memcmp(a, b, n * sizeof(T)) != 0; };
   for (const kernels::Simd* simd : instruction_sets()) {
     const auto check = [&](const char* op_name, Elementwise op, int operands) {
       const kernels::Kernel* kernel = simd->table.elementwise[static_cast<int>(op)][static_cast<int>(dtype<T>)];
       for (int mask = 0; mask < (1 << operands); ++mask) {
-        const std::vector<T>&wide_x = mask & 1 ? same_x : x, &wide_y = mask & 2 ? same_y : y, &wide_z = mask & 4 ? same_z : z;
+        const std::vector<T>&wide_x = mask & 1 ? same_x : x, &wide_y = mask & 2 ? same_y : y,
+              &wide_z = mask & 4 ? same_z : z;
         const T *a = mask & 1 ? &x[3] : x.data(), *b = mask & 2 ? &y[5] : y.data(), *c = mask & 4 ? &z[6] : z.data();
         const std::vector<T> whole = apply(*simd, op, wide_x, wide_y, wide_z);
         int off = 0;

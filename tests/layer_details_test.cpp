@@ -30,7 +30,9 @@ struct Activation {
 Long sigma(Long x) { return 1 / (1 + std::exp(-x)); }
 Long soft(Long x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 // 1 - tanh(x)^2
-Long sech2(Long x) { return 4 * std::exp(-2 * std::abs(x)) / ((1 + std::exp(-2 * std::abs(x))) * (1 + std::exp(-2 * std::abs(x)))); }
+Long sech2(Long x) {
+  return 4 * std::exp(-2 * std::abs(x)) / ((1 + std::exp(-2 * std::abs(x))) * (1 + std::exp(-2 * std::abs(x))));
+}
 
 std::vector<Activation> activations() {
   const Long scale = 1.0507009873554804934193349852946L, alpha = 1.6732632423543772848170429916717L;
@@ -62,7 +64,8 @@ std::vector<Activation> activations() {
 BOOST_AUTO_TEST_CASE(slopes_of_activations) {
   for (const Activation& a : activations())
     for (const DType dtype : {f32, f64})
-      for (const double at : {-1e4, -700.0, -85.0, -50.0, -20.0, -5.0, -2.5, -1.0, -0.25, 0.25, 1.0, 2.5, 5.0, 20.0, 50.0, 85.0, 700.0, 1e4}) {
+      for (const double at : {-1e4, -700.0, -85.0, -50.0, -20.0, -5.0, -2.5, -1.0, -0.25, 0.25, 1.0, 2.5, 5.0, 20.0,
+                              50.0, 85.0, 700.0, 1e4}) {
         if (std::abs(at) < a.least) continue;
         const Long y = a.y(at), slope = a.slope(at);
         const auto given = [&](Long v) {  // what is below the least number of the dtype is 0 there
@@ -74,7 +77,9 @@ BOOST_AUTO_TEST_CASE(slopes_of_activations) {
           const auto check = [&](const std::string& which, const Tensor& t, Long expected) {
             const double got = t[n - 1].item(), wanted = given(expected);
             if (wanted == 0) BOOST_TEST(std::abs(got) < (dtype == f32 ? 2e-37 : 2e-300), which << what << ": " << got);
-            else BOOST_TEST(helpers::same(got, wanted, dtype, a.ulps), which << what << ", " << name(dtype) << fmt::format(": {}, expected {}", got, wanted));
+            else
+              BOOST_TEST(helpers::same(got, wanted, dtype, a.ulps),
+                         which << what << ", " << name(dtype) << fmt::format(": {}, expected {}", got, wanted));
           };
           check("", a.f(x), y);
           check("slope of ", grad(sum(a.f(x)), x)[0], slope);
@@ -101,7 +106,8 @@ BOOST_AUTO_TEST_CASE(rrelu_draws_slopes) {
 namespace {
 
 // How a dropout treats channels of n numbers each: all of them alike, kept ones scaled.
-void check_channels(const char* name, const std::function<Tensor(const Tensor&)>& layer, const Shape& shape, int channels, double p) {
+void check_channels(const char* name, const std::function<Tensor(const Tensor&)>& layer, const Shape& shape,
+                    int channels, double p) {
   manual_seed(4);
   const Tensor x = watch(ones(shape)), y = layer(x);
   BOOST_TEST((y.shape() == shape));
@@ -133,7 +139,8 @@ BOOST_AUTO_TEST_CASE(dropouts_of_channels) {
   BOOST_TEST(same_bits(off(x), x));
   // Each example of a batch by vmap draws its own mask.
   manual_seed(5);
-  const Tensor y = vmap([](const Tensor& v) { return nn::dropout1d(v); }, ones({50, 8, 2}), {.randomness = Randomness::different});
+  const Tensor y =
+      vmap([](const Tensor& v) { return nn::dropout1d(v); }, ones({50, 8, 2}), {.randomness = Randomness::different});
   BOOST_TEST(amax(abs(y[0] - y[1])).item() > 0);
 }
 
@@ -211,11 +218,14 @@ BOOST_AUTO_TEST_CASE(running_statistics_belong_to_a_model) {
   BOOST_TEST(!same_bits(block.norm.running_mean, best.norm.running_mean));
   for (std::size_t i = 0; i < before.size(); ++i) BOOST_TEST(same_bits(nn::state_dict(best)[i].value, before[i].value));
   block = best;
-  for (std::size_t i = 0; i < before.size(); ++i) BOOST_TEST(same_bits(nn::state_dict(block)[i].value, before[i].value));
+  for (std::size_t i = 0; i < before.size(); ++i)
+    BOOST_TEST(same_bits(nn::state_dict(block)[i].value, before[i].value));
   BOOST_CHECK_THROW(block.norm(ones({2, 7, 3, 3})), Error);
   BOOST_CHECK_THROW(block.norm(ones({1, 8, 1, 1})), Error);
-  for (std::size_t i = 0; i < before.size(); ++i) BOOST_TEST(same_bits(nn::state_dict(block)[i].value, before[i].value));
-  BOOST_CHECK_EXCEPTION(vmap([&](const Tensor& v) { return block(unsqueeze(v, 0)); }, x), Error, says("[BatchNorm2d] inside of vmap every example"));
+  for (std::size_t i = 0; i < before.size(); ++i)
+    BOOST_TEST(same_bits(nn::state_dict(block)[i].value, before[i].value));
+  BOOST_CHECK_EXCEPTION(vmap([&](const Tensor& v) { return block(unsqueeze(v, 0)); }, x), Error,
+                        says("[BatchNorm2d] inside of vmap every example"));
   nn::eval(block);
   const Tensor each = vmap([&](const Tensor& v) { return block(unsqueeze(v, 0))[0]; }, x);
   BOOST_TEST(amax(abs(each - block(x))).item() < 1e-6);
@@ -251,7 +261,8 @@ BOOST_AUTO_TEST_CASE(rows_stay_rows) {
   nn::EmbeddingBag bag(count, width, {.mode = nn::BagMode::mean, .padding_idx = 0});
   nn::EmbeddingBag greatest(count, width, {.mode = nn::BagMode::max});
   const Tensor index = tensor({{5, 0, 7}, {99'999, 5, 0}});
-  const auto check = [&](const char* which, const Parameter& weight, const std::function<Tensor()>& loss, const std::vector<Size>& rows) {
+  const auto check = [&](const char* which, const Parameter& weight, const std::function<Tensor()>& loss,
+                         const std::vector<Size>& rows) {
     optim::SGD optimizer(Parameters{const_cast<Parameter&>(weight)}, {.lr = 0.1});
     const auto step = [&] {
       optimizer.zero_grad();
@@ -325,9 +336,11 @@ BOOST_AUTO_TEST_CASE(layers_around_layers) {
   const nn::Parallel side_by_side(list);
   BOOST_TEST(same_bits(side_by_side(x), concat({list[0](x), list[1](x), list[2](x)}, 1)));
   BOOST_TEST((nn::parameters(const_cast<nn::Parallel&>(side_by_side))[2].name == "branches.1.weight"));
-  const nn::Parallel added({nn::Linear(3, 2), nn::Sequential{nn::Linear(3, 5), nn::ReLU{}, nn::Linear(5, 2)}}, {.join = nn::Join::sum});
+  const nn::Parallel added({nn::Linear(3, 2), nn::Sequential{nn::Linear(3, 5), nn::ReLU{}, nn::Linear(5, 2)}},
+                           {.join = nn::Join::sum});
   BOOST_TEST(same_bits(added(x), added.branches[0](x) + added.branches[1](x)));
-  CHECK_ERROR(nn::Parallel({nn::Linear(3, 2), nn::Linear(3, 4)}, {.join = nn::Join::sum})(x), "[Parallel] expected results of one shape");
+  CHECK_ERROR(nn::Parallel({nn::Linear(3, 2), nn::Linear(3, 4)}, {.join = nn::Join::sum})(x),
+              "[Parallel] expected results of one shape");
   CHECK_ERROR(nn::Parallel(std::vector<nn::Layer>())(x), "[Parallel] expected layers");
 
   const nn::Residual skip(nn::Sequential{nn::Linear(3, 8), nn::ReLU{}, nn::Linear(8, 3)});
@@ -337,7 +350,8 @@ BOOST_AUTO_TEST_CASE(layers_around_layers) {
   std::vector<std::string> names;
   for (const auto& p : nn::parameters(shaped)) names.push_back(p.name);
   BOOST_TEST((names == std::vector<std::string>{"main.weight", "main.bias", "shortcut.weight"}));
-  CHECK_ERROR(nn::Residual(nn::Linear(3, 2))(x), "[Residual] expected a result of the shape (5, 3), to which x is added, got (5, 2)");
+  CHECK_ERROR(nn::Residual(nn::Linear(3, 2))(x),
+              "[Residual] expected a result of the shape (5, 3), to which x is added, got (5, 2)");
   CHECK_ERROR(nn::Residual(nn::Linear(4, 2))(x), "[Linear] expected 4 numbers");
 
   // A copy is a snapshot, and assigning it restores, here as everywhere.
@@ -390,13 +404,15 @@ BOOST_AUTO_TEST_CASE(clipping_of_gradients) {
   BOOST_TEST(std::abs(a.grad()[0].item() - 3 / 5.000001) < 1e-15);
   BOOST_TEST(std::abs(b.grad().item() - 4 / 5.000001) < 1e-15);
   BOOST_TEST(!c.grad().defined());
-  BOOST_TEST(std::abs(nn::clip_grad_norm(all, 0.1, {.norm_type = std::numeric_limits<double>::infinity()}) - 4 / 5.000001) < 1e-15);
+  BOOST_TEST(std::abs(nn::clip_grad_norm(all, 0.1, {.norm_type = std::numeric_limits<double>::infinity()}) -
+                      4 / 5.000001) < 1e-15);
   a.set_grad(tensor({3.0, -5.0}));
   nn::clip_grad_value(all, 2);
   BOOST_TEST(a.grad()[0].item() == 2);
   BOOST_TEST(a.grad()[1].item() == -2);
   a.set_grad(tensor({std::nan(""), 1.0}));
-  CHECK_ERROR(nn::clip_grad_norm(all, 1, {.error_if_nonfinite = true}), "[clip_grad_norm] the norm of the gradients is nan; nothing was changed");
+  CHECK_ERROR(nn::clip_grad_norm(all, 1, {.error_if_nonfinite = true}),
+              "[clip_grad_norm] the norm of the gradients is nan; nothing was changed");
   BOOST_TEST(a.grad()[1].item() == 1);
   BOOST_TEST(std::isnan(nn::clip_grad_norm(all, 1)));
   BOOST_TEST(nn::clip_grad_norm(Parameters{c}, 1) == 0);
@@ -450,8 +466,9 @@ BOOST_AUTO_TEST_CASE(first_weights) {
 
   // Without a dtype, that of the program.
   set_default_dtype(f64);
-  BOOST_TEST((nn::Conv1d(1, 1, 1).weight.dtype() == f64 && nn::BatchNorm1d(2).running_mean.dtype() == f64 && nn::LayerNorm(3).weight.dtype() == f64 &&
-              nn::PReLU().weight.dtype() == f64 && nn::EmbeddingBag(2, 2).weight.dtype() == f64));
+  BOOST_TEST((nn::Conv1d(1, 1, 1).weight.dtype() == f64 && nn::BatchNorm1d(2).running_mean.dtype() == f64 &&
+              nn::LayerNorm(3).weight.dtype() == f64 && nn::PReLU().weight.dtype() == f64 &&
+              nn::EmbeddingBag(2, 2).weight.dtype() == f64));
   set_default_dtype(f32);
 }
 

@@ -72,7 +72,8 @@ struct Case {
   bool has(const std::string& what) const { return file.has(name + "." + what); }
   Tensor numbers(const std::string& what) const { return in(dtype, file[name + "." + what]); }
   void near(const std::string& what, const Tensor& got, const Tensor& wanted) const {
-    check_near(fmt::format("{} {}.{}", xgrad::name(dtype), name, what), got, wanted, name.find("_corners") != std::string::npos);
+    check_near(fmt::format("{} {}.{}", xgrad::name(dtype), name, what), got, wanted,
+               name.find("_corners") != std::string::npos);
   }
   void starts_again() const { layer.load_state(state); }
 };
@@ -176,13 +177,16 @@ void check_batches(const Case& c) {
       const Tensor one = x.detach();
       all.push_back(is_float(x.dtype()) ? stack({one, 0.5 * one, one - 0.25}) : stack({one, one, one}));
     }
-    const Tensors together = vmap([&](const Tensors& x) {
-      const Tensor y = c.layer.call(x);
-      Tensors out{y};
-      const Parameters p = c.layer.parameters();
-      if (!p.empty()) for (const Tensor& g : grad(sum(square(y)), p, {.allow_unused = true})) out.push_back(g);
-      return out;
-    }, all);
+    const Tensors together = vmap(
+        [&](const Tensors& x) {
+          const Tensor y = c.layer.call(x);
+          Tensors out{y};
+          const Parameters p = c.layer.parameters();
+          if (!p.empty())
+            for (const Tensor& g : grad(sum(square(y)), p, {.allow_unused = true})) out.push_back(g);
+          return out;
+        },
+        all);
     for (Size i = 0; i < 3; ++i) {
       Tensors one;
       for (const Tensor& x : all) one.push_back(x[i]);
@@ -191,7 +195,8 @@ void check_batches(const Case& c) {
       const Parameters p = c.layer.parameters();
       if (p.empty()) continue;
       const Tensors g = grad(sum(square(y)), p, {.allow_unused = true});
-      for (std::size_t k = 0; k < g.size(); ++k) c.near(fmt::format("gradient of example {}", i), together[k + 1][i], g[k]);
+      for (std::size_t k = 0; k < g.size(); ++k)
+        c.near(fmt::format("gradient of example {}", i), together[k + 1][i], g[k]);
     }
   }
   c.starts_again();
@@ -234,9 +239,11 @@ BOOST_AUTO_TEST_CASE(dense) { sweep("layer_rows", layers::dense_rows()); }
 // Each case of the files is a row of the table.
 BOOST_AUTO_TEST_CASE(the_table_is_complete) {
   std::set<std::string> rows, cases;
-  for (const auto& part : {layers::convolution_rows(), layers::shape_rows(), layers::norm_rows(), layers::activation_rows(), layers::dense_rows()})
+  for (const auto& part : {layers::convolution_rows(), layers::shape_rows(), layers::norm_rows(),
+                           layers::activation_rows(), layers::dense_rows()})
     for (const Row& row : part) rows.insert(row.name);
   for (const char* file : {"layer_images", "layer_rows"})
-    for (const auto& [key, value] : read_safetensors(references::path(file)).tensors) cases.insert(key.substr(0, key.find('.')));
+    for (const auto& [key, value] : read_safetensors(references::path(file)).tensors)
+      cases.insert(key.substr(0, key.find('.')));
   BOOST_TEST(rows == cases, boost::test_tools::per_element());
 }

@@ -63,12 +63,11 @@ struct Sizes {
   const char* name;
   Size m, k, n;
 };
-const std::vector<Sizes> sizes{{"own kernel", 5, 6, 7},       {"own kernel, narrow", 40, 40, 3},
-                               {"own kernel, large", 20, 20, 20}, {"one row", 1, 300, 70},
-                               {"one column", 70, 300, 1},     {"outer", 90, 1, 95},
-                               {"OpenBLAS", 33, 40, 37},       {"OpenBLAS, odd", 65, 31, 77},
-                               {"oneDNN", 102, 110, 101},      {"shared by rows", 150, 129, 130},
-                               {"shared by columns", 129, 130, 300}};
+const std::vector<Sizes> sizes{
+    {"own kernel", 5, 6, 7},           {"own kernel, narrow", 40, 40, 3},   {"own kernel, large", 20, 20, 20},
+    {"one row", 1, 300, 70},           {"one column", 70, 300, 1},          {"outer", 90, 1, 95},
+    {"OpenBLAS", 33, 40, 37},          {"OpenBLAS, odd", 65, 31, 77},       {"oneDNN", 102, 110, 101},
+    {"shared by rows", 150, 129, 130}, {"shared by columns", 129, 130, 300}};
 
 Tensor numbers(const Shape& shape, DType dtype, unsigned seed) {
   manual_seed(seed);
@@ -103,7 +102,8 @@ Result compute(Manner manner, const Tensor& leaf_x, const Tensor& leaf_y, const 
 }
 
 bool same(const Result& a, const Result& b) {
-  return same_bits(a.z, b.z) && same_bits(a.z, a.plain) && same_bits(b.z, b.plain) && same_bits(a.grads[0], b.grads[0]) && same_bits(a.grads[1], b.grads[1]);
+  return same_bits(a.z, b.z) && same_bits(a.z, a.plain) && same_bits(b.z, b.plain) &&
+         same_bits(a.grads[0], b.grads[0]) && same_bits(a.grads[1], b.grads[1]);
 }
 
 void check_manners(const std::string& what, const Tensor& x, const Tensor& y, const Product& product) {

@@ -152,8 +152,10 @@ BOOST_AUTO_TEST_CASE(intervals) {
   check(estimated, 0.95, 2.178812829663418);
   check(estimated, 0.99, 3.054539589392900);
   check(optim::uncertainty(fit, residuals, {a, c}, {.variance = 0.01}), 0.95, 1.959963984540054);
-  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a, c}, 1), Error, says("a level between 0 and 1, got 1"));
-  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a}), Error, says("the parameters that the uncertainty is of"));
+  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a, c}, 1), Error,
+                        says("a level between 0 and 1, got 1"));
+  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a}), Error,
+                        says("the parameters that the uncertainty is of"));
   BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {c, a}), Error, says("of shape (1, 1) for ()"));
 }
 
@@ -170,9 +172,8 @@ BOOST_AUTO_TEST_CASE(counts_of_other_methods) {
         optim::LBFGS lbfgs({b});
         optim::NewtonCG newton_cg({b});
         optim::Method& method = which == 0 ? static_cast<optim::Method&>(lbfgs) : newton_cg;
-        const optim::Result fit =
-            optim::least_squares(method, [&] { return model.residuals(b, p); },
-                                 {.max_iterations = 5000, .gradient_tolerance = 1e-300});
+        const optim::Result fit = optim::least_squares(method, [&] { return model.residuals(b, p); },
+                                                       {.max_iterations = 5000, .gradient_tolerance = 1e-300});
         const double d = digits(b.value().to_vector<double>(), p.certified);
         met[which] += d >= 4;
         report += fmt::format("  {:4.1f} {} {}", std::max(0.0, d), fit.iterations, fit.evaluations.value);

@@ -27,7 +27,8 @@ const Row rows[] = {
     {"slogdet", "a", [](const Tensors& x) { return slogdet(x[0])[1]; }},
     {"logdet", "s", [](const Tensors& x) { return logdet(x[0]); }},
     {"eigenvalues", "s", [](const Tensors& x) { return eigh(x[0])[0]; }},
-    {"eigenvectors", "s", [](const Tensors& x) {
+    {"eigenvectors", "s",
+     [](const Tensors& x) {
        const Tensors e = eigh(x[0]);
        const Tensor w = stack({e[0]}, -2), v = e[1];
        return matmul(v * (w * w + w), transpose(v));
@@ -49,7 +50,8 @@ BOOST_AUTO_TEST_CASE(values_and_gradients) {
         BOOST_TEST(references::difference(y, file[key], times) == "");
         const Tensors g = grad(sum(y * file[key + ".g"]), x);
         for (std::size_t i = 0; i < x.size(); ++i)
-          BOOST_TEST(references::difference(g[i], file[key + "." + row.operands[i]], times) == "", "by " << row.operands[i]);
+          BOOST_TEST(references::difference(g[i], file[key + "." + row.operands[i]], times) == "",
+                     "by " << row.operands[i]);
       }
     }
 }

@@ -28,7 +28,8 @@ template <class F>
 void for_all(const F& f) {
   manual_seed(5);
   for (const DType dtype : {f32, f64})
-    for (const Size n : orders) BOOST_TEST_CONTEXT(name(dtype) << ", order " << n) f(n, dtype);
+    for (const Size n : orders)
+      BOOST_TEST_CONTEXT(name(dtype) << ", order " << n) f(n, dtype);
 }
 
 std::string message(const std::function<void()>& f) {
@@ -71,10 +72,12 @@ BOOST_AUTO_TEST_CASE(determinants_agree) {
   for_all([](Size n, DType dtype) {
     const Tensor a = matrix(n, dtype), factor = cholesky(matrix(n, dtype));
     const auto [sign, log_size] = slogdet(a);
-    BOOST_TEST(worst(slogdet(matmul(factor, transpose(factor)))[1] - 2 * sum(log(diagonal(factor)), -1)) <= 20 * bound(dtype, n));
+    BOOST_TEST(worst(slogdet(matmul(factor, transpose(factor)))[1] - 2 * sum(log(diagonal(factor)), -1)) <=
+               20 * bound(dtype, n));
     if (n <= 40) BOOST_TEST(worst(det(a) / (sign * exp(log_size)) - 1) <= 20 * bound(dtype, n));
-    BOOST_TEST(worst(slogdet(concat({-slice(a, -2, 0, std::min<Size>(n, 1)), slice(a, -2, std::min<Size>(n, 1))}, -2))[0] +
-                     (n == 0 ? -1.0 : 1.0) * sign) == 0);
+    BOOST_TEST(
+        worst(slogdet(concat({-slice(a, -2, 0, std::min<Size>(n, 1)), slice(a, -2, std::min<Size>(n, 1))}, -2))[0] +
+              (n == 0 ? -1.0 : 1.0) * sign) == 0);
   });
   const Tensor exact = tensor({{2.0, 1.0, 0.0}, {1.0, 3.0, 1.0}, {0.0, 1.0, 4.0}});
   BOOST_TEST(std::abs(det(exact).item() - 18) < 1e-14);
@@ -132,7 +135,10 @@ BOOST_AUTO_TEST_CASE(what_has_no_result) {
   says(message([&] { cholesky(stack({eye(2, f64), indefinite})); }), {"matrix 1 of the batch"});
   says(message([&] { solve(singular, tensor({1.0, 2.0})); }), {"linalg_test.cpp", "[solve]", "singular"});
   says(message([&] { inv(singular); }), {"singular"});
-  says(message([&] { solve_triangular(tensor({{1.0, 0.0}, {1.0, 0.0}}), tensor({1.0, 2.0})); }), {"[solve_triangular]", "0 on its diagonal"});
+  says(message([&] {
+         solve_triangular(tensor({{1.0, 0.0}, {1.0, 0.0}}), tensor({1.0, 2.0}));
+       }),
+       {"[solve_triangular]", "0 on its diagonal"});
   says(message([&] { eigh(tensor({{NAN, 0.0}, {0.0, 1.0}})); }), {"[eigh]", "NaN"});
   says(message([&] { cholesky(ones({3, 4})); }), {"[cholesky]", "square matrices", "(3, 4)"});
   says(message([&] { det(ones({3})); }), {"[det]", "expected a matrix", "(3,)"});

@@ -14,7 +14,7 @@ namespace {
 
 constexpr Size n = (Size{1} << 24) + 4321;
 constexpr double tenth = static_cast<double>(0.1f), of_products = 3e-6;  // libraries add 2,048 numbers in f32
-constexpr double of_columns = 4e-6;                                                         // 128 rows are added in a running total
+constexpr double of_columns = 4e-6;                                      // 128 rows are added in a running total
 
 struct Row {
   const char* name;
@@ -37,7 +37,8 @@ BOOST_AUTO_TEST_CASE(of_numbers_that_are_alike) {
       {"dot", dot(x, x).item(), count * tenth * tenth},
       {"matmul of vectors", matmul(x, x).item(), count * tenth * tenth, of_products},
       {"matmul of a row", matmul(matrix, transpose(matrix)).item(), count * tenth * tenth, of_products},
-      {"matmul of columns", matmul(transpose(columns), columns)[0][1].item(), static_cast<double>(n / 2) * tenth * tenth, of_products},
+      {"matmul of columns", matmul(transpose(columns), columns)[0][1].item(),
+       static_cast<double>(n / 2) * tenth * tenth, of_products},
       {"linear", linear(matrix, matrix).item(), count * tenth * tenth, of_products},
       {"logsumexp", logsumexp(x, 0).item(), tenth + std::log(count)},
       {"softmax", softmax(x, 0)[5].item(), 1 / count},
@@ -45,7 +46,8 @@ BOOST_AUTO_TEST_CASE(of_numbers_that_are_alike) {
       {"log_softmax", log_softmax(x, 0)[5].item(), -std::log(count)},
   };
   for (const Row& r : rows)
-    BOOST_CHECK_MESSAGE(std::abs(r.got - r.exact) <= r.tolerance * std::abs(r.exact), r.name << ": " << r.got << ", off by " << std::abs(r.got / r.exact - 1));
+    BOOST_CHECK_MESSAGE(std::abs(r.got - r.exact) <= r.tolerance * std::abs(r.exact),
+                        r.name << ": " << r.got << ", off by " << std::abs(r.got / r.exact - 1));
 }
 
 // Of columns: as a region computes them, from what is stored, along a middle axis, and where indices say.

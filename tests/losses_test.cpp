@@ -160,9 +160,11 @@ BOOST_AUTO_TEST_CASE(scores_far_out) {
   std::vector<Row> all(std::begin(rows), std::end(rows));
   const auto add = [&](const char* name, const char* operands, auto loss) { all.push_back({name, operands, loss}); };
   add("cross_entropy", "x index", [](V v, R r) { return nn::cross_entropy(v[0], v[1], {.reduction = r}); });
-  add("cross_entropy smoothed", "x index", [](V v, R r) { return nn::cross_entropy(v[0], v[1], {.reduction = r, .label_smoothing = 0.1}); });
+  add("cross_entropy smoothed", "x index",
+      [](V v, R r) { return nn::cross_entropy(v[0], v[1], {.reduction = r, .label_smoothing = 0.1}); });
   add("nll_loss", "x index", [](V v, R r) { return nn::nll_loss(log_softmax(v[0], 1), v[1], {r}); });
-  add("binary_cross_entropy_with_logits", "x bits", [](V v, R r) { return nn::binary_cross_entropy_with_logits(v[0], v[1], {r}); });
+  add("binary_cross_entropy_with_logits", "x bits",
+      [](V v, R r) { return nn::binary_cross_entropy_with_logits(v[0], v[1], {r}); });
   add("binary_cross_entropy", "x bits", [](V v, R r) { return nn::binary_cross_entropy(sigmoid(v[0]), v[1], {r}); });
   add("mse_loss", "x y", [](V v, R r) { return nn::mse_loss(v[0], v[1], {r}); });
   add("l1_loss", "x y", [](V v, R r) { return nn::l1_loss(v[0], v[1], {r}); });
@@ -192,12 +194,15 @@ BOOST_AUTO_TEST_CASE(probabilities_of_0_and_1) {
   for (const DType dtype : {f32, f64}) {
     const Tensor p = watch(cast(tensor({0.0, 0.0, 1.0, 1.0}), dtype)), y = cast(tensor({0.0, 1.0, 0.0, 1.0}), dtype);
     const Tensor loss = nn::binary_cross_entropy(p, y, {Reduction::none});
-    BOOST_TEST(loss.to_vector<double>() == (std::vector<double>{0, 100, 100, 0}), boost::test_tools::per_element());  // as PyTorch
+    BOOST_TEST(loss.to_vector<double>() == (std::vector<double>{0, 100, 100, 0}),
+               boost::test_tools::per_element());  // as PyTorch
     const std::vector<double> slope = grad(sum(loss), p)[0].to_vector<double>();
     BOOST_TEST(slope[1] < -0.9e12);
     BOOST_TEST(slope[2] > 0.9e12);
     BOOST_TEST((slope[0] == 1 && slope[3] == -1));
-    BOOST_TEST(all(isnan(nn::binary_cross_entropy(cast(tensor({-0.5, 1.5}), dtype), cast(tensor({1.0, 0.0}), dtype), {Reduction::none}))).item() == 1);
+    BOOST_TEST(all(isnan(nn::binary_cross_entropy(cast(tensor({-0.5, 1.5}), dtype), cast(tensor({1.0, 0.0}), dtype),
+                                                  {Reduction::none})))
+                   .item() == 1);
     BOOST_TEST(std::isnan(nn::gaussian_nll_loss(zeros({2}, dtype), zeros({2}, dtype), -ones({2}, dtype)).item()));
   }
 }
@@ -206,7 +211,8 @@ BOOST_AUTO_TEST_CASE(probabilities_of_0_and_1) {
 BOOST_AUTO_TEST_CASE(divergences_at_0) {
   const Tensor log_p = watch(tensor({-inf, 0.0})), q = watch(tensor({0.0, 1.0}));
   BOOST_TEST(nn::kl_div(log_p, q, {Reduction::sum}).item() == 0);
-  for (const Tensor& g : grad(nn::kl_div(log_p, q, {Reduction::sum}), {log_p, q})) BOOST_TEST(g.to_vector<double>()[1] <= 1);
+  for (const Tensor& g : grad(nn::kl_div(log_p, q, {Reduction::sum}), {log_p, q}))
+    BOOST_TEST(g.to_vector<double>()[1] <= 1);
   const Tensor log_q = watch(tensor({-inf, 0.0}));
   const Tensor loss = nn::kl_div(tensor({-3.0, -2.0}), log_q, {.reduction = Reduction::sum, .log_target = true});
   BOOST_TEST(loss.item() == 2);
@@ -215,7 +221,8 @@ BOOST_AUTO_TEST_CASE(divergences_at_0) {
 }
 
 BOOST_AUTO_TEST_CASE(ctc_beyond_the_lengths) {
-  const Row& row = *std::find_if(std::begin(rows), std::end(rows), [](const Row& r) { return std::string(r.name) == "ctc_loss"; });
+  const Row& row =
+      *std::find_if(std::begin(rows), std::end(rows), [](const Row& r) { return std::string(r.name) == "ctc_loss"; });
   Tensors v = operands_of(row, f64);
   const Tensor steps = v[2], beyond = reshape(arange(7), {7, 1, 1}) >= reshape(steps, {4, 1});
   const Tensor wanted = row.loss(v, Reduction::none);
@@ -233,7 +240,8 @@ BOOST_AUTO_TEST_CASE(ctc_beyond_the_lengths) {
   BOOST_TEST(none.item() == inf);
   BOOST_TEST(all_finite(grad(none, few)[0]));
   BOOST_TEST(nn::ctc_loss(few, tensor({1, 1}), 2, 2, {.zero_infinity = true}).item() == 0);
-  BOOST_TEST(nn::ctc_loss(few, tensor({1, 2}), 2, 2).item() == -(few.to_vector<double>()[1] + few.to_vector<double>()[6]) / 2);
+  BOOST_TEST(nn::ctc_loss(few, tensor({1, 2}), 2, 2).item() ==
+             -(few.to_vector<double>()[1] + few.to_vector<double>()[6]) / 2);
   // no input
   BOOST_TEST(nn::ctc_loss(zeros({0, 4}, f64), tensor({1}), 0, 0).item() == 0);
   BOOST_TEST(nn::ctc_loss(zeros({0, 4}, f64), tensor({1}), 0, 1).item() == inf);
@@ -259,12 +267,14 @@ BOOST_AUTO_TEST_CASE(ctc_is_the_sum_over_all_ways) {  // by enumeration of a sma
   }
   BOOST_TEST(std::abs(nn::ctc_loss(log_p, tensor(target), 5, 2, {Reduction::sum}).item() + std::log(total)) < 1e-13);
   const Tensor long_one = log_softmax(randn({400, 2, 30}), -1);
-  BOOST_TEST(std::isfinite(nn::ctc_loss(long_one, randint(1, 30, {2, 80}), tensor({400, 300}), tensor({80, 50})).item()));
+  BOOST_TEST(
+      std::isfinite(nn::ctc_loss(long_one, randint(1, 30, {2, 80}), tensor({400, 300}), tensor({80, 50})).item()));
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_the_loss) {
-  const Tensor bad[] = {Tensor(), ones({2, 3}, i64), ones({2, 3}) > 0, zeros({0, 3}), ones({}), ones({2, 3}), ones({4, 3, 2}),
-                        ones({2}, i64), ones({2, 3}, f64), ones({3}) > 0, zeros({0}, i64), ones({5}), ones({1, 4})};
+  const Tensor bad[] = {Tensor(),        ones({2, 3}, i64), ones({2, 3}) > 0, zeros({0, 3}),     ones({}),
+                        ones({2, 3}),    ones({4, 3, 2}),   ones({2}, i64),   ones({2, 3}, f64), ones({3}) > 0,
+                        zeros({0}, i64), ones({5}),         ones({1, 4})};
   int refused = 0;
   for (const Row& row : rows) {
     if (row.function() == "ctc_loss") continue;
@@ -279,7 +289,8 @@ BOOST_AUTO_TEST_CASE(errors_name_the_loss) {
         } catch (const Error& e) {
           ++refused;
           const std::string what = e.what();
-          BOOST_CHECK_MESSAGE(what.find(fmt::format(": [{}] ", row.function())) != std::string::npos, row.name << ": " << what);
+          BOOST_CHECK_MESSAGE(what.find(fmt::format(": [{}] ", row.function())) != std::string::npos,
+                              row.name << ": " << what);
           BOOST_CHECK_MESSAGE(what.find("losses_rows.hpp:") == 0, what);
         }
       }
@@ -295,21 +306,28 @@ BOOST_AUTO_TEST_CASE(options_and_targets_that_are_refused) {
   CHECK_ERROR(nn::dice_loss(ones({}), ones({})), "[dice_loss] expected numbers [examples, ...]");
   CHECK_ERROR(nn::hinge_loss(x, y, {.margin = 1e-50}), "[hinge_loss] expected the margin to be in the range of f32");
   CHECK_ERROR(nn::quantile_loss(x, y, {.quantile = 1}), "[quantile_loss] expected a quantile between 0 and 1, got 1");
-  CHECK_ERROR(nn::gaussian_nll_loss(x, y, ones({3})), "[gaussian_nll_loss] expected a variance of shape (4, 3), (4, 1) or (4,)");
+  CHECK_ERROR(nn::gaussian_nll_loss(x, y, ones({3})),
+              "[gaussian_nll_loss] expected a variance of shape (4, 3), (4, 1) or (4,)");
   CHECK_ERROR(nn::gaussian_nll_loss(x, y, y, {.eps = 0}), "[gaussian_nll_loss] expected an eps above 0");
   CHECK_ERROR(nn::poisson_nll_loss(x, y, {.eps = -1}), "[poisson_nll_loss] expected a eps of 0 or more");
   CHECK_ERROR(nn::kl_div(ones({}), 1.0, {.batchmean = true}), "[kl_div] expected rows to divide by");
   CHECK_ERROR(nn::multi_margin_loss(x, index, {.p = 3}), "[multi_margin_loss] expected a p of 1 or 2");
   CHECK_ERROR(nn::multi_margin_loss(x, tensor({0, 1, 3, 0})), "[multi_margin_loss] expected classes 0 ... 2, got 3");
-  CHECK_ERROR(nn::multi_margin_loss(x, tensor({0, 1, -100, 0})), "[multi_margin_loss] expected classes 0 ... 2, got -100");
-  CHECK_ERROR(nn::multilabel_margin_loss(ones({3}), tensor({0, 5, -1})), "[multilabel_margin_loss] expected classes 0 ... 2, and -1");
+  CHECK_ERROR(nn::multi_margin_loss(x, tensor({0, 1, -100, 0})),
+              "[multi_margin_loss] expected classes 0 ... 2, got -100");
+  CHECK_ERROR(nn::multilabel_margin_loss(ones({3}), tensor({0, 5, -1})),
+              "[multilabel_margin_loss] expected classes 0 ... 2, and -1");
   CHECK_ERROR(nn::multilabel_soft_margin_loss(x, y, {.weight = ones({2})}), "[multilabel_soft_margin_loss] ");
-  CHECK_ERROR(nn::cosine_embedding_loss(x, y, ones({3})), "[cosine_embedding_loss] expected a target of the shape (4,), got (3,)");
-  CHECK_ERROR(nn::negative_sampling_loss(x, y, x), "[negative_sampling_loss] expected drawn vectors [..., m, k] beside (4, 3)");
+  CHECK_ERROR(nn::cosine_embedding_loss(x, y, ones({3})),
+              "[cosine_embedding_loss] expected a target of the shape (4,), got (3,)");
+  CHECK_ERROR(nn::negative_sampling_loss(x, y, x),
+              "[negative_sampling_loss] expected drawn vectors [..., m, k] beside (4, 3)");
   CHECK_ERROR(nn::info_nce_loss(x, y, {.temperature = 0}), "[info_nce_loss] expected a temperature above 0");
   CHECK_ERROR(nn::info_nce_loss(ones({3}), ones({3})), "[info_nce_loss] expected queries and keys [n, k]");
-  CHECK_ERROR(nn::triplet_margin_loss(x, y, ones({3})), "[triplet_margin_loss] expected prediction and target of one shape");
-  const Tensor p = log_softmax(ones({5, 2, 4}), -1), labels = tensor({{1, 2}, {3, 0}}), two = tensor({2, 1}), five = tensor({5, 5});
+  CHECK_ERROR(nn::triplet_margin_loss(x, y, ones({3})),
+              "[triplet_margin_loss] expected prediction and target of one shape");
+  const Tensor p = log_softmax(ones({5, 2, 4}), -1), labels = tensor({{1, 2}, {3, 0}}), two = tensor({2, 1}),
+               five = tensor({5, 5});
   CHECK_ERROR(nn::ctc_loss(ones({5, 2, 4}, i64), labels, five, two), "[ctc_loss] expected floats");
   CHECK_ERROR(nn::ctc_loss(ones({5}), labels, five, two), "[ctc_loss] expected log probabilities");
   CHECK_ERROR(nn::ctc_loss(p, ones({2, 2}), five, two), "[ctc_loss] expected targets as i64");

@@ -29,19 +29,13 @@ const std::vector<Way> ways = {
      }},
     {"value_and_grad", [](const Tensor& x) { return value_and_grad(cube, x).grad; }},
     {"value_and_grad of many",
-     [](const Tensor& x) {
-       return value_and_grad([](const Tensors& in) { return cube(in[0]); }, {x}).grads[0];
-     }},
+     [](const Tensor& x) { return value_and_grad([](const Tensors& in) { return cube(in[0]); }, {x}).grads[0]; }},
     {"vjp", [](const Tensor& x) { return vjp(cube, x).pullback(1.0); }},
     {"jvp",
-     [](const Tensor& x) {
-       return jvp([](const Tensor& v) { return v * v * v; }, x, ones(x.shape(), f64)).tangent;
-     }},
+     [](const Tensor& x) { return jvp([](const Tensor& v) { return v * v * v; }, x, ones(x.shape(), f64)).tangent; }},
     {"jacobian", [](const Tensor& x) { return jacobian(cube, x); }},
     {"hessian",
-     [](const Tensor& x) {
-       return sum(hessian([](const Tensor& v) { return sum(v * v * v * v) / 4; }, x), 0);
-     }},
+     [](const Tensor& x) { return sum(hessian([](const Tensor& v) { return sum(v * v * v * v) / 4; }, x), 0); }},
     {"hvp",
      [](const Tensor& x) {
        return hvp([](const Tensor& v) { return sum(v * v * v * v) / 4; }, x, ones(x.shape(), f64));
@@ -118,40 +112,49 @@ const std::vector<Place> places = {
     {"a function that gradcheck calls",
      [](const Way& way) {
        Tensor got;
-       gradcheck([&](const Tensor& x) {
-         got = way.gradient(at);
-         return cube(x);
-       }, at);
+       gradcheck(
+           [&](const Tensor& x) {
+             got = way.gradient(at);
+             return cube(x);
+           },
+           at);
        return got;
      }},
     {"a function that gradcheck calls under NoGrad",
      [](const Way& way) {
        Tensor got;
        const NoGrad no_grad;
-       gradcheck([&](const Tensor& x) {
-         got = way.gradient(at);
-         return cube(x);
-       }, at);
+       gradcheck(
+           [&](const Tensor& x) {
+             got = way.gradient(at);
+             return cube(x);
+           },
+           at);
        return got;
      }},
     {"a function of value_and_grad under NoGrad",
      [](const Way& way) {
        Tensor got;
        const NoGrad no_grad;
-       value_and_grad([&](const Tensor& x) {
-         got = way.gradient(at);
-         return cube(x);
-       }, at);
+       value_and_grad(
+           [&](const Tensor& x) {
+             got = way.gradient(at);
+             return cube(x);
+           },
+           at);
        return got;
      }},
     {"a checkpoint's function",
      [](const Way& way) {
        Tensor got;
        Parameter p = parameter(at);
-       checkpoint([&](const Tensor& x) {
-         got = way.gradient(at);
-         return cube(x);
-       }, p).backward();
+       checkpoint(
+           [&](const Tensor& x) {
+             got = way.gradient(at);
+             return cube(x);
+           },
+           p)
+           .backward();
        return got;
      }},
 };
@@ -241,8 +244,7 @@ BOOST_AUTO_TEST_CASE(grad_names_the_cause) {
       {"made into more", [&] { grad(sum(exp(d) * 2), {x}); }, "create_graph"},
       {"a value of the record's", [&] { grad(linear, {x}); }, "create_graph"},
       {"what backward() gave", [&] { grad(x.grad() * 2, {x}); }, "create_graph"},
-      {"a checkpoint's",
-       [&] { grad(grad(checkpoint([](const Tensor& v) { return v * v * v; }, x), {x})[0], {x}); },
+      {"a checkpoint's", [&] { grad(grad(checkpoint([](const Tensor& v) { return v * v * v; }, x), {x})[0], {x}); },
        "create_graph"},
       {"a CustomOp's", [&] { grad(grad(squared([] {}, [] {})(x), {x})[0], {x}); }, "create_graph"},
       {"a CustomOp of such", [&] { grad(squared([] {}, [] {})(d), {x}); }, "create_graph"},
@@ -264,7 +266,11 @@ BOOST_AUTO_TEST_CASE(grad_names_the_cause) {
       {"a plain tensor", [&] { grad(y, {tensor(1.0)}); }, "watch(x)"},
       {"independent", [&] { grad(y, {unrelated}); }, "a Parameter or watch(x)"},
       {"independent, watched", [&] { grad(y, {later}); }, "does not depend on input 0"},
-      {"the second", [&] { grad(y, {x, unrelated}); }, "does not depend on input 1"},
+      {"the second",
+       [&] {
+         grad(y, {x, unrelated});
+       },
+       "does not depend on input 1"},
       {"backward of a derivative", [&] { (d * 2).backward(); }, "create_graph"},
       {"backward of NoGrad's", [&] { unrecorded.backward(); }, "NoGrad"},
       {"backward of the detached", [&] { y.detach().backward(); }, "detach"},
@@ -300,7 +306,7 @@ BOOST_AUTO_TEST_CASE(unused_is_not_lost) {
   BOOST_TEST(grad(y, {w}, zeros)[0].item() == 0);
   BOOST_TEST(grad(y.detach(), {w}, zeros)[0].item() == 0);
   BOOST_TEST(grad(grad(3 * x, {x}, {.create_graph = true})[0], {x}, zeros)[0].item() == 0);  // a constant
-  BOOST_TEST(grad(d * w, {x, w}, zeros)[1].item() == d.item());  // a constant factor
+  BOOST_TEST(grad(d * w, {x, w}, zeros)[1].item() == d.item());                              // a constant factor
   BOOST_TEST(grad(unrecorded * w, {w})[0].item() == 4);
   w = w - 0.1 * grad(y * w, {w})[0];  // what is stored begins anew
   BOOST_TEST(grad(w * w, {w})[0].item() == 2 * w.item());

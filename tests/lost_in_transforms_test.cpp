@@ -109,7 +109,8 @@ const std::vector<Kept> kept = {
      },
      0},
     {"a step", [](const Tensor& x) { return floor(x); }, 0},
-    {"a transform inside", [](const Tensor& x) { return value_and_grad([](const Tensor& v) { return 3 * v * v / 2; }, x).grad; }, 3},
+    {"a transform inside",
+     [](const Tensor& x) { return value_and_grad([](const Tensor& v) { return 3 * v * v / 2; }, x).grad; }, 3},
     {"a transform of something else inside",
      [](const Tensor& x) {
        const Tensor other = value_and_grad([](const Tensor& v) { return v * v; }, tensor(1.0)).grad;
@@ -153,11 +154,13 @@ BOOST_AUTO_TEST_CASE(transforms_give_zeros_where_they_are_true) {
 
 BOOST_AUTO_TEST_CASE(each_of_many_by_itself) {
   const Tensor a = tensor(2.0), b = tensor(3.0);
-  const auto [y, grads] = value_and_grad([](const Tensors& in) {
-    const Tensor y = in[0] * in[0];
-    y.item();  // looked at
-    return y;
-  }, {a, b});
+  const auto [y, grads] = value_and_grad(
+      [](const Tensors& in) {
+        const Tensor y = in[0] * in[0];
+        y.item();  // looked at
+        return y;
+      },
+      {a, b});
   BOOST_TEST(grads[0].item() == 4);
   BOOST_TEST(grads[1].item() == 0);
   BOOST_CHECK_EXCEPTION(value_and_grad([](const Tensors& in) { return in[0] * in[1].item(); }, {a, b}), Error,

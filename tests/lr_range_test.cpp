@@ -39,7 +39,8 @@ training::RangeTest by_hand(double p, const training::RangeOptions& o) {
   }
   double steepest = 0;
   for (std::size_t i = 10; i + 2 < seen.lr.size(); ++i)
-    if (const double slope = seen.smoothed[i + 1] - seen.smoothed[i - 1]; slope < steepest) steepest = slope, seen.suggestion = seen.lr[i];
+    if (const double slope = seen.smoothed[i + 1] - seen.smoothed[i - 1]; slope < steepest)
+      steepest = slope, seen.suggestion = seen.lr[i];
   return seen;
 }
 
@@ -51,17 +52,21 @@ struct Problem {
 
 void check_near(const std::vector<double>& got, const std::vector<double>& wanted) {
   BOOST_REQUIRE(got.size() == wanted.size());
-  for (std::size_t i = 0; i < got.size(); ++i) BOOST_REQUIRE(std::abs(got[i] - wanted[i]) <= 1e-10 * (1 + std::abs(wanted[i])));
+  for (std::size_t i = 0; i < got.size(); ++i)
+    BOOST_REQUIRE(std::abs(got[i] - wanted[i]) <= 1e-10 * (1 + std::abs(wanted[i])));
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(as_by_hand) {
-  for (const training::RangeOptions& o : {training::RangeOptions{}, {.min_lr = 1e-4, .max_lr = 1e2, .steps = 60, .smoothing = 0.9},
+  for (const training::RangeOptions& o : {training::RangeOptions{},
+                                          {.min_lr = 1e-4, .max_lr = 1e2, .steps = 60, .smoothing = 0.9},
                                           {.min_lr = 1e-6, .max_lr = 1e-3, .steps = 30, .smoothing = 0}}) {
     Problem problem;
     optim::SGD sgd({problem.p}, {.lr = 0.5});
-    const training::RangeTest got = training::lr_range_test(sgd, [&] { return problem.loss(); }, o), wanted = by_hand(-2, o);
+    const training::RangeTest got = training::lr_range_test(
+                                  sgd, [&] { return problem.loss(); }, o),
+                              wanted = by_hand(-2, o);
     check_near(got.lr, wanted.lr);
     check_near(got.loss, wanted.loss);
     check_near(got.smoothed, wanted.smoothed);
@@ -105,16 +110,19 @@ BOOST_AUTO_TEST_CASE(everything_is_as_before) {
 
   int calls = 0;
   const Tensor before = b.problem.p;
-  BOOST_CHECK_EXCEPTION(training::lr_range_test(b.adam, [&] { return ++calls < 20 ? b.problem.loss() + square(b.other) : Tensor(); }), Error,
-                        says("[lr_range_test] the loss gave an empty tensor"));
+  BOOST_CHECK_EXCEPTION(
+      training::lr_range_test(b.adam, [&] { return ++calls < 20 ? b.problem.loss() + square(b.other) : Tensor(); }),
+      Error, says("[lr_range_test] the loss gave an empty tensor"));
   BOOST_TEST(same_bits(b.problem.p, before));
   BOOST_TEST(b.adam.lr() == 0.1);
   // a loss that is never a number
-  const training::RangeTest none = training::lr_range_test(b.adam, [&] { return b.problem.loss() + square(b.other) + std::nan(""); });
+  const training::RangeTest none =
+      training::lr_range_test(b.adam, [&] { return b.problem.loss() + square(b.other) + std::nan(""); });
   BOOST_TEST((none.diverged && none.lr.empty() && std::isnan(none.suggestion)));
   using Options = training::RangeOptions;
   const auto loss = [&] { return b.problem.loss() + square(b.other); };
-  for (const Options& bad : {Options{.min_lr = 0}, {.min_lr = 1, .max_lr = 1}, {.steps = 12}, {.smoothing = 1}, {.stop_factor = 1}})
+  for (const Options& bad :
+       {Options{.min_lr = 0}, {.min_lr = 1, .max_lr = 1}, {.steps = 12}, {.smoothing = 1}, {.stop_factor = 1}})
     BOOST_CHECK_THROW(training::lr_range_test(b.adam, loss, bad), Error);
 }
 
@@ -122,19 +130,24 @@ BOOST_AUTO_TEST_CASE(pictures) {
   using training::Line;
   const std::vector<Line> bad{{"a", {1, 2}, {1}}}, empty{{"a", {}, {}}}, negative{{"a", {}, {-1, -2}}};
   BOOST_CHECK_EXCEPTION(training::plot_lines(bad, "bad.png"), Error, says("[plot_lines] the line a has 2 x and 1 y"));
-  BOOST_CHECK_EXCEPTION(training::plot_lines(empty, "bad.png"), Error, says("[plot_lines] expected at least one point"));
-  BOOST_CHECK_EXCEPTION(training::plot_lines(negative, "bad.png", {.log_y = true}), Error, says("expected at least one point"));
+  BOOST_CHECK_EXCEPTION(training::plot_lines(empty, "bad.png"), Error,
+                        says("[plot_lines] expected at least one point"));
+  BOOST_CHECK_EXCEPTION(training::plot_lines(negative, "bad.png", {.log_y = true}), Error,
+                        says("expected at least one point"));
   const auto bowl = [](double x, double y) { return x * x + 3 * y * y; };
-  BOOST_CHECK_EXCEPTION(training::plot_paths(bowl, {1, -1, 0, 1}, {{"a", {0}, {0}}}, "bad.png"), Error, says("[plot_paths] expected a box"));
+  BOOST_CHECK_EXCEPTION(training::plot_paths(bowl, {1, -1, 0, 1}, {{"a", {0}, {0}}}, "bad.png"), Error,
+                        says("[plot_paths] expected a box"));
   BOOST_TEST(!std::filesystem::exists("bad.png"));
   if (!training::can_plot()) {
     BOOST_CHECK_EXCEPTION(training::plot_lines({{"a", {}, {1, 2}}}, "lines.png"), Error, says("gnuplot is not there"));
     return;
   }
-  BOOST_CHECK_EXCEPTION(training::plot_paths([](double, double) { return std::nan(""); }, {-1, 1, -1, 1}, {{"a", {0}, {0}}}, "bad.png"), Error,
-                        says("nowhere finite"));
-  training::plot_lines({{"falls", {}, {1, 0.1, 0.01, std::nan("")}}, {"a point", {1.5}, {0.5}}, {"", {0, 2}, {0.2, 0.2}}}, "lines.png",
-                       {.title = "It's", .x_label = "step", .y_label = "loss", .log_y = true});
+  BOOST_CHECK_EXCEPTION(
+      training::plot_paths([](double, double) { return std::nan(""); }, {-1, 1, -1, 1}, {{"a", {0}, {0}}}, "bad.png"),
+      Error, says("nowhere finite"));
+  training::plot_lines(
+      {{"falls", {}, {1, 0.1, 0.01, std::nan("")}}, {"a point", {1.5}, {0.5}}, {"", {0, 2}, {0.2, 0.2}}}, "lines.png",
+      {.title = "It's", .x_label = "step", .y_label = "loss", .log_y = true});
   training::plot_paths(bowl, {-2, 2, -1, 1}, {{"a", {-1.5, -0.5, 0}, {0.8, 0.1, 0}}}, "paths.png", {.title = "A bowl"});
   Problem problem;
   optim::SGD sgd({problem.p}, {.lr = 0.5});

@@ -29,7 +29,7 @@ namespace memory_hooks {
 
 inline std::atomic<bool> counting{false};
 inline std::atomic<long> calls{0}, of_onednn{0};
-inline std::atomic<std::size_t> bytes{0};  // of the calls
+inline std::atomic<std::size_t> bytes{0};   // of the calls
 inline std::atomic<long> aligned_left{-1};  // calls of aligned_alloc that still succeed; -1: all
 
 inline thread_local bool in_onednn = false;

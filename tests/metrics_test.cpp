@@ -21,7 +21,8 @@ Rows rows_of(const Tensor& x) {
   const std::vector<double> all = x.to_vector<double>();
   Rows rows;
   const auto width = static_cast<std::size_t>(x.size(-1));
-  for (std::size_t i = 0; i < all.size(); i += width) rows.emplace_back(all.begin() + static_cast<long>(i), all.begin() + static_cast<long>(i + width));
+  for (std::size_t i = 0; i < all.size(); i += width)
+    rows.emplace_back(all.begin() + static_cast<long>(i), all.begin() + static_cast<long>(i + width));
   return rows;
 }
 
@@ -62,7 +63,8 @@ BOOST_AUTO_TEST_CASE(accuracies) {
     }
     BOOST_TEST(over_batches(Accuracy{.top_k = k}, x, some) == right / counted);
   }
-  BOOST_TEST(over_batches(Accuracy{.ignore_index = 2}, x, t) == over_batches(Accuracy{.ignore_index = -1}, x, where(t == 2, -1, t)));
+  BOOST_TEST(over_batches(Accuracy{.ignore_index = 2}, x, t) ==
+             over_batches(Accuracy{.ignore_index = -1}, x, where(t == 2, -1, t)));
   const Tensor column = randn({31}), yes = cast(rand({31}) < 0.4, f32);
   const std::vector<double> c = column.to_vector<double>(), y = yes.to_vector<double>();
   for (const double threshold : {0.0, 0.3}) {
@@ -79,7 +81,9 @@ BOOST_AUTO_TEST_CASE(accuracies) {
 BOOST_AUTO_TEST_CASE(as_scikit_learn_documents) {
   const Tensor t = tensor({0, 1, 2, 0, 1, 2}), x = scores_for({0, 2, 1, 0, 0, 1}, 3);
   const double third = 1.0 / 3;
-  const auto near = [](double value, double wanted) { BOOST_TEST(std::abs(value - wanted) < 1e-15, value << " " << wanted); };
+  const auto near = [](double value, double wanted) {
+    BOOST_TEST(std::abs(value - wanted) < 1e-15, value << " " << wanted);
+  };
   near(over_batches(Precision{Average::macro}, x, t), 2.0 / 9);
   near(over_batches(Precision{Average::micro}, x, t), third);
   near(over_batches(Precision{Average::weighted}, x, t), 2.0 / 9);
@@ -92,11 +96,13 @@ BOOST_AUTO_TEST_CASE(as_scikit_learn_documents) {
   ConfusionMatrix matrix;
   BOOST_TEST(!matrix.value().defined());
   matrix.update(scores_for({0, 0, 2, 2, 0, 2}, 3), tensor({2, 0, 2, 2, 0, 1}));
-  BOOST_TEST(matrix.value().to_vector<Size>() == (std::vector<Size>{2, 0, 0, 0, 0, 1, 1, 0, 2}), boost::test_tools::per_element());
+  BOOST_TEST(matrix.value().to_vector<Size>() == (std::vector<Size>{2, 0, 0, 0, 0, 1, 1, 0, 2}),
+             boost::test_tools::per_element());
   near(over_batches(RocAuc{}, tensor({0.1, 0.4, 0.35, 0.8}), tensor({0, 0, 1, 1})), 0.75);
   near(over_batches(R2{}, tensor({2.5, 0.0, 2.0, 8.0}), tensor({3.0, -0.5, 2.0, 7.0})), 0.9486081370449679);
   near(over_batches(MeanSquaredError{}, tensor({2.5, 0.0, 2.0, 8.0}), tensor({3.0, -0.5, 2.0, 7.0})), 0.375);
-  near(over_batches(MeanSquaredError{.root = true}, tensor({2.5, 0.0, 2.0, 8.0}), tensor({3.0, -0.5, 2.0, 7.0})), std::sqrt(0.375));
+  near(over_batches(MeanSquaredError{.root = true}, tensor({2.5, 0.0, 2.0, 8.0}), tensor({3.0, -0.5, 2.0, 7.0})),
+       std::sqrt(0.375));
   near(over_batches(MeanAbsoluteError{}, tensor({2.5, 0.0, 2.0, 8.0}), tensor({3.0, -0.5, 2.0, 7.0})), 0.5);
 }
 
@@ -118,7 +124,8 @@ BOOST_AUTO_TEST_CASE(classes_by_loops) {
       }
       all[0] += right, all[1] += taken, all[2] += there;
       if (taken == 0 && there == 0) continue;
-      const double w = average == Average::weighted ? there : 1, precision = taken > 0 ? right / taken : 0, recall = there > 0 ? right / there : 0;
+      const double w = average == Average::weighted ? there : 1, precision = taken > 0 ? right / taken : 0,
+                   recall = there > 0 ? right / there : 0;
       sums[0] += w * precision;
       sums[1] += w * recall;
       sums[2] += w * (right > 0 ? 2 * precision * recall / (precision + recall) : 0);

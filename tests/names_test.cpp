@@ -217,7 +217,8 @@ const Row rows[] = {
 std::string wrong_with(const std::string& message, const std::string& name) {
   if (message.empty()) return "no Error";
   // a row that the table makes is on a line of the table
-  if (message.rfind("names_test.cpp:", 0) != 0 && message.rfind("elementwise.def:", 0) != 0) return "not on the user's line";
+  if (message.rfind("names_test.cpp:", 0) != 0 && message.rfind("elementwise.def:", 0) != 0)
+    return "not on the user's line";
   const std::size_t at = message.find(' ');
   return message.compare(at + 1, name.size() + 3, "[" + name + "] ") == 0 ? "" : "another name";
 }
@@ -262,7 +263,8 @@ BOOST_AUTO_TEST_CASE(each_function_goes_by_its_own_name) {
 BOOST_AUTO_TEST_CASE(every_function_that_is_declared_has_a_row) {
   std::set<std::string> known;
   for (const Row& row : rows) known.insert(row.name);
-  for (const char* part : {"weight_norm", "weight_lengths", "spectral_norm"}) known.insert(part);  // of layers, which say their names
+  for (const char* part : {"weight_norm", "weight_lengths", "spectral_norm"})
+    known.insert(part);  // of layers, which say their names
   const std::set<std::string> all = declared();
   BOOST_TEST(all.size() > 140u);
   for (const std::string& name : all) BOOST_TEST(known.count(name) == 1, name << " has no row");
@@ -280,7 +282,8 @@ BOOST_AUTO_TEST_CASE(a_name_is_kept_on_a_trace) {
   };
   const auto names = [&](const char* name, const std::function<Tensor(const Tensor&)>& f) {
     const std::string got = message(f);
-    BOOST_TEST(got.find(std::string("[Mine] says that it is elementwise, but ") + name + " is not") != std::string::npos, got);
+    BOOST_TEST(
+        got.find(std::string("[Mine] says that it is elementwise, but ") + name + " is not") != std::string::npos, got);
   };
   names("sum", [](const Tensor& x) { return sum(x); });
   names("mean", [](const Tensor& x) { return mean(x); });

@@ -125,7 +125,8 @@ Classes probabilities(const std::vector<double>& p, double smoothing = 0, const 
 }
 Classes nll(Size target, const std::vector<double>& weight = {}) {
   return [=](const Tensor& x, DType dtype) {
-    return nn::nll_loss(x, tensor(std::vector<Size>{target}), {total, -100, weight.empty() ? Tensor() : cast(tensor(weight), dtype)});
+    return nn::nll_loss(x, tensor(std::vector<Size>{target}),
+                        {total, -100, weight.empty() ? Tensor() : cast(tensor(weight), dtype)});
   };
 }
 
@@ -197,13 +198,16 @@ BOOST_AUTO_TEST_CASE(of_a_sure_class) {
         const Size right = classes / 2;
         std::vector<double> x(static_cast<std::size_t>(classes), 0.0), slope, curved;
         x[static_cast<std::size_t>(right)] = logit;
-        const double each = std::exp(-logit), others = static_cast<double>(classes - 1) * each, q = others / (1 + others);
+        const double each = std::exp(-logit), others = static_cast<double>(classes - 1) * each,
+                     q = others / (1 + others);
         for (Size c = 0; c < classes; ++c) {
           slope.push_back(c == right ? -q : each / (1 + others));
           curved.push_back(c == right ? q / (1 + others) : -each / (1 + others) / (1 + others));
         }
         for (const Size rows : {1, 11}) {
-          const auto loss = [&](const Tensor& v) { return sum(nn::cross_entropy(v, full({rows}, right), {none})[rows - 1]); };
+          const auto loss = [&](const Tensor& v) {
+            return sum(nn::cross_entropy(v, full({rows}, right), {none})[rows - 1]);
+          };
           const Tensor of = watch(cast(tensor(x) + zeros({rows, classes}, f64), dtype));
           const std::string what = fmt::format("{} rows of {} classes, logit {}", rows, classes, logit);
           const Tensor y = loss(of), g = grad(y, {of}, {.create_graph = true})[0][rows - 1];
@@ -310,7 +314,10 @@ BOOST_AUTO_TEST_CASE(of_nothing) {
       {"l1_loss", [&](nn::Reduction r) { return nn::l1_loss(numbers, numbers, {r}); }},
       {"huber_loss", [&](nn::Reduction r) { return nn::huber_loss(numbers, numbers, {r}); }},
       {"smooth_l1_loss", [&](nn::Reduction r) { return nn::smooth_l1_loss(numbers, numbers, {r}); }},
-      {"smooth_l1_loss", [&](nn::Reduction r) { return nn::smooth_l1_loss(numbers, numbers, {r, 0}); }},
+      {"smooth_l1_loss",
+       [&](nn::Reduction r) {
+         return nn::smooth_l1_loss(numbers, numbers, {r, 0});
+       }},
       {"binary_cross_entropy_with_logits",
        [&](nn::Reduction r) { return nn::binary_cross_entropy_with_logits(numbers, numbers, {.reduction = r}); }},
   };
@@ -322,7 +329,8 @@ BOOST_AUTO_TEST_CASE(of_nothing) {
   // All rows left out are no rows.
   const Tensor logits = ones({2, 3}), left_out = tensor({-100, -100});
   BOOST_CHECK_EXCEPTION(nn::cross_entropy(logits, left_out), Error, says("[cross_entropy] the mean of no losses"));
-  BOOST_CHECK_EXCEPTION(nn::cross_entropy(logits, left_out, {.weight = ones({3})}), Error, says("[cross_entropy] the mean"));
+  BOOST_CHECK_EXCEPTION(nn::cross_entropy(logits, left_out, {.weight = ones({3})}), Error,
+                        says("[cross_entropy] the mean"));
   BOOST_CHECK_EXCEPTION(nn::nll_loss(logits, left_out), Error, says("[nll_loss] the mean of no losses"));
   BOOST_TEST(nn::cross_entropy(logits, left_out, {.reduction = total}).item() == 0);
   BOOST_TEST(sum(nn::cross_entropy(logits, left_out, {.reduction = none})).item() == 0);
@@ -333,8 +341,10 @@ BOOST_AUTO_TEST_CASE(one_class) {
     Shape rows = shape;
     rows.erase(shape.rank() > 1 ? 1 : 0);
     for (const Tensor& target : {zeros(rows, i64), ones(shape)}) {
-      BOOST_CHECK_EXCEPTION(nn::cross_entropy(ones(shape), target), Error, says("[cross_entropy] expected two classes or more"));
-      BOOST_CHECK_EXCEPTION(nn::cross_entropy(ones(shape), target), Error, says("use binary_cross_entropy_with_logits"));
+      BOOST_CHECK_EXCEPTION(nn::cross_entropy(ones(shape), target), Error,
+                            says("[cross_entropy] expected two classes or more"));
+      BOOST_CHECK_EXCEPTION(nn::cross_entropy(ones(shape), target), Error,
+                            says("use binary_cross_entropy_with_logits"));
     }
   }
 }
@@ -373,7 +383,8 @@ BOOST_AUTO_TEST_CASE(options_out_of_range) {
   }
   BOOST_CHECK_EXCEPTION(nn::cross_entropy(ones({2, 3}), tensor({0, 1}), {.label_smoothing = 1e-50}), Error,
                         says("[cross_entropy] expected the label_smoothing "));
-  BOOST_CHECK_EXCEPTION(nn::smooth_l1_loss(x(f32), x(f32), {.beta = inf}), Error, says("[smooth_l1_loss] expected a beta of 0 or more, and finite"));
+  BOOST_CHECK_EXCEPTION(nn::smooth_l1_loss(x(f32), x(f32), {.beta = inf}), Error,
+                        says("[smooth_l1_loss] expected a beta of 0 or more, and finite"));
   BOOST_CHECK_EXCEPTION(nn::softplus(x(f32), inf), Error, says("[softplus] expected a beta other than 0, and finite"));
   Parameter wide = p(f64), narrow = p(f32);
   BOOST_CHECK_EXCEPTION(optim::Adam({wide, narrow}, {.eps = 1e-50}), Error, says("[Adam] expected the eps "));
@@ -409,8 +420,9 @@ BOOST_AUTO_TEST_CASE(errors_name_what_was_written) {
       {"cross_entropy", [](const Tensor& x, const Tensor& t) { return nn::cross_entropy(x, t); }},
       {"nll_loss", [](const Tensor& x, const Tensor& t) { return nn::nll_loss(x, t); }},
   };
-  const Tensor bad[] = {Tensor(), ones({2, 3}, i64), ones({2, 3}) > 0, zeros({0, 3}), ones({}), ones({2, 3}),
-                        ones({4, 3, 2}), ones({2}, i64), ones({2, 3}, f64), ones({3}) > 0, zeros({0}, i64)};
+  const Tensor bad[] = {Tensor(),          ones({2, 3}, i64), ones({2, 3}) > 0, zeros({0, 3}),
+                        ones({}),          ones({2, 3}),      ones({4, 3, 2}),  ones({2}, i64),
+                        ones({2, 3}, f64), ones({3}) > 0,     zeros({0}, i64)};
   int refused = 0;
   const auto check = [&](const char* name, const std::function<void()>& call) {
     try {

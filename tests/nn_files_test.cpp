@@ -151,10 +151,13 @@ BOOST_AUTO_TEST_CASE(a_report_of_what_was_passed_over) {
       BOOST_TEST(report.left_over == row.left_over, boost::test_tools::per_element());
       BOOST_TEST(report.misshapen == row.misshapen, boost::test_tools::per_element());
       BOOST_TEST(report.complete() == (row.what == std::string("nothing")));
-      for (const std::string& name : row.misshapen) BOOST_TEST(fmt::format("{}", report).find(name) != std::string::npos);
+      for (const std::string& name : row.misshapen)
+        BOOST_TEST(fmt::format("{}", report).find(name) != std::string::npos);
     }
     for (const NamedTensor& now : nn::state_dict(net)) {  // what was passed over is as it was, the rest is the state's
-      const auto in = [&](const Names& names) { return std::find(names.begin(), names.end(), now.name) != names.end(); };
+      const auto in = [&](const Names& names) {
+        return std::find(names.begin(), names.end(), now.name) != names.end();
+      };
       const NamedTensors& source = in(row.missing) || in(row.misshapen) ? own : state;
       for (const NamedTensor& t : source)
         if (t.name == now.name) BOOST_TEST(all(t.value == now.value).item() == 1, row.what << ": " << now.name);
@@ -181,13 +184,17 @@ BOOST_AUTO_TEST_CASE(dtypes_that_nobody_wants) {
                              R"("ids":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[4,8]}})";
   const std::uint64_t length = header.size();
   std::ofstream("odd", std::ios::binary) << std::string(reinterpret_cast<const char*>(&length), 8) << header
-                                         << std::string("\0\0\x80\x3f" "abcd", 8);
+                                         << std::string(
+                                                "\0\0\x80\x3f"
+                                                "abcd",
+                                                8);
   struct One {
     Parameter x = parameter(tensor({5.0f}));
     XGRAD_FIELDS(x)
   } one;
   CHECK_ERROR(nn::load(one, "odd"), "not in the model ids");
-  BOOST_TEST(nn::load(one, "odd", {.strict = false}).left_over == (std::vector<std::string>{"ids"}), boost::test_tools::per_element());
+  BOOST_TEST(nn::load(one, "odd", {.strict = false}).left_over == (std::vector<std::string>{"ids"}),
+             boost::test_tools::per_element());
   BOOST_TEST(one.x.value()[0].item() == 1);
   struct Both {
     Parameter x = parameter(tensor({5.0f}));
@@ -196,7 +203,8 @@ BOOST_AUTO_TEST_CASE(dtypes_that_nobody_wants) {
   } both;
   CHECK_ERROR(nn::load(both, "odd"), "odd: ids has the dtype F8_E4M3, which no Tensor holds; convert it");
   BOOST_TEST(both.x.value()[0].item() == 5);
-  BOOST_TEST(nn::load(both, "odd", {.strict = false}).misshapen == (std::vector<std::string>{"ids"}), boost::test_tools::per_element());
+  BOOST_TEST(nn::load(both, "odd", {.strict = false}).misshapen == (std::vector<std::string>{"ids"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_model_without_tensors_is_not_saved) {

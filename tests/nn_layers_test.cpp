@@ -105,14 +105,18 @@ BOOST_AUTO_TEST_CASE(layers_compute_in_their_own_dtype) {
   const std::pair<const char*, std::function<nn::Layer(DType)>> layers[] = {
       {"Linear", [](DType dtype) { return nn::Layer(nn::Linear(5, 3, {.dtype = dtype})); }},
       {"Scale", [](DType dtype) { return nn::Layer(Scale(dtype)); }},
-      {"Sequential", [](DType dtype) { return nn::Layer(nn::Sequential{nn::Linear(5, 3, {.dtype = dtype}), nn::Tanh{}}); }},
+      {"Sequential",
+       [](DType dtype) {
+         return nn::Layer(nn::Sequential{nn::Linear(5, 3, {.dtype = dtype}), nn::Tanh{}});
+       }},
   };
   for (const auto& [name_of, make] : layers)
     for (const DType own : {f32, f64}) {
       const nn::Layer layer = make(own);
       for (const DType given : {f32, f64})
         for (const Shape& shape : {Shape{5}, Shape{4, 5}, Shape{0, 5}, Shape{300, 5}}) {
-          BOOST_TEST_CONTEXT(name_of << " of " << name(own) << " given " << name(given) << " " << fmt::format("{}", shape)) {
+          BOOST_TEST_CONTEXT(name_of << " of " << name(own) << " given " << name(given) << " "
+                                     << fmt::format("{}", shape)) {
             const Parameter x(randn(shape, given)), alike(cast(x.value(), own));
             const Tensor y = layer(x), wanted = layer(alike);
             BOOST_TEST((y.dtype() == own));
@@ -123,7 +127,8 @@ BOOST_AUTO_TEST_CASE(layers_compute_in_their_own_dtype) {
           }
         }
       for (const DType given : {i64, boolean})
-        CHECK_ERROR(layer(ones({4, 5}, given)), fmt::format("expected floats, got {}; cast them first: cast(x, {})", name(given), name(own)));
+        CHECK_ERROR(layer(ones({4, 5}, given)),
+                    fmt::format("expected floats, got {}; cast them first: cast(x, {})", name(given), name(own)));
     }
 }
 
@@ -305,7 +310,7 @@ BOOST_AUTO_TEST_CASE(mse_takes_a_number) { BOOST_TEST(nn::mse_loss(tensor({1.0, 
 // An Error in a layer of the user's own names the line in there; one in a layer of ours, the line of the call.
 BOOST_AUTO_TEST_CASE(errors_inside_a_sequential) {
   const int here = __LINE__;
-  const nn::Sequential own([](const Tensor& x) { return reshape(x, {100}); }), ours(nn::Tanh{}, nn::Linear(3, 2));
+  const nn::Sequential own([](const Tensor&x) { return reshape(x, {100}); }), ours(nn::Tanh{}, nn::Linear(3, 2));
   BOOST_TEST(line_of_error([&] { own(ones({2, 2})); }) == here + 1);
   BOOST_TEST(line_of_error([&] { ours(ones({2, 2})); }) == here + 3);
 }

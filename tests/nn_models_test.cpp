@@ -133,10 +133,11 @@ BOOST_AUTO_TEST_CASE(loading_takes_one_copy) {
 
 BOOST_AUTO_TEST_CASE(fields_of_all_kinds) {
   Everything model;
-  const std::vector<std::string> wanted = {
-      "list.0.weight", "list.0.bias", "list.1.weight", "list.1.bias", "pair.0.weight", "pair.0.bias", "pair.1.weight",
-      "pair.1.bias", "maybe.weight", "maybe.bias", "owned.weight", "owned.bias", "heads.a.weight", "heads.a.bias",
-      "heads.b.weight", "heads.b.bias", "deep.x.0.weight", "deep.x.0.bias", "branch.weight", "branch.bias"};
+  const std::vector<std::string> wanted = {"list.0.weight",   "list.0.bias",   "list.1.weight",  "list.1.bias",
+                                           "pair.0.weight",   "pair.0.bias",   "pair.1.weight",  "pair.1.bias",
+                                           "maybe.weight",    "maybe.bias",    "owned.weight",   "owned.bias",
+                                           "heads.a.weight",  "heads.a.bias",  "heads.b.weight", "heads.b.bias",
+                                           "deep.x.0.weight", "deep.x.0.bias", "branch.weight",  "branch.bias"};
   BOOST_TEST(names_of(nn::parameters(model)) == wanted, boost::test_tools::per_element());
   nn::verify(model, model(ones({1, 2})));
   const NamedTensors state = nn::state_dict(model);
@@ -153,7 +154,8 @@ BOOST_AUTO_TEST_CASE(fields_of_all_kinds) {
   BOOST_TEST(linears == 10);
   std::map<std::string, nn::Linear> layers;  // a map is a model, too
   layers.emplace("only", nn::Linear(1, 1));
-  BOOST_TEST(names_of(nn::parameters(layers)) == (std::vector<std::string>{"only.weight", "only.bias"}), boost::test_tools::per_element());
+  BOOST_TEST(names_of(nn::parameters(layers)) == (std::vector<std::string>{"only.weight", "only.bias"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_frozen_stays) {
@@ -174,7 +176,8 @@ BOOST_AUTO_TEST_CASE(what_is_frozen_stays) {
   step();
   BOOST_TEST(!allclose(net.hidden.weight, before.hidden.weight));
   nn::freeze(nn::parameters(net).where([](const std::string& name) { return name.ends_with("bias"); }));
-  BOOST_TEST((!net.hidden.bias.requires_grad() && !net.output.bias.requires_grad() && net.hidden.weight.requires_grad()));
+  BOOST_TEST(
+      (!net.hidden.bias.requires_grad() && !net.output.bias.requires_grad() && net.hidden.weight.requires_grad()));
 }
 
 BOOST_AUTO_TEST_CASE(a_model_in_f64) {
@@ -251,7 +254,9 @@ BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
 
   struct Picture {
     Parameter weight = parameter(ones({4, 3, 2, 2})), scale = parameter(ones({4, 1, 1, 1}));
-    Tensor operator()(const Tensor& x, const Tensor& y) const { return conv2d(x + y, weight * scale); }  // a weight that is made
+    Tensor operator()(const Tensor& x, const Tensor& y) const {
+      return conv2d(x + y, weight * scale);
+    }  // a weight that is made
     XGRAD_FIELDS(weight, scale)
   };
   const std::string made = nn::summary(Picture{}, ones({2, 3, 6, 5}), ones({2, 3, 6, 5}));
@@ -264,7 +269,8 @@ BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
     Tensor operator()(const Tensor& x) const { return matmul(transpose(x), weight); }
     XGRAD_FIELDS(weight)
   };
-  const std::string sequence = nn::summary(Steps{}, ones({6, 2, 3}));  // all steps of a recurrent layer, in both directions
+  const std::string sequence =
+      nn::summary(Steps{}, ones({6, 2, 3}));  // all steps of a recurrent layer, in both directions
   BOOST_TEST(sequence.find("lstm   LSTM    (6, 2, 8)") != std::string::npos, sequence);
   BOOST_TEST(nn::summary(Turned{}, ones({5, 3})).find("output (3, 2), 30 multiply-adds") != std::string::npos);
 

@@ -271,10 +271,8 @@ BOOST_AUTO_TEST_CASE(initialisers) {
       BOOST_TEST(mean_off <= 0.02 * row.deviation, row.name);
       BOOST_TEST(std::abs(deviation - row.deviation) <= 0.02 * row.deviation, row.name);
       const double farthest = amax(abs(values - row.mean)).item();
-      if (row.bounded)
-        BOOST_TEST(farthest <= std::sqrt(3.0) * row.deviation * (1 + 1e-6), row.name);
-      else
-        BOOST_TEST(farthest > 3 * row.deviation, row.name);
+      if (row.bounded) BOOST_TEST(farthest <= std::sqrt(3.0) * row.deviation * (1 + 1e-6), row.name);
+      else BOOST_TEST(farthest > 3 * row.deviation, row.name);
       BOOST_TEST((p.dtype() == dtype));
     }
   nn::Linear layer(50, 400);

@@ -102,8 +102,13 @@ BOOST_AUTO_TEST_CASE(booleans_count) {
 
 // Each operand's gradient has its dtype, to second order.
 BOOST_AUTO_TEST_CASE(gradients_in_the_operands_dtypes) {
-  const auto ops = std::vector<std::pair<const char*, Tensor (*)(const In&, const In&)>>{
-      {"add", add}, {"mul", mul}, {"div", div}, {"pow", pow}, {"maximum", maximum}, {"atan2", atan2}, {"remainder", remainder}};
+  const auto ops = std::vector<std::pair<const char*, Tensor (*)(const In&, const In&)>>{{"add", add},
+                                                                                         {"mul", mul},
+                                                                                         {"div", div},
+                                                                                         {"pow", pow},
+                                                                                         {"maximum", maximum},
+                                                                                         {"atan2", atan2},
+                                                                                         {"remainder", remainder}};
   for (const auto& [name, f] : ops)
     for (const DType x : {f32, f64})
       for (const DType y : {f32, f64})
@@ -135,7 +140,8 @@ BOOST_AUTO_TEST_CASE(gradients_in_the_operands_dtypes) {
 
 BOOST_AUTO_TEST_CASE(integer_division) {
   const std::vector<Size> x = {7, -7, 7, -7, 6, 0, std::numeric_limits<Size>::min()}, y = {2, 2, -2, -2, 3, 5, -1};
-  const std::vector<Size> quotient = {3, -4, -4, 3, 2, 0, std::numeric_limits<Size>::min()}, rest = {1, 1, -1, -1, 0, 0, 0};
+  const std::vector<Size> quotient = {3, -4, -4, 3, 2, 0, std::numeric_limits<Size>::min()},
+                          rest = {1, 1, -1, -1, 0, 0, 0};
   BOOST_TEST(floor_divide(tensor(x), tensor(y)).to_vector<Size>() == quotient);
   BOOST_TEST(remainder(tensor(x), tensor(y)).to_vector<Size>() == rest);
   for (const DType dtype : {f32, f64})
@@ -183,8 +189,10 @@ BOOST_AUTO_TEST_CASE(ranges) {
 
 // Of numbers: numbers, of their type. `using namespace xgrad` hides nothing.
 BOOST_AUTO_TEST_CASE(functions_of_numbers) {
-  static_assert(std::is_same_v<decltype(xgrad::sqrt(2.0)), double> && std::is_same_v<decltype(xgrad::sqrt(2.0f)), float>);
-  static_assert(std::is_same_v<decltype(xgrad::pow(2.0f, 3)), double> && std::is_same_v<decltype(xgrad::abs(-3L)), long>);
+  static_assert(std::is_same_v<decltype(xgrad::sqrt(2.0)), double> &&
+                std::is_same_v<decltype(xgrad::sqrt(2.0f)), float>);
+  static_assert(std::is_same_v<decltype(xgrad::pow(2.0f, 3)), double> &&
+                std::is_same_v<decltype(xgrad::abs(-3L)), long>);
   BOOST_TEST(abs(-0.5) == 0.5);
   BOOST_TEST(abs(-0.5f) == 0.5f);
   BOOST_TEST(xgrad::abs(-3) == 3);
@@ -204,7 +212,8 @@ BOOST_AUTO_TEST_CASE(as_people_write) {
   BOOST_TEST(columns == 3);
   const auto [a, b, c] = zeros({4, 5, 6}).shape().as<3>();
   BOOST_TEST(a + b + c == 15);
-  BOOST_CHECK_EXCEPTION((zeros({4, 5, 6}).shape().get<0>()), Error, says("(4, 5, 6) has 3 extents where 2 are taken; as<3>()"));
+  BOOST_CHECK_EXCEPTION((zeros({4, 5, 6}).shape().get<0>()), Error,
+                        says("(4, 5, 6) has 3 extents where 2 are taken; as<3>()"));
   const Tensors three{x, 1.0, 2};
   BOOST_CHECK_EXCEPTION(three.get<1>(), Error, says("3 tensors where 2 are taken; as<3>()"));
   const auto [p, q, r] = three.as<3>();

@@ -107,10 +107,8 @@ BOOST_AUTO_TEST_CASE(records_are_kept_where_they_are_needed) {
       BOOST_TEST((grown.taped == 0) == !keep);
       BOOST_TEST(f.value() == (loss ? 17 : 8.5));
       BOOST_TEST(f.evaluations().value == 1);
-      if (loss)
-        BOOST_TEST(allclose(f.hessian(), tensor({{12.0, 0.0}, {0.0, 48.0}}), 1e-15));
-      else
-        BOOST_TEST(allclose(f.jacobian(), tensor({{2.0, 0.0}, {0.0, 4.0}}), 1e-15));
+      if (loss) BOOST_TEST(allclose(f.hessian(), tensor({{12.0, 0.0}, {0.0, 48.0}}), 1e-15));
+      else BOOST_TEST(allclose(f.jacobian(), tensor({{2.0, 0.0}, {0.0, 4.0}}), 1e-15));
       BOOST_TEST(f.evaluations().value == (keep ? 1 : 2));
     }
 }

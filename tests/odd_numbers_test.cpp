@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_CASE(whole_numbers_and_sizes) {
   BOOST_TEST(is(s + 'a', f32, {99}));
   BOOST_TEST(is((s > 1) * 3, i64, {3}));
   BOOST_TEST(is(s / 0, f32, {infinity}));
-  BOOST_TEST(is(floor_divide(tensor({least, least, least}), tensor({-1, 1, 2})), i64, {0x1p63 * -1, 0x1p63 * -1, 0x1p62 * -1}));
+  BOOST_TEST(is(floor_divide(tensor({least, least, least}), tensor({-1, 1, 2})), i64,
+                {0x1p63 * -1, 0x1p63 * -1, 0x1p62 * -1}));
   BOOST_TEST(is(tensor({7, -7}) / tensor({2, 2}), f32, {3.5, -3.5}));
   BOOST_TEST(is(tensor({most}) + 1 - 1, i64, {0x1p63}));  // i64 wraps round
   BOOST_TEST(is(-tensor({least}), i64, {0x1p63 * -1}));
@@ -92,8 +93,9 @@ BOOST_AUTO_TEST_CASE(sums_means_and_logarithms) {
     for (int k = 0; k <= far; ++k) BOOST_TEST(log10(cast(tensor(std::pow(10.0, k)), dtype)).item() == k);
   }
   const Tensor x = tensor({{16777216.0f, 0.0f}, {1.0f, 16777216.0f}, {1.0f, -1.0f}});  // 2^24
-  BOOST_TEST(cumsum(x, 0).to_vector<double>() == (std::vector<double>{0x1p24, 0, 0x1p24, 0x1p24, 0x1p24 + 2, 0x1p24 - 1}),
-             boost::test_tools::per_element());
+  BOOST_TEST(
+      cumsum(x, 0).to_vector<double>() == (std::vector<double>{0x1p24, 0, 0x1p24, 0x1p24, 0x1p24 + 2, 0x1p24 - 1}),
+      boost::test_tools::per_element());
   BOOST_TEST(cumsum(slice(transpose(x), 0, 0, 1), 1)[0][2].item() == 0x1p24 + 2);
 }
 

@@ -103,8 +103,9 @@ BOOST_AUTO_TEST_CASE(polyak_reaches_the_least_value) {
   // the authors' SPS on Rosenbrock's function
   Parameter p = parameter({-1.2, 1.0});
   optim::Polyak sps({p}, {.lr = 0.01});
-  const std::vector<std::pair<int, std::vector<double>>> seen{
-      {1, {-1.10378436272761, 1.03927168868261}}, {2, {-1.02643262655346, 1.07254048286025}}, {10, {-1.11217631914436, 0.951475932847893}}};
+  const std::vector<std::pair<int, std::vector<double>>> seen{{1, {-1.10378436272761, 1.03927168868261}},
+                                                              {2, {-1.02643262655346, 1.07254048286025}},
+                                                              {10, {-1.11217631914436, 0.951475932847893}}};
   int step = 0;
   for (const auto& [until, wanted] : seen) {
     for (; step < until; ++step) sps.step(100 * square(p[1] - square(p[0])) + square(1 - p[0]));
@@ -129,6 +130,6 @@ BOOST_AUTO_TEST_CASE(what_is_wrong) {
   BOOST_TEST(same_bits(p, tensor({1.0, 2.0})));
   BOOST_TEST(sophia.state()[2].value.item() == 0);
   CHECK_ERROR(polyak.step(), "looks at the loss");  // what an earlier step was told is forgotten
-  sophia.step(2 * sum(p));  // without curvature
+  sophia.step(2 * sum(p));                          // without curvature
   CHECK_ERROR(optim::SophiaH({p}, {.every = 0}), "[SophiaH] expected every of 1 or more, got 0");
 }

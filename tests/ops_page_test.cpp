@@ -21,9 +21,10 @@ void says(const char* line, const Tensor& got, const Numbers& expected) {
   const Numbers v = cast(reshape(got, {-1}), f64).to_vector<double>();
   BOOST_REQUIRE_EQUAL(v.size(), expected.size());
   for (std::size_t i = 0; i < v.size(); ++i) {
-    const bool same = std::isnan(expected[i])   ? std::isnan(v[i])
-                      : std::isinf(expected[i]) ? v[i] == expected[i]
-                                                : std::abs(v[i] - expected[i]) <= 1e-6 * std::max(1., std::abs(expected[i]));
+    const bool same = std::isnan(expected[i]) ? std::isnan(v[i])
+                      : std::isinf(expected[i])
+                          ? v[i] == expected[i]
+                          : std::abs(v[i] - expected[i]) <= 1e-6 * std::max(1., std::abs(expected[i]));
     BOOST_CHECK_MESSAGE(same, line << ": " << v[i] << ", not " << expected[i]);
   }
 }
@@ -46,14 +47,17 @@ BOOST_AUTO_TEST_CASE(arithmetic) {
     const auto t = [&](const Literal& numbers) { return cast(tensor(numbers), dtype); };
     says("abs: derivative 0 at 0", SLOPE_OF(abs(x), t({0.0, -2.0})), {0, -1});
     says("sign: -1, 0 or 1; NaN of NaN", sign(t({-inf, 0.0, 3.0, not_a_number})), {-1, 0, 1, not_a_number});
-    says("maximum: NaN if either is", maximum(t({not_a_number, 1.0, 2.0}), t({1.0, not_a_number, 1.0})), {not_a_number, not_a_number, 2});
-    says("minimum: NaN if either is", minimum(t({not_a_number, 1.0, 2.0}), t({1.0, not_a_number, 1.0})), {not_a_number, not_a_number, 1});
+    says("maximum: NaN if either is", maximum(t({not_a_number, 1.0, 2.0}), t({1.0, not_a_number, 1.0})),
+         {not_a_number, not_a_number, 2});
+    says("minimum: NaN if either is", minimum(t({not_a_number, 1.0, 2.0}), t({1.0, not_a_number, 1.0})),
+         {not_a_number, not_a_number, 1});
     says("maximum: at a tie each gets half", SLOPE_OF(maximum(x, 1), t({1.0, 2.0})), {0.5, 1});
     says("minimum: at a tie each gets half", SLOPE_OF(minimum(x, 1), t({1.0, 2.0})), {0.5, 0});
     says("at_least: at a tie x gets all", SLOPE_OF(at_least(x, 1), t({1.0, 0.0})), {1, 0});
     says("at_most: at a tie x gets all", SLOPE_OF(at_most(x, 1), t({1.0, 0.0})), {1, 1});
     says("clamp: slope 1 on the bounds", SLOPE_OF(clamp(x, 0, 1), t({0.0, 1.0, 2.0})), {1, 1, 0});
-    says("lerp: exactly x at 0, and y at 1", lerp(t({0.1, 0.3}), t({0.7, 1e10}), t({0.0, 1.0})) == t({0.1, 1e10}), {1, 1});
+    says("lerp: exactly x at 0, and y at 1", lerp(t({0.1, 0.3}), t({0.7, 1e10}), t({0.0, 1.0})) == t({0.1, 1e10}),
+         {1, 1});
     says("lerp: x + t (y - x)", lerp(t({1.0}), t({3.0}), 0.25), {1.5});
     says("clamp: high where low > high", clamp(t({-5.0, 0.5, 5.0}), 1, 0), {0, 0, 0});
   }
@@ -62,16 +66,19 @@ BOOST_AUTO_TEST_CASE(arithmetic) {
 BOOST_AUTO_TEST_CASE(functions_of_floats) {
   for (const DType dtype : {f32, f64}) {
     const auto t = [&](const Literal& numbers) { return cast(tensor(numbers), dtype); };
-    says("pow: 0^0 = 1, NaN^0 = 1, 1^NaN = 1", pow(t({0.0, not_a_number, 1.0}), t({0.0, 0.0, not_a_number})), {1, 1, 1});
+    says("pow: 0^0 = 1, NaN^0 = 1, 1^NaN = 1", pow(t({0.0, not_a_number, 1.0}), t({0.0, 0.0, not_a_number})),
+         {1, 1, 1});
     says("pow: of x < 0 only whole y", pow(t({-2.0, -2.0}), t({3.0, 0.5})), {-8, not_a_number});
-    says("pow: without a slope in y", slope([&](const Tensor& y) { return pow(t({-2.0}), y); }, t({3.0})), {not_a_number});
+    says("pow: without a slope in y", slope([&](const Tensor& y) { return pow(t({-2.0}), y); }, t({3.0})),
+         {not_a_number});
     says("pow: in y at 0^0 it is 0", slope([&](const Tensor& y) { return pow(t({0.0}), y); }, t({0.0})), {0});
     says("floor, ceil, round: derivative 0", SLOPE_OF(floor(x) + ceil(x) + round(x), t({0.3, 1.0})), {0, 0});
     says("round: halves to even", round(t({0.5, 1.5, 2.5, -0.5, -1.5})), {0, 2, 2, 0, -2});
     says("sqrt: slope infinite at 0", SLOPE_OF(sqrt(x), t({0.0})), {inf});
     says("log: -infinity at 0", log(t({0.0})), {-inf});
-    for (const Tensor& y : {log(t({-1.0})), log1p(t({-2.0})), log2(t({-1.0})), log10(t({-1.0})), sqrt(t({-1.0})), rsqrt(t({-1.0})),
-                            asin(t({1.5})), acos(t({-1.5})), sin(t({inf})), cos(t({inf})), tan(t({-inf}))})
+    for (const Tensor& y :
+         {log(t({-1.0})), log1p(t({-2.0})), log2(t({-1.0})), log10(t({-1.0})), sqrt(t({-1.0})), rsqrt(t({-1.0})),
+          asin(t({1.5})), acos(t({-1.5})), sin(t({inf})), cos(t({inf})), tan(t({-inf}))})
       says("outside of its domain a function is NaN", y, {not_a_number});
     says("expm1: exact near 0", 1e20 * expm1(t({1e-20})), {1});
     says("log1p: exact near 0", 1e20 * log1p(t({1e-20})), {1});
@@ -79,7 +86,8 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("ndtr: the normal distribution", ndtr(t({-1.0, 0.0, 8.0})), {0.15865525393145705, 0.5, 1});
     says("times_sigmoid: x sigmoid(x)", times_sigmoid(t({1.0, -inf, inf})), {1 / (1 + std::exp(-1.)), 0, inf});
     says("times_ndtr: x ndtr(x)", times_ndtr(t({1.0, -inf, inf})), {0.8413447460685429, 0, inf});
-    says("times_sigmoid_cubic: nearly times_ndtr", times_sigmoid_cubic(t({1.0, -inf, inf})), {0.8411919906082768, 0, inf});
+    says("times_sigmoid_cubic: nearly times_ndtr", times_sigmoid_cubic(t({1.0, -inf, inf})),
+         {0.8411919906082768, 0, inf});
     says("asin: -pi/2 ... pi/2", asin(t({-1.0, 1.0})), {-M_PI / 2, M_PI / 2});
     says("acos: 0 ... pi", acos(t({1.0, -1.0})), {0, M_PI});
     says("atan: -pi/2 ... pi/2", atan(t({-inf, inf})), {-M_PI / 2, M_PI / 2});
@@ -89,7 +97,8 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("relu: derivative 0 at 0", SLOPE_OF(relu(x), t({0.0, -0.0, 1.0})), {0, 0, 1});
     says("leaky_relu: x > 0 ? x : slope x", leaky_relu(t({-2.0, 0.0, 3.0, not_a_number})), {-0.02, 0, 3, not_a_number});
     says("leaky_relu: a slope with a gradient", SLOPE_OF(leaky_relu(-3.0, x), t({0.5})), {-3});
-    says("step: 1 where x > 0, else 0; NaN of NaN", step(t({-1.0, 0.0, 1e-30, inf, not_a_number})), {0, 0, 1, 1, not_a_number});
+    says("step: 1 where x > 0, else 0; NaN of NaN", step(t({-1.0, 0.0, 1e-30, inf, not_a_number})),
+         {0, 0, 1, 1, not_a_number});
     says("step: derivative 0", SLOPE_OF(step(x), t({-1.0, 0.0, 1.0})), {0, 0, 0});
   }
 }
@@ -119,7 +128,8 @@ BOOST_AUTO_TEST_CASE(comparisons_and_reductions) {
   for (const DType dtype : {f32, f64}) {
     const auto t = [&](const Literal& numbers) { return cast(tensor(numbers), dtype); };
     const Tensor bad = t({not_a_number}), one = t({1.0});
-    says("with NaN all are false", stack({bad == one, bad < one, bad <= one, bad > one, bad >= one, bad == bad}), {0, 0, 0, 0, 0, 0});
+    says("with NaN all are false", stack({bad == one, bad<one, bad <= one, bad> one, bad >= one, bad == bad}),
+         {0, 0, 0, 0, 0, 0});
     says("but != is true", bad != bad, {1});
     says("isnan", isnan(t({not_a_number, inf, 0.0})), {1, 0, 0});
     says("isfinite: neither NaN nor infinite", isfinite(t({not_a_number, inf, -inf, 1.0})), {0, 0, 0, 1});
@@ -131,7 +141,9 @@ BOOST_AUTO_TEST_CASE(comparisons_and_reductions) {
     says("sum of nothing: 0", sum(zeros({0}, dtype)), {0});
     says("prod of nothing: 1", prod(zeros({0}, dtype)), {1});
     says("prod: slopes are exact at zeros", SLOPE_OF(prod(x), t({0.0, 2.0, 3.0})), {6, 0, 0});
-    says("NaN makes the result NaN", stack({sum(t({1.0, not_a_number})), amax(t({1.0, not_a_number})), amin(t({not_a_number, 1.0})), prod(t({0.0, not_a_number}))}),
+    says("NaN makes the result NaN",
+         stack({sum(t({1.0, not_a_number})), amax(t({1.0, not_a_number})), amin(t({not_a_number, 1.0})),
+                prod(t({0.0, not_a_number}))}),
          {not_a_number, not_a_number, not_a_number, not_a_number});
     says("stddev: derivative 0 where that is 0", SLOPE_OF(stddev(x), t({2.0, 2.0})), {0, 0});
     says("amax: ties share equally", SLOPE_OF(amax(x), t({2.0, 1.0, 2.0})), {0.5, 0, 0.5});
@@ -147,5 +159,6 @@ BOOST_AUTO_TEST_CASE(comparisons_and_reductions) {
   }
   says("isnan: false of integers", isnan(tensor({1, 0})), {0, 0});
   says("isfinite of integers", isfinite(tensor({1, 0})), {1, 1});
-  says("logical: numbers count as x != 0", logical_and(tensor({2.0, 0.0, not_a_number}), tensor({true, true, true})), {1, 0, 1});
+  says("logical: numbers count as x != 0", logical_and(tensor({2.0, 0.0, not_a_number}), tensor({true, true, true})),
+       {1, 0, 1});
 }

@@ -73,7 +73,8 @@ BOOST_AUTO_TEST_CASE(a_file_of_other_dtypes) {
   std::memcpy(&length, bytes.data(), 8);
   const std::size_t end = bytes.rfind('}', 8 + length - 1);
   const std::size_t numbers = bytes.size() - 8 - length;
-  const std::string entry = fmt::format(R"(,"ids":{{"dtype":"U64","shape":[1],"data_offsets":[{},{}]}})", numbers, numbers + 8);
+  const std::string entry =
+      fmt::format(R"(,"ids":{{"dtype":"U64","shape":[1],"data_offsets":[{},{}]}})", numbers, numbers + 8);
   bytes.insert(end, entry);
   bytes.append(8, 'x');
   length += entry.size();

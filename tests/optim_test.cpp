@@ -85,11 +85,11 @@ BOOST_AUTO_TEST_CASE(sgd) {
             check_row(file, fmt::format("SGD {} {} {} {:d} {:d}", momentum, dampening, decay, nesterov, maximize),
                       [&](const Parameters& p) {
                         return std::make_unique<optim::SGD>(p, optim::SGDRule{.lr = 0.05,
-                                                                                 .momentum = momentum,
-                                                                                 .dampening = dampening,
-                                                                                 .weight_decay = decay,
-                                                                                 .nesterov = nesterov,
-                                                                                 .maximize = maximize});
+                                                                              .momentum = momentum,
+                                                                              .dampening = dampening,
+                                                                              .weight_decay = decay,
+                                                                              .nesterov = nesterov,
+                                                                              .maximize = maximize});
                       });
           }
 }
@@ -120,15 +120,16 @@ BOOST_AUTO_TEST_CASE(rmsprop) {
     for (const bool centered : {false, true})
       for (const double decay : {0.0, 0.1})
         for (const bool maximize : {false, true})
-          check_row(file, fmt::format("RMSprop {} {:d} {} {:d}", momentum, centered, decay, maximize), [&](const Parameters& p) {
-            return std::make_unique<optim::RMSprop>(p, optim::RMSpropRule{.lr = 0.05,
-                                                                             .alpha = 0.9,
-                                                                             .eps = 1e-6,
-                                                                             .weight_decay = decay,
-                                                                             .momentum = momentum,
-                                                                             .centered = centered,
-                                                                             .maximize = maximize});
-          });
+          check_row(file, fmt::format("RMSprop {} {:d} {} {:d}", momentum, centered, decay, maximize),
+                    [&](const Parameters& p) {
+                      return std::make_unique<optim::RMSprop>(p, optim::RMSpropRule{.lr = 0.05,
+                                                                                    .alpha = 0.9,
+                                                                                    .eps = 1e-6,
+                                                                                    .weight_decay = decay,
+                                                                                    .momentum = momentum,
+                                                                                    .centered = centered,
+                                                                                    .maximize = maximize});
+                    });
   check_row(file, "RMSprop defaults", [](const Parameters& p) { return std::make_unique<optim::RMSprop>(p); });
 }
 BOOST_AUTO_TEST_CASE(adagrad) {
@@ -137,13 +138,14 @@ BOOST_AUTO_TEST_CASE(adagrad) {
     for (const double decay : {0.0, 0.1})
       for (const double start : {0.0, 0.5})
         for (const bool maximize : {false, true})
-          check_row(file, fmt::format("Adagrad {} {} {} {:d}", slowing, decay, start, maximize), [&](const Parameters& p) {
-            return std::make_unique<optim::Adagrad>(p, optim::AdagradRule{.lr = 0.05,
-                                                                             .lr_decay = slowing,
-                                                                             .weight_decay = decay,
-                                                                             .initial_accumulator_value = start,
-                                                                             .maximize = maximize});
-          });
+          check_row(file, fmt::format("Adagrad {} {} {} {:d}", slowing, decay, start, maximize),
+                    [&](const Parameters& p) {
+                      return std::make_unique<optim::Adagrad>(p, optim::AdagradRule{.lr = 0.05,
+                                                                                    .lr_decay = slowing,
+                                                                                    .weight_decay = decay,
+                                                                                    .initial_accumulator_value = start,
+                                                                                    .maximize = maximize});
+                    });
   check_row(file, "Adagrad defaults", [](const Parameters& p) { return std::make_unique<optim::Adagrad>(p); });
 }
 
@@ -412,7 +414,9 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_TEST(optimizer.groups() == 1);
   CHECK_ERROR(optimizer.lr(1), "[SGD] expected a group's number, 0 ... 0, got 1");
   CHECK_ERROR(optimizer.set_lr(std::nan("")), "finite lr");
-  CHECK_ERROR(w.set_grad(ones({3}, f64)), "[set_grad] the variable holds f64 (), got f64 (3,)");  // so no gradient of another shape gets to an optimizer
+  CHECK_ERROR(
+      w.set_grad(ones({3}, f64)),
+      "[set_grad] the variable holds f64 (), got f64 (3,)");  // so no gradient of another shape gets to an optimizer
   CHECK_ERROR(optim::CosineAnnealing(optimizer, {}), "[CosineAnnealing] expected steps to be given");
   optimizer.set_lr(0);
   CHECK_ERROR(optim::CosineAnnealing(optimizer, {.steps = 2, .min_lr = 0.1}), "expected an lr above 0, to go from it");
@@ -435,7 +439,11 @@ BOOST_AUTO_TEST_CASE(a_step_without_gradients) {
     const std::pair<const char*, std::function<void()>> causes[] = {
         {"no backward()", [] {}},
         {"zero_grad() after it", [&] { sum(net(x)).backward(), optimizer->zero_grad(); }},
-        {"a copy of the model", [&] { const nn::Linear copy = net; sum(copy(x)).backward(); }},
+        {"a copy of the model",
+         [&] {
+           const nn::Linear copy = net;
+           sum(copy(x)).backward();
+         }},
         {"a model captured by value", [&] { [net](const Tensor& in) { sum(net(in)).backward(); }(x); }},
         {"another model", [&] { sum(nn::Linear(2, 1)(x)).backward(); }},
     };
@@ -443,7 +451,8 @@ BOOST_AUTO_TEST_CASE(a_step_without_gradients) {
       const Tensor before = net.weight;
       work();
       BOOST_TEST_CONTEXT(rule << ": " << cause)
-      CHECK_ERROR(optimizer->step(), fmt::format("[{}] expected a gradient, but none of the 2 parameters (weight, ...)", rule));
+        CHECK_ERROR(optimizer->step(),
+                    fmt::format("[{}] expected a gradient, but none of the 2 parameters (weight, ...)", rule));
       BOOST_TEST(all(before == net.weight).item() == 1);
     }
     net.bias.set_grad(ones({1}));

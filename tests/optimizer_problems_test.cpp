@@ -36,7 +36,8 @@ BOOST_AUTO_TEST_CASE(comes_below) {
     for (int step = 0; step < goal.steps; ++step) optimizer->step(problem.loss(p));
     optimizer->eval();
     const double got = problem.value(p);
-    BOOST_TEST(got <= below, goal.rule << ", " << goal.problem << ": " << got << " where " << below << " was to be reached");
+    BOOST_TEST(got <= below,
+               goal.rule << ", " << goal.problem << ": " << got << " where " << below << " was to be reached");
     BOOST_TEST(below < start, goal.rule << ", " << goal.problem << " is no goal");
   }
 }
@@ -45,12 +46,14 @@ BOOST_AUTO_TEST_CASE(each_on_each) {
   std::set<std::pair<std::string, std::string>> met;
   for (const Goal& goal : rows::goals()) {
     BOOST_TEST(met.insert({goal.rule, goal.problem}).second, goal.rule << " meets " << goal.problem << " twice");
-    BOOST_TEST((goal.below == 0 || goal.below > all_problems().at(goal.problem).reach), goal.rule << " solves " << goal.problem);
+    BOOST_TEST((goal.below == 0 || goal.below > all_problems().at(goal.problem).reach),
+               goal.rule << " solves " << goal.problem);
   }
   for (const auto& table : {rows::all(), rows::of_loss()})
     for (const rows::Row& row : table)
       for (const auto& [name, problem] : all_problems()) {
         const bool matrices = problem.start[0].dim() == 2;
-        if (!row.of_matrices || matrices) BOOST_TEST(met.count({row.name, name}) == 1, row.name << " has no row for " << name);
+        if (!row.of_matrices || matrices)
+          BOOST_TEST(met.count({row.name, name}) == 1, row.name << " has no row for " << name);
       }
 }

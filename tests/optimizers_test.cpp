@@ -38,7 +38,9 @@ Tensor joined(const Tensors& list) {
   return concat(flat);
 }
 // Of the greatest number.
-double distance(const Tensor& got, const Tensor& wanted) { return (amax(abs(got - wanted)) / amax(abs(wanted))).item(); }
+double distance(const Tensor& got, const Tensor& wanted) {
+  return (amax(abs(got - wanted)) / amax(abs(wanted))).item();
+}
 // What rounding may come to: in 10 steps, and in 100. Prodigy and D-Adaptation find their rate by a difference; a root of products
 // that are nearly singular loses digits.
 double allowed(const Row& r, Size t) {
@@ -89,8 +91,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_steps_of_others) {
 // The comparison above sees what is wrong: in one row of each rule at least.
 BOOST_AUTO_TEST_CASE(mutants_are_seen) {
   std::map<std::string, bool> seen;
-  const auto run = [&](const Row& r, const std::string& what, double lr_times, const std::function<void(Variable&)>& before,
-                       const std::function<void(Variable&)>& after) {
+  const auto run = [&](const Row& r, const std::string& what, double lr_times,
+                       const std::function<void(Variable&)>& before, const std::function<void(Variable&)>& after) {
     const std::vector<std::string> names = names_of(r);
     std::vector<Variable> all;
     std::vector<Variable*> pointers;
@@ -126,7 +128,8 @@ BOOST_AUTO_TEST_CASE(mutants_are_seen) {
   for (const Row& r : rows::all()) {
     run(r, "right", 1, nothing, nothing);
     right.insert(r.name + ": right");
-    run(r, "g", 1, [](Variable& x) { x.g = x.g * (1 + 1e-3) + 1e-3; }, nothing);
+    run(
+        r, "g", 1, [](Variable& x) { x.g = x.g * (1 + 1e-3) + 1e-3; }, nothing);
     run(r, "p", 1, nothing, [](Variable& x) { x.p = x.p * (1 + 1e-6); });
     if (!r.keeps_lr) run(r, "lr", 1 + 1e-6, nothing, nothing);
     for (std::size_t k = 0; k < r.slots.size(); ++k)
@@ -239,7 +242,8 @@ BOOST_AUTO_TEST_CASE(by_hand_and_from_files) {
     optimizer->eval();
     for (std::size_t i = 0; i < group.trained.size(); ++i) {
       const Variable& x = group.by_hand[i];
-      if (x.p.numel() > 0) BOOST_TEST(same_bits(group.trained[i], r.evaluated(x, optimizer->lr())), r.key << " evaluated");
+      if (x.p.numel() > 0)
+        BOOST_TEST(same_bits(group.trained[i], r.evaluated(x, optimizer->lr())), r.key << " evaluated");
     }
   }
 }
@@ -258,7 +262,8 @@ BOOST_AUTO_TEST_CASE(groups_of_all_kinds) {
       for (std::size_t g = 1 + below(4); g > 0; --g) {
         groups.push_back(group_of(*own[below(own.size())]));
         const std::vector<Shape> shapes = shapes_of(*groups.back().row);
-        for (std::size_t n = 1 + below(6); n > 0; --n) groups.back().add(shapes[below(shapes.size())], below(2) ? f64 : f32);
+        for (std::size_t n = 1 + below(6); n > 0; --n)
+          groups.back().add(shapes[below(shapes.size())], below(2) ? f64 : f32);
       }
       for (const Group& g : groups) {
         lists.push_back(g.list(count));
@@ -319,12 +324,15 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   }
   CHECK_ERROR(optim::RMSprop({w}, {.eps = 1e-50}), "[RMSprop] expected the eps to be in the range of f32");
   CHECK_ERROR(optim::Muon({w}, {.steps = -1}), "[Muon] expected steps of 0 or more, got -1");
-  CHECK_ERROR(optim::Muon({w, vector}), "[Muon] expected matrices, got (3,) for 1; give what is no matrix to another optimizer");
+  CHECK_ERROR(optim::Muon({w, vector}),
+              "[Muon] expected matrices, got (3,) for 1; give what is no matrix to another optimizer");
   optim::Muon muon({w});
   CHECK_ERROR(muon.add_group({vector}), "[Muon] expected matrices, got (3,) for 0");
   BOOST_TEST(muon.groups() == 1);
-  CHECK_ERROR(optim::Shampoo({w}, {.max_preconditioner_dim = 0}), "[Shampoo] expected max_preconditioner_dim of 1 or more");
-  CHECK_ERROR(optim::Shampoo({w}, {.precondition_frequency = 0}), "[Shampoo] expected precondition_frequency of 1 or more");
+  CHECK_ERROR(optim::Shampoo({w}, {.max_preconditioner_dim = 0}),
+              "[Shampoo] expected max_preconditioner_dim of 1 or more");
+  CHECK_ERROR(optim::Shampoo({w}, {.precondition_frequency = 0}),
+              "[Shampoo] expected precondition_frequency of 1 or more");
   CHECK_ERROR(optim::SOAP({w}, {.max_precond_dim = -1}), "[SOAP] expected max_precond_dim of 0 or more");
   CHECK_ERROR(optim::SOAP({w}, {.precondition_frequency = 0}), "[SOAP] expected precondition_frequency of 1 or more");
 }

@@ -31,7 +31,8 @@ struct Prodigy {
       size = size + sum(abs(x.slots[2]));
     }
     const Tensor now = where(size > 0, maximum(d, numerator / size), d);
-    for (optim::Member& x : all) x.p = (1 - weight_decay * rate) * x.p - rate * x.slots[0] / (sqrt(x.slots[1]) + eps * now);
+    for (optim::Member& x : all)
+      x.p = (1 - weight_decay * rate) * x.p - rate * x.slots[0] / (sqrt(x.slots[1]) + eps * now);
     group = {now, numerator};
   }
 };
@@ -41,8 +42,11 @@ struct ScheduleFree {
   double lr = 2.5e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, warmup = 1;
   static constexpr const char* name = "ScheduleFree";
   static constexpr const char* slots[] = {"z", "exp_avg_sq", "weight_sum", "lr_max"};
-  Tensor first(std::size_t slot, const Tensor& p) const { return slot == 0 ? p : slot == 1 ? zeros_like(p) : full({}, 0.0, f64); }
-  void update(Tensor& y, const Tensor& g, Tensor& z, Tensor& v, Tensor& total, Tensor& most, const optim::Step& step) const {
+  Tensor first(std::size_t slot, const Tensor& p) const {
+    return slot == 0 ? p : slot == 1 ? zeros_like(p) : full({}, 0.0, f64);
+  }
+  void update(Tensor& y, const Tensor& g, Tensor& z, Tensor& v, Tensor& total, Tensor& most,
+              const optim::Step& step) const {
     const auto t = static_cast<double>(step.t);
     const double rate = step.lr * (t < warmup ? t / warmup : 1);
     v = beta2 * v + (1 - beta2) * square(g);
@@ -53,7 +57,9 @@ struct ScheduleFree {
     y = y + c * (z - y) + rate * (beta1 * (1 - c) - 1) * direction;
     z = z - rate * direction;
   }
-  Tensor evaluated(const Tensor& y, const Tensors& slots, const optim::Step&) const { return y + (1 - 1 / beta1) * (slots[0] - y); }
+  Tensor evaluated(const Tensor& y, const Tensors& slots, const optim::Step&) const {
+    return y + (1 - 1 / beta1) * (slots[0] - y);
+  }
 };
 
 }  // namespace own_rules

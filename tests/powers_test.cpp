@@ -24,12 +24,13 @@ void expect(const std::string& what, const Tensor& got, const std::vector<double
   const std::vector<double> v = got.to_vector<double>();
   BOOST_REQUIRE_EQUAL(v.size(), expected.size());
   for (std::size_t i = 0; i < v.size(); ++i)
-    BOOST_CHECK_MESSAGE(same(v[i], expected[i], got.dtype() == f32 ? 1e-6 : 1e-14),
-                        what << ", " << name(got.dtype()) << ", element " << i << ": " << v[i] << ", expected " << expected[i]);
+    BOOST_CHECK_MESSAGE(
+        same(v[i], expected[i], got.dtype() == f32 ? 1e-6 : 1e-14),
+        what << ", " << name(got.dtype()) << ", element " << i << ": " << v[i] << ", expected " << expected[i]);
 }
 Tensor at(double x, DType dtype) { return cast(tensor(x), dtype); }
 
-const std::vector<double> bases{0.0,  -0.0, 1.0, -1.0, 2.0,   -2.0,  0.25, -0.25, 3.5,          -3.5,
+const std::vector<double> bases{0.0,  -0.0,  1.0, -1.0, 2.0,   -2.0,   0.25, -0.25, 3.5,         -3.5,
                                 1e30, 1e-30, inf, -inf, 1e-40, -1e-40, 7e37, -7e37, not_a_number};
 
 }  // namespace
@@ -49,9 +50,10 @@ BOOST_AUTO_TEST_CASE(values_are_those_of_std_pow) {
             const double first = slice(reshape(got, {-1}), 0, 0, 1).to_vector<double>()[0];
             const double last = reshape(got, {-1}).to_vector<double>().back();
             for (const double g : {first, last})
-              BOOST_CHECK_MESSAGE(same(g, z, dtype == f32 ? 1e-6 : 1e-14) && (std::isnan(z) || std::signbit(g) == std::signbit(z)),
-                                  fmt::format("{}^{} of shape {}, {}, {}: {}, expected {}", x, y, shape, name(dtype),
-                                              by_number ? "a number" : "a tensor", g, z));
+              BOOST_CHECK_MESSAGE(
+                  same(g, z, dtype == f32 ? 1e-6 : 1e-14) && (std::isnan(z) || std::signbit(g) == std::signbit(z)),
+                  fmt::format("{}^{} of shape {}, {}, {}: {}, expected {}", x, y, shape, name(dtype),
+                              by_number ? "a number" : "a tensor", g, z));
           }
         }
 }
@@ -72,8 +74,8 @@ BOOST_AUTO_TEST_CASE(slopes_are_the_same_by_number_and_by_tensor) {
           const double tolerance = dtype == f32 ? 1e-5 : 1e-13;
           const bool alike = same(number[k], tensor[k], tolerance * std::max(1., std::abs(tensor[k])));
           BOOST_CHECK_MESSAGE(alike || (order == 1 && !std::isfinite(b)),
-                              fmt::format("{}^{}, {}, order {}: {} by number, {} by tensor", b, y, name(dtype), order + 1,
-                                          number[k], tensor[k]));
+                              fmt::format("{}^{}, {}, order {}: {} by number, {} by tensor", b, y, name(dtype),
+                                          order + 1, number[k], tensor[k]));
         }
       }
 }
@@ -103,7 +105,11 @@ BOOST_AUTO_TEST_CASE(gradients_and_hessians) {
       {-2, 0, 1, {0, n}, {0, n, n, n}},
       {-2, -1, -0.5, {-0.25, n}, {-0.25, n, n, n}},
       {-2, 0.5, n, {n, n}, {n, n, n, n}},
-      {2, 3, 8, {12, 8 * std::log(2.)}, {12, 4 * (1 + 3 * std::log(2.)), 4 * (1 + 3 * std::log(2.)), 8 * std::log(2.) * std::log(2.)}},
+      {2,
+       3,
+       8,
+       {12, 8 * std::log(2.)},
+       {12, 4 * (1 + 3 * std::log(2.)), 4 * (1 + 3 * std::log(2.)), 8 * std::log(2.) * std::log(2.)}},
       {1, 2, 1, {2, 0}, {2, 1, 1, 0}},
   };
   const auto f = [](const Tensor& v) { return pow(v[0], v[1]); };
@@ -121,7 +127,8 @@ BOOST_AUTO_TEST_CASE(gradients_and_hessians) {
       for (std::size_t i = 0; i < 2; ++i) {
         const Tensors second = grad(first[static_cast<int>(i)], {x, y}, {.allow_unused = true});
         for (std::size_t j = 0; j < 2; ++j)
-          expect(fmt::format("second derivative {}{} of {}", i, j, what), second[static_cast<int>(j)], {r.hessian[2 * i + j]});
+          expect(fmt::format("second derivative {}{} of {}", i, j, what), second[static_cast<int>(j)],
+                 {r.hessian[2 * i + j]});
       }
     }
   // A hessian of two numbers that are parts of one tensor, where all is finite.
@@ -134,7 +141,8 @@ BOOST_AUTO_TEST_CASE(gradients_and_hessians) {
 
 // d^n x^y / dx^n and d^n x^y / dy^n at 0
 BOOST_AUTO_TEST_CASE(every_order_at_zero) {
-  const auto orders = [](const std::string& what, bool of_x, double x0, double y0, const std::vector<double>& expected) {
+  const auto orders = [](const std::string& what, bool of_x, double x0, double y0,
+                         const std::vector<double>& expected) {
     const Tensor x = watch(tensor(x0)), y = watch(tensor(y0));
     Tensor d = pow(x, y);
     for (std::size_t order = 0; order < expected.size(); ++order) {

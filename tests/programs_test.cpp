@@ -31,7 +31,8 @@ void count_ops(const Program& p) {
     if (s.role == Step::Role::backward) op = "backward";
     if (s.role == Step::Role::copy) op = "copy";
     if (s.role == Step::Role::move) op = "move";
-    if (s.text.find("on another thread") != s.text.npos || s.text.find("of another thread") != s.text.npos) op = "thread";
+    if (s.text.find("on another thread") != s.text.npos || s.text.find("of another thread") != s.text.npos)
+      op = "thread";
     ++tally.ops[op];
   }
 }
@@ -77,7 +78,8 @@ BOOST_AUTO_TEST_CASE(another_name_rerolls_no_other_choice) {
   struct Named {
     const char* name;
   };
-  const std::vector<Named> few{{"add"}, {"sub"}, {"mul"}, {"tanh"}}, more{{"logit"}, {"add"}, {"sub"}, {"mul"}, {"tanh"}};
+  const std::vector<Named> few{{"add"}, {"sub"}, {"mul"}, {"tanh"}},
+      more{{"logit"}, {"add"}, {"sub"}, {"mul"}, {"tanh"}};
   Dice a(1), b(1);
   int won = 0;
   std::map<std::string, int> met;
@@ -121,8 +123,8 @@ BOOST_AUTO_TEST_CASE(random_programs) {
   }
   set_threads(cores);
   BOOST_TEST_MESSAGE(fmt::format(
-      "{} programs; {} of {} outputs finite; {} smooth, {} decided; {} second order, {} decided; {} batched, {} that read numbers", tally.programs,
-      tally.finite, tally.compared, tally.smooth, tally.decided, tally.second, tally.second_decided,
+      "{} programs; {} of {} outputs finite; {} smooth, {} decided; {} second order, {} decided; {} batched, {} that read numbers",
+      tally.programs, tally.finite, tally.compared, tally.smooth, tally.decided, tally.second, tally.second_decided,
       tally.batched, tally.read));
   for (const auto& [op, n] : tally.ops) BOOST_TEST_MESSAGE(fmt::format("  {:5} {}", n, op));
   if (failures || count < 1000) return;

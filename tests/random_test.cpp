@@ -96,8 +96,7 @@ std::uint64_t drawn(const Row& row) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(each_draw_has_its_fixed_bits) {
-  for (const Row& row : rows)
-    BOOST_TEST(drawn(row) == row.hash, fmt::format("{}: 0x{:016x}", row.name, drawn(row)));
+  for (const Row& row : rows) BOOST_TEST(drawn(row) == row.hash, fmt::format("{}: 0x{:016x}", row.name, drawn(row)));
 }
 
 // Run in a process of its own for each instruction set, and without what the system's mathematics chooses by processor.

@@ -144,13 +144,14 @@ BOOST_AUTO_TEST_CASE(work_is_linear_in_the_steps) {
   const Tensor start = evaluate(randn({100'000}));
   const auto nodes = [&](int steps, int reads) {
     return during([&] {
-      Tensor h = start;
-      for (int i = 0; i < steps; ++i) {
-        h = h + tanh(h - mean(h));
-        if (reads && i % reads == 0) mean(h).item();
-      }
-      mean(h).item();
-    }).evaluated;
+             Tensor h = start;
+             for (int i = 0; i < steps; ++i) {
+               h = h + tanh(h - mean(h));
+               if (reads && i % reads == 0) mean(h).item();
+             }
+             mean(h).item();
+           })
+        .evaluated;
   };
   for (const int reads : {0, 1, 7}) {
     const auto n100 = nodes(100, reads), n200 = nodes(200, reads), n400 = nodes(400, reads);
@@ -164,10 +165,11 @@ BOOST_AUTO_TEST_CASE(work_is_linear_in_the_steps_with_gradients_too) {
   const auto nodes = [&](int steps) {
     Parameter start = parameter(randn({20'000}));
     return during([&] {
-      Tensor h = start;
-      for (int i = 0; i < steps; ++i) h = h + tanh(h - mean(h));
-      sum(h).backward();
-    }).evaluated;
+             Tensor h = start;
+             for (int i = 0; i < steps; ++i) h = h + tanh(h - mean(h));
+             sum(h).backward();
+           })
+        .evaluated;
   };
   const auto n50 = nodes(50), n100 = nodes(100), n200 = nodes(200);
   BOOST_TEST(n100 <= 2 * n50 + 20);

@@ -39,17 +39,16 @@ struct Reduction {
   Tensor (*of)(const Tensor& x);
   bool of_booleans;
 };
-const std::vector<Reduction> reductions{
-    {"sum", [](const Tensor& x) { return sum(x); }, true},
-    {"sum of rows", [](const Tensor& x) { return sum(x, 1); }, true},
-    {"sum of columns", [](const Tensor& x) { return sum(x, 0); }, true},
-    {"amax", [](const Tensor& x) { return amax(x); }, false},
-    {"amin of rows", [](const Tensor& x) { return amin(x, 1); }, false},
-    {"amax of columns", [](const Tensor& x) { return amax(x, 0); }, false},
-    {"argmax of rows", [](const Tensor& x) { return argmax(x, 1); }, false},
-    {"argmin of columns", [](const Tensor& x) { return argmin(x, 0); }, false},
-    {"all", [](const Tensor& x) { return all(x); }, true},
-    {"any", [](const Tensor& x) { return any(x); }, true}};
+const std::vector<Reduction> reductions{{"sum", [](const Tensor& x) { return sum(x); }, true},
+                                        {"sum of rows", [](const Tensor& x) { return sum(x, 1); }, true},
+                                        {"sum of columns", [](const Tensor& x) { return sum(x, 0); }, true},
+                                        {"amax", [](const Tensor& x) { return amax(x); }, false},
+                                        {"amin of rows", [](const Tensor& x) { return amin(x, 1); }, false},
+                                        {"amax of columns", [](const Tensor& x) { return amax(x, 0); }, false},
+                                        {"argmax of rows", [](const Tensor& x) { return argmax(x, 1); }, false},
+                                        {"argmin of columns", [](const Tensor& x) { return argmin(x, 0); }, false},
+                                        {"all", [](const Tensor& x) { return all(x); }, true},
+                                        {"any", [](const Tensor& x) { return any(x); }, true}};
 
 }  // namespace
 
@@ -74,7 +73,8 @@ BOOST_AUTO_TEST_CASE(take_no_memory_for_each_element) {
 
 // The same bits as of a dense copy, whatever the sizes of blocks.
 BOOST_AUTO_TEST_CASE(have_the_bits_of_a_dense_copy) {
-  for (const Shape& shape : {Shape{3, 5, 7}, {2, 600, 3}, {700, 2, 2}, {1, 513, 512}, {5, 1030, 1}, {130, 600, 2}, {2, 40, 700}})
+  for (const Shape& shape :
+       {Shape{3, 5, 7}, {2, 600, 3}, {700, 2, 2}, {1, 513, 512}, {5, 1030, 1}, {130, 600, 2}, {2, 40, 700}})
     for (const DType dtype : {f32, f64, i64, boolean}) {
       manual_seed(7);
       const Tensor x = is_float(dtype) ? randn({shape[2], shape[1], shape[0]}, dtype)

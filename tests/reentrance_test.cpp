@@ -129,13 +129,20 @@ struct Sweep {
 };
 Tensors both(const Tensors& list) { return {evaluate(list[0]), evaluate(list[1])}; }
 const std::vector<Sweep> sweeps = {
-    {"grad", [](World& w) { return both(grad(*w.loss, {w.p, w.q})); }},
-    {"grad, again", [](World& w) {
+    {"grad",
+     [](World& w) {
+       return both(grad(*w.loss, {w.p, w.q}));
+     }},
+    {"grad, again",
+     [](World& w) {
        const Tensor y = *w.loss;
        grad(y, {w.p});
        return both(grad(y, {w.p, w.q}));
      }},
-    {"grad with create_graph", [](World& w) { return both(grad(*w.loss, {w.p, w.q}, {.create_graph = true})); }},
+    {"grad with create_graph",
+     [](World& w) {
+       return both(grad(*w.loss, {w.p, w.q}, {.create_graph = true}));
+     }},
 };
 
 // Only what the outer sweep does not itself let go of can be swept again inside: with keep_graph, or in the sweep.
@@ -240,18 +247,21 @@ BOOST_AUTO_TEST_CASE(destructors_of_captured_objects_may_compute) {
     Tensor y;
     {
       const auto held = std::make_shared<Computes>(ended);
-      const CustomOp op({.name = "mine",
-                         .forward = [held](const Tensors& in) { return square(in[0]); },
-                         .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) -> Tensors { return {2 * g * in[0]}; }});
+      const CustomOp op(
+          {.name = "mine",
+           .forward = [held](const Tensors& in) { return square(in[0]); },
+           .vjp = [](const Tensor& g, const Tensors& in, const Tensor&) -> Tensors { return {2 * g * in[0]}; }});
       y = sum(op(a * b) * checkpoint([held](const Tensor& x) { return exp(x) * x; }, a));
     }
     BOOST_TEST(ended == i);
     const Tensor other = cos(a) * b;
     y.backward();
     BOOST_TEST(ended == i + 1);
-    BOOST_TEST(allclose(p.grad(), grad([&] {
-                                    const Tensor c = tanh(p), d = sin(p);
-                                    return sum(square(c * d) * exp(c) * c);
-                                  }(), {p})[0]));
+    BOOST_TEST(allclose(p.grad(), grad(
+                                      [&] {
+                                        const Tensor c = tanh(p), d = sin(p);
+                                        return sum(square(c * d) * exp(c) * c);
+                                      }(),
+                                      {p})[0]));
   }
 }

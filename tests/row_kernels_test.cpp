@@ -29,9 +29,11 @@ struct Product {
 template <class T>
 void check_product(const kernels::Simd& simd, const Product& p, std::mt19937& dice) {
   const Size lda = (p.ta ? p.m : p.k) + p.extra, ldb = (p.tb ? p.k : p.n) + p.extra, ldc = p.n + p.extra;
-  const auto a = draw<T>((p.ta ? p.k : p.m) * lda, dice), b = draw<T>((p.tb ? p.n : p.k) * ldb, dice), row = draw<T>(p.n, dice);
+  const auto a = draw<T>((p.ta ? p.k : p.m) * lda, dice), b = draw<T>((p.tb ? p.n : p.k) * ldb, dice),
+             row = draw<T>(p.n, dice);
   std::vector<T> c(static_cast<std::size_t>(p.m * ldc), T(77));
-  simd.matmul[sizeof(T) == 8](p.ta, p.tb, p.m, p.n, p.k, a.data(), lda, b.data(), ldb, p.plus ? row.data() : nullptr, c.data(), ldc);
+  simd.matmul[sizeof(T) == 8](p.ta, p.tb, p.m, p.n, p.k, a.data(), lda, b.data(), ldb, p.plus ? row.data() : nullptr,
+                              c.data(), ldc);
   const auto of = [](const std::vector<T>& x, Size i) { return static_cast<double>(x[static_cast<std::size_t>(i)]); };
   double worst = 0;
   for (Size i = 0; i < p.m; ++i)
@@ -45,8 +47,9 @@ void check_product(const kernels::Simd& simd, const Product& p, std::mt19937& di
       worst = std::max(worst, off / (j < p.n ? std::max(size, 1e-30) : 1e-30));
     }
   BOOST_TEST(worst <= 4 * static_cast<double>(std::numeric_limits<T>::epsilon()),
-             simd.table.name << " f" << 8 * sizeof(T) << " (" << p.m << ", " << p.k << ") x (" << p.k << ", " << p.n << ") ta " << p.ta << " tb "
-                             << p.tb << " extra " << p.extra << " plus " << p.plus << ": off by " << worst);
+             simd.table.name << " f" << 8 * sizeof(T) << " (" << p.m << ", " << p.k << ") x (" << p.k << ", " << p.n
+                             << ") ta " << p.ta << " tb " << p.tb << " extra " << p.extra << " plus " << p.plus
+                             << ": off by " << worst);
 }
 
 // Log softmax at a place of each row, and its cotangent, where x is of `scale`.
@@ -68,7 +71,8 @@ void check_rows(const kernels::Simd& simd, Size rows, Size columns, double scale
     for (Size c = 0; c < columns; ++c)
       if (c != i) others += std::exp(row[c] - most);
     const long double mine = std::exp(row[i] - most), sum = mine + others;
-    const long double expected = row[i] == most ? -std::log1p(others) : row[i] - most - std::log(sum), gr = g[static_cast<std::size_t>(r)];
+    const long double expected = row[i] == most ? -std::log1p(others) : row[i] - most - std::log(sum),
+                      gr = g[static_cast<std::size_t>(r)];
     off_y = std::max(off_y, std::abs(y[static_cast<std::size_t>(r)] - expected) / std::abs(expected));
     for (Size c = 0; c < columns; ++c) {
       const long double slope = gr * (c == i ? others : -std::exp(row[c] - most)) / sum;
@@ -78,10 +82,11 @@ void check_rows(const kernels::Simd& simd, Size rows, Size columns, double scale
   }
   // the difference with the greatest is rounded, and exp magnifies that
   const long double rounded = std::max(8.0L, 5.0L * static_cast<long double>(scale));
-  BOOST_TEST(off_y / eps <= rounded, simd.table.name << " f" << 8 * sizeof(T) << " " << rows << " x " << columns << " of "
-                                                                     << scale << ": values off by " << off_y / eps << " eps");
-  BOOST_TEST(off_z / eps <= rounded, simd.table.name << " f" << 8 * sizeof(T) << " " << rows << " x " << columns << " of " << scale
-                                                     << ": cotangents off by " << off_z / eps << " eps");
+  BOOST_TEST(off_y / eps <= rounded, simd.table.name << " f" << 8 * sizeof(T) << " " << rows << " x " << columns
+                                                     << " of " << scale << ": values off by " << off_y / eps << " eps");
+  BOOST_TEST(off_z / eps <= rounded, simd.table.name << " f" << 8 * sizeof(T) << " " << rows << " x " << columns
+                                                     << " of " << scale << ": cotangents off by " << off_z / eps
+                                                     << " eps");
 }
 
 }  // namespace

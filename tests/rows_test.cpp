@@ -186,7 +186,8 @@ BOOST_AUTO_TEST_CASE(lazy_adam) {
     lazy.step(), adamw.step();
   }
   CHECK_NEAR("every row", a, b.value());
-  BOOST_CHECK_EXCEPTION(optim::LazyAdam({a}, {.lr = 2, .weight_decay = 0.5}), Error, helpers::says("[LazyAdam] expected lr weight_decay below 1, got 1"));
+  BOOST_CHECK_EXCEPTION(optim::LazyAdam({a}, {.lr = 2, .weight_decay = 0.5}), Error,
+                        helpers::says("[LazyAdam] expected lr weight_decay below 1, got 1"));
 }
 
 // A rule of one's own goes by rows if it says so.
@@ -234,6 +235,7 @@ BOOST_AUTO_TEST_CASE(embedding) {
   BOOST_TEST(nn::parameters(e).size() == 1u);
   BOOST_CHECK_EXCEPTION(e(tensor({1, 10})), Error, helpers::says("index 10"));
   BOOST_CHECK_EXCEPTION(e(tensor({1.0f})), Error, helpers::says("expected i64 indices"));
-  BOOST_CHECK_EXCEPTION(nn::Embedding(0, 4), Error, helpers::says("[Embedding] expected a count and a width of at least 1"));
+  BOOST_CHECK_EXCEPTION(nn::Embedding(0, 4), Error,
+                        helpers::says("[Embedding] expected a count and a width of at least 1"));
   BOOST_CHECK_EXCEPTION(nn::Embedding()(tensor({1})), Error, helpers::says("[Embedding] expected a table"));
 }

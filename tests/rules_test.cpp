@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(every_op_has_rows) {
   std::vector<Use> expected = {{Op::where, 1}, {Op::where, 2}, {Op::cast, 0}};
 #define UNARY(op, ...) expected.push_back({Op::op, 0});
 #define BINARY(op, ...) expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1});
-#define TERNARY(op, ...) expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1}), expected.push_back({Op::op, 2});
+#define TERNARY(op, ...) \
+  expected.push_back({Op::op, 0}), expected.push_back({Op::op, 1}), expected.push_back({Op::op, 2});
 #define VIEW(op) expected.push_back({Op::op, 0});
 #define REDUCTION(op, ...) expected.push_back({Op::op, 0});
 #define BARRIER(op, ...) \
@@ -84,8 +85,8 @@ BOOST_AUTO_TEST_CASE(every_op_has_rows) {
 #define AT_ONCE(op, ...) BARRIER(op)
 #include "autodiff/elementwise.def"
 #include "autodiff/structural.def"
-  for (const Op op : {Op::matmul, Op::concat, Op::slice_add, Op::custom, Op::checkpoint, Op::convolution, Op::convolution_transposed,
-                      Op::convolution_weight})
+  for (const Op op : {Op::matmul, Op::concat, Op::slice_add, Op::custom, Op::checkpoint, Op::convolution,
+                      Op::convolution_transposed, Op::convolution_weight})
     expected.push_back({op, 1});
   for (const Use& use : expected)
     BOOST_CHECK_MESSAGE(table().users.count(use), "no row of sweep/ uses the derivative of " << name(use));
@@ -210,7 +211,8 @@ template <int axis>
 Tensor rolled_batch(const engine::Replayed& r) {
   const Tensor y = right_batch(r);
   if (axis < 0 && y.dim() < 2) return y;
-  const Tensor rolled = concat({slice(y, axis, 1), slice(y, axis, 0, 1)}, axis);  // twice is not the identity, as a flip's is
+  const Tensor rolled =
+      concat({slice(y, axis, 1), slice(y, axis, 0, 1)}, axis);  // twice is not the identity, as a flip's is
   if (y.numel() == 0 || all(rolled == y).item()) return y;
   batch_changed = true;
   return rolled;

@@ -83,8 +83,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_comes_back) {
     BOOST_TEST((got->value.shape() == want.value.shape() && got->value.dtype() == want.value.dtype()));
     if (want.value.dtype() == i64)
       BOOST_TEST(got->value.to_vector<Size>() == want.value.to_vector<Size>(), boost::test_tools::per_element());
-    else
-      BOOST_TEST(got->value.to_vector<double>() == want.value.to_vector<double>(), boost::test_tools::per_element());
+    else BOOST_TEST(got->value.to_vector<double>() == want.value.to_vector<double>(), boost::test_tools::per_element());
   }
   const std::string bytes = bytes_of(path);
   std::uint64_t length = 0;
@@ -156,8 +155,10 @@ BOOST_AUTO_TEST_CASE(dtypes_of_the_format) {
   const Safetensors read = read_safetensors(folder.file("all"));
   BOOST_TEST(read.tensors.size() + read.unread.size() == std::size(table));
   for (const auto& row : table) {
-    const auto got = std::find_if(read.tensors.begin(), read.tensors.end(), [&](const auto& t) { return t.name == row.name; });
-    const auto unread = std::find_if(read.unread.begin(), read.unread.end(), [&](const auto& t) { return t.name == row.name; });
+    const auto got =
+        std::find_if(read.tensors.begin(), read.tensors.end(), [&](const auto& t) { return t.name == row.name; });
+    const auto unread =
+        std::find_if(read.unread.begin(), read.unread.end(), [&](const auto& t) { return t.name == row.name; });
     BOOST_TEST((got != read.tensors.end()) == !row.wanted.empty(), row.name);
     BOOST_TEST((unread != read.unread.end() && unread->dtype == row.name) == row.wanted.empty(), row.name);
     if (got == read.tensors.end()) continue;
@@ -306,8 +307,8 @@ BOOST_AUTO_TEST_CASE(what_no_reader_takes_is_not_written) {
     CHECK_ERROR(write_safetensors(path, {}, {{"", text}}), "not UTF-8");
   }
   BOOST_TEST(folder.count() == 0);
-  for (const char* text : {"a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
-                           "\xf4\x8f\xbf\xbf"}) {
+  for (const char* text :
+       {"a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
     write_safetensors(path, {{text, ones({1})}});
     BOOST_TEST(read_safetensors(path).tensors[0].name == text);
   }

@@ -31,7 +31,8 @@ Numbers slopes(const Numbers& x, const Numbers& g) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(products) {
-  BOOST_TEST(cumprod(tensor({2.0, -3.0, 0.5}), 0).to_vector<double>() == (Numbers{2, -6, -3}), boost::test_tools::per_element());
+  BOOST_TEST(cumprod(tensor({2.0, -3.0, 0.5}), 0).to_vector<double>() == (Numbers{2, -6, -3}),
+             boost::test_tools::per_element());
   BOOST_TEST(cumprod(tensor({{1, 2}, {3, 4}, {5, 6}}), 0).to_vector<Size>() == (std::vector<Size>{1, 2, 3, 8, 15, 48}),
              boost::test_tools::per_element());
   BOOST_TEST(cumprod(tensor({{1, 2}, {3, 4}, {5, 6}}), -1).to_vector<Size>() == (std::vector<Size>{1, 2, 3, 12, 5, 30}),
@@ -49,7 +50,8 @@ BOOST_AUTO_TEST_CASE(products) {
 }
 
 BOOST_AUTO_TEST_CASE(slopes_at_zeros) {
-  for (const Numbers& x : {Numbers{2, 3, 4, 5}, {0, 3, 4, 5}, {2, 0, 4, 5}, {2, 3, 4, 0}, {0, 3, 0, 5}, {0, 0, 0, 0}, {-1, 0, 2, -3}}) {
+  for (const Numbers& x :
+       {Numbers{2, 3, 4, 5}, {0, 3, 4, 5}, {2, 0, 4, 5}, {2, 3, 4, 0}, {0, 3, 0, 5}, {0, 0, 0, 0}, {-1, 0, 2, -3}}) {
     const Numbers g{0.5, -1, 2, 3};
     const Tensor w = watch(tensor(x));
     const Tensor first = grad(cumprod(w, 0), w, tensor(g), {.create_graph = true})[0];
@@ -72,6 +74,7 @@ BOOST_AUTO_TEST_CASE(slopes_at_zeros) {
 
 BOOST_AUTO_TEST_CASE(totals) {
   BOOST_TEST(std::signbit(cumsum(tensor({-0.0, -0.0}), 0).to_vector<double>()[1]));
-  BOOST_TEST(cumsum(tensor({{1, 2}, {3, 4}}), 0).to_vector<Size>() == (std::vector<Size>{1, 2, 4, 6}), boost::test_tools::per_element());
+  BOOST_TEST(cumsum(tensor({{1, 2}, {3, 4}}), 0).to_vector<Size>() == (std::vector<Size>{1, 2, 4, 6}),
+             boost::test_tools::per_element());
   BOOST_TEST(cumsum(zeros({0, 2}), 0).shape() == Shape({0, 2}));
 }

@@ -29,7 +29,9 @@ struct Row {
   bool momentum = false;  // of that, not of the lr
 };
 
-Schedule after_warmup(Size of, Schedule then) { return optim::sequence({{optim::warmup({of, 0, 1}), of}, {std::move(then)}}); }
+Schedule after_warmup(Size of, Schedule then) {
+  return optim::sequence({{optim::warmup({of, 0, 1}), of}, {std::move(then)}});
+}
 
 const std::vector<Row>& rows() {
   using namespace optim;
@@ -68,10 +70,12 @@ const std::vector<Row>& rows() {
       {"cyclic exp_range", cyclic({.peak = 0.7, .up = 6, .down = 9, .form = Form::exp_range, .gamma = 0.97})},
       {"cyclic momentum", cyclic({.peak = 0.8, .up = 6, .down = 4}), 0.9, true},
       {"one_cycle", one_cycle({.steps = 52})},
-      {"one_cycle linear", one_cycle({.steps = 45, .pct_start = 0.37, .div_factor = 10, .final_div_factor = 100, .linear = true})},
+      {"one_cycle linear",
+       one_cycle({.steps = 45, .pct_start = 0.37, .div_factor = 10, .final_div_factor = 100, .linear = true})},
       {"one_cycle three phases", one_cycle({.steps = 61, .three_phase = true})},
       {"one_cycle_momentum", one_cycle_momentum({.steps = 52}), 0.95, true},
-      {"one_cycle_momentum three phases", one_cycle_momentum({.steps = 61, .linear = true, .three_phase = true}), 0.95, true},
+      {"one_cycle_momentum three phases", one_cycle_momentum({.steps = 61, .linear = true, .three_phase = true}), 0.95,
+       true},
       {"anneal", anneal({.lr = 0.02, .steps = 15})},
       {"anneal linear", anneal({.lr = 0.3, .steps = 12, .linear = true})},
       {"sequence", sequence({{warmup({.steps = 5, .start = 0.1}), 5}, {cosine({.steps = 20})}})},
@@ -79,9 +83,11 @@ const std::vector<Row>& rows() {
       {"of one's own", [](Size t) { return 1 / (1 + 0.3 * static_cast<double>(t)); }},
       {"warmup_stable_decay", warmup_stable_decay({.warmup = 8, .stable = 20, .decay = 25})},
       {"warmup_stable_decay by cosines",
-       warmup_stable_decay({.warmup = 8, .stable = 20, .decay = 25, .up = Ramp::cosine, .down = Ramp::cosine, .least = 0.1})},
+       warmup_stable_decay(
+           {.warmup = 8, .stable = 20, .decay = 25, .up = Ramp::cosine, .down = Ramp::cosine, .least = 0.1})},
       {"warmup_stable_decay, late and square",
-       warmup_stable_decay({.warmup = 8, .stable = 20, .decay = 25, .up = Ramp::late, .down = Ramp::square, .least = 0.05})},
+       warmup_stable_decay(
+           {.warmup = 8, .stable = 20, .decay = 25, .up = Ramp::late, .down = Ramp::square, .least = 0.05})},
       {"piecewise", piecewise({{0, 1}, {10, 0.4}, {33, 0.05}})},
       {"piecewise linear", piecewise({{0, 1.0 / 25}, {15, 1}, {42, 1.0 / 25}, {50, 1 / 25e4}}, Between::linear)},
       {"piecewise cosine", piecewise({{0, 1.0 / 25}, {15, 1}, {50, 1 / 25e4}}, Between::cosine)},
@@ -116,7 +122,8 @@ struct Run {
   bool momentum;
   explicit Run(const Row& row)
       : sgd({p}, row.momentum ? optim::SGDRule{.lr = 1, .momentum = row.base} : optim::SGDRule{.lr = row.base}),
-        scheduler(row.momentum ? optim::Scheduler(sgd, &optim::SGDRule::momentum, row.schedule) : optim::Scheduler(sgd, row.schedule)),
+        scheduler(row.momentum ? optim::Scheduler(sgd, &optim::SGDRule::momentum, row.schedule)
+                               : optim::Scheduler(sgd, row.schedule)),
         momentum(row.momentum) {}
   double next() {
     double used = sgd.lr();
@@ -151,7 +158,8 @@ std::vector<double> driven(const Row& row) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(as_values) {
-  for (const Row& row : rows()) BOOST_TEST(difference(values(row), wanted()[row.name].to_vector<double>(), row.base) == "", row.name);
+  for (const Row& row : rows())
+    BOOST_TEST(difference(values(row), wanted()[row.name].to_vector<double>(), row.base) == "", row.name);
   Row other = rows()[0];
   other.schedule = optim::step_decay({.every = 8, .gamma = 0.5});
   BOOST_TEST(difference(values(other), wanted()["step_decay"].to_vector<double>(), 0.1) != "");
@@ -173,7 +181,8 @@ BOOST_AUTO_TEST_CASE(in_any_order) {
       const Schedule copy = row.schedule;
       BOOST_TEST(row.base * copy(t, row.base) == forward[static_cast<std::size_t>(t)], row.name);
     }
-    for (const Size t : {Size{1} << 40, (Size{1} << 62) + 1}) BOOST_TEST(std::isfinite(row.schedule(t, row.base)), row.name);
+    for (const Size t : {Size{1} << 40, (Size{1} << 62) + 1})
+      BOOST_TEST(std::isfinite(row.schedule(t, row.base)), row.name);
   }
 }
 
@@ -238,7 +247,10 @@ BOOST_AUTO_TEST_CASE(bad_input) {
     std::function<void()> make;
   } all[] = {
       {"[multistep_decay] expected 1 milestone or more", [] { multistep_decay({}); }},
-      {"[multistep_decay] expected milestones of 0 or more, got -1", [] { multistep_decay({.milestones = {3, -1}}); }},
+      {"[multistep_decay] expected milestones of 0 or more, got -1",
+       [] {
+         multistep_decay({.milestones = {3, -1}});
+       }},
       {"[constant] expected a finite factor of 0 or more, got -1", [] { optim::constant({.factor = -1}); }},
       {"[exponential_decay] expected gamma to be given", [] { exponential_decay({}); }},
       {"[polynomial_decay] expected 1 step or more", [] { polynomial_decay({.steps = 0}); }},
@@ -253,15 +265,20 @@ BOOST_AUTO_TEST_CASE(bad_input) {
       {"[warmup_stable_decay] expected the steps of the decay", [] { warmup_stable_decay({.warmup = 3}); }},
       {"[anneal] expected the lr to be given", [] { anneal({}); }},
       {"[piecewise] expected 1 corner or more", [] { piecewise({}); }},
-      {"[piecewise] expected corners at steps of 0 or more, in order, got 3", [] { piecewise({{3, 1}, {3, 2}}); }},
+      {"[piecewise] expected corners at steps of 0 or more, in order, got 3",
+       [] {
+         piecewise({{3, 1}, {3, 2}});
+       }},
       {"[cosine_restarts] expected steps to be given", [] { cosine_restarts({}); }},
       {"[cosine_restarts] expected a factor of 1 or more", [] { cosine_restarts({.steps = 3, .factor = 0}); }},
       {"[cosine_cycles] expected cycles above 0", [&] { cosine_cycles({.steps = 3, .cycles = -infinity}); }},
       {"[cyclic] expected the peak to be given", [] { cyclic({}); }},
       {"[cyclic] expected an option above 0", [] { cyclic({.peak = 1})(0, 0); }},
       {"[one_cycle] expected steps to be given, 2 or more", [] { one_cycle({}); }},
-      {"[one_cycle] expected a pct_start in (0, 1) that is more than one step, got 0.3", [] { one_cycle({.steps = 3}); }},
-      {"[one_cycle] expected a pct_start below 1/2", [] { one_cycle({.steps = 30, .pct_start = 0.6, .three_phase = true}); }},
+      {"[one_cycle] expected a pct_start in (0, 1) that is more than one step, got 0.3",
+       [] { one_cycle({.steps = 3}); }},
+      {"[one_cycle] expected a pct_start below 1/2",
+       [] { one_cycle({.steps = 30, .pct_start = 0.6, .three_phase = true}); }},
       {"[one_cycle_momentum] expected steps", [] { one_cycle_momentum({}); }},
   };
   for (const auto& row : all) BOOST_CHECK_EXCEPTION(row.make(), Error, says(row.part));

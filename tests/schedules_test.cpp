@@ -23,7 +23,8 @@ struct Row {
 };
 template <class S, class Options>
 Row row(const char* name, Options options) {
-  static_assert(!std::is_copy_constructible_v<S> && !std::is_copy_assignable_v<S>, "a copy would multiply a second time");
+  static_assert(!std::is_copy_constructible_v<S> && !std::is_copy_assignable_v<S>,
+                "a copy would multiply a second time");
   return {name, [=](const optim::Optimizer& o) { return std::make_unique<S>(o, options); },
           [](optim::Scheduler& s) { return std::make_unique<S>(std::move(static_cast<S&>(s))); },
           [](optim::Scheduler& to, optim::Scheduler& from) { static_cast<S&>(to) = std::move(static_cast<S&>(from)); }};
@@ -56,10 +57,10 @@ struct Fixture {
 };
 const std::vector<double> base{0.8, 0.4};
 
-#define CHECK_RATES(what, got, wanted)                                                            \
-  do {                                                                                            \
-    const std::vector<double> g_ = got, w_ = wanted;                                              \
-    for (std::size_t i_ = 0; i_ < w_.size(); ++i_)                                                \
+#define CHECK_RATES(what, got, wanted)                                                                       \
+  do {                                                                                                       \
+    const std::vector<double> g_ = got, w_ = wanted;                                                         \
+    for (std::size_t i_ = 0; i_ < w_.size(); ++i_)                                                           \
       BOOST_TEST(std::abs(g_[i_] - w_[i_]) <= 1e-12 * w_[i_], what << ": " << g_[i_] << ", not " << w_[i_]); \
   } while (false)
 

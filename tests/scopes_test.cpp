@@ -83,7 +83,6 @@ BOOST_AUTO_TEST_CASE(errors_leave_the_scopes_as_they_were) {
   BOOST_TEST((w * x).requires_grad());
 }
 
-
 BOOST_AUTO_TEST_CASE(no_grad_acts_where_an_op_is_recorded) {
   Parameter w = parameter(randn({5000}));
   const Tensor outside = sum(tanh(w));

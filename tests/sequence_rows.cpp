@@ -23,8 +23,7 @@ Row recurrent(const char* name, Options options, bool lengths = false, Size in =
               const Tensor n = lengths ? x[1] : Tensor();
               if constexpr (std::is_same_v<L, nn::LSTM>)
                 return flat(layer(x[0], {.hidden = at(state), .cell = at(state + 1), .lengths = n}));
-              else
-                return flat(layer(x[0], {.hidden = at(state), .lengths = n}));
+              else return flat(layer(x[0], {.hidden = at(state), .lengths = n}));
             });
           }};
 }
@@ -47,7 +46,9 @@ Row cell(const char* name, Options options) {
 
 template <class F>
 Row function(const char* name, F f) {
-  return {name, [=](DType) { return called(Nothing(), [f](const Nothing&, const Tensors& x) -> Tensors { return {f(x)}; }); }};
+  return {name, [=](DType) {
+            return called(Nothing(), [f](const Nothing&, const Tensors& x) -> Tensors { return {f(x)}; });
+          }};
 }
 
 Row attention(const char* name, nn::ScaledDotProductOptions options, bool masked = false) {
@@ -74,7 +75,8 @@ template <class L, class F>
 Row layer(const char* name, Size heads, nn::TransformerLayerOptions options, F f) {
   return {name, [=](DType dtype) mutable {
             options.dtype = dtype, options.dim_feedforward = 6, options.dropout = 0;
-            return called(L(4, heads, options), [f](const L& layer, const Tensors& x) -> Tensors { return {f(layer, x)}; });
+            return called(L(4, heads, options),
+                          [f](const L& layer, const Tensors& x) -> Tensors { return {f(layer, x)}; });
           }};
 }
 
@@ -87,21 +89,23 @@ std::vector<Row> make_rows() {
   add(recurrent<nn::RNN>("RNN deep", nn::RNNOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}));
   add(recurrent<nn::RNN>("RNN no bias", nn::RNNOptions{.num_layers = 2, .bias = false}));
   add(recurrent<nn::RNN>("RNN lengths", rnn, true));
-  add(recurrent<nn::RNN>("RNN deep lengths", nn::RNNOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}, true));
+  add(recurrent<nn::RNN>("RNN deep lengths",
+                         nn::RNNOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}, true));
   add(recurrent<nn::RNN>("RNN relu", nn::RNNOptions{.nonlinearity = nn::RecurrentNonlinearity::relu}));
   add(recurrent<nn::GRU>("GRU", nn::GRUOptions{}));
   add(recurrent<nn::GRU>("GRU unbatched", nn::GRUOptions{.batch_first = true}));
   add(recurrent<nn::GRU>("GRU deep", nn::GRUOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}));
   add(recurrent<nn::GRU>("GRU no bias", nn::GRUOptions{.num_layers = 2, .bias = false}));
   add(recurrent<nn::GRU>("GRU lengths", nn::GRUOptions{}, true));
-  add(recurrent<nn::GRU>("GRU deep lengths", nn::GRUOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}, true));
+  add(recurrent<nn::GRU>("GRU deep lengths",
+                         nn::GRUOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}, true));
   add(recurrent<nn::LSTM>("LSTM", nn::LSTMOptions{}));
   add(recurrent<nn::LSTM>("LSTM unbatched", nn::LSTMOptions{.batch_first = true}));
   add(recurrent<nn::LSTM>("LSTM deep", nn::LSTMOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}));
   add(recurrent<nn::LSTM>("LSTM no bias", nn::LSTMOptions{.num_layers = 2, .bias = false}));
   add(recurrent<nn::LSTM>("LSTM lengths", nn::LSTMOptions{}, true));
-  add(recurrent<nn::LSTM>("LSTM deep lengths", nn::LSTMOptions{.num_layers = 2, .batch_first = true, .bidirectional = true},
-                          true));
+  add(recurrent<nn::LSTM>("LSTM deep lengths",
+                          nn::LSTMOptions{.num_layers = 2, .batch_first = true, .bidirectional = true}, true));
   add(recurrent<nn::LSTM>("LSTM projection", nn::LSTMOptions{.num_layers = 2, .bidirectional = true, .proj_size = 2}));
 
   add(cell<nn::RNNCell>("RNNCell", nn::RNNCellOptions{}));
@@ -134,14 +138,16 @@ std::vector<Row> make_rows() {
   }));
   add(multihead("MHA unbatched", 2, {.batch_first = true},
                 [](const MHA& m, const Tensors& x) { return m(x[0], x[1], x[1], {.key_padding_mask = x[2]}); }));
-  add(multihead("MHA causal", 1, {}, [](const MHA& m, const Tensors& x) { return m(x[0], x[0], x[0], {.is_causal = true}); }));
+  add(multihead("MHA causal", 1, {},
+                [](const MHA& m, const Tensors& x) { return m(x[0], x[0], x[0], {.is_causal = true}); }));
 
   using Encoder = nn::TransformerEncoderLayer;
   using Decoder = nn::TransformerDecoderLayer;
   constexpr auto gelu = nn::TransformerActivation::gelu;
   add(layer<Encoder>("encoder layer", 2, {}, [](const Encoder& m, const Tensors& x) { return m(x[0]); }));
   add(layer<Encoder>(
-      "encoder layer pre-norm", 2, {.activation = gelu, .layer_norm_eps = 1e-3, .batch_first = true, .norm_first = true},
+      "encoder layer pre-norm", 2,
+      {.activation = gelu, .layer_norm_eps = 1e-3, .batch_first = true, .norm_first = true},
       [](const Encoder& m, const Tensors& x) { return m(x[0], {.src_key_padding_mask = x[1], .is_causal = true}); }));
   add(layer<Encoder>("encoder layer unbatched", 1, {.batch_first = true},
                      [](const Encoder& m, const Tensors& x) { return m(x[0]); }));
@@ -158,7 +164,8 @@ std::vector<Row> make_rows() {
                        });
        }});
   add({"decoder", [](DType dtype) {
-         const nn::TransformerLayerOptions options{.dim_feedforward = 6, .dropout = 0, .batch_first = true, .dtype = dtype};
+         const nn::TransformerLayerOptions options{
+             .dim_feedforward = 6, .dropout = 0, .batch_first = true, .dtype = dtype};
          return called(nn::TransformerDecoder(Decoder(4, 2, options), 2),
                        [](const nn::TransformerDecoder& m, const Tensors& x) -> Tensors {
                          return {m(x[0], x[1], {.tgt_mask = nn::generate_square_subsequent_mask(3, x[0].dtype())})};
@@ -175,12 +182,14 @@ std::vector<Row> make_rows() {
                                               .batch_first = true,
                                               .dtype = dtype};
          return called(nn::Transformer(options), [](const nn::Transformer& m, const Tensors& x) -> Tensors {
-           return {m(x[0], x[1], {.src_key_padding_mask = x[2], .memory_key_padding_mask = x[2], .tgt_is_causal = true})};
+           return {
+               m(x[0], x[1], {.src_key_padding_mask = x[2], .memory_key_padding_mask = x[2], .tgt_is_causal = true})};
          });
        }});
   add(function("rotary", [](const Tensors& x) { return nn::rotary_embedding(x[0]); }));
-  add(function("rotary halves",
-               [](const Tensors& x) { return nn::rotary_embedding(x[0], {.base = 500, .offset = 3, .interleaved = false}); }));
+  add(function("rotary halves", [](const Tensors& x) {
+    return nn::rotary_embedding(x[0], {.base = 500, .offset = 3, .interleaved = false});
+  }));
   return rows;
 }
 

@@ -36,12 +36,12 @@ std::vector<Row> rows() {
   recurrent("LSTM", nn::LSTM(3, 4, {.num_layers = 2, .batch_first = true, .bidirectional = true, .dtype = f64}));
   recurrent("LSTM with a projection", nn::LSTM(3, 4, {.batch_first = true, .proj_size = 2, .dtype = f64}));
   const nn::MultiheadAttention attention(3, 3, {.batch_first = true, .dtype = f64});
-  list.push_back(
-      {"MultiheadAttention", [=](const Tensor& x, const Tensor& n) {
-         return attention(x, x, x,
-                          {.key_padding_mask = n.defined() && x.dim() == 2 ? padding(n, x.size(0))[0] : padding(n, x.size(-2))})
-             .output;
-       }});
+  list.push_back({"MultiheadAttention", [=](const Tensor& x, const Tensor& n) {
+                    return attention(x, x, x,
+                                     {.key_padding_mask = n.defined() && x.dim() == 2 ? padding(n, x.size(0))[0]
+                                                                                      : padding(n, x.size(-2))})
+                        .output;
+                  }});
   for (const bool first : {false, true}) {
     const nn::TransformerEncoderLayer layer(
         3, 1, {.dim_feedforward = 5, .dropout = 0, .batch_first = true, .norm_first = first, .dtype = f64});
@@ -49,7 +49,8 @@ std::vector<Row> rows() {
                       return layer(x, {.src_key_padding_mask = padding(n, x.size(-2))});
                     }});
   }
-  const nn::TransformerDecoderLayer decoder(3, 3, {.dim_feedforward = 5, .dropout = 0, .batch_first = true, .dtype = f64});
+  const nn::TransformerDecoderLayer decoder(3, 3,
+                                            {.dim_feedforward = 5, .dropout = 0, .batch_first = true, .dtype = f64});
   list.push_back({"TransformerDecoderLayer", [=](const Tensor& x, const Tensor& n) {
                     const Tensor out = padding(n, x.size(-2));
                     return decoder(x, 0.5 * x, {.tgt_key_padding_mask = out, .memory_key_padding_mask = out});
@@ -63,7 +64,8 @@ bool finite(const Tensor& x) { return all(isfinite(x)).item() != 0; }
 
 BOOST_AUTO_TEST_CASE(odd_shapes) {
   manual_seed(1);
-  for (const Row& row : rows()) BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : rows())
+    BOOST_TEST_CONTEXT(row.name) {
       const Tensor x = randn({3, 5, 3}, f64), y = row.call(x, {});
       const Size width = y.size(2);
       BOOST_TEST((y.shape() == Shape{3, 5, width}));
@@ -85,7 +87,8 @@ BOOST_AUTO_TEST_CASE(odd_shapes) {
 BOOST_AUTO_TEST_CASE(padding_does_not_count) {
   manual_seed(2);
   const std::vector<Size> each{5, 2, 4, 1};
-  for (const Row& row : rows()) BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : rows())
+    BOOST_TEST_CONTEXT(row.name) {
       const Parameter x(randn({4, 5, 3}, f64));
       const Tensor lengths = tensor(each), y = row.call(x, lengths);
       const Tensor other = where(unsqueeze(padding(lengths, 5), 2), 77.0, x), z = row.call(other, lengths);
@@ -121,7 +124,8 @@ BOOST_AUTO_TEST_CASE(a_row_that_is_masked_all_over_is_zero) {
     const Parameter q(randn({2, 3, 4}, dtype)), k(randn({2, 5, 4}, dtype)), v(randn({2, 5, 4}, dtype));
     const Tensor allowed = arange(3) != 1;
     const Tensor by_boolean = logical_and(unsqueeze(allowed, 1), ones({3, 5}, boolean));
-    const Tensor by_floats = where(by_boolean, zeros({}, dtype), full({}, -std::numeric_limits<double>::infinity(), dtype));
+    const Tensor by_floats =
+        where(by_boolean, zeros({}, dtype), full({}, -std::numeric_limits<double>::infinity(), dtype));
     const Tensor free = nn::scaled_dot_product_attention(q, k, v);
     for (const Tensor& mask : {by_boolean, by_floats}) {
       const Tensor y = nn::scaled_dot_product_attention(q, k, v, {.attn_mask = mask});
@@ -153,8 +157,9 @@ BOOST_AUTO_TEST_CASE(masks_of_both_kinds_say_the_same) {
   const nn::MultiheadAttention layer(6, 2, {.dtype = f64});
   const Tensor wanted = layer(x, x, x, {.is_causal = true}).output;
   BOOST_TEST(helpers::same_bits(wanted, layer(x, x, x, {.attn_mask = added}).output));
-  BOOST_TEST(helpers::same_bits(wanted, layer(x, x, x, {.attn_mask = added != 0}).output));     // true keeps out, here
-  BOOST_TEST(allclose(wanted, layer(x, 1.0 * x, 1.0 * x, {.is_causal = true}).output, 1e-13));  // three products, not one
+  BOOST_TEST(helpers::same_bits(wanted, layer(x, x, x, {.attn_mask = added != 0}).output));  // true keeps out, here
+  BOOST_TEST(
+      allclose(wanted, layer(x, 1.0 * x, 1.0 * x, {.is_causal = true}).output, 1e-13));  // three products, not one
 }
 
 // Dropout acts while training, anew each time, and never otherwise.
@@ -233,8 +238,8 @@ BOOST_AUTO_TEST_CASE(rotary_products_depend_on_the_distance) {
                                    transpose(nn::rotary_embedding(k, {.interleaved = interleaved})));
     BOOST_TEST(allclose(slice(slice(products, 0, 1), 1, 1), slice(slice(products, 0, 0, 8), 1, 0, 8), 1e-12));
     const Tensor all_of = nn::rotary_embedding(q, {.interleaved = interleaved});
-    BOOST_TEST(
-        allclose(slice(all_of, 0, 4), nn::rotary_embedding(slice(q, 0, 4), {.offset = 4, .interleaved = interleaved}), 1e-12));
+    BOOST_TEST(allclose(slice(all_of, 0, 4),
+                        nn::rotary_embedding(slice(q, 0, 4), {.offset = 4, .interleaved = interleaved}), 1e-12));
   }
 }
 
@@ -242,8 +247,11 @@ BOOST_AUTO_TEST_CASE(in_models) {
   nn::Sequential stack_of{nn::Linear(3, 4), nn::TransformerEncoderLayer(4, 2, {.dim_feedforward = 5, .dropout = 0}),
                           nn::PositionalEncoding(4), nn::Linear(4, 1)};
   BOOST_TEST((stack_of(ones({5, 2, 3})).shape() == Shape{5, 2, 1}));
-  const std::string line = references::error_of([&] { nn::Sequential{nn::TransformerEncoderLayer(4, 2)}(ones({5, 2, 3})); });
-  BOOST_TEST(line.find(fmt::format("sequences_edges_test.cpp:{}: [TransformerEncoderLayer]", __LINE__ - 1)) != std::string::npos,
+  const std::string line = references::error_of([&] {
+    nn::Sequential{nn::TransformerEncoderLayer(4, 2)}(ones({5, 2, 3}));
+  });
+  BOOST_TEST(line.find(fmt::format("sequences_edges_test.cpp:{}: [TransformerEncoderLayer]", __LINE__ - 1)) !=
+                 std::string::npos,
              line);
   nn::LSTM empty;
   BOOST_TEST(nn::parameters(empty).empty());
@@ -260,8 +268,9 @@ BOOST_AUTO_TEST_CASE(in_models) {
 BOOST_AUTO_TEST_CASE(bad_input) {
   const Tensor x = ones({5, 2, 3});
   const nn::LSTM lstm(3, 4), empty;
-  CHECK_ERROR(lstm(ones({5, 2, 4})),
-              "[LSTM] expected [time, batch, in] or [time, in] with 3 numbers along the last axis, got the shape (5, 2, 4)");
+  CHECK_ERROR(
+      lstm(ones({5, 2, 4})),
+      "[LSTM] expected [time, batch, in] or [time, in] with 3 numbers along the last axis, got the shape (5, 2, 4)");
   CHECK_ERROR(lstm(ones({3})), "[LSTM] expected [time, batch, in]");
   CHECK_ERROR(lstm(ones({0, 2, 3})), "[LSTM] expected a step at least");
   CHECK_ERROR(lstm(ones({5, 2, 3}, i64)), "[LSTM] expected floats, got i64");
@@ -269,7 +278,8 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(empty(x), "[LSTM] this layer has no weight");
   CHECK_ERROR(lstm(x, {.hidden = ones({2, 4})}), "[LSTM] expected a hidden state of the shape (1, 2, 4), got (2, 4)");
   CHECK_ERROR(lstm(x, {.cell = ones({1, 2, 5})}), "[LSTM] expected a cell state of the shape (1, 2, 4)");
-  CHECK_ERROR(lstm(x, {.lengths = tensor({5, 6})}), "[LSTM] expected lengths from 0 to 5, the steps, got 6 at position 1");
+  CHECK_ERROR(lstm(x, {.lengths = tensor({5, 6})}),
+              "[LSTM] expected lengths from 0 to 5, the steps, got 6 at position 1");
   CHECK_ERROR(lstm(x, {.lengths = tensor({5, -1})}), "got -1 at position 1");
   CHECK_ERROR(lstm(x, {.lengths = ones({2})}), "[LSTM] expected lengths as i64 of the shape (2,), got f32 (2,)");
   CHECK_ERROR(lstm(x, {.lengths = tensor({5})}), "got i64 (1,)");
@@ -281,8 +291,10 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::GRU(3, 4)(ones({2, 4})), "[GRU]");
   CHECK_ERROR(nn::RNN(3, 4)(ones({2, 4})), "[RNN]");
   CHECK_ERROR(nn::GRUCell(3, 4)(ones({2, 4})), "[GRUCell] expected [batch, 3] or [3], got the shape (2, 4)");
-  CHECK_ERROR(nn::RNNCell(3, 4)(ones({2, 3}), ones({4})), "[RNNCell] expected a hidden state of the shape (2, 4), got (4,)");
-  CHECK_ERROR(nn::LSTMCell(3, 4)(ones({2, 3}), {ones({2, 4}, i64), {}}), "[LSTMCell] expected a hidden state of floats, got i64");
+  CHECK_ERROR(nn::RNNCell(3, 4)(ones({2, 3}), ones({4})),
+              "[RNNCell] expected a hidden state of the shape (2, 4), got (4,)");
+  CHECK_ERROR(nn::LSTMCell(3, 4)(ones({2, 3}), {ones({2, 4}, i64), {}}),
+              "[LSTMCell] expected a hidden state of floats, got i64");
   CHECK_ERROR(nn::LSTMCell(3, 4)(ones({2, 3}), {{}, ones({4})}),
               "[LSTMCell] expected a cell state of the shape (2, 4), got (4,)");
   CHECK_ERROR(nn::LSTMCell(3, 0), "[LSTMCell] expected sizes");
@@ -294,27 +306,33 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::scaled_dot_product_attention(q, Tensor(), q), "got an empty one");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.attn_mask = ones({5, 4})}),
               "that broadcasts to the scores' shape (2, 4, 5), got (5, 4)");
-  CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.attn_mask = ones({4, 5}, i64)}), "boolean or floats, got i64");
+  CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.attn_mask = ones({4, 5}, i64)}),
+              "boolean or floats, got i64");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, k, k, {.dropout_p = 2}), "dropout_p in [0, 1]");
   CHECK_ERROR(nn::scaled_dot_product_attention(q, ones({3, 5, 3}), k), "[scaled_dot_product_attention]");
   const nn::MultiheadAttention attention(3, 3, {.batch_first = true});
-  CHECK_ERROR(attention(q, k, ones({2, 5, 4})), "[MultiheadAttention] expected query, key and value [batch, time, width]");
+  CHECK_ERROR(attention(q, k, ones({2, 5, 4})),
+              "[MultiheadAttention] expected query, key and value [batch, time, width]");
   CHECK_ERROR(attention(q, ones({1, 5, 3}), k), "[MultiheadAttention]");
   CHECK_ERROR(attention(q, Tensor(), k), "[MultiheadAttention] expected numbers, got an empty tensor");
   CHECK_ERROR(attention(q, k, k, {.key_padding_mask = ones({2, 4}, boolean)}),
               "key_padding_mask of the shape (2, 5), got (2, 4)");
-  CHECK_ERROR(attention(q, k, k, {.attn_mask = ones({2, 4, 5})}), "attn_mask of the shape (4, 5) or (6, 4, 5), got (2, 4, 5)");
+  CHECK_ERROR(attention(q, k, k, {.attn_mask = ones({2, 4, 5})}),
+              "attn_mask of the shape (4, 5) or (6, 4, 5), got (2, 4, 5)");
   CHECK_ERROR(nn::MultiheadAttention(10, 3),
               "[MultiheadAttention] expected sizes of at least 1, and an embed_dim that num_heads divides, got 10, 3");
   CHECK_ERROR(nn::MultiheadAttention()(q, k, k), "[MultiheadAttention] this layer has no weight");
   CHECK_ERROR(nn::TransformerEncoderLayer(10, 3), "[TransformerEncoderLayer] expected sizes");
   CHECK_ERROR(nn::TransformerEncoderLayer(3, 3)(ones({2, 4})),
               "[TransformerEncoderLayer] expected [time, batch, width] or [time, width], of the width 3");
-  CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(q, ones({2, 4, 4})), "[TransformerDecoderLayer] expected query, key and value");
+  CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(q, ones({2, 4, 4})),
+              "[TransformerDecoderLayer] expected query, key and value");
   CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(ones({4}), q), "[TransformerDecoderLayer]");
-  CHECK_ERROR(nn::TransformerEncoder(nn::TransformerEncoderLayer(3, 3), 0), "[TransformerEncoder] expected a layer at least");
-  CHECK_ERROR(nn::PositionalEncoding(3, {.max_len = 4})(x),
-              "[PositionalEncoding] expected [time, batch, width] or [time, width], of a width of 3 and at most 4 steps");
+  CHECK_ERROR(nn::TransformerEncoder(nn::TransformerEncoderLayer(3, 3), 0),
+              "[TransformerEncoder] expected a layer at least");
+  CHECK_ERROR(
+      nn::PositionalEncoding(3, {.max_len = 4})(x),
+      "[PositionalEncoding] expected [time, batch, width] or [time, width], of a width of 3 and at most 4 steps");
   CHECK_ERROR(nn::PositionalEncoding(3)(ones({5, 3}, i64)), "[PositionalEncoding] expected floats, got i64");
   CHECK_ERROR(nn::PositionalEncoding()(x), "[PositionalEncoding] this layer was made without sizes");
   CHECK_ERROR(nn::LearnedPositions(9, 4)(x), "[LearnedPositions]");

@@ -53,7 +53,8 @@ Tensor total(const Tensors& y, const Tensors& c) {
 
 // Relative to the greatest number: 1e-5 of f32, 1e-10 of f64.
 void check_near(const std::string& what, const Tensor& got, const Tensor& wanted) {
-  BOOST_TEST_REQUIRE((got.shape() == wanted.shape()), what << fmt::format(": {} instead of {}", got.shape(), wanted.shape()));
+  BOOST_TEST_REQUIRE((got.shape() == wanted.shape()),
+                     what << fmt::format(": {} instead of {}", got.shape(), wanted.shape()));
   BOOST_TEST((got.dtype() == wanted.dtype()), what);
   const auto a = got.to_vector<double>(), b = wanted.to_vector<double>();
   double greatest = 1e-3, off = 0;
@@ -74,7 +75,8 @@ std::vector<Size> float_inputs(const Tensors& in) {
 
 BOOST_AUTO_TEST_CASE(outputs_and_gradients_are_pytorchs) {
   for (const Row& row : sequences::rows())
-    for (const DType dtype : {f32, f64}) BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
+    for (const DType dtype : {f32, f64})
+      BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
         Called model = loaded(row, dtype);
         Tensors in = numbers(row, "in", dtype);
         const Tensors wanted = numbers(row, "out", dtype), c = numbers(row, "c", dtype);
@@ -106,7 +108,8 @@ BOOST_AUTO_TEST_CASE(every_name_of_pytorchs_is_there) {
 }
 
 BOOST_AUTO_TEST_CASE(derivatives_to_second_order) {
-  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows())
+    BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       const Tensors in = numbers(row, "in", f64), c = numbers(row, "c", f64);
       for (const Size i : float_inputs(in)) {
@@ -126,7 +129,8 @@ BOOST_AUTO_TEST_CASE(derivatives_to_second_order) {
 
 BOOST_AUTO_TEST_CASE(saved_and_loaded_gives_the_same_bits) {
   for (const Row& row : sequences::rows())
-    for (const DType dtype : {f32, f64}) BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
+    for (const DType dtype : {f32, f64})
+      BOOST_TEST_CONTEXT(row.name << " in " << name(dtype)) {
         const Called model = loaded(row, dtype);
         if (model.state().empty()) continue;
         model.save("sequence.safetensors");
@@ -138,7 +142,8 @@ BOOST_AUTO_TEST_CASE(saved_and_loaded_gives_the_same_bits) {
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_is_a_model_of_its_own) {
-  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows())
+    BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       if (model.state().empty()) continue;
       const Tensors in = numbers(row, "in", f64), before = model.call(in);
@@ -152,16 +157,18 @@ BOOST_AUTO_TEST_CASE(a_copy_is_a_model_of_its_own) {
 
 // Three examples side by side, in one run of the function of one.
 BOOST_AUTO_TEST_CASE(through_vmap) {
-  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows())
+    BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       const Tensors in = numbers(row, "in", f64);
       Tensors many;
       std::vector<Tensors> each(3);
       for (std::size_t i = 0; i < in.size(); ++i) {
         for (Size k = 0; k < 3; ++k)
-          each[static_cast<std::size_t>(k)].push_back(is_float(in[i].dtype()) ? in[i] * (1 + 0.5 * static_cast<double>(k))
-                                                      : k                     ? flip(in[i], -1)
-                                                                              : in[i]);
+          each[static_cast<std::size_t>(k)].push_back(is_float(in[i].dtype())
+                                                          ? in[i] * (1 + 0.5 * static_cast<double>(k))
+                                                      : k ? flip(in[i], -1)
+                                                          : in[i]);
         many.push_back(stack({each[0][i], each[1][i], each[2][i]}));
       }
       const Tensors y = vmap(FunctionToMany([&](const Tensors& x) { return model.call(x); }), many);
@@ -174,7 +181,8 @@ BOOST_AUTO_TEST_CASE(through_vmap) {
 }
 
 BOOST_AUTO_TEST_CASE(the_other_dtype_comes_in_cast) {
-  for (const Row& row : sequences::rows()) BOOST_TEST_CONTEXT(row.name) {
+  for (const Row& row : sequences::rows())
+    BOOST_TEST_CONTEXT(row.name) {
       const Called model = loaded(row, f64);
       if (model.state().empty()) continue;
       const Tensors y = model.call(numbers(row, "in", f32)), wanted = model.call(numbers(row, "in", f64));

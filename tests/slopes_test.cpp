@@ -78,12 +78,15 @@ Wide gelu_tanh_terms(Wide x, Wide sign) {
   return 2 * cubic1(x) + x * u2 - sign * x * std::tanh(cubic(x) / 2) * square(cubic1(x));
 }
 // of sigmoid: s1 (t^2 - 2 s1), s1 its slope, t = tanh(x / 2); sign -1: the size of its terms
-Wide sigmoid_slope3(Wide x, Wide sign) { return sigmoid_slope(x) * (square(std::tanh(x / 2)) - sign * 2 * sigmoid_slope(x)); }
+Wide sigmoid_slope3(Wide x, Wide sign) {
+  return sigmoid_slope(x) * (square(std::tanh(x / 2)) - sign * 2 * sigmoid_slope(x));
+}
 // the third slope of y = x s(u)
 Wide gelu_tanh_third(Wide x, bool size) {
   const Wide u = cubic(x), u1 = cubic1(x), u3 = 1.5957691216057307L * 6 * 0.044715L, u2 = u3 * x;
-  Wide terms[] = {3 * sigmoid_slope2(u) * u1 * u1, 3 * sigmoid_slope(u) * u2, x * sigmoid_slope3(u, size ? -1 : 1) * u1 * u1 * u1,
-                  3 * x * sigmoid_slope2(u) * u1 * u2, x * sigmoid_slope(u) * u3};
+  Wide terms[] = {3 * sigmoid_slope2(u) * u1 * u1, 3 * sigmoid_slope(u) * u2,
+                  x * sigmoid_slope3(u, size ? -1 : 1) * u1 * u1 * u1, 3 * x * sigmoid_slope2(u) * u1 * u2,
+                  x * sigmoid_slope(u) * u3};
   Wide sum = 0;
   for (const Wide t : terms) sum += size ? std::abs(t) : t;
   return sum;
@@ -138,7 +141,7 @@ std::vector<T> numbers() {
   const double most = sizeof(T) == 4 ? 120 : 780;
   for (int i = 1; i <= 600; ++i) list.push_back(static_cast<T>(most * i / 600));  // where exp is in range
   for (int i = 1; i <= 400; ++i) list.push_back(static_cast<T>(12. * i / 400));   // where most things saturate
-  for (int e = 1; e <= L::digits; ++e)  // beside 1
+  for (int e = 1; e <= L::digits; ++e)                                            // beside 1
     for (const double side : {-1, 1}) list.push_back(static_cast<T>(1 + side * std::ldexp(1., -e)));
   for (int k = 1; k < 40; ++k) list.push_back(static_cast<T>(k * 1.5707963267948966));  // beside poles of tan
   for (std::size_t i = 0, n = list.size(); i < n; ++i) list.push_back(-list[i]);
@@ -197,7 +200,8 @@ void check_unary(const std::string& op, Function1 f, const Unary& exact, bool co
   }
   for (std::size_t from = 0; from < at.size(); from += 500) {  // few at a time are computed by kernels of their own
     const std::size_t to = std::min(at.size(), from + 500);
-    const Tensor few = watch(tensor(std::vector<T>(at.begin() + static_cast<Size>(from), at.begin() + static_cast<Size>(to))));
+    const Tensor few =
+        watch(tensor(std::vector<T>(at.begin() + static_cast<Size>(from), at.begin() + static_cast<Size>(to))));
     const std::vector<T> got = grad(sum(f(few)), {few}, {.allow_unused = true})[0].template to_vector<T>();
     for (std::size_t i = from; i < to; ++i)
       of_few.note(got[i - from], exact.first(at[i]), exact.size1 ? exact.size1(at[i]) : 0, composed,
@@ -284,8 +288,9 @@ BOOST_AUTO_TEST_CASE(of_activations) {
     check_unary<float>(name, f, exact, true);
     check_unary<double>(name, f, exact, true);
   };
-  both("elu", [](const Tensor& x) { return nn::elu(x); },
-       {[](Wide x) { return x > 0 ? 1 : std::exp(x); }, [](Wide x) { return x > 0 ? 0 : std::exp(x); }, {2, 2}, {2, 2}});
+  both(
+      "elu", [](const Tensor& x) { return nn::elu(x); },
+      {[](Wide x) { return x > 0 ? 1 : std::exp(x); }, [](Wide x) { return x > 0 ? 0 : std::exp(x); }, {2, 2}, {2, 2}});
   both("softplus of 2 x", [](const Tensor& x) { return nn::softplus(x, 2); },
        {[](Wide x) { return sigmoid(2 * x); }, [](Wide x) { return 2 * sigmoid_slope(2 * x); }, {4, 4}, {8, 8}});
 }

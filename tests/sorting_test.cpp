@@ -30,7 +30,8 @@ Tensor numbers(const Shape& shape, DType dtype) {
   Tensor x = cast(randint(-3, 4, shape), f64);  // with many ties
   if (is_float(dtype)) {
     const Tensor kind = randint(0, 12, shape);
-    x = where(kind == 0, std::numeric_limits<double>::quiet_NaN(), where(kind == 1, std::numeric_limits<double>::infinity(), x));
+    x = where(kind == 0, std::numeric_limits<double>::quiet_NaN(),
+              where(kind == 1, std::numeric_limits<double>::infinity(), x));
   }
   return evaluate(cast(x, dtype));
 }

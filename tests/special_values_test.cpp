@@ -201,12 +201,14 @@ BOOST_AUTO_TEST_CASE(where_hides_the_other_side) {
     const Tensor y = where(x > 0, x, not_a_number);
     expect("NaN beside", y, {not_a_number, not_a_number, 4});
     expect("slope, NaN beside", slope(where(x > 0, 3 * x, inf)), {0, 0, 3});
-    expect("of nothing but NaN", slope(where(x > 0, 3 * x, 0 * x / 0)), {not_a_number, not_a_number, not_a_number});  // 0 x infinity
+    expect("of nothing but NaN", slope(where(x > 0, 3 * x, 0 * x / 0)),
+           {not_a_number, not_a_number, not_a_number});  // 0 x infinity
     // the mask of a result does not stop 0 x infinity inside; the mask of the operand does
     expect("mask of the result", slope(where(x > 0, sqrt(x), 0)), {not_a_number, not_a_number, 0.25});
     expect("mask of the operand", slope(where(x > 0, sqrt(where(x > 0, x, 1)), 0)), {0, 0, 0.25});
     const Tensor c = tensor({true, false, true});
-    const Tensor bad = cast(tensor({1.0, not_a_number, inf}), dtype), good = cast(tensor({not_a_number, 2.0, not_a_number}), dtype);
+    const Tensor bad = cast(tensor({1.0, not_a_number, inf}), dtype),
+                 good = cast(tensor({not_a_number, 2.0, not_a_number}), dtype);
     expect("where", where(c, bad, good), {1, 2, inf});
   }
 }
@@ -244,21 +246,27 @@ BOOST_AUTO_TEST_CASE(great_powers) {
 
 BOOST_AUTO_TEST_CASE(ties_share) {
   for (const DType dtype : {f32, f64}) {
-    const Tensor x = watch(cast(tensor({{1.0, 3.0, 3.0}, {2.0, 2.0, 2.0}, {-inf, inf, inf}, {5.0, not_a_number, 1.0}}), dtype));
+    const Tensor x =
+        watch(cast(tensor({{1.0, 3.0, 3.0}, {2.0, 2.0, 2.0}, {-inf, inf, inf}, {5.0, not_a_number, 1.0}}), dtype));
     const auto slope = [&](const Tensor& y) { return reshape(grad(y, {x}, ones(y.shape(), dtype))[0], {-1}); };
     expect("amax", amax(x, 1), {3, 2, inf, not_a_number});
-    expect("slope of amax", slope(amax(x, 1)), {0, 0.5, 0.5, 1. / 3, 1. / 3, 1. / 3, 0, 0.5, 0.5, not_a_number, not_a_number, not_a_number});
+    expect("slope of amax", slope(amax(x, 1)),
+           {0, 0.5, 0.5, 1. / 3, 1. / 3, 1. / 3, 0, 0.5, 0.5, not_a_number, not_a_number, not_a_number});
     expect("amin", amin(x, 1, true), {1, 2, -inf, not_a_number});
-    expect("slope of amin", slope(amin(x, 1, true)), {1, 0, 0, 1. / 3, 1. / 3, 1. / 3, 1, 0, 0, not_a_number, not_a_number, not_a_number});
+    expect("slope of amin", slope(amin(x, 1, true)),
+           {1, 0, 0, 1. / 3, 1. / 3, 1. / 3, 1, 0, 0, not_a_number, not_a_number, not_a_number});
     const auto f = [](const Tensor& v) { return amax(v, 1); };
     expect("forward slope of amax",
-           jvp(f, x, cast(tensor({{1, 2, 4}, {1, 2, 6}, {1, 2, 4}, {0, 0, 0}}), dtype)).tangent, {3, 3, 3, not_a_number});
+           jvp(f, x, cast(tensor({{1, 2, 4}, {1, 2, 6}, {1, 2, 4}, {0, 0, 0}}), dtype)).tangent,
+           {3, 3, 3, not_a_number});
   }
   const Tensor cube = watch(tensor({{{2.0, 1.0}, {2.0, 0.0}}, {{2.0, -1.0}, {1.0, 0.0}}}));  // ties across axes 0 and 1
   expect("amax of axes", amax(cube, {0, 1}, true), {2, 1});
-  expect("slope of amax of axes", reshape(grad(sum(amax(cube, {0, 1})), {cube})[0], {-1}), {1. / 3, 1, 1. / 3, 0, 1. / 3, 0, 0, 0});
+  expect("slope of amax of axes", reshape(grad(sum(amax(cube, {0, 1})), {cube})[0], {-1}),
+         {1. / 3, 1, 1. / 3, 0, 1. / 3, 0, 0, 0});
   expect("amin of scattered axes", amin(cube, {0, -1}), {-1, 0});
-  expect("slope of amin of scattered axes", reshape(grad(sum(amin(cube, {0, -1})), {cube})[0], {-1}), {0, 0, 0, 0.5, 0, 1, 0, 0.5});
+  expect("slope of amin of scattered axes", reshape(grad(sum(amin(cube, {0, -1})), {cube})[0], {-1}),
+         {0, 0, 0, 0.5, 0, 1, 0, 0.5});
   Parameter all = parameter(full({40, 50}, 2.0));  // in a region
   expect_all("slope of amax of a uniform tensor", grad(amax(all), {all})[0], 1. / 2000);
   expect_all("slope of amax, along columns", grad(sum(amin(all, 0)), {all})[0], 1. / 40);
@@ -270,32 +278,40 @@ BOOST_AUTO_TEST_CASE(ties_share) {
 BOOST_AUTO_TEST_CASE(softmax_of_infinities) {
   for (const DType dtype : {f32, f64})
     for (const Size axis : {0, 1}) {
-      Tensor rows =
-          cast(tensor({{-inf, 0.0, std::numbers::ln2}, {1000.0, 1000.0, -1000.0}, {-inf, -inf, -inf}, {0.0, not_a_number, 1.0}}),
-               dtype);
+      Tensor rows = cast(tensor({{-inf, 0.0, std::numbers::ln2},
+                                 {1000.0, 1000.0, -1000.0},
+                                 {-inf, -inf, -inf},
+                                 {0.0, not_a_number, 1.0}}),
+                         dtype);
       const Tensor x = watch(axis == 1 ? rows : transpose(rows));
       const auto flat = [&](const Tensor& t) { return reshape(axis == 1 ? t : transpose(t), {-1}); };
       const Tensor y = softmax(x, axis), z = log_softmax(x, axis);
-      expect("softmax", flat(y), {0, 1. / 3, 2. / 3, 0.5, 0.5, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+      expect("softmax", flat(y),
+             {0, 1. / 3, 2. / 3, 0.5, 0.5, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number,
+              not_a_number});
       expect("log_softmax", flat(z),
              {-inf, -std::log(3.0), std::log(2. / 3), -std::numbers::ln2, -std::numbers::ln2, -2000 - std::numbers::ln2,
               not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
       const Tensor pick = cast(tensor({{0, 0, 1}, {1, 0, 0}, {0, 1, 0}, {0, 1, 0}}), dtype);
       const Tensor g = axis == 1 ? pick : transpose(pick);
       expect("slope of softmax", flat(grad(y, {x}, g)[0]),
-             {0, -2. / 9, 2. / 9, 0.25, -0.25, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+             {0, -2. / 9, 2. / 9, 0.25, -0.25, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number,
+              not_a_number});
       expect("slope of log_softmax", flat(grad(z, {x}, g)[0]),
-             {0, -1. / 3, 1. / 3, 0.5, -0.5, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number});
+             {0, -1. / 3, 1. / 3, 0.5, -0.5, 0, not_a_number, not_a_number, not_a_number, not_a_number, not_a_number,
+              not_a_number});
     }
 }
 
 BOOST_AUTO_TEST_CASE(logsumexp_of_infinities) {
   for (const DType dtype : {f32, f64}) {
-    const Tensor x = watch(cast(tensor({{-inf, 0.0}, {1000.0, 1000.0}, {-inf, -inf}, {inf, 0.0}, {not_a_number, 0.0}}), dtype));
+    const Tensor x =
+        watch(cast(tensor({{-inf, 0.0}, {1000.0, 1000.0}, {-inf, -inf}, {inf, 0.0}, {not_a_number, 0.0}}), dtype));
     const Tensor y = logsumexp(x, 1);
     expect("logsumexp", y, {0, 1000 + std::numbers::ln2, -inf, inf, not_a_number});
     // of nothing but -infinity 0; beside infinity there is no slope
-    expect("slope of logsumexp", reshape(grad(sum(y), {x})[0], {-1}), {0, 1, 0.5, 0.5, 0, 0, not_a_number, 0, not_a_number, not_a_number});
+    expect("slope of logsumexp", reshape(grad(sum(y), {x})[0], {-1}),
+           {0, 1, 0.5, 0.5, 0, 0, not_a_number, 0, not_a_number, not_a_number});
   }
 }
 
@@ -310,11 +326,14 @@ BOOST_AUTO_TEST_CASE(norms_variances_and_sums) {
     expect_all("slope of the norm of many zeros", slope(length, zeros({2000}, dtype)), 0);
     expect_all("second derivative of the norm of zeros", hessian(length, zeros({3}, dtype)), 0);
     expect("slope of a norm", slope(length, cast(tensor({3.0, 4.0}), dtype)), {0.6, 0.8});
-    expect("slope of the norm of NaN", slope(length, cast(tensor({not_a_number, 0.0}), dtype)), {not_a_number, not_a_number});
+    expect("slope of the norm of NaN", slope(length, cast(tensor({not_a_number, 0.0}), dtype)),
+           {not_a_number, not_a_number});
     expect("the norm of NaN", norm(cast(tensor({not_a_number, 0.0}), dtype)), {not_a_number});
     expect("stddev", stddev(cast(tensor({1.0, 3.0, 2.0, 6.0}), dtype)), {std::sqrt(14. / 3)});
-    expect_all("slope of a deviation of equals", slope([](const Tensor& v) { return stddev(v); }, full({4}, 3.0, dtype)), 0);
-    expect_all("slope of deviations of equals", slope([](const Tensor& v) { return stddev(v, 0, 0); }, full({4, 2}, 3.0, dtype)), 0);
+    expect_all("slope of a deviation of equals",
+               slope([](const Tensor& v) { return stddev(v); }, full({4}, 3.0, dtype)), 0);
+    expect_all("slope of deviations of equals",
+               slope([](const Tensor& v) { return stddev(v, 0, 0); }, full({4, 2}, 3.0, dtype)), 0);
     const Function product = [](const Tensor& v) { return prod(v); };
     expect("product", prod(cast(tensor({{2.0, 3.0}, {-1.0, 0.5}, {4.0, 5.0}}), dtype), 0, true), {-8, 7.5});
     expect("slope of a product with a zero", slope(product, cast(tensor({2.0, 0.0, 3.0}), dtype)), {0, 6, 0});
@@ -386,15 +405,16 @@ BOOST_AUTO_TEST_CASE(slopes_have_the_bits_of_their_formulas) {
   const auto bits = [](const Tensor& x) {
     const Tensor y = cast(x, f64);
     std::vector<std::uint64_t> list;
-    for (const double v : y.to_vector<double>())
-      list.push_back(std::isnan(v) ? 0 : std::bit_cast<std::uint64_t>(v));
+    for (const double v : y.to_vector<double>()) list.push_back(std::isnan(v) ? 0 : std::bit_cast<std::uint64_t>(v));
     return list;
   };
   for (const DType dtype : {f32, f64})
     for (const Size n : {Size{1}, Size{37}, Size{3000}}) {
-      const Tensor special = tensor({0.0, -0.0, 1.0, -1.0, inf, -inf, not_a_number, 1e-40, -1e-30, 1e30, 0.5, -0.25, 88.0, -104.0});
+      const Tensor special =
+          tensor({0.0, -0.0, 1.0, -1.0, inf, -inf, not_a_number, 1e-40, -1e-30, 1e30, 0.5, -0.25, 88.0, -104.0});
       const Tensor numbers = concat({special, 6 * randn({n}, f64), rand({n}, f64)}, 0);
-      const Tensor v = cast(slice(numbers, 0, n == 1 ? 11 : 0, n == 1 ? 12 : n), dtype), g = cast(randn({v.numel()}), dtype);
+      const Tensor v = cast(slice(numbers, 0, n == 1 ? 11 : 0, n == 1 ? 12 : n), dtype),
+                   g = cast(randn({v.numel()}), dtype);
       for (const auto& [name, op] : ops)
         for (const Tensor& c : {g, full({v.numel()}, 0.7, dtype)}) {
           const Parameter x = Parameter(v);

@@ -10,10 +10,11 @@ namespace helpers {
 inline xgrad::CustomOp squared(const std::function<void()>& in_forward, const std::function<void()>& in_vjp) {
   using namespace xgrad;
   return CustomOp({.name = "squared",
-                   .forward = [=](const Tensors& in) {
-                     in_forward();
-                     return square(in[0]);
-                   },
+                   .forward =
+                       [=](const Tensors& in) {
+                         in_forward();
+                         return square(in[0]);
+                       },
                    .vjp = [=](const Tensor& g, const Tensors& in, const Tensor&) -> Tensors {
                      in_vjp();
                      return {2 * g * in[0]};

@@ -24,7 +24,9 @@ Tensor fused(const Tensor& x, bool centred, double eps, const Tensor& w, const T
   return centred ? standardize(x, 1, eps, w, b) : divide_by_rms(x, 1, eps, w);
 }
 
-double furthest(const Tensor& x, const Tensor& y) { return x.numel() == 0 ? 0 : amax(abs(cast(x, f64) - cast(y, f64))).item(); }
+double furthest(const Tensor& x, const Tensor& y) {
+  return x.numel() == 0 ? 0 : amax(abs(cast(x, f64) - cast(y, f64))).item();
+}
 
 }  // namespace
 
@@ -32,13 +34,15 @@ double furthest(const Tensor& x, const Tensor& y) { return x.numel() == 0 ? 0 : 
 BOOST_AUTO_TEST_CASE(one_pass_is_the_formula) {
   manual_seed(3);
   for (const DType dtype : {f32, f64})
-    for (const Shape& shape : {Shape{3, 1}, Shape{5, 3}, Shape{9, 16}, Shape{4, 31}, Shape{70, 33}, Shape{40, 600}, Shape{3, 5000}, Shape{1200, 20}})
+    for (const Shape& shape : {Shape{3, 1}, Shape{5, 3}, Shape{9, 16}, Shape{4, 31}, Shape{70, 33}, Shape{40, 600},
+                               Shape{3, 5000}, Shape{1200, 20}})
       for (int operands = 0; operands < 4; ++operands)
         for (const bool centred : {true, false}) {
           if (!centred && operands > 1) continue;
           const bool weighted = operands & 1, biased = operands & 2;
           const Tensor x = randn(shape, dtype) + 0.5, g = randn(shape, dtype);
-          const Tensor w = weighted ? rand({shape.back()}, dtype) + 0.5 : Tensor(), b = biased ? randn({shape.back()}, dtype) : Tensor();
+          const Tensor w = weighted ? rand({shape.back()}, dtype) + 0.5 : Tensor(),
+                       b = biased ? randn({shape.back()}, dtype) : Tensor();
           const auto results = [&](const auto& f, DType as) {
             Tensors in{watch(cast(x, as))};
             for (const Tensor& t : {w, b})
@@ -53,9 +57,10 @@ BOOST_AUTO_TEST_CASE(one_pass_is_the_formula) {
           const Tensors got = results(fused, dtype), wanted = results(formula, f64);
           for (std::size_t i = 0; i < got.size(); ++i) {
             const double size = 1 + amax(abs(wanted[i])).item(), bound = dtype == f32 ? 2e-6 : 4e-15;
-            BOOST_CHECK_MESSAGE(furthest(got[i], wanted[i]) <= bound * size,
-                                fmt::format("{} {}, weight {}, bias {}, centred {}, result {}: off by {:.2g} of {:.2g}", name(dtype), shape,
-                                            weighted, biased, centred, i, furthest(got[i], wanted[i]), size));
+            BOOST_CHECK_MESSAGE(
+                furthest(got[i], wanted[i]) <= bound * size,
+                fmt::format("{} {}, weight {}, bias {}, centred {}, result {}: off by {:.2g} of {:.2g}", name(dtype),
+                            shape, weighted, biased, centred, i, furthest(got[i], wanted[i]), size));
           }
         }
 }
@@ -68,7 +73,8 @@ BOOST_AUTO_TEST_CASE(numbers_far_from_0_keep_their_digits) {
   BOOST_CHECK_LE(furthest(y, exact), 1e-6);
   const Tensor g = randn({6, 700});
   const Tensor gx = vjp([](const Tensor& t) { return standardize(t, 1, 1e-5); }, x).pullback(g);
-  const Tensor gx_exact = vjp([](const Tensor& t) { return formula(t, true, 1e-5, {}, {}); }, cast(x, f64)).pullback(cast(g, f64));
+  const Tensor gx_exact =
+      vjp([](const Tensor& t) { return formula(t, true, 1e-5, {}, {}); }, cast(x, f64)).pullback(cast(g, f64));
   BOOST_CHECK_LE(furthest(gx, gx_exact), 1e-5);
   const Tensor alike = full({3, 100}, 12345.678f);  // no spread at all
   BOOST_CHECK_EQUAL(amax(abs(standardize(alike, 1, 1e-5))).item(), 0);

@@ -51,7 +51,11 @@ BOOST_AUTO_TEST_CASE(cells) {
   const Case cases[] = {
       {"a,b\n1,2\n3,4\n", {}, {"a", "b"}, {{"1", "2"}, {"3", "4"}}},
       {"a,b\r\n1,2\r\n3,4", {}, {"a", "b"}, {{"1", "2"}, {"3", "4"}}},
-      {"\xEF\xBB\xBF" "a,b\n1,2", {}, {"a", "b"}, {{"1", "2"}}},
+      {"\xEF\xBB\xBF"
+       "a,b\n1,2",
+       {},
+       {"a", "b"},
+       {{"1", "2"}}},
       {"\n  \na,b\n\n1,2\n\n\n", {}, {"a", "b"}, {{"1", "2"}}},
       {"a , b\n 1 ,\t2 \n", {}, {"a", "b"}, {{"1", "2"}}},
       {"a,b\n 1 ,2 \n", {.trim = false}, {"a", "b"}, {{" 1 ", "2 "}}},
@@ -80,7 +84,8 @@ BOOST_AUTO_TEST_CASE(numbers_and_categories) {
   const Tensor x = t.numbers({"price", "size"}, f64);
   BOOST_TEST((x.shape() == Shape{4, 2} && x.dtype() == f64));
   const std::vector<double> v = x.to_vector<double>();
-  BOOST_TEST((v[0] == 10 && v[1] == 1.5 && std::isnan(v[2]) && v[3] == -2000 && v[4] == 0.25 && v[5] == 4 && std::isnan(v[6]) && std::isnan(v[7])));
+  BOOST_TEST((v[0] == 10 && v[1] == 1.5 && std::isnan(v[2]) && v[3] == -2000 && v[4] == 0.25 && v[5] == 4 &&
+              std::isnan(v[6]) && std::isnan(v[7])));
   BOOST_TEST((t.numbers({"size"}).dtype() == f32));
   const data::Table::Categories kinds = t.categories("kind");
   BOOST_TEST((kinds.names == Strings{"a", "b", "c"}));
@@ -106,11 +111,13 @@ BOOST_AUTO_TEST_CASE(malformed_tables) {
   CHECK_ERROR(parse_csv("a,b\n", {.delimiter = '"'}), "[csv] expected a delimiter that is no quote");
   const data::Table t = parse_csv("size,kind\n\n1.5,a\n\"x\",b\n1e999,c\n12abc,c\n");
   CHECK_ERROR(t.numbers({"size"}), "[csv] text:4: column 1 (size): expected a number, got 'x'");
-  CHECK_ERROR(t.rows_of(tensor({2})).numbers({"size"}), "[csv] text:5: column 1 (size): expected a number in the range of f64, got '1e999'");
+  CHECK_ERROR(t.rows_of(tensor({2})).numbers({"size"}),
+              "[csv] text:5: column 1 (size): expected a number in the range of f64, got '1e999'");
   CHECK_ERROR(t.rows_of(tensor({3})).numbers({"size"}), "got '12abc'");
   CHECK_ERROR(t.numbers({"sizes"}), "[csv] text has no column sizes; there are size, kind");
   CHECK_ERROR(t.numbers({"size"}, i64), "[csv] expected the dtype f32 or f64");
-  CHECK_ERROR(t.categories("kind", {"a", "b"}), "[csv] text:5: column 2 (kind): expected one of the names that are given, got 'c'");
+  CHECK_ERROR(t.categories("kind", {"a", "b"}),
+              "[csv] text:5: column 2 (kind): expected one of the names that are given, got 'c'");
   CHECK_ERROR(t.except({"nobody"}), "has no column nobody");
   CHECK_ERROR(t.text(4, "kind"), "[csv] expected a row below 4, got 4");
   CHECK_ERROR(t.rows_of(tensor({-1})), "[csv] expected a row below 4, got -1");
@@ -152,8 +159,10 @@ BOOST_AUTO_TEST_CASE(random_and_stratified_splits) {
     all.insert(test.begin(), test.end());
     BOOST_TEST(all.size() == 103u);
     BOOST_TEST(!std::is_sorted(train.begin(), train.end()));
-    BOOST_TEST((first_column(data::split_random(whole, {.train = 0.7, .stratified = stratified, .seed = 5}).train) == train));
-    BOOST_TEST((first_column(data::split_random(whole, {.train = 0.7, .stratified = stratified, .seed = 6}).train) != train));
+    BOOST_TEST(
+        (first_column(data::split_random(whole, {.train = 0.7, .stratified = stratified, .seed = 5}).train) == train));
+    BOOST_TEST(
+        (first_column(data::split_random(whole, {.train = 0.7, .stratified = stratified, .seed = 6}).train) != train));
     for (const data::Dataset& part : {split.train, split.test})  // labels go with their rows
       for (Size i = 0; i < part.labels.numel(); ++i) {
         const Size row = cast(part.inputs[i][0], i64).to_vector<Size>()[0];
@@ -167,7 +176,8 @@ BOOST_AUTO_TEST_CASE(random_and_stratified_splits) {
   }
   BOOST_TEST(first_column(data::split_random(whole, {.train = 1}).test).empty());
   CHECK_ERROR(data::split_random(whole, {.train = 1.5}), "[split_random] expected a part of the rows between 0 and 1");
-  CHECK_ERROR(data::split_random({whole.inputs, whole.inputs}, {.stratified = true}), "[split_random] expected i64 labels [n]");
+  CHECK_ERROR(data::split_random({whole.inputs, whole.inputs}, {.stratified = true}),
+              "[split_random] expected i64 labels [n]");
   CHECK_ERROR(data::split_random({whole.inputs, ones({5})}), "[split_random] expected a label for each input");
 }
 
@@ -184,11 +194,13 @@ BOOST_AUTO_TEST_CASE(parts_of_many_tensors) {
     BOOST_TEST(allclose(select(parts.train[0], 1, 0) * 3, cast(parts.train[1], f32), 0, 0));
     const std::vector<data::Parts> folds = data::k_fold(many, {.folds = 4, .stratified = stratified, .seed = 2});
     BOOST_REQUIRE_EQUAL(folds.size(), 4u);
-    BOOST_TEST(allclose(folds[3].test[0], data::k_fold(whole, {.folds = 4, .stratified = stratified, .seed = 2})[3].test.inputs, 0, 0));
+    BOOST_TEST(allclose(folds[3].test[0],
+                        data::k_fold(whole, {.folds = 4, .stratified = stratified, .seed = 2})[3].test.inputs, 0, 0));
   }
   BOOST_TEST(allclose(data::rows(many, tensor({2, 1}))[1], tensor({6, 3}), 0, 0));
   CHECK_ERROR(data::split_random(Tensors{}), "[split_random] expected one tensor or more");
-  CHECK_ERROR(data::k_fold(Tensors{ones({3}), ones({4})}, {.folds = 2}), "[k_fold] expected as many rows of each tensor");
+  CHECK_ERROR(data::k_fold(Tensors{ones({3}), ones({4})}, {.folds = 2}),
+              "[k_fold] expected as many rows of each tensor");
   CHECK_ERROR(data::split_random(Tensors{ones({3}), Tensor()}), "[split_random] one of the tensors is empty");
 }
 
@@ -196,7 +208,8 @@ BOOST_AUTO_TEST_CASE(folds) {
   const data::Dataset whole = numbered(23, {0, 1, 1});
   for (const bool shuffle : {false, true})
     for (const bool stratified : {false, true}) {
-      const std::vector<data::Split> list = data::k_fold(whole, {.folds = 5, .shuffle = shuffle, .stratified = stratified, .seed = 1});
+      const std::vector<data::Split> list =
+          data::k_fold(whole, {.folds = 5, .shuffle = shuffle, .stratified = stratified, .seed = 1});
       std::vector<Size> seen;
       for (const data::Split& split : list) {
         const std::vector<Size> test = first_column(split.test), train = first_column(split.train);
@@ -205,7 +218,8 @@ BOOST_AUTO_TEST_CASE(folds) {
         for (const Size row : test) BOOST_TEST((std::find(train.begin(), train.end(), row) == train.end()));
         seen.insert(seen.end(), test.begin(), test.end());
         if (stratified)
-          for (const Size c : {0, 1}) BOOST_TEST(std::abs(sum(split.test.labels == c).item() - sum(whole.labels == c).item() / 5) < 1);
+          for (const Size c : {0, 1})
+            BOOST_TEST(std::abs(sum(split.test.labels == c).item() - sum(whole.labels == c).item() / 5) < 1);
       }
       std::sort(seen.begin(), seen.end());
       std::vector<Size> wanted(23);
@@ -226,7 +240,10 @@ BOOST_AUTO_TEST_CASE(friedmans_function) {
   const Tensor y = 10 * sin(std::acos(-1.0) * at(0) * at(1)) + 20 * square(at(2) - 0.5) + 10 * at(3) + 5 * at(4);
   BOOST_TEST(allclose(reshape(d.labels, {2000}), y, 1e-6, 1e-6));
   BOOST_TEST(std::abs(stddev(d.labels).item() - 4.9) < 0.2);
-  BOOST_TEST(std::abs(stddev(data::friedman({.rows = 2000, .noise = 3, .seed = 3}).labels - data::friedman({.rows = 2000, .noise = 0, .seed = 3}).labels).item() - 3) < 0.15);
+  BOOST_TEST(std::abs(stddev(data::friedman({.rows = 2000, .noise = 3, .seed = 3}).labels -
+                             data::friedman({.rows = 2000, .noise = 0, .seed = 3}).labels)
+                          .item() -
+                      3) < 0.15);
   CHECK_ERROR(data::friedman({.features = 4}), "[friedman] expected 5 features or more");
   CHECK_ERROR(data::friedman({.rows = 0}), "[friedman] expected at least 1");
 }

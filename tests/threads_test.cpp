@@ -43,7 +43,8 @@ void same_for_any_number(const char* what, const std::function<Tensor()>& work) 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(reductions_have_the_same_bits_for_any_number_of_threads) {
-  for (const Shape& shape : {Shape{1'000'003}, Shape{1000, 1300}, Shape{130'001, 7}, Shape{3, 400'001}, Shape{70, 80, 90}}) {
+  for (const Shape& shape :
+       {Shape{1'000'003}, Shape{1000, 1300}, Shape{130'001, 7}, Shape{3, 400'001}, Shape{70, 80, 90}}) {
     for (const DType dtype : {f32, f64}) {
       const Tensor x = evaluate(randn(shape, dtype));
       same_for_any_number("sum", [&] { return sum(tanh(x) * x); });
@@ -57,7 +58,8 @@ BOOST_AUTO_TEST_CASE(reductions_have_the_same_bits_for_any_number_of_threads) {
 }
 
 BOOST_AUTO_TEST_CASE(products_have_the_same_bits_for_any_number_of_threads) {
-  const Size sizes[][3] = {{512, 512, 512}, {64, 128, 784}, {1000, 33, 700}, {33, 2000, 300}, {4000, 1, 3000}, {129, 1025, 257}};
+  const Size sizes[][3] = {{512, 512, 512}, {64, 128, 784},  {1000, 33, 700},
+                           {33, 2000, 300}, {4000, 1, 3000}, {129, 1025, 257}};
   for (const auto& [m, n, k] : sizes)
     for (const DType dtype : {f32, f64})
       for (const bool tx : {false, true})
@@ -133,7 +135,8 @@ BOOST_AUTO_TEST_CASE(handles_are_copied_and_destroyed_on_any_thread) {
         }
         copies.clear();
       });
-    if (round % 2) shared[static_cast<std::size_t>(round)] = evaluate(randn({round * 10}));  // while they hold the old one
+    if (round % 2)
+      shared[static_cast<std::size_t>(round)] = evaluate(randn({round * 10}));  // while they hold the old one
     for (auto& worker : workers) worker.join();
   }
   BOOST_TEST(same_bits(sum(shared[49]), total));
@@ -150,8 +153,7 @@ BOOST_AUTO_TEST_CASE(tensors_outlive_the_thread_that_made_them) {
   record.reset();
   std::optional<Tensor> pending = elsewhere([] { return ones({5000}) * randn({5000}); });
   pending.reset();  // never computed
-  for (int i = 0; i < 8; ++i)
-    BOOST_TEST(elsewhere([&] { return sum(value * 2).item(); }) == 30000);
+  for (int i = 0; i < 8; ++i) BOOST_TEST(elsewhere([&] { return sum(value * 2).item(); }) == 30000);
 }
 
 BOOST_AUTO_TEST_CASE(a_pending_tensor_of_another_thread_is_refused) {
@@ -167,7 +169,9 @@ BOOST_AUTO_TEST_CASE(a_pending_tensor_of_another_thread_is_refused) {
       [&] { pending.to_vector<float>(); },
       [&] { to_string(pending); },
       [&] { evaluate(pending); },
-      [&] { evaluate(Tensors{base, pending}); },
+      [&] {
+        evaluate(Tensors{base, pending});
+      },
       [&] { as_xtensor<float>(pending); },
       [&] { parameter(pending); },
       [&] { grad(pending, {base}); },
@@ -222,15 +226,15 @@ BOOST_AUTO_TEST_CASE(workers_share_a_batch) {
   Net net;
   const Tensor x = evaluate(randn({64, 40})), labels = evaluate(randint(0, 10, {64}));
   const auto part = [&](Size begin, Size end) {
-    Tensors g = grad(nn::cross_entropy(net(slice(x, 0, begin, end)), slice(labels, 0, begin, end), {.reduction = nn::Reduction::sum}),
+    Tensors g = grad(nn::cross_entropy(net(slice(x, 0, begin, end)), slice(labels, 0, begin, end),
+                                       {.reduction = nn::Reduction::sum}),
                      nn::parameters(net));
     evaluate(g);
     return g;
   };
   auto other = std::async(std::launch::async, [&] { return part(32, 64); });
   const Tensors a = part(0, 32), b = other.get(), whole = part(0, 64);
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    BOOST_TEST(amax(abs(a[i] + b[i] - whole[i])).item() < 1e-4);
+  for (std::size_t i = 0; i < whole.size(); ++i) BOOST_TEST(amax(abs(a[i] + b[i] - whole[i])).item() < 1e-4);
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_another_thread_read_stays) {
@@ -257,7 +261,8 @@ BOOST_AUTO_TEST_CASE(threads_that_nobody_seeds_draw_numbers_of_their_own) {
   BOOST_TEST(elsewhere([&] {
                manual_seed(99);
                return draw();
-             }) == here, boost::test_tools::per_element());
+             }) == here,
+             boost::test_tools::per_element());
 }
 
 // What others still hold is computed when its thread ends.

@@ -49,9 +49,7 @@ struct Net {
   Tensor operator()(const Tensor& x) const { return output(second(tanh(hidden(first(x))))); }
   XGRAD_FIELDS(first, hidden, second, output)
 };
-nn::Sequential chain() {
-  return nn::Sequential{Probe{}, nn::Linear(2, 8), Probe{.training = false}, nn::Linear(8, 3)};
-}
+nn::Sequential chain() { return nn::Sequential{Probe{}, nn::Linear(2, 8), Probe{.training = false}, nn::Linear(8, 3)}; }
 
 std::string modes(const nn::AnyModel& model) {
   struct Modes final : nn::Walker {
@@ -107,7 +105,8 @@ void check_modes(M& net, const char* what) {
                                             }});
     BOOST_TEST(seen.in_training == 2 * 2 * batches.size());
     BOOST_TEST(modes(net) == "ee");
-    BOOST_CHECK_EXCEPTION(training::fit(constant, optimizer, batches, quiet), Error, says("is not in training mode, and the model is const"));
+    BOOST_CHECK_EXCEPTION(training::fit(constant, optimizer, batches, quiet), Error,
+                          says("is not in training mode, and the model is const"));
     nn::train(net);
     training::fit(constant, optimizer, batches, quiet);  // nothing is to be set
   }
@@ -155,13 +154,15 @@ BOOST_AUTO_TEST_CASE(accuracy_goes_by_batches) {
   const double wanted = mean(cast(argmax(net(rows.inputs), 1) == rows.labels, f64)).item();
   for (const Size batch_size : {1, 7, 60, 1000}) {
     seen = {};
-    BOOST_TEST(training::accuracy(net, rows, {.batch_size = batch_size}) == wanted, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(training::accuracy(net, rows, {.batch_size = batch_size}) == wanted,
+               boost::test_tools::tolerance(1e-12));
     BOOST_TEST(seen.most_rows == std::min<Size>(batch_size, 60));
   }
   seen = {};
   training::accuracy(net, {zeros({1000, 2}), zeros({1000}, i64)});
   BOOST_TEST(seen.most_rows == 256);
-  BOOST_CHECK_EXCEPTION(training::accuracy(net, rows, {.batch_size = 0}), Error, says("batch_size of 1 or more, got 0"));
+  BOOST_CHECK_EXCEPTION(training::accuracy(net, rows, {.batch_size = 0}), Error,
+                        says("batch_size of 1 or more, got 0"));
 }
 
 BOOST_AUTO_TEST_CASE(accuracy_of_one_column) {
@@ -172,7 +173,8 @@ BOOST_AUTO_TEST_CASE(accuracy_of_one_column) {
       for (const Shape& shape : {Shape{4}, Shape{4, 1}}) {
         const Tensor y = reshape(cast(labels, dtype), shape);
         BOOST_TEST(training::accuracy(as_is, {outputs, y}) == 0.75);
-        BOOST_TEST(training::accuracy([](const Tensor& x) { return sigmoid(x); }, {outputs, y}, {.threshold = 0.5}) == 0.75);
+        BOOST_TEST(training::accuracy([](const Tensor& x) { return sigmoid(x); }, {outputs, y}, {.threshold = 0.5}) ==
+                   0.75);
       }
   for (const Tensor& wrong : {tensor({0, 1, 2, 1}), tensor({0.0, 1.0, 0.5, 1.0})})
     BOOST_CHECK_EXCEPTION(training::accuracy(as_is, {logits, wrong}), Error, says("one column and labels 0 or 1"));
@@ -181,11 +183,11 @@ BOOST_AUTO_TEST_CASE(accuracy_of_one_column) {
   const data::Dataset moons = data::moons({.points_per_class = 40, .seed = 1});
   nn::Sequential net{nn::Linear(2, 16), nn::Tanh{}, nn::Linear(16, 1)};
   optim::Adam optimizer(nn::parameters(net), {.lr = 0.05});
-  const training::History history = training::fit(
-      net, optimizer, data::DataLoader(moons, {.batch_size = 80}),
-      {.epochs = 60, .progress = false, .loss = [](const Tensor& y, const Tensor& labels_of_batch) {
-         return nn::binary_cross_entropy_with_logits(y, reshape(cast(labels_of_batch, f32), {-1, 1}));
-       }});
+  const training::History history =
+      training::fit(net, optimizer, data::DataLoader(moons, {.batch_size = 80}),
+                    {.epochs = 60, .progress = false, .loss = [](const Tensor& y, const Tensor& labels_of_batch) {
+                       return nn::binary_cross_entropy_with_logits(y, reshape(cast(labels_of_batch, f32), {-1, 1}));
+                     }});
   BOOST_TEST(history.epochs.back().accuracy > 0.9);
   BOOST_TEST(training::accuracy(net, moons) > 0.9);
 }
@@ -222,8 +224,10 @@ BOOST_AUTO_TEST_CASE(losses_by_name) {
       {"kl_div", nn::kl_div, sigmoid(y), nn::kl_div(x, sigmoid(y))},
       {"poisson_nll_loss", nn::poisson_nll_loss, step(y), nn::poisson_nll_loss(x, step(y))},
       {"multi_margin_loss", nn::multi_margin_loss, classes, nn::multi_margin_loss(x, classes)},
-      {"multilabel_margin_loss", nn::multilabel_margin_loss, argsort(y, 1), nn::multilabel_margin_loss(x, argsort(y, 1))},
-      {"multilabel_soft_margin_loss", nn::multilabel_soft_margin_loss, step(y), nn::multilabel_soft_margin_loss(x, step(y))},
+      {"multilabel_margin_loss", nn::multilabel_margin_loss, argsort(y, 1),
+       nn::multilabel_margin_loss(x, argsort(y, 1))},
+      {"multilabel_soft_margin_loss", nn::multilabel_soft_margin_loss, step(y),
+       nn::multilabel_soft_margin_loss(x, step(y))},
       {"info_nce_loss", nn::info_nce_loss, y, nn::info_nce_loss(x, y)},
   };
   std::set<std::string> known;
@@ -248,13 +252,15 @@ BOOST_AUTO_TEST_CASE(a_regression_names_its_loss) {
   optim::SGD optimizer(nn::parameters(net), {.lr = 0.2});
   const data::DataLoader batches({x, y}, {.batch_size = 16});
   BOOST_CHECK_EXCEPTION(training::fit(net, optimizer, batches, quiet), Error, says(".loss = nn::mse_loss"));
-  const training::History history = training::fit(net, optimizer, batches, {.epochs = 30, .progress = false, .loss = nn::mse_loss});
+  const training::History history =
+      training::fit(net, optimizer, batches, {.epochs = 30, .progress = false, .loss = nn::mse_loss});
   BOOST_TEST(history.epochs.back().loss < 1e-4);
   BOOST_TEST(std::isnan(history.epochs.back().accuracy));
   const data::DataLoader shapes({x, reshape(y, {64})}, {.batch_size = 16});
   const int line = __LINE__ + 1;
   const training::FitOptions options{.epochs = 1, .progress = false, .loss = nn::mse_loss};
-  BOOST_CHECK_EXCEPTION(training::fit(net, optimizer, shapes, options), Error, says(fmt::format("training_test.cpp:{}", line)));
+  BOOST_CHECK_EXCEPTION(training::fit(net, optimizer, shapes, options), Error,
+                        says(fmt::format("training_test.cpp:{}", line)));
 }
 
 BOOST_AUTO_TEST_CASE(batches_of_more_tensors) {
@@ -263,8 +269,8 @@ BOOST_AUTO_TEST_CASE(batches_of_more_tensors) {
   const data::DataLoader batches({x, spoiled, weight}, {.batch_size = 16});
   nn::Linear net(2, 1);
   optim::SGD optimizer(nn::parameters(net), {.lr = 0.2});
-  BOOST_CHECK_EXCEPTION(training::fit(net, optimizer, batches, {.epochs = 1, .progress = false, .loss = nn::mse_loss}), Error,
-                        says("a batch has 3 tensors, of which the model takes 1 and the loss one"));
+  BOOST_CHECK_EXCEPTION(training::fit(net, optimizer, batches, {.epochs = 1, .progress = false, .loss = nn::mse_loss}),
+                        Error, says("a batch has 3 tensors, of which the model takes 1 and the loss one"));
   const training::History weighted = training::fit(
       net, optimizer, batches, {.epochs = 100, .progress = false, .loss = [](const Tensor& out, const Tensors& batch) {
                                   return mean(batch[2] * square(out - batch[1]));
@@ -278,10 +284,12 @@ BOOST_AUTO_TEST_CASE(batches_of_more_tensors) {
   } of_two;
   optim::SGD of_both(nn::parameters(of_two), {.lr = 0.1});
   const data::DataLoader triples({x, weight, y + 3 * weight}, {.batch_size = 16});
-  const training::History both = training::fit(of_two, of_both, triples, {.epochs = 100, .progress = false, .loss = nn::mse_loss});
+  const training::History both =
+      training::fit(of_two, of_both, triples, {.epochs = 100, .progress = false, .loss = nn::mse_loss});
   BOOST_TEST(both.epochs.back().loss < 1e-3);
   const auto of_three = [&](const Tensor& a, const Tensor& b, const Tensor&) { return of_two(a, b); };
-  BOOST_CHECK_EXCEPTION(training::fit(of_three, of_both, triples, quiet), Error, says("inputs and targets, got 3 tensors"));
+  BOOST_CHECK_EXCEPTION(training::fit(of_three, of_both, triples, quiet), Error,
+                        says("inputs and targets, got 3 tensors"));
 }
 
 namespace {
@@ -332,7 +340,8 @@ std::string fitted(M& net) {
   }
   return "";
 }
-#define CHECK_SAYS(text, part) BOOST_TEST(std::string(text).find(part) != std::string::npos, text << " says nothing of " << part)
+#define CHECK_SAYS(text, part) \
+  BOOST_TEST(std::string(text).find(part) != std::string::npos, text << " says nothing of " << part)
 
 }  // namespace
 
@@ -343,7 +352,8 @@ BOOST_AUTO_TEST_CASE(gradients_that_go_nowhere) {
   Fresh fresh;
   Net net;
   const std::string scale = fmt::format("f32 (4,) of training_test.cpp:{}", line_of_forgetful);
-  for (const std::string& text : {verified(forgetful, forgetful), fitted(forgetful)}) CHECK_SAYS(text, "depends on " + scale);
+  for (const std::string& text : {verified(forgetful, forgetful), fitted(forgetful)})
+    CHECK_SAYS(text, "depends on " + scale);
   for (const std::string& text : {verified(idle, idle), fitted(idle)})
     CHECK_SAYS(text, "does not depend on unused.weight, unused.bias");
   for (const std::string& text : {verified(cut, cut), fitted(cut)})
@@ -351,10 +361,15 @@ BOOST_AUTO_TEST_CASE(gradients_that_go_nowhere) {
   for (const std::string& text : {verified(fresh, fresh), fitted(fresh)}) CHECK_SAYS(text, "gone by now");
   const Net copy = net;
   CHECK_SAYS(verified(net, copy), "which would not be trained");
-  CHECK_SAYS(verified(net, [](const Tensor& x) { return zeros({x.size(0), 3}); }), "does not depend on any parameter: hidden.weight");
+  CHECK_SAYS(verified(net,
+                      [](const Tensor& x) {
+                        return zeros({x.size(0), 3});
+                      }),
+             "does not depend on any parameter: hidden.weight");
   BOOST_TEST(verified(net, net) == "");
   BOOST_TEST(fitted(net) == "");
-  BOOST_TEST(verified(net, [&](const Tensor& x) { return checkpoint([&](const Tensor& in) { return net(in); }, x); }) == "");
+  BOOST_TEST(verified(net, [&](const Tensor& x) { return checkpoint([&](const Tensor& in) { return net(in); }, x); }) ==
+             "");
 
   // a model captured by value
   optim::SGD optimizer(nn::parameters(net));

@@ -23,18 +23,23 @@ const std::map<std::string, Problem>& problems() {
                       c = tensor({{1.0, 0.0, 0.0}, {0.0, 2.0, 0.0}, {1.0, 1.0, 1.0}});
   static const std::map<std::string, Problem> all{
       {"rosenbrock",
-       {tensor({-1.2, 1.0}), {1, 2, 10},
+       {tensor({-1.2, 1.0}),
+        {1, 2, 10},
         [](const Tensor& p) {
           const double x = p[0].item(), y = p[1].item();
           return tensor({-400 * x * (y - x * x) - 2 * (1 - x), 200 * (y - x * x)});
         },
         [](const Tensor& p) { return p.to_vector<double>(); }}},
       {"quadratic",
-       {tensor({{1.0, -2.0, 0.5}, {0.3, 1.5, -1.0}, {-0.7, 0.2, 2.0}}), {1, 2, 10, 50},
+       {tensor({{1.0, -2.0, 0.5}, {0.3, 1.5, -1.0}, {-0.7, 0.2, 2.0}}),
+        {1, 2, 10, 50},
         [](const Tensor& x) { return d * x + x * e - c; },
-        [](const Tensor& x) { return std::vector<double>{x[0][0].item(), x[1][1].item(), x[2][1].item()}; }}},
+        [](const Tensor& x) {
+          return std::vector<double>{x[0][0].item(), x[1][1].item(), x[2][1].item()};
+        }}},
       {"squares",
-       {tensor({1.0, 2.0, 3.0}), {1, 2, 3, 4, 5},
+       {tensor({1.0, 2.0, 3.0}),
+        {1, 2, 3, 4, 5},
         [](const Tensor& x) { return 2 * x; },
         [](const Tensor& x) { return std::vector<double>{sum(square(x)).item()}; }}}};
   return all;
@@ -59,7 +64,8 @@ BOOST_AUTO_TEST_CASE(as_others_have_it) {
       for (const double got : problem.numbers(p)) {
         const double wanted = row.numbers.at(at++);
         BOOST_TEST(std::abs(got - wanted) <= row.tolerance * std::max(std::abs(wanted), 0.1),
-                   fmt::format("{}, {} of {}, step {}: {} instead of {}", row.rule, row.problem, row.whose, step, got, wanted));
+                   fmt::format("{}, {} of {}, step {}: {} instead of {}", row.rule, row.problem, row.whose, step, got,
+                               wanted));
       }
       if (averages) optimizer->train();
     }

@@ -34,7 +34,9 @@ Tensor doubled_by_hand(const Tensor& x) {
 }
 const CustomOp by_hand({.name = "by_hand",
                         .forward = [](const Tensors& in) { return doubled_by_hand(in[0]); },
-                        .vjp = [](const Tensor& g, const Tensors&, const Tensor&) -> Tensors { return {doubled_by_hand(g)}; },
+                        .vjp = [](const Tensor& g, const Tensors&, const Tensor&) -> Tensors {
+                          return {doubled_by_hand(g)};
+                        },
                         .batch = [](const Tensors& in, const Shape&) { return by_hand(in[0]); }});
 const CustomOp without_batch({.name = "without_batch",
                               .forward = [](const Tensors& in) { return doubled_by_hand(in[0]); },
@@ -118,12 +120,17 @@ BOOST_AUTO_TEST_CASE(of_functions) {
 BOOST_AUTO_TEST_CASE(axes_inputs_and_results) {
   const Tensor a = reshape(linspace(0.0, 1.0, 24, f64), {2, 3, 4}), b = reshape(linspace(-1.0, 1.0, 8, f64), {4, 2});
   const Tensor y = vmap([](const Tensors& in) { return matmul(in[0], in[1]); }, {a, b}, {.in_axes = {1, -1}});
-  BOOST_TEST(apart(y, stack({matmul(select(a, 1, 0), b), matmul(select(a, 1, 1), b), matmul(select(a, 1, 2), b)})) < 1e-14);
+  BOOST_TEST(apart(y, stack({matmul(select(a, 1, 0), b), matmul(select(a, 1, 1), b), matmul(select(a, 1, 2), b)})) <
+             1e-14);
   const Tensors both = vmap([](const Tensors& in) { return Tensors{in[0] + in[1], sum(in[0])}; }, {b, b});
   BOOST_TEST(both.size() == 2u);
   BOOST_TEST(apart(both[0], 2 * b) == 0);
   BOOST_TEST(apart(both[1], sum(b, 1)) < 1e-15);
-  const auto [first, second] = vmap([](const Tensors& in) { return Tensors{in[0], in[1]}; }, {a, b}, {.in_axes = {2, 0}});
+  const auto [first, second] = vmap(
+      [](const Tensors& in) {
+        return Tensors{in[0], in[1]};
+      },
+      {a, b}, {.in_axes = {2, 0}});
   BOOST_TEST(apart(first, permute(a, {2, 0, 1})) == 0);
   BOOST_TEST(apart(second, b) == 0);
   // of no examples
@@ -153,7 +160,9 @@ BOOST_AUTO_TEST_CASE(gradients_of_a_model_for_each_example) {
 // Labels of an example have no numbers that could be looked at before.
 BOOST_AUTO_TEST_CASE(losses_of_each_example) {
   manual_seed(9);
-  const Tensor logits = randn({6, 4, 3}, f64), labels = tensor({{0, 1, 2, 2}, {1, 1, -100, 0}, {2, 0, 0, 1}, {0, 0, 0, 0}, {2, 2, -100, -100}, {1, 0, 1, 0}});
+  const Tensor logits = randn({6, 4, 3}, f64),
+               labels = tensor(
+                   {{0, 1, 2, 2}, {1, 1, -100, 0}, {2, 0, 0, 1}, {0, 0, 0, 0}, {2, 2, -100, -100}, {1, 0, 1, 0}});
   const Tensor weight = tensor({0.5, 1.0, 2.0});
   for (const nn::Reduction reduction : {nn::Reduction::mean, nn::Reduction::sum, nn::Reduction::none})
     for (const double smoothing : {0.0, 0.1})
@@ -171,8 +180,12 @@ BOOST_AUTO_TEST_CASE(losses_of_each_example) {
 
 BOOST_AUTO_TEST_CASE(inside_of_transforms) {
   const Tensor x = points(), w = tensor({0.5, -1.0, 2.0});
-  const Function batched = [&](const Tensor& v) { return sum(vmap([&](const Tensor& row) { return prod(row * v); }, x)); };
-  const Function looped = [&](const Tensor& v) { return sum(loop([&](const Tensor& row) { return prod(row * v); }, x)); };
+  const Function batched = [&](const Tensor& v) {
+    return sum(vmap([&](const Tensor& row) { return prod(row * v); }, x));
+  };
+  const Function looped = [&](const Tensor& v) {
+    return sum(loop([&](const Tensor& row) { return prod(row * v); }, x));
+  };
   BOOST_TEST(apart(value_and_grad(batched, w).grad, value_and_grad(looped, w).grad) < 1e-14);
   BOOST_TEST(apart(hessian(batched, w), hessian(looped, w)) < 1e-14);
   BOOST_TEST(apart(jvp(batched, w, w).tangent, jvp(looped, w, w).tangent) < 1e-14);
@@ -205,8 +218,8 @@ BOOST_AUTO_TEST_CASE(random_numbers) {
   BOOST_TEST(apart(nested, expand(slice(nested, 1, 0, 1), {5, 3})) == 0);
   BOOST_TEST(amin(abs(nested[0] - nested[1])).item() > 0);
 
-  const Tensor order = vmap([](const Tensor& v) { return index_select(v, 0, randperm(3)); },
-                            expand(arange(3), {50, 3}), {.randomness = Randomness::different});
+  const Tensor order = vmap([](const Tensor& v) { return index_select(v, 0, randperm(3)); }, expand(arange(3), {50, 3}),
+                            {.randomness = Randomness::different});
   BOOST_TEST(apart(cast(sum(order, 1), f64), 3 * ones({50}, f64)) == 0);
   BOOST_TEST(apart(cast(order, f64), cast(expand(order[0], {50, 3}), f64)) > 0);
 }
@@ -235,9 +248,27 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refused([&] { vmap(reads, x); }, "[item] this f64 () is of one example, inside of vmap, and has no numbers yet");
   refused([&] { vmap([](const Tensor& v) { return tensor(v.to_vector<double>()); }, x); }, "[to_vector] this f64 (3,)");
   refused([&] { vmap([](const Tensor& v) { return v * v.item(); }, x); }, "[item] this f64 (3,) is of one example");
-  refused([&] { vmap([](const Tensor& v) { sum(v * v).backward(); return v; }, x); }, "[backward] inside of vmap");
+  refused(
+      [&] {
+        vmap(
+            [](const Tensor& v) {
+              sum(v * v).backward();
+              return v;
+            },
+            x);
+      },
+      "[backward] inside of vmap");
   Parameter p = parameter(tensor({1.0, 2.0, 3.0}));
-  refused([&] { vmap([&](const Tensor& v) { p.assign(v); return v; }, x); }, "is of one example");
+  refused(
+      [&] {
+        vmap(
+            [&](const Tensor& v) {
+              p.assign(v);
+              return v;
+            },
+            x);
+      },
+      "is of one example");
   BOOST_TEST(apart(p.value(), tensor({1.0, 2.0, 3.0})) == 0);
   refused([&] { vmap([](const Tensor& v) { return without_batch(v); }, x); }, "is of one example");
   refused([&] { vmap([](const Tensor&) { return Tensor(); }, x); }, "[vmap] the function gave an empty tensor");
@@ -250,10 +281,21 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refused([&] { vmap(add, {x, x}, {.in_axes = {0, -2}}); }, "or -1 for what is the same for all");
   refused([&] { vmap(add, {x, Tensor()}); }, "got an empty one");
   // Indices are looked at when they are there; so are divisors.
-  refused([&] { vmap([&](const Tensor& i) { return index_select(x, 0, unsqueeze(i, 0)); }, tensor({0, 9})); },
-          "[index_select] index 9");
-  refused([&] { vmap([](const Tensor& n) { return floor_divide(7, n); }, tensor({1, 0})); }, "division of integers by zero");
-  refused([&] { vmap([](const Tensor& m) { return cholesky(m); }, -expand(eye(2, f64), {3, 2, 2})); }, "[cholesky] matrix 0 of the batch");
+  refused(
+      [&] {
+        vmap([&](const Tensor& i) { return index_select(x, 0, unsqueeze(i, 0)); }, tensor({0, 9}));
+      },
+      "[index_select] index 9");
+  refused(
+      [&] {
+        vmap([](const Tensor& n) { return floor_divide(7, n); }, tensor({1, 0}));
+      },
+      "division of integers by zero");
+  refused(
+      [&] {
+        vmap([](const Tensor& m) { return cholesky(m); }, -expand(eye(2, f64), {3, 2, 2}));
+      },
+      "[cholesky] matrix 0 of the batch");
   // An example that got out has no numbers, ever.
   Tensor out;
   vmap([&](const Tensor& v) { return out = 2 * v; }, x);

@@ -45,8 +45,10 @@ struct Checked {
     auto at = right.begin();
     for (std::size_t i = 0; i < v.size(); ++i, ++at) {
       const double wanted = narrow ? static_cast<double>(static_cast<float>(*at)) : *at;
-      const bool same = std::isnan(wanted) ? std::isnan(v[i])
-                                           : v[i] == wanted || std::abs(v[i] - wanted) <= ulps * (ulp * std::max(std::abs(wanted), size) + least);
+      const bool same =
+          std::isnan(wanted)
+              ? std::isnan(v[i])
+              : v[i] == wanted || std::abs(v[i] - wanted) <= ulps * (ulp * std::max(std::abs(wanted), size) + least);
       BOOST_TEST(same, what << ", number " << i << ": " << v[i] << " instead of " << wanted);
     }
   }
@@ -142,16 +144,22 @@ struct Along {
   std::function<Array(const Array&, std::size_t)> of;
   bool of_none = true;
 };
-#define ALONG(name, mine, theirs, ...) \
-  Along { name, [](const Tensor& x, Size a) -> Tensor { return mine; }, [](const Array& x, std::size_t a) -> Array { return theirs; } __VA_OPT__(,) __VA_ARGS__ }
+#define ALONG(name, mine, theirs, ...)                                                           \
+  Along {                                                                                        \
+    name, [](const Tensor& x, Size a) -> Tensor { return mine; },                                \
+        [](const Array& x, std::size_t a) -> Array { return theirs; } __VA_OPT__(, ) __VA_ARGS__ \
+  }
 const std::vector<Along> alongs{
     ALONG("cumsum", cumsum(x, a), xt::cumsum(x, static_cast<std::ptrdiff_t>(a)), false),
     ALONG("cumprod", cumprod(x, a), xt::cumprod(x, static_cast<std::ptrdiff_t>(a)), false),
-    ALONG("sort", sort(x, a)[0], xt::sort(x, a), false), ALONG("argsort", argsort(x, a), xt::cast<double>(xt::argsort(x, a)), false),
+    ALONG("sort", sort(x, a)[0], xt::sort(x, a), false),
+    ALONG("argsort", argsort(x, a), xt::cast<double>(xt::argsort(x, a)), false),
     ALONG("argmax", argmax(x, a), greatest_place(x, a), false),
     ALONG("argmin", argmin(x, a), xt::cast<double>(xt::argmin(x, static_cast<std::ptrdiff_t>(a))), false),
-    ALONG("flip", flip(x, a), xt::flip(x, a)), ALONG("unsqueeze", unsqueeze(x, a), xt::expand_dims(x, a)),
-    ALONG("concat", concat({x, 2 * x}, a), xt::concatenate(xt::xtuple(x, 2 * x), a)), ALONG("stack", stack({x, 2 * x}, a), xt::stack(xt::xtuple(x, 2 * x), a)),
+    ALONG("flip", flip(x, a), xt::flip(x, a)),
+    ALONG("unsqueeze", unsqueeze(x, a), xt::expand_dims(x, a)),
+    ALONG("concat", concat({x, 2 * x}, a), xt::concatenate(xt::xtuple(x, 2 * x), a)),
+    ALONG("stack", stack({x, 2 * x}, a), xt::stack(xt::xtuple(x, 2 * x), a)),
     ALONG("the first moved", transpose(x, 0, a), first_moved(x, a))};
 
 // Of matrices.
@@ -167,7 +175,8 @@ const std::vector<Unary> of_matrices{
     Unary{"slice", [](const Tensor& x) { return slice(x, 1, 1, 4, 2); }, [](const Array& x) -> Array { return xt::view(x, xt::all(), xt::range(1, 4, 2)); }, -2, 2}};
 // clang-format on
 
-const Layout layouts[] = {Layout::dense, Layout::permuted, Layout::sliced, Layout::expanded, Layout::uniform, Layout::pending};
+const Layout layouts[] = {Layout::dense,    Layout::permuted, Layout::sliced,
+                          Layout::expanded, Layout::uniform,  Layout::pending};
 
 // f(numbers, tensor, name) in every layout and dtype that the shape has; numbers as the dtype has them.
 template <class F>
@@ -200,7 +209,8 @@ BOOST_AUTO_TEST_CASE(elementwise_of_one) {
 
 BOOST_AUTO_TEST_CASE(elementwise_of_one_at_special_values) {
   Checked check;
-  const std::set<std::string> far{"sin", "cos", "tan", "lgamma"};  // of which glibc's may be off as far as ours, or more
+  const std::set<std::string> far{"sin", "cos", "tan",
+                                  "lgamma"};  // of which glibc's may be off as far as ours, or more
   const auto of = [&]<class T>(T) {
     const std::vector<T> special = kernel_cases::special<T>();
     const Shape shape{special.size()};
@@ -231,7 +241,8 @@ BOOST_AUTO_TEST_CASE(elementwise_of_two) {
     for (const double p : special)
       for (const double q : special)
         if (op.nan_too || (p == p && q == q)) a.push_back(p), b.push_back(q);
-    check(std::string(op.name) + " at special values", op.f(tensor(a), tensor(b)), op.of(array(a, Shape{a.size()}), array(b, Shape{b.size()})), few_ulps);
+    check(std::string(op.name) + " at special values", op.f(tensor(a), tensor(b)),
+          op.of(array(a, Shape{a.size()}), array(b, Shape{b.size()})), few_ulps);
   }
 }
 
@@ -267,7 +278,8 @@ BOOST_AUTO_TEST_CASE(along_axes) {
                     const bool ties = std::set<double>(v.begin(), v.end()).size() < v.size();
                     if (ties && std::string(op.name) == "argsort") return;  // xtensor's order of equal ones is any
                     for (int a = 0; a < shape.rank(); ++a)
-                      check(fmt::format("{}, axis {}", what, a), op.f(x, a), op.of(array(v, shape), static_cast<std::size_t>(a)), 40,
+                      check(fmt::format("{}, axis {}", what, a), op.f(x, a),
+                            op.of(array(v, shape), static_cast<std::size_t>(a)), 40,
                             std::string(op.name) == "cumsum" ? 400 : 0);
                   });
     }

@@ -9,7 +9,8 @@
 
 namespace xgrad::training {
 
-double accuracy_of_called(const Called& model, const data::Dataset& rows, const AccuracyOptions& options, Source source) {
+double accuracy_of_called(const Called& model, const data::Dataset& rows, const AccuracyOptions& options,
+                          Source source) {
   const NoGrad no_grad;
   if (options.batch_size < 1)
     fail(source.named("accuracy"), "expected a batch_size of 1 or more, got {}", options.batch_size);

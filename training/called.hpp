@@ -14,8 +14,8 @@ namespace xgrad::training {
 struct Called {
   Callable<Tensors(const Tensors& batch)> call;  // with the first of a batch
   Size inputs = 1;                               // so many; all_but_last: the target is the last of a batch
-  std::optional<nn::MutableModel> layers = {};  // what a walk sees; functions and lambdas have nothing to see
-  bool may_change = false;                      // their modes
+  std::optional<nn::MutableModel> layers = {};   // what a walk sees; functions and lambdas have nothing to see
+  bool may_change = false;                       // their modes
 };
 
 template <class Model>
@@ -28,8 +28,8 @@ inline Size inputs_in(const Tensors& batch, Size inputs) {
 
 // Is Model called with these, and gives a tensor, or Tensors?
 template <class Model, class... Inputs>
-constexpr bool takes = std::is_invocable_r_v<Tensor, Model&, const Inputs&...> ||
-                       std::is_invocable_r_v<Tensors, Model&, const Inputs&...>;
+constexpr bool takes =
+    std::is_invocable_r_v<Tensor, Model&, const Inputs&...> || std::is_invocable_r_v<Tensors, Model&, const Inputs&...>;
 
 template <class Model>
 constexpr Size inputs_of() {
@@ -47,12 +47,14 @@ inline Tensors as_list(Tensors y) { return y; }
 template <class Model>
 Called called(Model& model, Source source) {
   constexpr Size inputs = inputs_of<Model>();
-  static_assert(inputs != 0, "a model is called with one, two or three tensors, and gives one: Tensor operator()(const Tensor& x) "
-                             "const; or it is called with Tensors, all but the last of a batch, or gives Tensors");
+  static_assert(inputs != 0,
+                "a model is called with one, two or three tensors, and gives one: Tensor operator()(const Tensor& x) "
+                "const; or it is called with Tensors, all but the last of a batch, or gives Tensors");
   Called made{[&model, source](const Tensors& x) {
                 static_cast<void>(source);  // which one branch reads
                 const auto call = [&](const auto&... in) {
-                  if constexpr (std::is_convertible_v<decltype(model(in...)), Tensor>) return as_list(Tensor(model(in...)));
+                  if constexpr (std::is_convertible_v<decltype(model(in...)), Tensor>)
+                    return as_list(Tensor(model(in...)));
                   else return as_list(Tensors(model(in...)));
                 };
                 if constexpr (inputs == 2) return call(x[0], x[1]);
@@ -78,8 +80,9 @@ auto evaluated(Model& model, Source source, const F& f) {
   if constexpr (!has_layers<std::remove_const_t<Model>>) {
     return f(called(model, source));
   } else if constexpr (std::is_const_v<Model>) {
-    static_assert(std::is_copy_constructible_v<Model>, "a const model is evaluated as a copy, and this one cannot be copied: "
-                                                       "give it as one that may be changed");
+    static_assert(std::is_copy_constructible_v<Model>,
+                  "a const model is evaluated as a copy, and this one cannot be copied: "
+                  "give it as one that may be changed");
     std::remove_const_t<Model> copy = model;
     const nn::Mode mode(copy, false);
     return f(called(copy, source));

@@ -178,9 +178,15 @@ struct Judged {
 
 class Loop {
  public:
-  Loop(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches, const FitOptions& options, Source source)
-      : model_(model), optimizer_(optimizer), batches_(batches), o_(options), source_(source),
-        bar_(options.epochs * batches.size()), best_(model, optimizer, source) {
+  Loop(const Called& model, optim::Optimizer& optimizer, const data::DataLoader& batches, const FitOptions& options,
+       Source source)
+      : model_(model),
+        optimizer_(optimizer),
+        batches_(batches),
+        o_(options),
+        source_(source),
+        bar_(options.epochs * batches.size()),
+        best_(model, optimizer, source) {
     check();
     if (o_.clip_value > 0) clip_value_.emplace(optimizer, optim::ClipValueRule{o_.clip_value}, source);
     if (o_.clip_norm > 0) clip_norm_.emplace(optimizer, optim::ClipNormRule{.max_norm = o_.clip_norm}, source);
@@ -351,8 +357,8 @@ History fit_called(const Called& model, optim::Optimizer& optimizer, const data:
   fail_no_memory(source, "fit");
 }
 
-Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss, std::vector<Metric> metrics,
-                           Source source) try {
+Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss,
+                           std::vector<Metric> metrics, Source source) try {
   const Seen seen = seen_in(model, batches, loss, metrics, source);
   return {seen.loss(), seen.accuracy(), seen.metrics()};
 } catch (const std::bad_alloc&) {

@@ -32,7 +32,8 @@ struct Epoch {
   std::vector<Measured> metrics = {}, validation_metrics = {};
   double lr = none;  // of the optimizer's first group, in the epoch's last step
 
-  double metric(std::string_view name, Source source = Source::here()) const;  // of the validation data, where there are some
+  double metric(std::string_view name,
+                Source source = Source::here()) const;  // of the validation data, where there are some
 };
 
 struct Batch {
@@ -96,13 +97,15 @@ struct AccuracyOptions {
   double threshold = 0;   // where outputs are one column, class 1 is above it: 0 for logits, 0.5 for probabilities
 };
 
-double accuracy_of_called(const Called& model, const data::Dataset& rows, const AccuracyOptions& options, Source source);
+double accuracy_of_called(const Called& model, const data::Dataset& rows, const AccuracyOptions& options,
+                          Source source);
 
 // The part of rows whose greatest output is that of their class; or, where outputs are one column, whose output is above
 // the threshold where the label is 1 and not where it is 0. In eval mode, and without a record; then layers have their own
 // modes back.
 template <class Model>
-double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions options = {}, Source source = Source::here()) {
+double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions options = {},
+                Source source = Source::here()) {
   return evaluated(model, source, [&](const Called& c) { return accuracy_of_called(c, rows, options, source); });
 }
 
@@ -115,13 +118,15 @@ struct EvaluateOptions {
   Loss loss = {};
   std::vector<Metric> metrics = {};
 };
-Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss, std::vector<Metric> metrics,
-                           Source source);
+Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss,
+                           std::vector<Metric> metrics, Source source);
 
 // Loss, accuracy and metrics of a model on other data, as fit's validation: in eval mode, without a record.
 template <class Model>
-Evaluation evaluate(Model&& model, const data::DataLoader& batches, EvaluateOptions options = {}, Source source = Source::here()) {
-  return evaluated(model, source, [&](const Called& c) { return evaluate_called(c, batches, options.loss, options.metrics, source); });
+Evaluation evaluate(Model&& model, const data::DataLoader& batches, EvaluateOptions options = {},
+                    Source source = Source::here()) {
+  return evaluated(model, source,
+                   [&](const Called& c) { return evaluate_called(c, batches, options.loss, options.metrics, source); });
 }
 
 }  // namespace xgrad::training

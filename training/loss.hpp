@@ -32,9 +32,10 @@ class Loss {
     } else if constexpr (std::is_invocable_r_v<Tensor, std::decay_t<F>&, const Tensor&, const Tensors&>) {
       of_batch_ = std::forward<F>(f);
     } else {
-      static_assert(std::is_invocable_r_v<Tensor, std::decay_t<F>&, const Tensors&, const Tensors&>,
-                    "a loss is called with (const Tensor& outputs, const Tensor& targets), or with (const Tensor& outputs, "
-                    "const Tensors& batch), and gives a Tensor; of several outputs it takes (const Tensors&, const Tensors&)");
+      static_assert(
+          std::is_invocable_r_v<Tensor, std::decay_t<F>&, const Tensors&, const Tensors&>,
+          "a loss is called with (const Tensor& outputs, const Tensor& targets), or with (const Tensor& outputs, "
+          "const Tensors& batch), and gives a Tensor; of several outputs it takes (const Tensors&, const Tensors&)");
       of_outputs_ = std::forward<F>(f);
     }
   }
@@ -46,7 +47,7 @@ class Loss {
 
  private:
   Callable<Tensor(const Tensor& outputs, const Tensor& target)> of_target_;  // or
-  Callable<Tensor(const Tensor& outputs, const Tensors& batch)> of_batch_;  // or
+  Callable<Tensor(const Tensor& outputs, const Tensors& batch)> of_batch_;   // or
   Callable<Tensor(const Tensors& outputs, const Tensors& batch)> of_outputs_;
 };
 

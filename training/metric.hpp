@@ -20,13 +20,16 @@ class Metric {
   Metric(std::string name, M metric) : name_(std::move(name)), greater_is_better_(better<M>()) {
     if constexpr (fits<M>()) held_ = engine::Own<Held>(new Of<M>(std::move(metric)));
   }
-  Metric(const Metric& other) : name_(other.name_), greater_is_better_(other.greater_is_better_), held_(other.held_->clone()) {}
+  Metric(const Metric& other)
+      : name_(other.name_), greater_is_better_(other.greater_is_better_), held_(other.held_->clone()) {}
   Metric(Metric&&) noexcept = default;
   Metric& operator=(const Metric& other) { return *this = Metric(other); }
   Metric& operator=(Metric&&) noexcept = default;
 
   const std::string& name() const { return name_; }
-  bool greater_is_better() const { return greater_is_better_; }  // as its `static constexpr bool` says; false where it has none
+  bool greater_is_better() const {
+    return greater_is_better_;
+  }  // as its `static constexpr bool` says; false where it has none
   // `inputs`: how many of the batch the model takes; the target is the next.
   void update(const Tensors& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) {
     held_->update(outputs, batch, inputs, source);

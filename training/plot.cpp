@@ -50,7 +50,8 @@ void plot_history(const History& history, const std::string& path, const std::st
     }
     g << "set ytics nomirror\nset y2tics\nset y2label 'accuracy'\nset y2range [0:1.02]\n";
     g << "plot " << loss << " with lines lw 2 lc rgb '" << colours[0] << "' title 'loss', "
-      << g.binFile1d(accuracies, "record") << " axes x1y2 with lines lw 2 lc rgb '" << colours[1] << "' title 'accuracy'\n";
+      << g.binFile1d(accuracies, "record") << " axes x1y2 with lines lw 2 lc rgb '" << colours[1]
+      << "' title 'accuracy'\n";
   });
 }
 
@@ -65,7 +66,9 @@ void plot_regions_of_called(const Called& model, const data::Dataset& points, co
   double reach = 0.1;
   for (const double v : xy) reach = std::max(reach, std::abs(v));
   reach *= 1.1;
-  const auto at = [&](Size i) { return -reach + 2 * reach * (static_cast<double>(i) + 0.5) / static_cast<double>(side); };
+  const auto at = [&](Size i) {
+    return -reach + 2 * reach * (static_cast<double>(i) + 0.5) / static_cast<double>(side);
+  };
   const Tensor grid = filled({side * side, 2}, f32, [&](void* memory) {
     float* out = static_cast<float*>(memory);
     for (Size i = 0; i < side; ++i)

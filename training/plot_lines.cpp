@@ -30,7 +30,8 @@ std::vector<Points> points_of(const char* op, const std::vector<Line>& lines, co
 }
 
 void labels(Gnuplot& g, const PlotOptions& o) {
-  g << "set title '" << quoted(o.title) << "'\nset xlabel '" << quoted(o.x_label) << "'\nset ylabel '" << quoted(o.y_label) << "'\n";
+  g << "set title '" << quoted(o.title) << "'\nset xlabel '" << quoted(o.x_label) << "'\nset ylabel '"
+    << quoted(o.y_label) << "'\n";
   if (o.log_x) g << "set logscale x\nset format x '10^{%L}'\n";
   if (o.log_y) g << "set logscale y\nset format y '10^{%L}'\n";
 }
@@ -50,14 +51,15 @@ void plot_lines(const std::vector<Line>& lines, const std::string& path, const P
     for (std::size_t k = 0; k < lines.size(); ++k) {
       if (points[k].empty()) continue;
       const char* how = points[k].size() > 1 ? " with lines lw 2 lc rgb '" : " with points pt 7 ps 1.5 lc rgb '";
-      plot += (plot.empty() ? "plot " : ", ") + g.binFile1d(points[k], "record") + how + colours[k % colour_count] + "'" + with_title(lines[k]);
+      plot += (plot.empty() ? "plot " : ", ") + g.binFile1d(points[k], "record") + how + colours[k % colour_count] +
+              "'" + with_title(lines[k]);
     }
     g << plot << "\n";
   });
 }
 
-void plot_paths(const Callable<double(double, double)>& f, Box box, const std::vector<Line>& paths, const std::string& path,
-                const PlotOptions& options, Source source) {
+void plot_paths(const Callable<double(double, double)>& f, Box box, const std::vector<Line>& paths,
+                const std::string& path, const PlotOptions& options, Source source) {
   const auto finite = [](double a, double b) { return std::isfinite(a) && std::isfinite(b) && a < b; };
   if (!finite(box.left, box.right) || !finite(box.bottom, box.top))
     fail(source.named("plot_paths"), "expected a box with left < right and bottom < top, got {} to {} and {} to {}",
@@ -69,7 +71,8 @@ void plot_paths(const Callable<double(double, double)>& f, Box box, const std::v
   for (int i = 0; i < side; ++i) {
     auto& row = grid.emplace_back();
     for (int j = 0; j < side; ++j) {
-      const double x = box.left + (box.right - box.left) * j / (side - 1), y = box.bottom + (box.top - box.bottom) * i / (side - 1);
+      const double x = box.left + (box.right - box.left) * j / (side - 1),
+                   y = box.bottom + (box.top - box.bottom) * i / (side - 1);
       const double height = f(x, y);
       row.emplace_back(x, y, height);
       if (std::isfinite(height)) heights.push_back(height);
@@ -91,8 +94,10 @@ void plot_paths(const Callable<double(double, double)>& f, Box box, const std::v
     for (std::size_t k = 0; k < paths.size(); ++k) {
       if (points[k].empty()) continue;
       const char* colour = colours[k % colour_count];
-      g << ", " << g.binFile1d(points[k], "record") << " with lines lw 2 lc rgb '" << colour << "'" << with_title(paths[k]);
-      g << ", " << g.binFile1d(Points(1, points[k].front()), "record") << " with points pt 7 ps 1 lc rgb '" << colour << "' notitle";
+      g << ", " << g.binFile1d(points[k], "record") << " with lines lw 2 lc rgb '" << colour << "'"
+        << with_title(paths[k]);
+      g << ", " << g.binFile1d(Points(1, points[k].front()), "record") << " with points pt 7 ps 1 lc rgb '" << colour
+        << "' notitle";
     }
     g << "\n";
   });

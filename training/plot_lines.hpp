@@ -30,8 +30,8 @@ struct Box {
 };
 
 // Level lines of f over the box, and the lines as paths on it, from a dot at their begin.
-void plot_paths(const Callable<double(double x, double y)>& f, Box box, const std::vector<Line>& paths, const std::string& path,
-                const PlotOptions& options = {}, Source source = Source::here());
+void plot_paths(const Callable<double(double x, double y)>& f, Box box, const std::vector<Line>& paths,
+                const std::string& path, const PlotOptions& options = {}, Source source = Source::here());
 
 }  // namespace xgrad::training
 

@@ -32,7 +32,8 @@ void Progress::draw(const std::string& note) {
   const double seconds = now() - began_;
   std::string bar(static_cast<std::size_t>(part * width), '#');
   bar.resize(width, '.');
-  fmt::print(stderr, "\r[{}] {:3.0f}%  {:.0f} s left  {}\033[K", bar, 100 * part, part > 0 ? seconds / part - seconds : 0, note);
+  fmt::print(stderr, "\r[{}] {:3.0f}%  {:.0f} s left  {}\033[K", bar, 100 * part,
+             part > 0 ? seconds / part - seconds : 0, note);
   std::fflush(stderr);
   drawn_ = true;
 }

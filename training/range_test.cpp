@@ -15,7 +15,10 @@ namespace {
 class AsBefore {
  public:
   AsBefore(optim::Optimizer& optimizer, Source source)
-      : optimizer_(optimizer), parameters_(optimizer.parameters(source)), state_(optimizer.state(source)), source_(source) {
+      : optimizer_(optimizer),
+        parameters_(optimizer.parameters(source)),
+        state_(optimizer.state(source)),
+        source_(source) {
     for (const Parameters::Entry& p : parameters_) values_.push_back(p.value().detach(source));
   }
   void again() {
@@ -41,14 +44,17 @@ void check(const RangeOptions& o, Source source) {
   require(o.stop_factor > 1, "a stop_factor above 1", o.stop_factor);
 }
 
-void run(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const RangeOptions& o, RangeTest& seen, Source source) {
+void run(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const RangeOptions& o, RangeTest& seen,
+         Source source) {
   std::vector<double> proportion;
   for (Size g = 0; g < optimizer.groups(); ++g)
     proportion.push_back(optimizer.lr(0) > 0 ? optimizer.lr(g) / optimizer.lr(0) : 1);
   double average = 0, least = std::numeric_limits<double>::infinity();
   for (Size i = 0; i < o.steps; ++i) {
-    const double lr = o.min_lr * std::pow(o.max_lr / o.min_lr, static_cast<double>(i) / static_cast<double>(o.steps - 1));
-    for (Size g = 0; g < optimizer.groups(); ++g) optimizer.set_lr(lr * proportion[static_cast<std::size_t>(g)], g, source);
+    const double lr =
+        o.min_lr * std::pow(o.max_lr / o.min_lr, static_cast<double>(i) / static_cast<double>(o.steps - 1));
+    for (Size g = 0; g < optimizer.groups(); ++g)
+      optimizer.set_lr(lr * proportion[static_cast<std::size_t>(g)], g, source);
     optimizer.zero_grad();
     const Tensor now = loss();
     if (!now.defined()) fail(source.named("lr_range_test"), "the loss gave an empty tensor; return a number");
@@ -68,7 +74,8 @@ void run(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const Rang
 
 }  // namespace
 
-RangeTest lr_range_test(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const RangeOptions& options, Source source) {
+RangeTest lr_range_test(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const RangeOptions& options,
+                        Source source) {
   check(options, source);
   AsBefore before(optimizer, source);
   RangeTest seen;
@@ -91,7 +98,8 @@ RangeTest lr_range_test(optim::Optimizer& optimizer, const Callable<Tensor()>& l
 void plot_range_test(const RangeTest& test, const std::string& path, const std::string& title, Source source) {
   std::vector<Line> lines{{"smoothed loss", test.lr, test.smoothed}};
   for (std::size_t i = 0; i < test.lr.size(); ++i)
-    if (test.lr[i] == test.suggestion) lines.push_back({fmt::format("suggestion {:.2g}", test.suggestion), {test.lr[i]}, {test.smoothed[i]}});
+    if (test.lr[i] == test.suggestion)
+      lines.push_back({fmt::format("suggestion {:.2g}", test.suggestion), {test.lr[i]}, {test.smoothed[i]}});
   plot_lines(lines, path, {.title = title, .x_label = "learning rate", .y_label = "loss", .log_x = true}, source);
 }
 

@@ -30,11 +30,11 @@ Wrt::Wrt(const Parameters& list) {
 namespace {
 
 Tensor checked_cotangent(Node* y, const Tensor& g, const char* op, Source source) {
-  if (!is_float(y->dtype))
-    fail(source.named(op), "a derivative of {} does not exist; expected floats", name(y->dtype));
+  if (!is_float(y->dtype)) fail(source.named(op), "a derivative of {} does not exist; expected floats", name(y->dtype));
   if (!g.defined()) {
     if (y->count != 1)
-      fail(source.named(op), "expected one element, got shape {}; reduce it (sum, mean), or give a cotangent", y->shape);
+      fail(source.named(op), "expected one element, got shape {}; reduce it (sum, mean), or give a cotangent",
+           y->shape);
     return Tensor::adopt(engine::uniform_number(y->dtype, y->shape, 1, source));
   }
   if (g.node()->has(engine::weak) && y->shape.empty() && is_float(g.node()->dtype))  // a number
@@ -55,7 +55,8 @@ Tensors engine::gradients(const In& y_in, const Wrt& x, const Tensor& cotangent,
   const Source source = source_of(y_in, "grad");
   const Located at(source);
   for (const Tensor& target : x.list())
-    if (!target.node()) fail(source, "expected tensors or parameters to differentiate by, got a number or an empty one");
+    if (!target.node())
+      fail(source, "expected tensors or parameters to differentiate by, got a number or an empty one");
   const Tensor g = checked_cotangent(y.node(), cotangent, "grad", source);
   engine::ThreadState& t = engine::current();
   Sweep sweep(t, y.node(), "grad", source);
@@ -127,7 +128,8 @@ Tensor watch(const In& x) try {
   if (!traced) engine::evaluate(from, "watch", source_of(x));
   engine::set_inputs(n, &from, 1);
   if (traced) engine::put_on_trace(n, source_of(x));
-  n->flags |= engine::watched | engine::needs_grad | (traced ? 0u : unsigned{engine::computed}) | (from->flags & engine::cuts);
+  n->flags |=
+      engine::watched | engine::needs_grad | (traced ? 0u : unsigned{engine::computed}) | (from->flags & engine::cuts);
   engine::turn_like(n, from);
   if (!traced) engine::rule(engine::Op::identity).compute(n);
   ++thread.recorded;

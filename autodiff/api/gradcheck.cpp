@@ -44,8 +44,8 @@ void compare(const Function& f, const Tensor& x, const GradCheckOptions& o, cons
     const double off = std::abs(exact[i] - numeric) / std::max(1.0, std::abs(exact[i]));
     if (off <= check.worst) continue;
     check.worst = std::isnan(off) ? std::numeric_limits<double>::infinity() : off;
-    check.message = fmt::format("{}: element {} of {}: exact {:.10g}, differences {:.10g}", what, i, x.shape(), exact[i],
-                                numeric);
+    check.message =
+        fmt::format("{}: element {} of {}: exact {:.10g}, differences {:.10g}", what, i, x.shape(), exact[i], numeric);
   }
 }
 
@@ -59,14 +59,11 @@ GradCheck gradcheck(const Function& users, const In& x_in, GradCheckOptions opti
     return users(x);
   };
   if (!users) fail(source, "expected a function, got an empty one");
-  if (options.order != 1 && options.order != 2)
-    fail(source, "expected order 1 or 2, got {}", options.order);
+  if (options.order != 1 && options.order != 2) fail(source, "expected order 1 or 2, got {}", options.order);
   const Tensor x = engine::operand(x_in, "gradcheck", f64);
-  if (x.dtype() != f64)
-    fail(source, "expected f64, got {}; cast it: cast(x, f64)", name(x.dtype()));
+  if (x.dtype() != f64) fail(source, "expected f64, got {}; cast it: cast(x, f64)", name(x.dtype()));
   const Tensor value = f(x);
-  if (!value.defined() || value.dtype() != f64)
-    fail(source, "expected a function that gives f64");
+  if (!value.defined() || value.dtype() != f64) fail(source, "expected a function that gives f64");
   GradCheck check;
   compare(f, x, options, "gradient", check);
   if (options.order == 2) {

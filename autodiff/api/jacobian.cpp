@@ -78,7 +78,8 @@ Tensors by_rows(engine::ThreadState& t, const Asked& a, Size width) {
     if (to < 0) return engine::gradients(a.y, a.wrt, basis[from], a.create_graph, a.unused);
     engine::Batch batch(t, to - from, Randomness::same, a.op, a.source);
     Tensors all;
-    for (const Tensor& g : engine::gradients(a.y, a.wrt, batch.example(slice(basis, 0, from, to)), a.create_graph, a.unused))
+    for (const Tensor& g :
+         engine::gradients(a.y, a.wrt, batch.example(slice(basis, 0, from, to)), a.create_graph, a.unused))
       all.push_back(batch.all(g));
     return all;
   });
@@ -144,7 +145,9 @@ Number number_of(Node* n, Size index, const Targets& targets) {
 bool is_by_points(Sweep& sweep, const Asked& a, const Targets& targets) {
   const Shape& shape = a.y.node()->shape;
   const auto passed = [](const Node* n) { return engine::kind_of(n->op) == engine::Kind::elementwise; };
-  const auto ends = [&](Node* n) { return n->count == 1 && targets.find(number_of(n, 0, targets).of) != Targets::none; };
+  const auto ends = [&](Node* n) {
+    return n->count == 1 && targets.find(number_of(n, 0, targets).of) != Targets::none;
+  };
   if (!passed(a.y.node())) return false;
   for (const Sweep::Entry& e : sweep.nodes()) {
     if (!e.useful || !passed(e.n)) continue;
@@ -187,7 +190,8 @@ Tensors by_points(const Asked& a, Sweep& sweep, const Targets& targets) {
 
 }  // namespace
 
-Tensors engine::jacobians(const Tensor& y, const Wrt& wrt, bool create_graph, Unused unused, const char* op, Source source) try {
+Tensors engine::jacobians(const Tensor& y, const Wrt& wrt, bool create_graph, Unused unused, const char* op,
+                          Source source) try {
   ThreadState& t = current();
   source = source.named(op);
   const Located at(source);
@@ -196,7 +200,8 @@ Tensors engine::jacobians(const Tensor& y, const Wrt& wrt, bool create_graph, Un
     if (!x.node()) fail(source, "expected tensors or parameters to differentiate by, got a number or an empty one");
     a.n += x.node()->count;
   }
-  if (!is_float(y.node()->dtype)) fail(source, "a derivative of {} does not exist; expected floats", name(y.node()->dtype));
+  if (!is_float(y.node()->dtype))
+    fail(source, "a derivative of {} does not exist; expected floats", name(y.node()->dtype));
   Sweep sweep(t, y.node(), op, source);
   const Size width = widest(sweep, y.node());
 

@@ -46,7 +46,8 @@ Parameter::Parameter(const Tensor& value, Source source)
 }
 
 Parameter::Parameter(const Parameter& other) {
-  if (other.defined()) variable_ = engine::VariableRef(engine::copy_of(other.variable(), line_of_making(other.value())));
+  if (other.defined())
+    variable_ = engine::VariableRef(engine::copy_of(other.variable(), line_of_making(other.value())));
 }
 
 Parameter& Parameter::operator=(const Parameter& other) {
@@ -102,7 +103,9 @@ const Tensor& Parameters::Entry::grad() const { return grad_of(variable.get()); 
 void Parameters::Entry::assign(const Tensor& value, Source source) const {
   engine::store(variable.get(), value, "assign", source_of(source));
 }
-void Parameters::Entry::set_grad(const Tensor& g, Source source) const { set_grad_of(variable.get(), g, source_of(source)); }
+void Parameters::Entry::set_grad(const Tensor& g, Source source) const {
+  set_grad_of(variable.get(), g, source_of(source));
+}
 void Parameters::Entry::zero_grad() const noexcept { engine::forget_gradient(variable.get()); }
 
 namespace {
@@ -122,7 +125,8 @@ void freeze(const Parameters& parameters, bool frozen, Source source) {
 }
 
 Parameters::Parameters(std::initializer_list<Reference> list) {
-  for (const Reference& r : list) add(std::to_string(entries_.size()), r.parameter, r.source);  // short: takes no memory
+  for (const Reference& r : list)
+    add(std::to_string(entries_.size()), r.parameter, r.source);  // short: takes no memory
 }
 Parameters::Parameters(std::vector<Parameter>& list, Source source) {
   for (Parameter& p : list) add(std::to_string(entries_.size()), p, source);
@@ -149,7 +153,8 @@ const Parameters::Entry& Parameters::operator[](Name name) const {
     if (e.name == name.name) return e;
   std::string names;
   for (const Entry& e : entries_) names += (names.empty() ? "" : ", ") + e.name;
-  fail(source_of(name.source, "Parameters"), "none is called {}; there are: {}", name.name, names.empty() ? "none" : names);
+  fail(source_of(name.source, "Parameters"), "none is called {}; there are: {}", name.name,
+       names.empty() ? "none" : names);
 }
 
 }  // namespace xgrad

@@ -84,7 +84,9 @@ std::string to_string(const Tensor& t, int precision, char style) try {
   const Node* n = numbers.node();
   const int rank = n->shape.rank();
   if (n->count == 0) return rank == 1 ? "[]" : fmt::format("[] of shape {}", n->shape);
-  const auto text = [&](Size place) { return number(n, place, std::clamp(precision, style == 'g' ? 1 : 0, 17), style); };
+  const auto text = [&](Size place) {
+    return number(n, place, std::clamp(precision, style == 'g' ? 1 : 0, 17), style);
+  };
   std::size_t width = 0;
   each_shown(n, [&](Size place, int, bool) { width = std::max(width, text(place).size()); });
   std::string out;
@@ -118,9 +120,8 @@ std::string tape(const Tensor& y, Source source) try {
   engine::ThreadState& t = engine::current();
   Node* root = y.node();
   std::vector<Node*> nodes;
-  engine::walk(t, &root, 1, [&](Node* n) {
-    return n->has(engine::taped) && n->home == &t;
-  }, nodes);
+  engine::walk(
+      t, &root, 1, [&](Node* n) { return n->has(engine::taped) && n->home == &t; }, nodes);
   if (nodes.empty()) nodes.push_back(root);
   std::vector<const Node*> named;  // values from outside come first, as they are met
   std::unordered_map<const Node*, std::size_t> place;

@@ -30,7 +30,11 @@ std::vector<RecordedOp> recorded(const Tensor& y, const char* op, Source source)
   std::vector<RecordedOp> ops;
   for (std::size_t k = nodes.size(); k-- > 0;) {
     Node* n = nodes[k].n;
-    RecordedOp own{n, {}, n->shape, {n->file, n->line}, multiply_adds(n),
+    RecordedOp own{n,
+                   {},
+                   n->shape,
+                   {n->file, n->line},
+                   multiply_adds(n),
                    n->op == Op::reshape && n->shape.rank() > n->input(0)->shape.rank(),
                    n->op == Op::concat};
     for (int i = 0; i < n->inputs; ++i) {

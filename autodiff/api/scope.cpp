@@ -20,8 +20,7 @@ void evaluate(const Tensors& list, Source source) try {
   source = engine::source_of(source, "evaluate");
   for (const Tensor& t : list) {
     if (!t.defined()) fail(source, "expected tensors, got an empty one");
-    if (t.pending() && t.node()->home != &current())
-      engine::fail_foreign(t.node(), "evaluate", source);
+    if (t.pending() && t.node()->home != &current()) engine::fail_foreign(t.node(), "evaluate", source);
     if (!t.node()->has(engine::traced)) nodes.push_back(t.node());
   }
   engine::evaluate(current(), nodes.data(), nodes.size());

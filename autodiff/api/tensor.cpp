@@ -20,8 +20,7 @@ using engine::source_of;
 
 namespace {
 Node* checked(const Tensor& t, const char* what, Source source) {
-  if (!t.defined())
-    fail(source_of(source, what), "of an empty tensor (default-constructed); give it a value first");
+  if (!t.defined()) fail(source_of(source, what), "of an empty tensor (default-constructed); give it a value first");
   return t.node();
 }
 }  // namespace
@@ -81,8 +80,7 @@ bool Tensor::pending() const noexcept { return defined() && node()->pending(); }
 
 Tensor Tensor::detach(Source source) const {
   Node* n = checked(*this, "detach", source);
-  if (n->pending() && n->home != engine::this_thread)
-    engine::fail_foreign(n, "detach", source_of(source));
+  if (n->pending() && n->home != engine::this_thread) engine::fail_foreign(n, "detach", source_of(source));
   return engine::without_history(n, engine::cut_detach);
 }
 

@@ -83,8 +83,7 @@ Tensor pushed(const Tensor& y, const Tensor& x, const Tensor& t, Source source) 
   engine::ThreadState& thread = engine::current();
   Sweep sweep(thread, y.node(), "jvp", source);
   if (thread.no_grad) engine::note_sweep(thread, sweep);
-  if (!sweep.prune([&](const Node* n) { return n == x.node(); }))
-    return zeros(y.node()->shape, y.node()->dtype);
+  if (!sweep.prune([&](const Node* n) { return n == x.node(); })) return zeros(y.node()->shape, y.node()->dtype);
   sweep.find(x.node())->g = t;
   const Tensor tangent = sweep.push(!thread.no_grad);
   return tangent.defined() ? tangent : zeros(y.node()->shape, y.node()->dtype);
@@ -151,8 +150,8 @@ Vjp vjp(const Function& f, const In& x, TransformOptions options) {
 Tensor Pullback::operator()(const In& g) const {
   const Located at(g);
   const Tensor cotangent = engine::operand(g, "pullback", y_.node()->dtype);
-  const bool create = !engine::current().no_grad &&
-                      (cotangent.requires_grad() || leads_elsewhere(y_.node(), x_.node(), source_of(g)));
+  const bool create =
+      !engine::current().no_grad && (cotangent.requires_grad() || leads_elsewhere(y_.node(), x_.node(), source_of(g)));
   return pulled(y_, x_, cotangent, create);
 }
 

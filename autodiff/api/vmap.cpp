@@ -38,7 +38,8 @@ Tensors mapped(const F& f, const Tensors& x, const VmapOptions& options, Source 
     if (axis < 0) continue;
     const Size own = x[i].node()->shape[axis];
     if (count >= 0 && own != count)
-      fail(source.named("vmap"), "expected as many examples of every input, got {} and {} along their axes", count, own);
+      fail(source.named("vmap"), "expected as many examples of every input, got {} and {} along their axes", count,
+           own);
     count = own;
   }
   if (count < 0) fail(source.named("vmap"), "expected an input with an axis of examples; all are the same for all");

@@ -20,7 +20,7 @@ struct Addend {
 };
 struct Sums {
   std::vector<Addend> parts;  // as they come: of two values of one variable, two
-  std::vector<Addend> list;   // of each variable that is ours one: its gradient, and once that is stored, the one before
+  std::vector<Addend> list;  // of each variable that is ours one: its gradient, and once that is stored, the one before
   std::vector<Node*> targets;
 };
 

@@ -138,7 +138,8 @@ Tensor Batch::replay(Node* n) {
 Tensor Batch::all(const Tensor& one) {
   Node* y = one.node();
   std::vector<Node*> order;
-  walk(t_, &y, 1, [&](const Node* n) { return n->has(traced) && n->op != Op::leaf && !all_.count(n); }, order);
+  walk(
+      t_, &y, 1, [&](const Node* n) { return n->has(traced) && n->op != Op::leaf && !all_.count(n); }, order);
   const UsersOwn scope(t_, t_.no_grad);
   for (std::size_t i = order.size(); i-- > 0;)
     if (Tensor all = replay(order[i]); all.defined()) {

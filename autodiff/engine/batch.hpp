@@ -11,10 +11,10 @@ namespace xgrad::engine {
 
 // One op on the replay: a rule gives its result for all examples, of shape().
 struct Replayed {
-  Node* n;           // the op, of one example
-  const Tensor* in;  // its inputs
-  const bool* each;  // of which: one for each example, along axis 0; else one for all
-  Size count;        // of examples
+  Node* n;                  // the op, of one example
+  const Tensor* in;         // its inputs
+  const bool* each;         // of which: one for each example, along axis 0; else one for all
+  Size count;               // of examples
   Tensor all(int i) const;  // an input, repeated along axis 0 where it is one for all
   Shape shape() const { return with(n->shape); }
   Shape with(const Shape& one) const;  // the shape of that for each example
@@ -37,8 +37,8 @@ class Batch {
   ~Batch() { t_.batch = outer_; }
   Batch(const Batch&) = delete;
 
-  Tensor example(Tensor all);      // one of those that lie along axis 0
-  Tensor all(const Tensor& one);   // what was recorded of examples, for all of them along axis 0
+  Tensor example(Tensor all);     // one of those that lie along axis 0
+  Tensor all(const Tensor& one);  // what was recorded of examples, for all of them along axis 0
 
   Size count() const { return count_; }
   Batch* outer() const { return outer_; }

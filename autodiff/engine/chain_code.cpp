@@ -106,8 +106,7 @@ class ChainWriter {
       case Act::sub_product_reversed: return with_product(s, Avx::sub, true);
       case Act::neg: return with_bits(Avx::bit_xor, sign_bits[wide_]);
       case Act::abs: return with_bits(Avx::bit_and, other_bits[wide_]);
-      case Act::square:
-        return each([&](int v) { code_.avx(Avx::mul, running + v, running + v, vector(running + v)); });
+      case Act::square: return each([&](int v) { code_.avx(Avx::mul, running + v, running + v, vector(running + v)); });
       case Act::relu:  // max gives the second where one is NaN
         code_.avx(Avx::bit_xor, mask, mask, vector(mask));
         return each([&](int v) { code_.avx(Avx::max, running + v, mask, vector(running + v)); });
@@ -184,7 +183,9 @@ struct Known {
 using Forms = std::span<const std::uint64_t>;
 struct Before {  // the order of forms, in a vector or elsewhere
   using is_transparent = void;
-  bool operator()(Forms x, Forms y) const { return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end()); }
+  bool operator()(Forms x, Forms y) const {
+    return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
+  }
 };
 constexpr Size worth_code = 1 << 22;       // steps x elements, about a millisecond's
 constexpr std::size_t most_chains = 1024;  // are known
@@ -201,7 +202,8 @@ kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
     forms[count++] = s->form;
   }
   static std::mutex mutex;
-  static std::map<std::vector<std::uint64_t>, Known, Before>& all = *new std::map<std::vector<std::uint64_t>, Known, Before>;  // to the end
+  static std::map<std::vector<std::uint64_t>, Known, Before>& all =
+      *new std::map<std::vector<std::uint64_t>, Known, Before>;  // to the end
   const std::lock_guard lock(mutex);
   const Forms key{forms.data(), count};
   auto found = all.find(key);

@@ -127,9 +127,9 @@ class ChainWriter : protected Operands {
   int chain_ = -1;  // its first step; -1: none
   DType chain_dtype_ = DType::f32;
   kernels::Spot first_;  // what the next step begins with, if not the running value
-  int running_ = -1;    // the node that the running value is of; -1: none that is needed
-  bool saved_ = false;  // it lies elsewhere, too
-  int sums_ = 0;        // of the chain
+  int running_ = -1;     // the node that the running value is of; -1: none that is needed
+  bool saved_ = false;   // it lies elsewhere, too
+  int sums_ = 0;         // of the chain
 };
 
 }  // namespace xgrad::engine

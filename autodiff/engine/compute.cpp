@@ -14,9 +14,7 @@ DType operand_dtype(Node* n) {
 
 namespace {
 
-const kernels::Kernel* kernel_of(ThreadState& t, Node* n) {
-  return kernels_of(*t.kernels, n->op, operand_dtype(n));
-}
+const kernels::Kernel* kernel_of(ThreadState& t, Node* n) { return kernels_of(*t.kernels, n->op, operand_dtype(n)); }
 
 template <class T>
 bool arithmetic(Op op, char* out, Node* const* in) {
@@ -47,8 +45,7 @@ void compute_number(ThreadState& t, Node* n, char* out) {
   for (int i = 0; i < n->inputs; ++i) in[i] = n->in[i]->data;
   if (n->op == Op::cast)
     t.kernels->cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)](out, in[0], nullptr, nullptr, 1);
-  else
-    kernel_of(t, n)[0](out, in[0], in[1], in[2], 1);
+  else kernel_of(t, n)[0](out, in[0], in[1], in[2], 1);
 }
 
 void compute_small(ThreadState& t, Node* n) {
@@ -78,9 +75,8 @@ void compute_small(ThreadState& t, Node* n) {
   char* out = allocate(n);
   if (n->op == Op::cast)
     t.kernels->cast[static_cast<int>(n->in[0]->dtype)][static_cast<int>(n->dtype)](out, in[0], nullptr, nullptr,
-                                                                                     n->count);
-  else
-    kernel_of(t, n)[mask](out, in[0], in[1], in[2], n->count);
+                                                                                   n->count);
+  else kernel_of(t, n)[mask](out, in[0], in[1], in[2], n->count);
   n->data = out;
 }
 

@@ -14,8 +14,7 @@ std::atomic<DType> chosen{DType::f32};
 
 DType default_dtype() noexcept { return chosen.load(std::memory_order_relaxed); }
 void set_default_dtype(DType dtype, Source source) {
-  if (!is_float(dtype))
-    fail(source.named("set_default_dtype"), "expected f32 or f64, got {}", name(dtype));
+  if (!is_float(dtype)) fail(source.named("set_default_dtype"), "expected f32 or f64, got {}", name(dtype));
   chosen.store(dtype, std::memory_order_relaxed);
 }
 

@@ -93,7 +93,8 @@ Shape broadcast(const Shape& x, const Shape& y, const char* op, Source source) {
     Size& e = shape[lead + i];
     if (e == shorter[i] || shorter[i] == 1) continue;
     if (e != 1)
-      fail(source.named(op), "shapes do not broadcast: {} and {}; axes must be equal or 1, counted from the last", x, y);
+      fail(source.named(op), "shapes do not broadcast: {} and {}; axes must be equal or 1, counted from the last", x,
+           y);
     e = shorter[i];
   }
   return shape;

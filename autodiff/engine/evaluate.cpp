@@ -17,11 +17,11 @@ namespace {
 // A pending node's part in an evaluation.
 struct Part {
   Node* n;
-  int level;  // nodes of a level need nothing of the same level but what their own region computes
+  int level;   // nodes of a level need nothing of the same level but what their own region computes
   int latest;  // the last level that its users can do with
-  int uses;   // by nodes of this evaluation
-  bool flat;  // its numbers can be had block by block: elementwise, or a reshape of such
-  bool held;  // by others than nodes of this evaluation
+  int uses;    // by nodes of this evaluation
+  bool flat;   // its numbers can be had block by block: elementwise, or a reshape of such
+  bool held;   // by others than nodes of this evaluation
   std::uint8_t stage;
   Size count;  // of the region that it goes to
 };
@@ -239,7 +239,8 @@ void evaluate_planned(ThreadState& t, Plan& p, Node* const* targets, std::size_t
 // After an Error: what still waits is wanted no more. (What has been computed may have let go of other nodes.)
 void forget_wanted(ThreadState& t, Plan& p, Node* const* targets, std::size_t count) noexcept {
   try {
-    walk(t, targets, count, [](const Node* n) { return n->pending(); }, p.nodes);
+    walk(
+        t, targets, count, [](const Node* n) { return n->pending(); }, p.nodes);
     for (Node* n : p.nodes) n->flags &= ~unsigned{wanted};
   } catch (const std::bad_alloc&) {  // they will be stored, no more
   }
@@ -251,12 +252,15 @@ void evaluate(ThreadState& t, Node* const* targets, std::size_t count) try {
   const Quiet quiet(t);
   const Workspace<Plan, Use::plan> plan(t);
   Plan& p = *plan;
-  walk(t, targets, count, [&](Node* n) {
-    if (!n->pending()) return false;
-    if (n->home != &t) fail_foreign(n, "evaluate", {n->file, n->line});
-    if (n->has(traced)) fail_traced(n, "evaluate", {n->file, n->line});
-    return true;
-  }, p.nodes);
+  walk(
+      t, targets, count,
+      [&](Node* n) {
+        if (!n->pending()) return false;
+        if (n->home != &t) fail_foreign(n, "evaluate", {n->file, n->line});
+        if (n->has(traced)) fail_traced(n, "evaluate", {n->file, n->line});
+        return true;
+      },
+      p.nodes);
   if (p.nodes.empty()) return;
   try {
     evaluate_planned(t, p, targets, count);

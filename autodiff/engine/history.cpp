@@ -28,10 +28,11 @@ void note_cut(ThreadState& t, Node* n, unsigned why) {
   if (n->order < first) return;
   // All that led to n is marked, back to what was recorded when the first of the watched was.
   const Workspace<std::vector<Node*>, Use::listed> led(t);
-  const std::uint64_t id = walk(t, &n, 1, [&](Node* x) {
-    return x->has(needs_grad) && x->home == &t && x->order >= first && x->op != Op::leaf;
-  }, *led);
-  Watching::note(t, [&](const Node* x) { return x->walked == id; }, why);
+  const std::uint64_t id = walk(
+      t, &n, 1, [&](Node* x) { return x->has(needs_grad) && x->home == &t && x->order >= first && x->op != Op::leaf; },
+      *led);
+  Watching::note(
+      t, [&](const Node* x) { return x->walked == id; }, why);
 }
 
 void note_cuts(ThreadState& t, Node* const* in, int count) {

@@ -44,13 +44,15 @@ class Watching {
 // note_sweep.)
 void note_cut(ThreadState& t, Node* n, unsigned why);
 inline void note_read(Node* n) {
-  if (n->flags & (needs_grad | cuts)) [[unlikely]] note_cut(current(), n, cut_read);
+  if (n->flags & (needs_grad | cuts)) [[unlikely]]
+    note_cut(current(), n, cut_read);
 }
 
 // The inputs are used without being recorded, where no_grad says so; why.
 void note_cuts(ThreadState& t, Node* const* in, int count);
 inline unsigned cut_here(ThreadState& t, Node* const* in, int count) {
-  if (t.watching && t.cut_as != cut_sweep) [[unlikely]] note_cuts(t, in, count);
+  if (t.watching && t.cut_as != cut_sweep) [[unlikely]]
+    note_cuts(t, in, count);
   return t.cut_as;
 }
 

@@ -17,7 +17,8 @@ inline Source source_of(Source s, const char* op = nullptr) {
 
 // Where n was recorded, for an Error of its own: by the name of what is being done on that line now, or else `op`.
 inline Source line_of(const Node* n, const char* op) {
-  if (const ThreadState* t = this_thread; t && t->located && t->at.file == n->file && t->at.line == n->line) return t->at.named(op);
+  if (const ThreadState* t = this_thread; t && t->located && t->at.file == n->file && t->at.line == n->line)
+    return t->at.named(op);
   return Source(n->file, n->line, op);
 }
 

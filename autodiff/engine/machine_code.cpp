@@ -186,7 +186,8 @@ MachineCode::MachineCode(const Formula& formula)
 MachineCode::~MachineCode() = default;
 
 std::unique_ptr<MachineCode> MachineCode::of(const Formula& formula) {
-  if (code_when() == CodeWhen::never || formula.lines.empty() || formula.operands > Registers::most_operands) return nullptr;
+  if (code_when() == CodeWhen::never || formula.lines.empty() || formula.operands > Registers::most_operands)
+    return nullptr;
   std::unique_ptr<MachineCode> made(new MachineCode(formula));
   if (!made->own_->pages || !made->own_->pages->memory) return nullptr;
   made->set_numbers(formula.numbers);

@@ -20,10 +20,10 @@ struct Formula {
   };
   static constexpr int first_number = 1 << 20;
 
-  DType dtype;                // f32 or f64: of operands and numbers
+  DType dtype;  // f32 or f64: of operands and numbers
   int operands;
   std::vector<Line> lines;
-  std::vector<int> results;   // by operand: the line that it becomes, or -1 - k where it stays
+  std::vector<int> results;     // by operand: the line that it becomes, or -1 - k where it stays
   std::vector<double> numbers;  // in the order of their uses, exact
 
   bool same_but_numbers(const Formula& other) const {

@@ -25,7 +25,7 @@ inline void release(const Told* t) noexcept {
 
 // What few nodes need.
 struct Extra {
-  Node** in = nullptr;   // inputs past the third, counted
+  Node** in = nullptr;  // inputs past the third, counted
   std::uint8_t in_pool = 0, pool = 0;
   Ref<const Told> told;
   Extra* next = nullptr;  // of those that rest: see Quiet
@@ -65,8 +65,10 @@ class Flags {
 // Likewise: moves once, from null to a node whose memory this one sees.
 class Base {
  public:
-  operator struct Node*() const { return node_.load(std::memory_order_acquire); }
-  struct Node* operator->() const { return *this; }
+  operator struct Node *() const { return node_.load(std::memory_order_acquire); }
+  struct Node* operator->() const {
+    return *this;
+  }
   void operator=(struct Node* n) { node_.store(n, std::memory_order_release); }
 
  private:
@@ -93,8 +95,8 @@ inline constexpr std::size_t most_inputs = 65535;
 inline constexpr std::size_t inline_bytes = 64;
 
 struct alignas(64) Node : NodeHead {
-  ThreadState* home;     // that recorded it: whose tape it is on, whose scratch is in it
-  Data data;        // null while pending
+  ThreadState* home;  // that recorded it: whose tape it is on, whose scratch is in it
+  Data data;          // null while pending
   Op op;
   DType dtype;
   std::uint8_t pool;  // size class of the buffer that this node owns; 0: none
@@ -102,29 +104,29 @@ struct alignas(64) Node : NodeHead {
   std::uint8_t temporaries;
   std::uint16_t inputs;
   Flags flags;
-  std::uint32_t users;  // scratch of an evaluation: uses by the nodes of its region
+  std::uint32_t users;    // scratch of an evaluation: uses by the nodes of its region
   std::int32_t position;  // scratch: position in the walk that saw this last
-  Size count;           // elements
-  Node* previous;       // on the tape
+  Size count;             // elements
+  Node* previous;         // on the tape
   Node* next;
   union {
     std::uint64_t order;  // of recording, on this thread
     Node* next_doomed;    // of those that are being freed
   };
   Node* in[inline_inputs];
-  Base base;              // whose memory `data` points into, counted; null: our own
-  std::uint64_t walked;    // scratch: that walk's number; 0: none has
-  Variable* variable;     // of a parameter's leaf: weak
+  Base base;             // whose memory `data` points into, counted; null: our own
+  std::uint64_t walked;  // scratch: that walk's number; 0: none has
+  Variable* variable;    // of a parameter's leaf: weak
   const char* file;
   int line;
-  std::int32_t slot;      // scratch of a sweep: its entry
+  std::int32_t slot;  // scratch of a sweep: its entry
   // While it waits: an estimate of the memory that it keeps alive, its result or its largest stored input, in units of 64
   // bytes; summed, it bounds what waits (finish() in record.cpp).
   std::uint32_t waits;
-  std::uint32_t given;    // handles that others let go of, for home to count down: under its mutex
-  Size a[4];              // what the op was told: see the op
-  Extra* extra;           // owned
-  Node* next_foreign;     // the next in its home's list of nodes that others let go of, under its mutex
+  std::uint32_t given;  // handles that others let go of, for home to count down: under its mutex
+  Size a[4];            // what the op was told: see the op
+  Extra* extra;         // owned
+  Node* next_foreign;   // the next in its home's list of nodes that others let go of, under its mutex
   Shape shape;
   alignas(64) char local[inline_bytes];  // small values live here, and the strides of a view that is not row-major
 

@@ -14,11 +14,13 @@ char* allocate(Node* n, const char* op = nullptr);  // op: null: n's own
 struct Unfinished {
   Node* n;
   char* memory;
-  ~Unfinished() { if (!n->data && n->pool) undo(); }
+  ~Unfinished() {
+    if (!n->data && n->pool) undo();
+  }
   void undo() noexcept;
 };
 
-Extra& extra_of(Node* n);  // made where there is none
+Extra& extra_of(Node* n);                              // made where there is none
 void set_inputs(Node* n, Node* const* in, int count);  // each counted once more
 
 // A node without a history that owns the numbers at `data`, which n sees; for who wants to hold the numbers and not n's

@@ -59,14 +59,16 @@ static_assert(sizeof kinds / sizeof *kinds == static_cast<std::size_t>(Op::count
 constexpr Kind kind_of(Op op) { return kinds[static_cast<int>(op)]; }
 
 constexpr bool is_comparison(Op op) {
-#define COMPARE(name, ...) if (op == Op::name) return true;
+#define COMPARE(name, ...) \
+  if (op == Op::name) return true;
 #include "autodiff/elementwise.def"
   return false;
 }
 
 // The kernels of an elementwise op, for operands of a dtype: by which of them are one number (kernels.hpp).
 constexpr kernels::Elementwise lanes_of(Op op) { return static_cast<kernels::Elementwise>(static_cast<int>(op) - 1); }
-static_assert(lanes_of(Op::logical_not) == kernels::Elementwise::logical_not && lanes_of(Op::add) == kernels::Elementwise::add);
+static_assert(lanes_of(Op::logical_not) == kernels::Elementwise::logical_not &&
+              lanes_of(Op::add) == kernels::Elementwise::add);
 inline const kernels::Kernel* kernels_of(const kernels::Table& t, Op op, DType dtype) {
   return t.elementwise[static_cast<int>(lanes_of(op))][static_cast<int>(dtype)];
 }
@@ -105,7 +107,7 @@ struct Step {
   Node* n;
   const Tensor& g;
   Sweep* sweep = nullptr;  // that asks; null: a call for one input
-  int only = -1;            // which; -1: all
+  int only = -1;           // which; -1: all
   Tensor x(int i = 0) const;
   Tensor y() const;
   Size a(int i) const;
@@ -133,14 +135,16 @@ struct Rule {
   const char* name;
   Kind kind;
   Forward forward;
-  Slope (*slope)(const Tensor& x, const Tensor& y, const Tensor& z, int i);  // elementwise: d(z)/d(input i); of one input y is z
-  Tensors (*vjp)(const Step& step);                                          // the others
-  void (*compute)(Node* n);                                                  // barriers; of views: binds to the input
-  Tensor (*jvp)(Node* n, const Tensors& tangents);                           // Forward::own: empty tangents are zero
-  Tensor (*batch)(const Replayed& r);                                        // for many examples: see batch.hpp
-  bool at_once = false;                                                      // it can fail on values: never waits
-  Tensor (*gather)(const Part* const* parts, std::size_t count) = nullptr;   // the cotangent of a tensor, of its uses in order
-  kernels::SlopeOf slope_of = kernels::SlopeOf::other;                       // what <op>_vjp takes, where there is one
+  Slope (*slope)(const Tensor& x, const Tensor& y, const Tensor& z,
+                 int i);                            // elementwise: d(z)/d(input i); of one input y is z
+  Tensors (*vjp)(const Step& step);                 // the others
+  void (*compute)(Node* n);                         // barriers; of views: binds to the input
+  Tensor (*jvp)(Node* n, const Tensors& tangents);  // Forward::own: empty tangents are zero
+  Tensor (*batch)(const Replayed& r);               // for many examples: see batch.hpp
+  bool at_once = false;                             // it can fail on values: never waits
+  Tensor (*gather)(const Part* const* parts,
+                   std::size_t count) = nullptr;        // the cotangent of a tensor, of its uses in order
+  kernels::SlopeOf slope_of = kernels::SlopeOf::other;  // what <op>_vjp takes, where there is one
 };
 
 // Mutable so that the tests can break a rule and see it caught.

@@ -25,7 +25,9 @@ inline CodeWhen code_when() {
   static const CodeWhen when = [] {
     const char* const variable = std::getenv("XGRAD_CODE");
     const std::string_view says = variable ? variable : "";
-    return arch_in_use() < avx2 || says == "off" ? CodeWhen::never : says == "always" ? CodeWhen::always : CodeWhen::worth;
+    return arch_in_use() < avx2 || says == "off" ? CodeWhen::never
+           : says == "always"                    ? CodeWhen::always
+                                                 : CodeWhen::worth;
   }();
   return when;
 }

@@ -13,14 +13,15 @@ namespace xgrad::engine {
 
 namespace {
 
-constexpr std::size_t always_kept = std::size_t{16} << 20;    // bytes that a thread keeps, whatever it needed
+constexpr std::size_t always_kept = std::size_t{16} << 20;  // bytes that a thread keeps, whatever it needed
 constexpr std::size_t kept_by_process = std::size_t{64} << 20;
 
 // Size classes: 64 x 2^k x {1, 1.25, 1.5, 1.75} bytes, from 1 on.
 constexpr auto bytes_of_classes = [] {
   std::array<std::size_t, buffer_classes> bytes{};
   for (int c = 1; c < buffer_classes; ++c)
-    bytes[static_cast<std::size_t>(c)] = (std::size_t{64} << (c - 1) / 4) + (c - 1) % 4 * (std::size_t{16} << (c - 1) / 4);
+    bytes[static_cast<std::size_t>(c)] =
+        (std::size_t{64} << (c - 1) / 4) + (c - 1) % 4 * (std::size_t{16} << (c - 1) / 4);
   return bytes;
 }();
 std::size_t class_bytes(int c) { return bytes_of_classes[static_cast<std::size_t>(c)]; }
@@ -129,7 +130,8 @@ namespace {
 
 // Another thread's lack of memory, or release_memory() on one, is this one's business too.
 inline void follow_releases(ThreadState& t) noexcept {
-  if (t.releases != process.releases.load(std::memory_order_relaxed)) [[unlikely]] release_free(t);
+  if (t.releases != process.releases.load(std::memory_order_relaxed)) [[unlikely]]
+    release_free(t);
 }
 
 void* take_from_process(int c) noexcept {

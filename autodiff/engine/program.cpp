@@ -85,11 +85,13 @@ struct Pass {
     for (const Instruction& op : p.code) {
       switch (op.what) {
         case Do::kernel:
-          kernels_of(kernels, op.op, op.dtype)[op.mask](at(op.out), at(op.in[0]), op.operands > 1 ? at(op.in[1]) : nullptr,
+          kernels_of(kernels, op.op, op.dtype)[op.mask](at(op.out), at(op.in[0]),
+                                                        op.operands > 1 ? at(op.in[1]) : nullptr,
                                                         op.operands > 2 ? at(op.in[2]) : nullptr, n);
           break;
         case Do::cast:
-          kernels.cast[static_cast<int>(op.dtype)][static_cast<int>(op.to)](at(op.out), at(op.in[0]), nullptr, nullptr, n);
+          kernels.cast[static_cast<int>(op.dtype)][static_cast<int>(op.to)](at(op.out), at(op.in[0]), nullptr, nullptr,
+                                                                            n);
           break;
         case Do::with_slope:
           kernels.with_slope[static_cast<int>(lanes_of(op.op))][static_cast<int>(op.dtype)](at(op.out), at(op.slope),
@@ -215,7 +217,8 @@ void run(ThreadState& t, Program& p) {
         g.data = take_buffer(static_cast<std::size_t>(gathered_bytes(op, p.count, units)), g.pool,
                              rule(op.sink->op).name, {op.sink->file, op.sink->line});
         gathered.push_back(g);
-        if (op.what == Do::chain_sum) p.steps[static_cast<std::size_t>(op.step)].x = reinterpret_cast<std::intptr_t>(g.data);
+        if (op.what == Do::chain_sum)
+          p.steps[static_cast<std::size_t>(op.step)].x = reinterpret_cast<std::intptr_t>(g.data);
       }
     const Pass pass{*t.kernels, &t, p, gathered.data(), units};
     const Size bytes = p.scratch * p.scratch_bytes;

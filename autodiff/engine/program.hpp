@@ -46,8 +46,8 @@ struct Instruction {
 class Blocking {
  public:
   bool admit(const Reduced& sink);  // false: it does not go with those that were let in before
-  Size row = 0;      // length of the rows that are folded; 0: none
-  Size columns = 0;  // of the sums over rows; 0: none
+  Size row = 0;                     // length of the rows that are folded; 0: none
+  Size columns = 0;                 // of the sums over rows; 0: none
  private:
   bool whole_ = false;
 };
@@ -56,8 +56,8 @@ struct Program {
   std::vector<Instruction> code;
   std::vector<Layout> layouts;
   std::vector<kernels::ChainStep> steps;  // of all chains
-  int scratch = 0;        // blocks
-  Size scratch_bytes = 0;  // of one block
+  int scratch = 0;                        // blocks
+  Size scratch_bytes = 0;                 // of one block
   Size count = 0;
   Blocking blocking;
 };

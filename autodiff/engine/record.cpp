@@ -14,7 +14,7 @@ namespace xgrad::engine {
 
 namespace {
 
-constexpr Size most_pending = 4096;                // nodes
+constexpr Size most_pending = 4096;                 // nodes
 constexpr Size most_pending_bytes = Size{1} << 30;  // that they keep, or would take if all were stored
 
 // Is the work on n little enough to be done now?
@@ -60,7 +60,8 @@ inline Node* begin(ThreadState& t, Op op, DType dtype, const Shape& shape, Size 
     set_inputs(n, in, count);
   }
   if (flags & (needs_grad | cuts) && is_float(dtype)) n->flags |= history(t, flags, in, count);
-  if (flags & traced && n->count > 0) [[unlikely]] put_on_trace(n, source);
+  if (flags & traced && n->count > 0) [[unlikely]]
+    put_on_trace(n, source);
   return n;
 }
 
@@ -91,8 +92,8 @@ inline void finish(ThreadState& t, Node* n) {
 
 }  // namespace
 
-Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
-                          Source source) {
+Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
+                          int count, Source source) {
   bool ready;
   Node* n = begin(t, op, dtype, shape, elements, in, count, source, ready);
   Tensor result = Tensor::adopt(n);
@@ -112,7 +113,8 @@ Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape
 
 Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count, const Args& args, Source source) {
   ThreadState& t = current();
-  if (kind_of(op) == Kind::elementwise) return record_elementwise(t, op, dtype, shape, shape.numel(), in, count, source);
+  if (kind_of(op) == Kind::elementwise)
+    return record_elementwise(t, op, dtype, shape, shape.numel(), in, count, source);
   bool ready;
   Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready);
   Tensor result = Tensor::adopt(n);
@@ -216,8 +218,7 @@ Tensor replay(Node* n, Node* const* in, int count) {
 int checked_axis(Size axis, int rank, const char* op, Source source) {
   if (rank == 0)
     fail(source.named(op), "axis {} of a 0-d tensor, which has none; reshape(x, {{1}}) gives it one", axis);
-  if (rank == 1 && axis != 0 && axis != -1)
-    fail(source.named(op), "axis {} of a vector; expected -1 or 0", axis);
+  if (rank == 1 && axis != 0 && axis != -1) fail(source.named(op), "axis {} of a vector; expected -1 or 0", axis);
   if (axis < -rank || axis >= rank)
     fail(source.named(op), "axis {} of a tensor of {} axes; expected {} ... {}", axis, rank, -rank, rank - 1);
   return static_cast<int>(axis < 0 ? axis + rank : axis);

@@ -40,8 +40,8 @@ inline Tensor as_it_is(const Tensor& x) {
 }
 
 // Of an elementwise op of so many elements.
-Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
-                          Source source);
+Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
+                          int count, Source source);
 
 // Elementwise ops of one, two or three operands, with the rules for numbers, dtypes and broadcasting.
 Tensor unary(Op op, const In& x);

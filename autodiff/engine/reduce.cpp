@@ -167,7 +167,8 @@ void sum_columns(ThreadState& t, const Node* n, const Reduced& r, char* out, con
   const Size all = r.length * r.inner;
   const auto add_job = [&](char* total, char* running, Size first) {
     const Size length = std::min(u.job, all - first);
-    if (x.in_place()) return add_to_job(t, n->dtype, u, total, running, x.at(start + first, 0, nullptr), 0, length, length);
+    if (x.in_place())
+      return add_to_job(t, n->dtype, u, total, running, x.at(start + first, 0, nullptr), 0, length, length);
     alignas(64) Elements::Scratch scratch;
     for (Size at = 0; at < length; at += Elements::block) {
       const Size some = std::min(Elements::block, length - at);
@@ -182,7 +183,8 @@ void sum_columns(ThreadState& t, const Node* n, const Reduced& r, char* out, con
   add_totals(t, n->dtype, out, gathered.data, u);
 }
 
-void extreme_columns(ThreadState& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start, Size item) {
+void extreme_columns(ThreadState& t, const Node* n, const Reduced& r, char* out, const Elements& x, Size start,
+                     Size item) {
   const kernels::Kernel pick = kernels_of(*t.kernels, combining(r.kind), n->dtype)[0];
   each_block(x, start, 1, r.inner, [&](Size, const char* at, Size column, Size width) {
     std::memcpy(out + column * item, at, static_cast<std::size_t>(width * item));

@@ -27,8 +27,10 @@ struct Units {
   Size columns = 0, step = 0, unit = 0, job = 0;
   Size jobs = 0;
   bool alone() const { return unit == job; }
-  Size rows_left() const { return jobs * (step / columns); }            // that the totals of all jobs are
-  Size gathered() const { return (jobs * (alone() ? 1 : 2) + 2) * step; }  // totals, running totals, and room for add_totals
+  Size rows_left() const { return jobs * (step / columns); }  // that the totals of all jobs are
+  Size gathered() const {
+    return (jobs * (alone() ? 1 : 2) + 2) * step;
+  }  // totals, running totals, and room for add_totals
 };
 Units units_of(Size rows, Size columns);
 

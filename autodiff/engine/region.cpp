@@ -85,12 +85,14 @@ class Builder : ChainWriter {
     const Reduced r = reduced(n);
     program_.blocking.admit(r);
     Node* x = n->in[0];
-    const bool here = chain_ >= 0 && chain_dtype_ == n->dtype && mine(x) && r.whole() && r.kind == kernels::Reduction::sum;
+    const bool here =
+        chain_ >= 0 && chain_dtype_ == n->dtype && mine(x) && r.whole() && r.kind == kernels::Reduction::sum;
     if (!here) close_chain();
     Instruction sink{here        ? Do::chain_sum
                      : r.whole() ? Do::fold_whole
                      : r.rows()  ? Do::fold_rows
-                                 : Do::add_columns, n->dtype, 1};
+                                 : Do::add_columns,
+                     n->dtype, 1};
     if (here) {
       if (is_running(x)) --values_[running_].uses;
       else take(x, x);

@@ -69,7 +69,10 @@ class Registers {
 
   // kept: numbers that stay in registers all the time
   Registers(const Formula& f, const std::vector<int>& kept)
-      : f_(f), code_(f.dtype == DType::f64), values_(f.lines.size() + static_cast<std::size_t>(f.operands)), kept_(kept) {
+      : f_(f),
+        code_(f.dtype == DType::f64),
+        values_(f.lines.size() + static_cast<std::size_t>(f.operands)),
+        kept_(kept) {
     in_.fill(nobody);
     limit_ = registers - static_cast<int>(kept.size());
     // An op whose result nobody wants is not computed, and what it is made of is not used by it.
@@ -88,7 +91,9 @@ class Registers {
 
   kernels::x86::Code& code() { return code_; }
   bool is_used(int line) const { return values_[static_cast<std::size_t>(f_.operands + line)].used; }
-  static int number(double x) { return Numbers::first_made + (x == 0 ? Numbers::zero : x == 1 ? Numbers::one : Numbers::half); }
+  static int number(double x) {
+    return Numbers::first_made + (x == 0 ? Numbers::zero : x == 1 ? Numbers::one : Numbers::half);
+  }
   static int sign() { return Numbers::first_made + Numbers::sign; }
   static int all_but_sign() { return Numbers::first_made + Numbers::all_but_sign; }
   static int all_bits() { return Numbers::first_made + Numbers::all_bits; }
@@ -145,7 +150,8 @@ class Registers {
   kernels::x86::Operand place(int id) {
     if (id >= Formula::first_number) return kernels::x86::memory(numbers, number_offset(id));
     const Value& v = value(id);
-    if (v.spilled >= 0) return kernels::x86::memory(kernels::x86::rsp, static_cast<std::int32_t>(v.spilled * vector_bytes));
+    if (v.spilled >= 0)
+      return kernels::x86::memory(kernels::x86::rsp, static_cast<std::int32_t>(v.spilled * vector_bytes));
     return kernels::x86::indexed(pointers[-1 - id], index);
   }
 
@@ -191,9 +197,9 @@ class Registers {
   static constexpr int registers = 16, nobody = -1000000, temporary = -1000001;
   static constexpr int numbers = kernels::x86::rsi, index = kernels::x86::rdx, end = kernels::x86::rcx;
   // What points to the operands; from the sixth on such as the caller wants back.
-  static constexpr int pointers[most_operands] = {kernels::x86::rax, kernels::x86::r8,  kernels::x86::r9,  kernels::x86::r10,
-                                                  kernels::x86::r11, kernels::x86::rdi, kernels::x86::rbx, kernels::x86::rbp,
-                                                  kernels::x86::r12, kernels::x86::r13, kernels::x86::r14, kernels::x86::r15};
+  static constexpr int pointers[most_operands] = {
+      kernels::x86::rax, kernels::x86::r8,  kernels::x86::r9,  kernels::x86::r10, kernels::x86::r11, kernels::x86::rdi,
+      kernels::x86::rbx, kernels::x86::rbp, kernels::x86::r12, kernels::x86::r13, kernels::x86::r14, kernels::x86::r15};
   static constexpr int position_of_rdi = 5, first_saved = 6;
 
   static std::size_t at(int r) { return static_cast<std::size_t>(r); }

@@ -50,27 +50,31 @@ Tensors vjp_cast(const Step&);
 
 constinit Rule rules[] = {
     {"leaf", Kind::leaf, Forward::none, nullptr, nullptr, nullptr, nullptr, nullptr},
-#define UNARY(op, lane, slope, ...)                                                                          \
-    {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise, false, \
-     nullptr, kernels::slope_of(#slope)},
-#define BINARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
-#define TERNARY(op, ...) {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
+#define UNARY(op, lane, slope, ...)                                                                              \
+  {#op,   Kind::elementwise, Forward::slopes,          slope_##op, nullptr, nullptr, nullptr, batch_elementwise, \
+   false, nullptr,           kernels::slope_of(#slope)},
+#define BINARY(op, ...) \
+  {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
+#define TERNARY(op, ...) \
+  {#op, Kind::elementwise, Forward::slopes, slope_##op, nullptr, nullptr, nullptr, batch_elementwise},
 #define COMPARE(op, ...) {#op, Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
 #include "autodiff/elementwise.def"
-#define UNARY(op, ...) {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
+#define UNARY(op, ...) \
+  {#op "_vjp", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
 #include "autodiff/elementwise.def"
     {"where", Kind::elementwise, Forward::linear, nullptr, vjp_where, nullptr, nullptr, batch_elementwise},
     {"logical_and", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
     {"logical_or", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
     {"logical_not", Kind::elementwise, Forward::none, nullptr, nullptr, nullptr, nullptr, batch_elementwise},
     {"cast", Kind::elementwise, Forward::linear, nullptr, vjp_cast, nullptr, nullptr, batch_elementwise},
-#define VIEW(op) {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr, batch_##op, false, gather_of<Op::op>},
+#define VIEW(op) \
+  {#op, Kind::view, Forward::linear, nullptr, vjp_##op, compute_##op, nullptr, batch_##op, false, gather_of<Op::op>},
 #define REDUCTION(op, jvp, two) {#op, Kind::reduction, Forward::jvp, nullptr, vjp_##op, nullptr, nullptr, batch_span},
-#define BARRIER(op, jvp, batch) \
-    {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op), false, \
-     gather_of<Op::op>},
+#define BARRIER(op, jvp, batch)                                            \
+  {#op,          Kind::barrier, Forward::jvp,      nullptr, VJP_##jvp(op), \
+   compute_##op, JVP_##jvp(op), BATCH_##batch(op), false,   gather_of<Op::op>},
 #define AT_ONCE(op, jvp, batch) \
-    {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op), true},
+  {#op, Kind::barrier, Forward::jvp, nullptr, VJP_##jvp(op), compute_##op, JVP_##jvp(op), BATCH_##batch(op), true},
 #include "autodiff/structural.def"
 };
 

@@ -67,7 +67,8 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
     const Size run = std::min(n, inner - in_row);
     const T* from = base + at;
     if (stride == 1) {
-      if (run < 16) for (Size i = 0; i < run; ++i) out[i] = from[i];
+      if (run < 16)
+        for (Size i = 0; i < run; ++i) out[i] = from[i];
       else std::memcpy(out, from, static_cast<std::size_t>(run) * sizeof(T));
     } else if (stride == 0) {
       std::fill(out, out + run, *from);

@@ -23,8 +23,8 @@ void gather_elements(char* out, const char* base, const Layout& layout, Size ite
 // the block. So what is read once needs no memory for all of it.
 class Elements {
  public:
-  static constexpr Size block = kernels::chunk;         // elements read at a time, at most
-  using Scratch = char[2 * block * sizeof(double)];     // of the caller, 64-byte aligned
+  static constexpr Size block = kernels::chunk;      // elements read at a time, at most
+  using Scratch = char[2 * block * sizeof(double)];  // of the caller, 64-byte aligned
   Elements(Node* x, DType as);
   // Elements start ... start + n.
   const char* at(Size start, Size n, char* scratch) const {

@@ -202,7 +202,8 @@ Tensor transposed_vjp(ThreadState& t, Node* n, int i, const Tensor& tangent) {
   Sweep sweep(t, v.node(), "jvp", source, g.node()->order);
   if (!sweep.prune([&](const Node* x) { return x == g.node(); })) {
     if (n->op == Op::custom && !v.requires_grad())
-      fail(source.named("jvp"), "a CustomOp's vjp is not made of tensor ops, so it has no transpose; write it in ops of its g");
+      fail(source.named("jvp"),
+           "a CustomOp's vjp is not made of tensor ops, so it has no transpose; write it in ops of its g");
     return {};
   }
   sweep.pull(tangent, !no_grad);
@@ -252,7 +253,9 @@ Tensor Sweep::push(bool create_graph, Size columns) {
     if (forward == Forward::linear) {
       for (int k = 0; k < n->inputs; ++k) {
         Node* x = n->input(k);
-        held.push_back(each[static_cast<std::size_t>(k)] ? tangent(k) : is_float(x->dtype) ? zeros_like(share(x)) : share(x));
+        held.push_back(each[static_cast<std::size_t>(k)] ? tangent(k)
+                       : is_float(x->dtype)              ? zeros_like(share(x))
+                                                         : share(x));
       }
       plus(again());
     } else if (forward == Forward::bilinear) {
@@ -292,7 +295,8 @@ Tensor Sweep::push(bool create_graph, Size columns) {
         plus(alone(tangent));
       } else {
         Batch batch(t_, columns, Randomness::same, rule(n->op).name, source);
-        if (const Tensor one = alone([&](int k) { return batch.example(tangent(k)); }); one.defined()) plus(batch.all(one));
+        if (const Tensor one = alone([&](int k) { return batch.example(tangent(k)); }); one.defined())
+          plus(batch.all(one));
       }
     }
     if (!sum.defined()) continue;

@@ -14,7 +14,8 @@ class Sweep {
  public:
   enum class Older : std::uint8_t { constants, leaves };
   // What was recorded before `oldest`, and what other threads did, counts as constants; or as leaves.
-  Sweep(ThreadState& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0, Older older = Older::constants);
+  Sweep(ThreadState& t, Node* y, const char* op, Source source, std::uint64_t oldest = 0,
+        Older older = Older::constants);
   ~Sweep();
   Sweep(const Sweep&) = delete;
 
@@ -73,7 +74,7 @@ class Sweep {
     std::vector<Node*> walked, in;
     std::vector<Entry> nodes, leaves;
     std::vector<Part> parts;
-    std::vector<const Part*> order, alike;              // of one tensor; of those, by one op
+    std::vector<const Part*> order, alike;  // of one tensor; of those, by one op
     std::vector<RowGradient> rows;
     std::vector<std::pair<Node*, std::int32_t>> outer;  // slots, as the sweep that this one runs inside of has them
     std::vector<std::pair<const Node*, std::int32_t>> foreign;  // leaves without slots: a hash table, half full at most
@@ -104,7 +105,7 @@ class Sweep {
   void gather_parts(Entry& e);
   ThreadState& t_;
   Node* y_;
-  const Tensor held_;  // y: the user's functions may let go of it
+  const Tensor held_;   // y: the user's functions may let go of it
   Sweep* const outer_;  // the sweep that this one runs inside of; null: none
   const Workspace<Storage, Use::sweeps> room_;
   Storage& storage_;

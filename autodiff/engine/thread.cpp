@@ -21,11 +21,12 @@ struct Registry {
   std::mutex mutex;
   ThreadState* made = nullptr;  // linked by next_made
   ThreadState* idle = nullptr;  // linked by next_idle
-  std::uint64_t streams = 0;  // of random numbers, given to threads so far
+  std::uint64_t streams = 0;    // of random numbers, given to threads so far
 };
 constinit Registry registry;  // of trivial destruction: it outlives static tensors
 
-ThreadState* const nobody = reinterpret_cast<ThreadState*>(alignof(ThreadState));  // owner of a node that its recorder let go of
+ThreadState* const nobody =
+    reinterpret_cast<ThreadState*>(alignof(ThreadState));  // owner of a node that its recorder let go of
 
 void destroy(ThreadState& own, Node* n);
 
@@ -63,7 +64,8 @@ void end_thread(void* p) {
 pthread_key_t end_key() {
   static const pthread_key_t key = [] {
     pthread_key_t k;
-    if (pthread_key_create(&k, end_thread) != 0) fail(Source{}.named("thread"), "the system has no room for one more key");
+    if (pthread_key_create(&k, end_thread) != 0)
+      fail(Source{}.named("thread"), "the system has no room for one more key");
     return k;
   }();
   return key;
@@ -230,7 +232,7 @@ void release_shared(NodeHead* node) noexcept {
     std::int32_t count = n->shared().load(std::memory_order_relaxed);
     while (count >= 2)
       if (n->shared().compare_exchange_weak(count, count - 2, std::memory_order_acq_rel)) {
-        if (count - 2 != 1) return;  // not the last
+        if (count - 2 != 1) return;                                         // not the last
         if (n->has(taped) && n->home != this_thread) give_to(*n->home, n);  // a tape is its thread's
         else if (ThreadState* t = state_or_null()) destroy(*t, n);
         else destroy_without_state(n);

@@ -57,10 +57,10 @@ inline constexpr std::size_t node_magazine = 256;  // nodes that move between li
 // times that has been taken; buffers that lay here all through one are given back to the system.
 class Shelf {
  public:
-  void* take(int c);           // null where no buffer of the class lies here
-  bool give(int c, void* p);   // false: there are enough; `p` is not kept
-  void untake(int c);          // the system had none either
-  void* remove(int c) noexcept;  // of no use to anybody any more; null: no more of the class
+  void* take(int c);                               // null where no buffer of the class lies here
+  bool give(int c, void* p);                       // false: there are enough; `p` is not kept
+  void untake(int c);                              // the system had none either
+  void* remove(int c) noexcept;                    // of no use to anybody any more; null: no more of the class
   std::int64_t in_use() const { return in_use_; }  // bytes taken less given, by this thread
   std::size_t free() const { return free_; }
 
@@ -95,14 +95,14 @@ struct ThreadState {
   bool eager = false;
   bool located = false;
   bool releasing = false;
-  bool quiet = false;       // see Quiet
-  Extra* resting = nullptr;  // what waits for its end
-  Sweep* sweep = nullptr;   // the innermost that is going on
-  Watching* watching = nullptr;  // likewise, of the transforms
-  Batch* batch = nullptr;        // the innermost whose examples are being recorded
+  bool quiet = false;               // see Quiet
+  Extra* resting = nullptr;         // what waits for its end
+  Sweep* sweep = nullptr;           // the innermost that is going on
+  Watching* watching = nullptr;     // likewise, of the transforms
+  Batch* batch = nullptr;           // the innermost whose examples are being recorded
   const char* traced_by = nullptr;  // the rule that is being recorded, of no numbers; null: none, or vmap's
-  std::uint64_t reads = 0;       // of numbers that have a history
-  Source at;  // what Located says, with the name that errors there go by
+  std::uint64_t reads = 0;          // of numbers that have a history
+  Source at;                        // what Located says, with the name that errors there go by
 
   std::uint64_t seed = 0x9E3779B97F4A7C15ull, counter = 0;  // of the random generator
   std::uint64_t layers = 0;  // the counter of its second stream, and whether that is drawn from
@@ -113,18 +113,18 @@ struct ThreadState {
 
   // what other threads let go of, for this one to count down
   std::atomic<bool> has_foreign{false};
-  std::mutex mutex;                // of the three below
-  Node* foreign = nullptr;         // linked by next_foreign
-  bool dead = false;               // its thread has ended
-  bool acting = false;             // another lets go of things for it
+  std::mutex mutex;         // of the three below
+  Node* foreign = nullptr;  // linked by next_foreign
+  bool dead = false;        // its thread has ended
+  bool acting = false;      // another lets go of things for it
 
   ThreadState* next_made = nullptr;  // of all that there are
   ThreadState* next_idle = nullptr;  // of those whose threads have ended
 
-  Node* doomed = nullptr;  // worklist of release_last, linked by next_doomed
+  Node* doomed = nullptr;         // worklist of release_last, linked by next_doomed
   std::vector<Node*> seen, heap;  // of a walk
 
-  Tensor numbers[16];             // of formulas: see record
+  Tensor numbers[16];  // of formulas: see record
 
   const kernels::Table* kernels = nullptr;
 
@@ -152,7 +152,8 @@ class Workspace {
   };
 
  public:
-  explicit Workspace(ThreadState& t) : idle_(t.workspaces[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
+  explicit Workspace(ThreadState& t)
+      : idle_(t.workspaces[static_cast<int>(which)]), room_(static_cast<Room*>(idle_.object)) {
     if (room_) {
       idle_.object = room_->next;
     } else {
@@ -276,9 +277,9 @@ char* take_buffer(std::size_t bytes, std::uint8_t& pool, const char* op, Source 
 void give_buffer(char* data, std::uint8_t pool) noexcept;
 void refill_nodes(ThreadState& t, Op op, Source source);
 void spill_nodes(ThreadState& t) noexcept;
-void release_free(ThreadState& t) noexcept;  // to the system: free memory of this thread's and of the process
+void release_free(ThreadState& t) noexcept;     // to the system: free memory of this thread's and of the process
 void give_up_buffers(ThreadState& t) noexcept;  // free ones, to the process or the system
-void lock_pools() noexcept;  // around a fork()
+void lock_pools() noexcept;                     // around a fork()
 void unlock_pools() noexcept;
 inline void* take_node(ThreadState& t, Op op, Source source) {
   if (!t.nodes.top) refill_nodes(t, op, source);
@@ -318,7 +319,8 @@ inline Node* new_node(ThreadState& t, Op op, DType dtype, const Shape& shape, Si
   n->line = source.line;
   n->extra = nullptr;
   n->given = 0;
-  if (shape.rank() > 6) [[unlikely]] copy_deep_shape(t, n, shape);  // as it takes memory
+  if (shape.rank() > 6) [[unlikely]]
+    copy_deep_shape(t, n, shape);  // as it takes memory
   else new (&n->shape) Shape(shape);
   return n;
 }

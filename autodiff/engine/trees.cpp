@@ -30,7 +30,8 @@ constexpr Op slope_of(Op op) {
   }
 }
 constexpr bool has_slope(Op op) {
-#define BESIDE(f, slope) if (op == Op::f) return true;
+#define BESIDE(f, slope) \
+  if (op == Op::f) return true;
 #include "autodiff/elementwise.def"
   return false;
 }
@@ -60,7 +61,8 @@ void Values::number() {
   for (std::size_t i = count_; i-- > 0;) {
     Node* n = nodes_[i];
     Value& v = values_[i];
-    v.stored |= (!n->has(traced) && held_beside(n, n->users)) || n->has(wanted) || n->has(computed) || kind_of(n->op) == Kind::reduction;
+    v.stored |= (!n->has(traced) && held_beside(n, n->users)) || n->has(wanted) || n->has(computed) ||
+                kind_of(n->op) == Kind::reduction;
     if (v.alias && v.stored) values_[source(static_cast<int>(i))].stored = true;
   }
 }

@@ -16,16 +16,16 @@ inline bool is_light(const Node* n) { return is_float(n->dtype) && acts_of(n->op
 
 struct Value {
   bool stored = false;
-  bool alias = false;   // a reshape: the numbers of its input
-  bool inner = false;   // of a tree of light ops, but not its root: its one use is in the same chain
-  int depth = 0;        // of the tree below
-  int user = -1;        // of an inner one
-  int slope = -1;       // the node that is this one's slope, and is computed with it
-  int before = -1;      // of those that look for a slope: the one before
+  bool alias = false;     // a reshape: the numbers of its input
+  bool inner = false;     // of a tree of light ops, but not its root: its one use is in the same chain
+  int depth = 0;          // of the tree below
+  int user = -1;          // of an inner one
+  int slope = -1;         // the node that is this one's slope, and is computed with it
+  int before = -1;        // of those that look for a slope: the one before
   bool as_slope = false;  // is computed with what it is the slope of
-  int at = -1;          // the position where it is computed: its tree's root
-  int last = -1;        // position of the last use
-  int uses = 0;         // to come
+  int at = -1;            // the position where it is computed: its tree's root
+  int last = -1;          // position of the last use
+  int uses = 0;           // to come
   int scratch = -1;
   char* memory = nullptr;
 };

@@ -35,25 +35,29 @@ const Node* copied(Sweep& sweep, const Node* x) {
 std::string reason(Sweep& sweep, const Node* y, const Node* x) {
   if (x->variable)
     if (const Node* used = copied(sweep, x))
-      return fmt::format("it was computed from another Parameter that is a copy of that one, or that one of it{}; a copy "
-                         "is a variable of its own: differentiate by the one that was used",
-                         shown_line(used));
+      return fmt::format(
+          "it was computed from another Parameter that is a copy of that one, or that one of it{}; a copy "
+          "is a variable of its own: differentiate by the one that was used",
+          shown_line(used));
   if (!x->has(needs_grad) && takes_in(sweep, y, x))
     return "that is a plain tensor, and nothing is recorded of it; compute with w = watch(x), and differentiate by w";
   if (!x->has(needs_grad) && is_float(x->dtype) && !(x->flags & cuts) && !(y->flags & cuts))
     return "that is a plain tensor, which nothing leads to; compute with w = watch(x), and differentiate by w";
   if (y->flags & cuts) return why_cut(y->flags);
   if (!x->variable && x->home == y->home && x->order > y->order)
-    return fmt::format("that was made after the result{}; where a name has been given a new value, differentiate by the "
-                       "one that the result was computed from",
-                       shown_line(x));
+    return fmt::format(
+        "that was made after the result{}; where a name has been given a new value, differentiate by the "
+        "one that the result was computed from",
+        shown_line(x));
   return "differentiate by what led to it (a Parameter or watch(x))";
 }
 
 }  // namespace
 
 void note_sweep(ThreadState& t, Sweep& sweep) {
-  if (t.watching) Watching::note(t, [&](const Node* x) { return sweep.find(x) != nullptr; }, cut_sweep);
+  if (t.watching)
+    Watching::note(
+        t, [&](const Node* x) { return sweep.find(x) != nullptr; }, cut_sweep);
 }
 
 void fail_unused(Sweep& sweep, Node* y, Node* x, std::size_t i, Source source) {

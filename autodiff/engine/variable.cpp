@@ -75,8 +75,8 @@ Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source)
   if (!value.defined()) fail(source.named(op), "expected a value, got an empty tensor");
   const Node *held = v->leaf.node(), *n = value.node();
   if (held->dtype != n->dtype || !(held->shape == n->shape))
-    fail(source.named(op), "the variable holds {}, got {} {}; a variable keeps its shape and dtype", v->what(), name(n->dtype),
-         n->shape);
+    fail(source.named(op), "the variable holds {}, got {} {}; a variable keeps its shape and dtype", v->what(),
+         name(n->dtype), n->shape);
   evaluate(value.node(), op, source);
   return new_leaf(v, value, {held->file, held->line});
 }

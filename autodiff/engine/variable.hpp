@@ -13,12 +13,12 @@ struct Variable {
   std::atomic<int> weak{1};    // leaves that name this variable, + 1 while strong > 0
   Tensor leaf;                 // evaluated, row-major, with needs_grad; replaced when a value is stored
   Tensor grad;                 // what backward() added up; empty at first
-  RowGradient rows;            // likewise, by rows; then grad, if it is there, is the same made dense for somebody who looked
+  RowGradient rows;  // likewise, by rows; then grad, if it is there, is the same made dense for somebody who looked
   std::atomic<ThreadState*> adding{nullptr};  // whose backward() adds to grad now
-  std::size_t sum = 0;                    // scratch of that: the place among its sums
-  bool frozen = false;         // no derivative leads here
-  std::uint64_t origin = 0;               // the same for copies of a Parameter, and theirs
-  std::string what() const;    // "f32 (3, 4)"
+  std::size_t sum = 0;                        // scratch of that: the place among its sums
+  bool frozen = false;                        // no derivative leads here
+  std::uint64_t origin = 0;                   // the same for copies of a Parameter, and theirs
+  std::string what() const;                   // "f32 (3, 4)"
 };
 
 // A variable that holds the value, evaluated, without its history. No bytes are copied where that can be.

@@ -12,7 +12,8 @@ namespace xgrad::engine {
 // `follow` calls nothing of the user's. Nodes of a finished walk have `walked` == its number and `position` == their place in
 // it, until the next walk.
 template <class Follow>
-std::uint64_t walk(ThreadState& t, Node* const* roots, std::size_t count, const Follow& follow, std::vector<Node*>& out) {
+std::uint64_t walk(ThreadState& t, Node* const* roots, std::size_t count, const Follow& follow,
+                   std::vector<Node*>& out) {
   const std::uint64_t id = ++t.walks;
   std::vector<Node*>& seen = t.seen;
   seen.clear();

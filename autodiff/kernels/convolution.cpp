@@ -41,8 +41,8 @@ struct Box {
     const Size length = strip_length + slack, across = planes.extent[2];
     for (Size r = 0; r < rows; r += strip_rows) {
       const Size together = std::min(strip_rows, rows - r);
-      simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i), offset, depth, strip, length,
-                                       (some - 1) * across + count);
+      simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i), offset, depth, strip,
+                                       length, (some - 1) * across + count);
       for (Size k = 0; k < together; ++k) {
         const T* from = strip + k * length;
         T* to = out + (r + k) * out_row + z * out_step[0] + y * out_step[1] + i * out_step[2];
@@ -74,8 +74,8 @@ struct Jobs {
     constexpr Size enough = 8, least = 16;
     block = std::max<Size>(1, pairs >= enough ? channels : std::min(channels, least));
     blocks = (channels + block - 1) / block;
-    const double work = static_cast<double>(block) * static_cast<double>(others) * static_cast<double>(product(c.kernel)) *
-                        static_cast<double>(product(c.result));
+    const double work = static_cast<double>(block) * static_cast<double>(others) *
+                        static_cast<double>(product(c.kernel)) * static_cast<double>(product(c.result));
     together = std::max<Size>(1, static_cast<Size>(worth_a_job / std::max(1.0, work)));
     count = (pairs * blocks + together - 1) / together;
   }
@@ -109,9 +109,18 @@ void to_y(const Convolution& c, const T* x, const T* w, const T* bias, T* y, Mem
     T* own = planes + worker * numbers;
     lay_out_x(l, p, x + (n * c.groups + group) * c.in * image, c.in, own);
     const Size channel = group * c.out + from;
-    Box<T>{w + channel * depth, rows, depth, offset, own, p, {c.result[0], c.result[1], c.result[2]},
-           y + (n * c.groups * c.out + channel) * result, result, {c.result[1] * c.result[2], c.result[2], 1},
-           bias ? bias + channel : nullptr, strips + worker * strip_numbers}
+    Box<T>{w + channel * depth,
+           rows,
+           depth,
+           offset,
+           own,
+           p,
+           {c.result[0], c.result[1], c.result[2]},
+           y + (n * c.groups * c.out + channel) * result,
+           result,
+           {c.result[1] * c.result[2], c.result[2], 1},
+           bias ? bias + channel : nullptr,
+           strips + worker * strip_numbers}
         .all();
   });
 }
@@ -150,7 +159,8 @@ void turn_weights(const Convolution& c, const Lines& l, const Planes& p, const T
       for (Size j = part.phase[1]; j < c.kernel[1]; j += l[1].period)
         for (Size k = part.phase[2]; k < c.kernel[2]; k += l[2].period, ++tap) {
           const Size at = p.at(l[0].reach - l[0].at(i), l[1].reach - l[1].at(j), l[2].reach - l[2].at(k));
-          for (Size o = 0; o < c.out; ++o) offset[c.out * part.before + o * product(part.taps) + tap] = o * p.size() + at;
+          for (Size o = 0; o < c.out; ++o)
+            offset[c.out * part.before + o * product(part.taps) + tap] = o * p.size() + at;
           const T* from = w + (i * c.kernel[1] + j) * c.kernel[2] + k;
           T* to = turned + c.groups * c.in * c.out * part.before + tap;
           for (Size group = 0; group < c.groups; ++group)
@@ -186,9 +196,18 @@ void to_x(const Convolution& c, const T* y, const T* w, const T* bias, T* x, Mem
       if (product(part.extent) == 0) return;
       const Size depth = c.out * product(part.taps);
       const auto& [z, y, x] = part.begin;
-      Box<T> box{turned + c.groups * c.in * c.out * part.before + channel * depth, rows, depth, offset + c.out * part.before,
-                 own + p.at(z, y, x), p, {part.extent[0], part.extent[1], part.extent[2]}, out, image,
-                 {c.image[1] * c.image[2], c.image[2], 1}, bias ? bias + channel : nullptr, strips + worker * strip_numbers};
+      Box<T> box{turned + c.groups * c.in * c.out * part.before + channel * depth,
+                 rows,
+                 depth,
+                 offset + c.out * part.before,
+                 own + p.at(z, y, x),
+                 p,
+                 {part.extent[0], part.extent[1], part.extent[2]},
+                 out,
+                 image,
+                 {c.image[1] * c.image[2], c.image[2], 1},
+                 bias ? bias + channel : nullptr,
+                 strips + worker * strip_numbers};
       for (int i = 0; i < axes; ++i) {
         box.out += (part.begin[i] * l[i].stride + l[i].offset(part.phase[i])) * box.out_step[i];
         box.out_step[i] *= l[i].stride;
@@ -221,16 +240,20 @@ Size convolution_memory(DType dtype, const Convolution& c, Convolved which) {
   return bytes > most ? -1 : static_cast<Size>(bytes);
 }
 
-void convolve(DType dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y, char* memory) {
+void convolve(DType dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y,
+              char* memory) {
   with_floats(dtype, [&](auto zero) {
     using T = decltype(zero);
-    to_y(c, static_cast<const T*>(x), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(y), Memory(memory));
+    to_y(c, static_cast<const T*>(x), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(y),
+         Memory(memory));
   });
 }
-void convolve_to_x(DType dtype, const Convolution& c, const void* y, const void* w, const void* bias, void* x, char* memory) {
+void convolve_to_x(DType dtype, const Convolution& c, const void* y, const void* w, const void* bias, void* x,
+                   char* memory) {
   with_floats(dtype, [&](auto zero) {
     using T = decltype(zero);
-    to_x(c, static_cast<const T*>(y), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(x), Memory(memory));
+    to_x(c, static_cast<const T*>(y), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(x),
+         Memory(memory));
   });
 }
 void convolve_to_w(DType dtype, const Convolution& c, const void* x, const void* y, void* w, char* memory) {

@@ -23,7 +23,8 @@ Size convolution_memory(DType dtype, const Convolution& c, Convolved which);
 // The same bits whatever the number of threads. `bias`: a number for each channel, which is added; null: none.
 void convolve(DType dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y, char* memory);
 // The transpose in x: where y is a cotangent, that of x.
-void convolve_to_x(DType dtype, const Convolution& c, const void* y, const void* w, const void* bias, void* x, char* memory);
+void convolve_to_x(DType dtype, const Convolution& c, const void* y, const void* w, const void* bias, void* x,
+                   char* memory);
 // The transpose in w: the cotangent of w. Sums over positions and images are of pieces, which are added in f64.
 void convolve_to_w(DType dtype, const Convolution& c, const void* x, const void* y, void* w, char* memory);
 

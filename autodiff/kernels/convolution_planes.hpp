@@ -37,7 +37,9 @@ struct Line {
         period(stride / std::gcd(stride, dilation)),
         phases(std::min(kernel, period)),
         reach((kernel - 1) * dilation / stride) {}
-  Size offset(Size phase) const { return phase * dilation % stride - padding; }  // of a plane's first number in the image
+  Size offset(Size phase) const {
+    return phase * dilation % stride - padding;
+  }  // of a plane's first number in the image
   Size at(Size tap) const { return tap * dilation / stride; }
   Size taps(Size phase) const { return (kernel - phase + period - 1) / period; }
   // Number i of a plane is number stride i + offset(phase) of the image; which of the first `length` are there.
@@ -77,7 +79,8 @@ struct Planes {
   Size at(Size z, Size y, Size x) const { return (z * extent[1] + y) * extent[2] + x; }
 };
 Planes planes_of_x(const Lines& l) {
-  return {{l[0].result + l[0].reach, l[1].result + l[1].reach, l[2].result + l[2].reach}, l[0].phases * l[1].phases * l[2].phases};
+  return {{l[0].result + l[0].reach, l[1].result + l[1].reach, l[2].result + l[2].reach},
+          l[0].phases * l[1].phases * l[2].phases};
 }
 Planes planes_of_y(const Lines& l) {
   return {{l[0].result + 2 * l[0].reach, l[1].result + 2 * l[1].reach, l[2].result + 2 * l[2].reach}, 1};
@@ -102,7 +105,8 @@ void lay_out_x(const Lines& l, const Planes& p, const T* x, Size channels, T* to
             zeros(to, p.extent[2]);
             continue;
           }
-          const T* line = x + ((z * l[0].stride + l[0].offset(f0)) * rows + y * l[1].stride + l[1].offset(f1)) * row + from + first * step;
+          const T* line = x + ((z * l[0].stride + l[0].offset(f0)) * rows + y * l[1].stride + l[1].offset(f1)) * row +
+                          from + first * step;
           zeros(to, first);
           if (step == 1) std::memcpy(to + first, line, static_cast<std::size_t>(end - first) * sizeof(T));
           else
@@ -120,7 +124,8 @@ void lay_out_y(const Lines& l, const Planes& p, const T* y, Size channels, T* to
   for (Size c = 0; c < channels; ++c, to += p.size())
     for (Size i = 0; i < l[0].result; ++i)
       for (Size j = 0; j < l[1].result; ++j, y += row)
-        std::memcpy(to + p.at(l[0].reach + i, l[1].reach + j, l[2].reach), y, static_cast<std::size_t>(row) * sizeof(T));
+        std::memcpy(to + p.at(l[0].reach + i, l[1].reach + j, l[2].reach), y,
+                    static_cast<std::size_t>(row) * sizeof(T));
 }
 
 // Numbers of a type in the memory, one after the other.

@@ -25,12 +25,15 @@ struct SumJobs {
     of_lanes = c.out * item >= 128;
     block = of_lanes ? std::min(many_block, (c.out * item + 63) / 64 * 64 / item) : few_block;
     blocks = (c.out + block - 1) / block * c.groups;
-    parts = blocks == 0 || blocks >= enough ? 1 : std::clamp<Size>((enough + blocks - 1) / blocks, 1, std::max<Size>(1, c.images));
+    parts = blocks == 0 || blocks >= enough
+                ? 1
+                : std::clamp<Size>((enough + blocks - 1) / blocks, 1, std::max<Size>(1, c.images));
     count = blocks * parts;
     lanes = of_lanes ? block : few_rows;
     most_piece = of_lanes ? most_of_lanes : most_positions;
     const Size lines = std::min(most_piece, c.result[0]) * std::min(most_piece, c.result[1]);
-    images = std::clamp<Size>(most_piece / (lines * counted(std::min(most_piece, c.result[2]))), 1, std::max<Size>(1, c.images / parts));
+    images = std::clamp<Size>(most_piece / (lines * counted(std::min(most_piece, c.result[2]))), 1,
+                              std::max<Size>(1, c.images / parts));
   }
   Size counted(Size length) const { return of_lanes ? length : (length + 15) / 16 * 16; }
 };
@@ -50,8 +53,8 @@ class Sums {
     for (Size r = 0; count_ > 0 && r < rows_; r += SumJobs::few_rows) {
       SumLine of_rows[most_positions / 16];
       for (Size i = 0; i < count_; ++i) of_rows[i] = {static_cast<const T*>(lines_[i].g) + r * result_, lines_[i].x};
-      simd().correlate_weight[sizeof(T) == 8](of_rows, count_, length_, std::min(SumJobs::few_rows, rows_ - r), result_, planes_,
-                                              offset_, depth_, sums_ + r * depth_);
+      simd().correlate_weight[sizeof(T) == 8](of_rows, count_, length_, std::min(SumJobs::few_rows, rows_ - r), result_,
+                                              planes_, offset_, depth_, sums_ + r * depth_);
     }
     count_ = 0;
   }
@@ -70,8 +73,16 @@ class Sums {
 template <class T>
 class SumsOfLanes {
  public:
-  SumsOfLanes(Size rows, Size result, const T* planes, const Size* offset, Size depth, T* turned, Size lanes, double* sums)
-      : rows_(rows), result_(result), planes_(planes), offset_(offset), depth_(depth), turned_(turned), lanes_(lanes), sums_(sums) {}
+  SumsOfLanes(Size rows, Size result, const T* planes, const Size* offset, Size depth, T* turned, Size lanes,
+              double* sums)
+      : rows_(rows),
+        result_(result),
+        planes_(planes),
+        offset_(offset),
+        depth_(depth),
+        turned_(turned),
+        lanes_(lanes),
+        sums_(sums) {}
   void add(const T* g, Size x, Size length) {
     if (count_ == most_pieces || positions_ + length > most_of_lanes) all();
     pieces_[count_++] = {g, x, length};
@@ -79,7 +90,8 @@ class SumsOfLanes {
   }
   void all() {
     if (count_ > 0)
-      simd().correlate_weight_lanes[sizeof(T) == 8](pieces_, count_, rows_, result_, planes_, offset_, depth_, turned_, lanes_, sums_);
+      simd().correlate_weight_lanes[sizeof(T) == 8](pieces_, count_, rows_, result_, planes_, offset_, depth_, turned_,
+                                                    lanes_, sums_);
     count_ = positions_ = 0;
   }
 
@@ -145,7 +157,9 @@ void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
       all.all();
     };
     const Size rows = std::min(jobs.block, c.out - from);
-    if (jobs.of_lanes) run(SumsOfLanes<T>(rows, result, own, offset, depth, turned + worker * jobs.lanes * most_of_lanes, jobs.lanes, own_sums));
+    if (jobs.of_lanes)
+      run(SumsOfLanes<T>(rows, result, own, offset, depth, turned + worker * jobs.lanes * most_of_lanes, jobs.lanes,
+                         own_sums));
     else run(Sums<T>(rows, result, own, offset, depth, own_sums));
   });
   for (Size group = 0; group < c.groups; ++group)
@@ -165,8 +179,8 @@ __int128 sums_memory(const Convolution& c, Size item, __int128 numbers) {
   using Wide = __int128;
   const SumJobs jobs(c, item);
   const Wide taps = product(c.kernel), workers = workers_for(jobs.count);
-  return (numbers * jobs.images + slack + (jobs.of_lanes ? jobs.lanes * most_of_lanes : 0)) * item * workers + c.in * taps * 8 +
-         static_cast<Wide>(jobs.count) * jobs.block * c.in * taps * 8;
+  return (numbers * jobs.images + slack + (jobs.of_lanes ? jobs.lanes * most_of_lanes : 0)) * item * workers +
+         c.in * taps * 8 + static_cast<Wide>(jobs.count) * jobs.block * c.in * taps * 8;
 }
 
 }  // namespace

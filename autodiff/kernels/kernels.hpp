@@ -73,12 +73,13 @@ struct Spot {
   std::intptr_t at = 0;
 };
 struct ChainStep {
-  std::uint64_t form = 0;  // of 8 bits each: the label, and where first, x, y and out are; one word, as it is read often
+  std::uint64_t form =
+      0;  // of 8 bits each: the label, and where first, x, y and out are; one word, as it is read often
   std::intptr_t first = 0, x = 0, y = 0, out = 0;
   ChainStep() = default;
   ChainStep(Act act, Spot first, Spot x, Spot y, Spot out)  // first none: the running value
-      : form((2 * static_cast<std::uint64_t>(act) + (x.from == From::number || y.from == From::number)) | bits(first, 1) |
-             bits(x, 2) | bits(y, 3)),
+      : form((2 * static_cast<std::uint64_t>(act) + (x.from == From::number || y.from == From::number)) |
+             bits(first, 1) | bits(x, 2) | bits(y, 3)),
         first(first.at),
         x(x.at),
         y(y.at) {
@@ -105,8 +106,9 @@ struct Table {
   const char* name;  // "avx512"
   Kernel elementwise[op_count][dtype_count][mask_count];
   WithSlope with_slope[op_count][dtype_count];  // of the ops that have a BESIDE row
-  Chain chain[2];  // f32, f64
-  Kernel cast[dtype_count][dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is the least
+  Chain chain[2];                               // f32, f64
+  Kernel cast[dtype_count]
+             [dtype_count];  // [from][to]; to boolean: x != 0; float to i64 truncates, and NaN is the least
   Fold fold[static_cast<int>(Reduction::count)][dtype_count];
 };
 

@@ -86,8 +86,12 @@ void substitute(Size n, Size columns, const At& t, bool lower, bool unit, T* b) 
 
 template <class T>
 void own_triangular_solve(Size n, Size columns, const T* t, bool lower, bool transposed, T* b) {
-  if (transposed) substitute(n, columns, [&](Size i, Size k) { return t[k * n + i]; }, !lower, false, b);
-  else substitute(n, columns, [&](Size i, Size k) { return t[i * n + k]; }, lower, false, b);
+  if (transposed)
+    substitute(
+        n, columns, [&](Size i, Size k) { return t[k * n + i]; }, !lower, false, b);
+  else
+    substitute(
+        n, columns, [&](Size i, Size k) { return t[i * n + k]; }, lower, false, b);
 }
 
 template <class T>

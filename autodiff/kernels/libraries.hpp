@@ -23,8 +23,8 @@ template <class T>
 struct Lapack {
   void (*potrf)(const char* uplo, const int* n, T* a, const int* lda, int* info, std::size_t) = nullptr;
   void (*getrf)(const int* m, const int* n, T* a, const int* lda, int* pivots, int* info) = nullptr;
-  void (*getrs)(const char* trans, const int* n, const int* columns, const T* a, const int* lda, const int* pivots, T* b,
-                const int* ldb, int* info, std::size_t) = nullptr;
+  void (*getrs)(const char* trans, const int* n, const int* columns, const T* a, const int* lda, const int* pivots,
+                T* b, const int* ldb, int* info, std::size_t) = nullptr;
   void (*syevd)(const char* job, const char* uplo, const int* n, T* a, const int* lda, T* w, T* work, const int* size,
                 int* whole, const int* whole_size, int* info, std::size_t, std::size_t) = nullptr;
   void (*trsm)(int order, int side, int uplo, int trans, int diag, int m, int n, T alpha, const T* a, int lda, T* b,

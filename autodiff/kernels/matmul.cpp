@@ -14,7 +14,9 @@ namespace xgrad::kernels {
 
 namespace {
 
-double work_of(Size m, Size n, Size k) { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
+double work_of(Size m, Size n, Size k) {
+  return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+}
 
 // Is oneDNN's sgemm the faster one? A matter of the machine and of the shape alone, so that bits do not depend on timing.
 // Measured on Xeons with AVX-512, and on EPYC (Zen 3), where rows 4,096 bytes apart slow it down. It takes its scratch
@@ -94,8 +96,8 @@ void product(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda,
   std::vector<float> part(static_cast<std::size_t>(m * n));
   std::vector<double> sums(part.size());
   for (Size from = 0; from < k; from += piece) {
-    at_once(ta, tb, m, n, std::min(piece, k - from), a + (ta ? from * lda : from), lda, b + (tb ? from : from * ldb), ldb,
-            part.data(), n);
+    at_once(ta, tb, m, n, std::min(piece, k - from), a + (ta ? from * lda : from), lda, b + (tb ? from : from * ldb),
+            ldb, part.data(), n);
     for (std::size_t i = 0; i < part.size(); ++i) sums[i] += static_cast<double>(part[i]);
   }
   for (Size i = 0; i < m; ++i)

@@ -15,7 +15,7 @@ template <class F>
 void in_pieces(Size n, const F& f) {
   if (n <= together) return f(0, n);
   parallel_for((n + together - 1) / together,
-           [&](Size job) { f(job * together, std::min(together, n - job * together)); });
+               [&](Size job) { f(job * together, std::min(together, n - job * together)); });
 }
 
 }  // namespace

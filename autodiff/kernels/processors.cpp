@@ -65,7 +65,8 @@ double limit_of_groups(const std::string& groups, const std::string& mounted) {
     std::istringstream names(controllers);
     for (std::string name; std::getline(names, name, ',');)
       if (name == "cpu")
-        found = std::min({found, least(mounted + "/cpu", path, limit_v1), least((mounted + "/").append(controllers), path, limit_v1)});
+        found = std::min({found, least(mounted + "/cpu", path, limit_v1),
+                          least((mounted + "/").append(controllers), path, limit_v1)});
   }
   return found;
 }

@@ -32,12 +32,13 @@ struct Standard {
   bool centred;
 };
 // y = z w + b, z being x standardised, of each row; w and b, of the columns, may be null. A row's bits depend on that row alone.
-void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows);
+void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b,
+                      Size rows);
 // The cotangents of x, a row for a row; and of w and b, the sums over the rows. Null: not wanted.
 struct Cotangents {
   void *x, *weight, *bias;
 };
-void standardize_vjp_rows(DType dtype, const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w,
-                          Size rows);
+void standardize_vjp_rows(DType dtype, const Standard& s, const Cotangents& out, const void* g, const void* x,
+                          const void* w, Size rows);
 
 }  // namespace xgrad::kernels

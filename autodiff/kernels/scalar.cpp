@@ -13,7 +13,8 @@ namespace {
 using namespace boost::math::policies;
 using NoErrors = policy<domain_error<ignore_error>, pole_error<ignore_error>, overflow_error<ignore_error>,
                         evaluation_error<ignore_error>, rounding_error<ignore_error>, underflow_error<ignore_error>>;
-constexpr double infinity = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity(),
+                 not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 bool is_pole(double x) { return x <= 0 && x == std::floor(x); }
 
@@ -37,7 +38,8 @@ double scalar_polygamma(double n, double x) {
   if (n == 0) return scalar_digamma(x);
   const bool odd = std::fmod(n, 2) == 1;
   if (x == infinity) return odd ? 0 : -0.0;
-  if (is_pole(x)) return x == -infinity ? not_a_number : odd ? infinity : x == 0 ? std::copysign(infinity, -x) : not_a_number;
+  if (is_pole(x))
+    return x == -infinity ? not_a_number : odd ? infinity : x == 0 ? std::copysign(infinity, -x) : not_a_number;
   return boost::math::polygamma(static_cast<int>(n), x, NoErrors());
 }
 

@@ -3,8 +3,9 @@
 
 namespace xgrad::kernels {
 
-double scalar_lgamma(double x);                 // log |gamma(x)|
-double scalar_digamma(double x);                // its derivative
-double scalar_polygamma(double n, double x);    // the n-th derivative of that; NaN where n is no whole number from 0 to 1,000
+double scalar_lgamma(double x);   // log |gamma(x)|
+double scalar_digamma(double x);  // its derivative
+double scalar_polygamma(double n,
+                        double x);  // the n-th derivative of that; NaN where n is no whole number from 0 to 1,000
 
 }  // namespace xgrad::kernels

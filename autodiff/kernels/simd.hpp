@@ -7,7 +7,7 @@
 
 namespace xgrad::kernels {
 
-struct Standard;    // of rows.hpp
+struct Standard;  // of rows.hpp
 struct Cotangents;
 
 struct SumLine {
@@ -32,7 +32,8 @@ struct Simd {
   void (*log_softmax_at[2])(void* out, const void* x, const Size* at, Size rows, Size columns);
   void (*log_softmax_at_vjp[2])(void* out, const void* g, const void* x, const Size* at, Size rows, Size columns);
   void (*standardize_rows[2])(const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows);
-  void (*standardize_vjp_rows[2])(const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w, Size rows);
+  void (*standardize_vjp_rows[2])(const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w,
+                                  Size rows);
   void (*add_rows[2])(void* sums, const void* x, Size rows, Size columns);
   // Elements [first, first + n) of a stream; `first` is a multiple of 64, `out` is where element `first` goes.
   void (*uniform[2])(void* out, Size first, Size n, std::uint64_t seed, std::uint64_t counter);
@@ -43,8 +44,8 @@ struct Simd {
                     Size ldb, const void* plus, void* c, Size ldc);
   // Of up to 8 rows: out[r][p] = sum over k of a[r][k] x[offset[k] + p] for p < count. Whole vectors of x are read, and of
   // out are written, past that.
-  void (*correlate[2])(const void* a, Size rows, Size lda, const void* x, const Size* offset, Size depth, void* out, Size ldo,
-                       Size count);
+  void (*correlate[2])(const void* a, Size rows, Size lda, const void* x, const Size* offset, Size depth, void* out,
+                       Size ldo, Size count);
   // Lines of `count` numbers, `across` apart, plus a number (null: none), to where they are `row` apart.
   void (*take_lines[2])(const void* from, Size across, Size lines, Size count, const void* plus, void* to, Size row);
   // Of up to 4 rows: sums[k][r] += sum over p of g[r][p] x[offset[k] + p], p going over lines of `length` positions, which
@@ -53,8 +54,8 @@ struct Simd {
                               const Size* offset, Size depth, double* sums);
   // The same sums of many rows: sums[k][r], a row of them being `lanes` long, the rows rounded up to 64 bytes of T. `turned`: scratch
   // of `lanes` numbers for each position.
-  void (*correlate_weight_lanes[2])(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x, const Size* offset,
-                                    Size depth, void* turned, Size lanes, double* sums);
+  void (*correlate_weight_lanes[2])(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x,
+                                    const Size* offset, Size depth, void* turned, Size lanes, double* sums);
 };
 
 // Null where the machine, or the build, has no instruction set of this name.
@@ -64,17 +65,17 @@ const Simd* simd(const char* name);
 const Simd& simd();
 
 // Each file of simd/ fills in its part.
-#define XGRAD_FILLS(arch)          \
-  namespace arch {                 \
-  void fill_chains(Simd& all);     \
-  void fill_folds(Simd& all);      \
-  void fill_functions(Simd& all);  \
-  void fill_slopes(Simd& all);     \
-  void fill_integers(Simd& all);   \
-  void fill_rows(Simd& all);       \
+#define XGRAD_FILLS(arch)           \
+  namespace arch {                  \
+  void fill_chains(Simd& all);      \
+  void fill_folds(Simd& all);       \
+  void fill_functions(Simd& all);   \
+  void fill_slopes(Simd& all);      \
+  void fill_integers(Simd& all);    \
+  void fill_rows(Simd& all);        \
   void fill_standardize(Simd& all); \
-  void fill_random(Simd& all);     \
-  void fill_matmul(Simd& all);     \
+  void fill_random(Simd& all);      \
+  void fill_matmul(Simd& all);      \
   void fill_convolution(Simd& all); \
   }
 XGRAD_ARCHES(XGRAD_FILLS)

@@ -69,8 +69,8 @@ int choose() {
     if (const int found = find(wanted); found >= 0) return found;
     std::string names;
     for (const Arch& a : arches) names += fmt::format("{}{}", names.empty() ? "" : ", ", a.name);
-    fail(Source{}.named("XGRAD_SIMD"), "expected one of {}, as this machine has them, got {}; unset it to take the widest",
-         names, wanted);
+    fail(Source{}.named("XGRAD_SIMD"),
+         "expected one of {}, as this machine has them, got {}; unset it to take the widest", names, wanted);
   }
   for (int i = static_cast<int>(std::size(arches)); i-- > 0;)
     if (arches[i].has()) return i;
@@ -109,11 +109,12 @@ void log_softmax_at(DType dtype, void* out, const void* x, const Size* at, Size 
 void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, const Size* at, Size rows, Size columns) {
   simd().log_softmax_at_vjp[dtype == DType::f64](out, g, x, at, rows, columns);
 }
-void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows) {
+void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b,
+                      Size rows) {
   simd().standardize_rows[dtype == DType::f64](s, out, x, w, b, rows);
 }
-void standardize_vjp_rows(DType dtype, const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w,
-                          Size rows) {
+void standardize_vjp_rows(DType dtype, const Standard& s, const Cotangents& out, const void* g, const void* x,
+                          const void* w, Size rows) {
   simd().standardize_vjp_rows[dtype == DType::f64](s, out, g, x, w, rows);
 }
 void add_rows(DType dtype, void* sums, const void* x, Size rows, Size columns) {

@@ -117,7 +117,7 @@ class Pool {
       try {
         std::thread([this, seen = calls_.load(std::memory_order_relaxed)] { help(seen); }).detach();
       } catch (const std::exception&) {  // of the system, or no memory
-        return;  // fewer, then
+        return;                          // fewer, then
       }
       ++started_;
     }
@@ -187,7 +187,7 @@ Pool& pool() {
 
 void before_fork() {
   try {
-    (void)simd();  // another thread may be about to choose
+    (void)simd();           // another thread may be about to choose
   } catch (const Error&) {  // XGRAD_SIMD names none: whoever needs one is told
   }
   pool().lock();

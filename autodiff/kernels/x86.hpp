@@ -38,15 +38,21 @@ class Code {
   explicit Code(bool of_doubles) : pp_(of_doubles) {}
 
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
-  void append(const Code& more) { bytes_.insert(bytes_.end(), more.bytes_.begin(), more.bytes_.end()); }  // without jumps
+  void append(const Code& more) {
+    bytes_.insert(bytes_.end(), more.bytes_.begin(), more.bytes_.end());
+  }  // without jumps
   std::size_t here() const { return bytes_.size(); }
 
   // to = x op y; of one operand: to = op y, x = 0
   void avx(Avx op, int to, int x, const Operand& y) { vex(1, pp_, static_cast<std::uint8_t>(op), to, x, y); }
   void load(int to, const Operand& from) { avx(Avx::load, to, 0, from); }
   void store(const Operand& to, int from) { avx(Avx::store, from, 0, to); }
-  void compare(Than than, int to, int x, const Operand& y) { avx(Avx::compare, to, x, y), byte(static_cast<int>(than)); }
-  void round(int to, const Operand& x, int mode) { vex(3, 1, static_cast<std::uint8_t>(0x08 + pp_), to, 0, x), byte(mode); }
+  void compare(Than than, int to, int x, const Operand& y) {
+    avx(Avx::compare, to, x, y), byte(static_cast<int>(than));
+  }
+  void round(int to, const Operand& x, int mode) {
+    vex(3, 1, static_cast<std::uint8_t>(0x08 + pp_), to, 0, x), byte(mode);
+  }
   // to = mask ? x : y, lane by lane
   void choose(int to, int mask, const Operand& x, int y) {
     vex(3, 1, static_cast<std::uint8_t>(0x4a + pp_), to, y, x), byte(mask << 4);
@@ -71,7 +77,9 @@ class Code {
   }
   void add(int to, std::int32_t number) { byte(0x48 | to >> 3), byte(0x81), byte(0xc0 | (to & 7)), word(number); }
   void copy(int to, int x) { byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x89), byte(0xc0 | (x & 7) << 3 | (to & 7)); }
-  void add_register(int to, int x) { byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x01), byte(0xc0 | (x & 7) << 3 | (to & 7)); }
+  void add_register(int to, int x) {
+    byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x01), byte(0xc0 | (x & 7) << 3 | (to & 7));
+  }
   void shift_left(int to, int bits) { byte(0x48 | to >> 3), byte(0xc1), byte(0xe0 | (to & 7)), byte(bits); }
   void compare(int x, int y) { byte(0x48 | (y >> 3) << 2 | x >> 3), byte(0x39), byte(0xc0 | (y & 7) << 3 | (x & 7)); }
   void jump_if_not_equal(std::size_t where) {

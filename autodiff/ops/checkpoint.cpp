@@ -171,8 +171,8 @@ Tensor checkpointed(FunctionOfMany f, const Tensors& x, Source source) try {
         in.push_back(share(e.n));
   }
   if (in.size() > most_inputs)
-    fail(source.named("checkpoint"), "the function reads {} tensors that derivatives lead to; expected at most {}", in.size(),
-         most_inputs);
+    fail(source.named("checkpoint"), "the function reads {} tensors that derivatives lead to; expected at most {}",
+         in.size(), most_inputs);
   Tensors values = in;
   values.push_back(y);
   evaluate_all(t, values);

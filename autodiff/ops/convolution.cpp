@@ -31,7 +31,8 @@ namespace {
 // The convolution of which x, w and y are; y's channels are w's first axis.
 kernels::Convolution convolution_of(const Node* n, const Shape& x, const Shape& w, const Shape& y) {
   const Window& window = told<Window>(n);
-  kernels::Convolution c{x[0], window.groups, w[1], window.groups == 0 ? 0 : w[0] / window.groups, {}, {}, {}, {}, {}, {}};
+  kernels::Convolution c{x[0], window.groups, w[1], window.groups == 0 ? 0 : w[0] / window.groups, {}, {}, {}, {}, {},
+                         {}};
   for (int i = 0; i < Window::most_axes; ++i) c.image[i] = c.kernel[i] = c.result[i] = 1;
   for (int axis = 0; axis < window.axes; ++axis) {
     const int i = window.place(axis);
@@ -39,7 +40,8 @@ kernels::Convolution convolution_of(const Node* n, const Shape& x, const Shape& 
   }
   for (int i = 0; i < Window::most_axes; ++i) {
     c.padding[i] = window.padding[i];
-    c.stride[i] = c.result[i] == 1 ? 1 : window.stride[i];    // of one window, or a kernel of one number, the user's number
+    c.stride[i] =
+        c.result[i] == 1 ? 1 : window.stride[i];  // of one window, or a kernel of one number, the user's number
     c.dilation[i] = c.kernel[i] == 1 ? 1 : window.dilation[i];  // says nothing, and may be too large for products
   }
   return c;
@@ -80,9 +82,8 @@ Tensor again(Op op, const Step& s, const Tensor& a, const Tensor& b, const Shape
 
 // y = x * w + b:   gx = the transpose in x, of g and w    gw = the transpose in w, of x and g    gb = g
 void compute_convolution(Node* n) {
-  compute_convolved(n, [n](const kernels::Convolution& c, const char* x, const char* w, const char* bias, char* y, char* memory) {
-    kernels::convolve(n->dtype, c, x, w, bias, y, memory);
-  });
+  compute_convolved(n, [n](const kernels::Convolution& c, const char* x, const char* w, const char* bias, char* y,
+                           char* memory) { kernels::convolve(n->dtype, c, x, w, bias, y, memory); });
 }
 Tensors vjp_convolution(const Step& s) {
   return {s.wants(0) ? again(Op::convolution_transposed, s, s.g, s.x(1), s.n->in[0]->shape) : Tensor(),
@@ -91,9 +92,8 @@ Tensors vjp_convolution(const Step& s) {
 
 // x from y and w, + b:   gy = g * w    gw = the transpose in w, of g and y    gb = g
 void compute_convolution_transposed(Node* n) {
-  compute_convolved(n, [n](const kernels::Convolution& c, const char* y, const char* w, const char* bias, char* x, char* memory) {
-    kernels::convolve_to_x(n->dtype, c, y, w, bias, x, memory);
-  });
+  compute_convolved(n, [n](const kernels::Convolution& c, const char* y, const char* w, const char* bias, char* x,
+                           char* memory) { kernels::convolve_to_x(n->dtype, c, y, w, bias, x, memory); });
 }
 Tensors vjp_convolution_transposed(const Step& s) {
   return {s.wants(0) ? again(Op::convolution, s, s.g, s.x(1), s.n->in[0]->shape) : Tensor(),
@@ -102,9 +102,8 @@ Tensors vjp_convolution_transposed(const Step& s) {
 
 // w from x and y:   gx = the transpose in x, of y and g    gy = x * g
 void compute_convolution_weight(Node* n) {
-  compute_convolved(n, [n](const kernels::Convolution& c, const char* x, const char* y, const char*, char* w, char* memory) {
-    kernels::convolve_to_w(n->dtype, c, x, y, w, memory);
-  });
+  compute_convolved(n, [n](const kernels::Convolution& c, const char* x, const char* y, const char*, char* w,
+                           char* memory) { kernels::convolve_to_w(n->dtype, c, x, y, w, memory); });
 }
 Tensors vjp_convolution_weight(const Step& s) {
   return {s.wants(0) ? again(Op::convolution_transposed, s, s.x(1), s.g, s.n->in[0]->shape) : Tensor(),
@@ -132,11 +131,12 @@ Size windows_along(const Window& w, int axis, Size image, Size kernel, bool ceil
     fail(source.named(op),
          "the kernel reaches over {} numbers, of which the padded image has {}: extent {}, padding {}, "
          "kernel {}, dilation {}",
-         reach > padded + 1'000'000'000 ? "too many" : fmt::format("{}", static_cast<Size>(reach)), static_cast<Size>(padded),
-         image, w.padding[i], kernel, w.dilation[i]);
+         reach > padded + 1'000'000'000 ? "too many" : fmt::format("{}", static_cast<Size>(reach)),
+         static_cast<Size>(padded), image, w.padding[i], kernel, w.dilation[i]);
   const Size left = static_cast<Size>(padded - reach), stride = w.stride[i];
   Size count = left / stride + 1;
-  if (ceil_mode && left % stride != 0 && count * Wide{stride} < Wide{image} + w.padding[i]) ++count;  // it begins in the image
+  if (ceil_mode && left % stride != 0 && count * Wide{stride} < Wide{image} + w.padding[i])
+    ++count;  // it begins in the image
   return count;
 }
 
@@ -144,14 +144,14 @@ Images images_of(const Tensor& x, int axes, const char* op, Source source) {
   const Shape& shape = x.node()->shape;
   constexpr const char* names[] = {"length", "height, width", "depth, height, width"};
   if (shape.rank() != axes + 1 && shape.rank() != axes + 2)
-    fail(source.named(op), "expected x [batch, channels, {}], or [channels, {}] of one example, got {}", names[axes - 1],
-         names[axes - 1], shape);
+    fail(source.named(op), "expected x [batch, channels, {}], or [channels, {}] of one example, got {}",
+         names[axes - 1], names[axes - 1], shape);
   const bool single = shape.rank() == axes + 1;
   return {single ? unsqueeze(x, 0) : x, single};
 }
 
-Tensor convolved(Op op, const Tensor& a, const Tensor& b, const Tensor& bias, const Shape& shape, const Ref<const Told>& window,
-                 const char* name, Source source) {
+Tensor convolved(Op op, const Tensor& a, const Tensor& b, const Tensor& bias, const Shape& shape,
+                 const Ref<const Told>& window, const char* name, Source source) {
   checked_numel(shape, a.node()->dtype, name, source);
   Node* const in[] = {a.node(), b.node(), bias.node()};
   return record(op, a.node()->dtype, shape, in, bias.defined() ? 3 : 2, {{0, 0, 0, 0}, window}, source);
@@ -176,8 +176,7 @@ struct Operands {
 Operands operands_of(int axes, const char* op, const In& x_in, const In& w_in, const In* bias_in, Source source) {
   Tensor x = operand(x_in, op), w = operand(w_in, op), bias;
   const DType dtype = engine::meet(x, w, op, source);
-  if (!is_float(dtype))
-    fail(source.named(op), "expected floats, got {}; cast first: cast(x, f32)", name(dtype));
+  if (!is_float(dtype)) fail(source.named(op), "expected floats, got {}; cast first: cast(x, f32)", name(dtype));
   const engine::Images images = engine::images_of(engine::converted(x, dtype), axes, op, source);
   if (w.node()->shape.rank() != axes + 2)
     fail(source.named(op), "expected a weight of {} axes, got {}", axes + 2, w.node()->shape);
@@ -220,7 +219,8 @@ bool meets_once(const Window& window, const Shape& image, const Shape& kernel) {
   bool once = window.groups == 1;
   for (int axis = 0; axis < window.axes; ++axis) {
     const int i = window.place(axis);
-    once &= image[axis + 2] == kernel[axis + 2] && window.padding[i] == 0 && (window.dilation[i] == 1 || kernel[axis + 2] == 1);
+    once &= image[axis + 2] == kernel[axis + 2] && window.padding[i] == 0 &&
+            (window.dilation[i] == 1 || kernel[axis + 2] == 1);
   }
   return once;
 }
@@ -231,7 +231,8 @@ Tensor as_matrix(const Tensor& x, Source source) {
   return engine::reshape_to(x, {shape[0], columns}, source);
 }
 
-Tensor convolution(int axes, const char* op, const In& x, const In& weight, const In* bias, const ConvolutionOptions& options) {
+Tensor convolution(int axes, const char* op, const In& x, const In& weight, const In* bias,
+                   const ConvolutionOptions& options) {
   const Source source = source_of(x);
   const Located at(source, op);
   const Operands in = operands_of(axes, op, x, weight, bias, source);
@@ -239,8 +240,8 @@ Tensor convolution(int axes, const char* op, const In& x, const In& weight, cons
   const Window* window = window_of(axes, options, w[0], "channels of the weight", op, source);
   const engine::Ref<const engine::Told> told(window);
   if (image[1] % window->groups != 0 || image[1] / window->groups != w[1])
-    fail(source.named(op), "x has {} channels, the weight is for {} in {} {}: {} and {}", image[1], w[1], window->groups,
-         window->groups == 1 ? "group" : "groups", image, w);
+    fail(source.named(op), "x has {} channels, the weight is for {} in {} {}: {} and {}", image[1], w[1],
+         window->groups, window->groups == 1 ? "group" : "groups", image, w);
   Shape shape{image[0], w[0]};
   for (int axis = 0; axis < axes; ++axis) {
     if (w[axis + 2] == 0) fail(source.named(op), "the kernel has no numbers: {}", w);
@@ -252,8 +253,8 @@ Tensor convolution(int axes, const char* op, const In& x, const In& weight, cons
     const Tensor y = linear(as_matrix(in.images.x, source), as_matrix(in.w, source), in.bias);
     return in.images.result(engine::reshape_to(y, shape, source));
   }
-  return in.images.result(
-      engine::convolved(Op::convolution, in.images.x, in.w, bias_of(in.bias, w[0], axes, op, source), shape, told, op, source));
+  return in.images.result(engine::convolved(Op::convolution, in.images.x, in.w,
+                                            bias_of(in.bias, w[0], axes, op, source), shape, told, op, source));
 }
 
 Tensor transposed_convolution(int axes, const char* op, const In& x, const In& weight, const In* bias,
@@ -264,7 +265,8 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
   const Shape &image = in.images.x.node()->shape, &w = in.w.node()->shape;
   const Window* window = window_of(axes, options, w[0], "channels of the weight", op, source);
   const engine::Ref<const engine::Told> told(window);
-  if (image[1] != w[0]) fail(source.named(op), "x has {} channels, the weight is for {}: {} and {}", image[1], w[0], image, w);
+  if (image[1] != w[0])
+    fail(source.named(op), "x has {} channels, the weight is for {}: {} and {}", image[1], w[0], image, w);
   Size more[Window::most_axes] = {0, 0, 0};
   engine::set_per_axis(more, *window, options.output_padding, 0, "output_padding", op, source);
   Shape shape{image[0], w[1]};
@@ -274,8 +276,8 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
     const Size kernel = w[axis + 2];
     if (kernel == 0) fail(source.named(op), "the kernel has no numbers: {}", w);
     if (more[i] >= std::max(window->stride[i], window->dilation[i]))
-      fail(source.named(op), "expected an output_padding less than the stride or the dilation, got {} of {} and {}", more[i],
-           window->stride[i], window->dilation[i]);
+      fail(source.named(op), "expected an output_padding less than the stride or the dilation, got {} of {} and {}",
+           more[i], window->stride[i], window->dilation[i]);
     using Wide = __int128;
     const Wide extent = Wide{window->stride[i]} * (image[axis + 2] - 1) - 2 * Wide{window->padding[i]} +
                         Wide{window->dilation[i]} * (kernel - 1) + more[i] + 1;
@@ -283,8 +285,8 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
       fail(source.named(op),
            "{} along axis {} of the image: nothing is left, or too much: extent {}, stride {}, padding {}, "
            "kernel {}, dilation {}",
-           extent < 1 ? "less than 1" : "too many", axis, image[axis + 2], window->stride[i], window->padding[i], kernel,
-           window->dilation[i]);
+           extent < 1 ? "less than 1" : "too many", axis, image[axis + 2], window->stride[i], window->padding[i],
+           kernel, window->dilation[i]);
     shape.push_back(static_cast<Size>(extent));
   }
   bool one_place = meets_once(*window, shape, w);
@@ -301,10 +303,12 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
 
 }  // namespace
 
-#define CONVOLUTION(name, axes, options_type, f)                                                                        \
-  Tensor name(const In& x, const In& weight, const options_type& options) { return f(axes, #name, x, weight, nullptr, options); } \
-  Tensor name(const In& x, const In& weight, const In& bias, const options_type& options) {                                    \
-    return f(axes, #name, x, weight, &bias, options);                                                                          \
+#define CONVOLUTION(name, axes, options_type, f)                                            \
+  Tensor name(const In& x, const In& weight, const options_type& options) {                 \
+    return f(axes, #name, x, weight, nullptr, options);                                     \
+  }                                                                                         \
+  Tensor name(const In& x, const In& weight, const In& bias, const options_type& options) { \
+    return f(axes, #name, x, weight, &bias, options);                                       \
   }
 CONVOLUTION(conv1d, 1, ConvolutionOptions, convolution)
 CONVOLUTION(conv2d, 2, ConvolutionOptions, convolution)

@@ -15,7 +15,7 @@ struct Window : Told {
 
   static constexpr int most_axes = kernels::Convolution::axes;
   int axes = 0;
-  Size groups = 1;  // of a convolution
+  Size groups = 1;                     // of a convolution
   Size kernel[most_axes] = {1, 1, 1};  // of a pool
   Size stride[most_axes] = {1, 1, 1}, padding[most_axes] = {0, 0, 0}, dilation[most_axes] = {1, 1, 1};
 
@@ -29,8 +29,8 @@ void set_per_axis(Size (&to)[Window::most_axes], const Window& w, const Shape& n
 // How many windows there are along an axis of an image; an Error where the first reaches past the padded image.
 Size windows_along(const Window& w, int axis, Size image, Size kernel, bool ceil_mode, const char* op, Source source);
 
-Tensor convolved(Op op, const Tensor& x, const Tensor& y, const Tensor& bias, const Shape& shape, const Ref<const Told>& window,
-                 const char* name, Source source);
+Tensor convolved(Op op, const Tensor& x, const Tensor& y, const Tensor& bias, const Shape& shape,
+                 const Ref<const Told>& window, const char* name, Source source);
 
 // An image as [batch, channels, ...]; a single one has a batch of one.
 struct Images {

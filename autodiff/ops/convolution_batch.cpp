@@ -59,8 +59,8 @@ Tensor batch_images(const Replayed& r) {
                      r);
   }
   shape[1] *= r.count;
-  const Tensor y = convolved(r.n->op, beside_each_other(r.all(0), source), below_each_other(r.all(1), source), Tensor(), shape,
-                             with_groups(r.n, r.count, source), rule(r.n->op).name, source);
+  const Tensor y = convolved(r.n->op, beside_each_other(r.all(0), source), below_each_other(r.all(1), source), Tensor(),
+                             shape, with_groups(r.n, r.count, source), rule(r.n->op).name, source);
   return plus_bias(apart(y, 1, r.count, source), r);
 }
 
@@ -73,8 +73,8 @@ Tensor batch_convolution_weight(const Replayed& r) {
   const Source source = r.source();
   Shape shape = r.n->shape;
   shape[0] *= r.count;
-  const Tensor w = convolved(r.n->op, beside_each_other(r.all(0), source), beside_each_other(r.all(1), source), Tensor(), shape,
-                             with_groups(r.n, r.count, source), rule(r.n->op).name, source);
+  const Tensor w = convolved(r.n->op, beside_each_other(r.all(0), source), beside_each_other(r.all(1), source),
+                             Tensor(), shape, with_groups(r.n, r.count, source), rule(r.n->op).name, source);
   return apart(w, 0, r.count, source);
 }
 
@@ -82,8 +82,8 @@ Tensor batch_max_pool_places(const Replayed& r) {
   const Tensor x = below_each_other(r.in[0], r.source());
   Shape shape = r.n->shape;
   shape[0] *= r.count;
-  return reshape_to(record(r.n->op, r.n->dtype, shape, {x.node()}, {{0, 0, 0, 0}, r.n->extra->told}, r.source()), r.shape(),
-                    r.source());
+  return reshape_to(record(r.n->op, r.n->dtype, shape, {x.node()}, {{0, 0, 0, 0}, r.n->extra->told}, r.source()),
+                    r.shape(), r.source());
 }
 
 }  // namespace xgrad::engine

@@ -58,8 +58,8 @@ Tensors vjp_custom(const Step& s) {
     part = given(t.reads == reads ? part : from_read(part), create_graph);
     Node* x = s.n->input(i);
     if (part.node()->dtype != x->dtype || !(part.node()->shape == x->shape))
-      fail(s.source().named(op.name.c_str()), "its vjp gave {} {} for input {}, which is {} {}", name(part.node()->dtype),
-           part.node()->shape, i, name(x->dtype), x->shape);
+      fail(s.source().named(op.name.c_str()), "its vjp gave {} {} for input {}, which is {} {}",
+           name(part.node()->dtype), part.node()->shape, i, name(x->dtype), x->shape);
   }
   return parts;
 }
@@ -67,7 +67,8 @@ Tensors vjp_custom(const Step& s) {
 namespace {
 
 // The cotangents of all inputs for all examples; of an input that is the same for all, their sum.
-Tensors vjp_of_all(const CustomOpDefinition& one, const Shape& axes, const Tensor& g, const Tensors& in, const Tensor& out) {
+Tensors vjp_of_all(const CustomOpDefinition& one, const Shape& axes, const Tensor& g, const Tensors& in,
+                   const Tensor& out) {
   Tensors args{g, out};
   VmapOptions options{.in_axes = {0, 0}};
   for (std::size_t i = 0; i < in.size(); ++i) {
@@ -104,7 +105,9 @@ Tensor batch_custom(const Replayed& r) {
     all.name = one.name;
     all.forward = [one, axes](const Tensors& x) { return vmap(one.forward, x, {.in_axes = axes}); };
     if (one.vjp)
-      all.vjp = [one, axes](const Tensor& g, const Tensors& x, const Tensor& y) { return vjp_of_all(one, axes, g, x, y); };
+      all.vjp = [one, axes](const Tensor& g, const Tensors& x, const Tensor& y) {
+        return vjp_of_all(one, axes, g, x, y);
+      };
     return CustomOp(std::move(all), r.source())(in, r.source());
   }
   Tensor y;
@@ -114,8 +117,8 @@ Tensor batch_custom(const Replayed& r) {
   }
   if (!y.defined() || !(y.node()->shape == r.shape()) || y.node()->dtype != r.n->dtype)
     fail(r.source().named(one.name.c_str()), "its batch gave {}, expected {} {} for {} examples",
-         y.defined() ? fmt::format("{} {}", name(y.node()->dtype), y.node()->shape) : "an empty tensor", name(r.n->dtype),
-         r.shape(), r.count);
+         y.defined() ? fmt::format("{} {}", name(y.node()->dtype), y.node()->shape) : "an empty tensor",
+         name(r.n->dtype), r.shape(), r.count);
   return y;
 }
 

@@ -74,8 +74,7 @@ namespace {
 Tensor logical(engine::Op op, const In& x, const In* y) {
   const Located at(x, engine::rule(op).name);
   const Tensor a = cast(x, boolean);
-  return y ? engine::binary(op, In(a, x.source()), cast(*y, boolean))
-           : engine::unary(op, In(a, x.source()));
+  return y ? engine::binary(op, In(a, x.source()), cast(*y, boolean)) : engine::unary(op, In(a, x.source()));
 }
 }  // namespace
 Tensor logical_and(const In& x, const In& y) { return logical(engine::Op::logical_and, x, &y); }
@@ -126,17 +125,19 @@ Tensor gelu_tanh_bend(const Tensor& x) {
 }
 }  // namespace
 
-#define UNARY(op, lane, slope, ...) \
-  Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, const Tensor&, int) { return slope; }
-#define BINARY(op, lane, slope_x, slope_y, ...)                                                                   \
-  Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, [[maybe_unused]] const Tensor& z, \
-                   int i) {                                                                                      \
-    return i == 0 ? Slope(slope_x) : Slope(slope_y);                                                             \
+#define UNARY(op, lane, slope, ...)                                                                          \
+  Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, const Tensor&, int) { \
+    return slope;                                                                                            \
   }
-#define TERNARY(op, lane, slope_x, slope_y, slope_z, ...)                                    \
-  Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& result, int i) {          \
-    const Tensor z = share(result.node()->in[2]);                                            \
-    return i == 0 ? Slope(slope_x) : i == 1 ? Slope(slope_y) : Slope(slope_z);               \
+#define BINARY(op, lane, slope_x, slope_y, ...)                                        \
+  Slope slope_##op([[maybe_unused]] const Tensor& x, [[maybe_unused]] const Tensor& y, \
+                   [[maybe_unused]] const Tensor& z, int i) {                          \
+    return i == 0 ? Slope(slope_x) : Slope(slope_y);                                   \
+  }
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, ...)                           \
+  Slope slope_##op(const Tensor& x, const Tensor& y, const Tensor& result, int i) { \
+    const Tensor z = share(result.node()->in[2]);                                   \
+    return i == 0 ? Slope(slope_x) : i == 1 ? Slope(slope_y) : Slope(slope_z);      \
   }
 #include "autodiff/elementwise.def"
 

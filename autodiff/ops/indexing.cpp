@@ -22,8 +22,7 @@ const Size* indices(const Tensor& dense_index) { return dense_index.node()->data
 template <class F>
 void along(const Axis& picked, const Axis& whole, const Size* index, const F& f) {
   for (Size o = 0; o < picked.outer; ++o)
-    for (Size k = 0; k < picked.length; ++k)
-      f(o * picked.length + k, o * whole.length + index[k]);
+    for (Size k = 0; k < picked.length; ++k) f(o * picked.length + k, o * whole.length + index[k]);
 }
 // The same with an index for each number: f(number of the picked, number of the whole).
 template <class F>
@@ -38,7 +37,8 @@ void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) 
 
 // The four ops, recorded: indices and shapes have been checked by who calls it. `most`: how many indices of a line name
 // one place, at most; 0: any number.
-Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source, Size most = 0) {
+Tensor record_picking(Op op, const Tensor& x, const Tensor& index, int axis, const Shape& shape, Source source,
+                      Size most = 0) {
   return record(op, x.node()->dtype, shape, {x.node(), index.node()}, {{axis, most, 0, 0}}, source);
 }
 // Each rule is the op that goes the other way, to the shape that x had.
@@ -123,7 +123,8 @@ Tensor gather_index_select(const Part* const* parts, std::size_t count) {
   for (Size axis = 0; axis < n->in[0]->shape.rank(); ++axis) {
     if (std::none_of(parts, parts + count, [&](const Part* p) { return p->n->a[0] == axis; })) continue;
     const Picks p = picks_of(parts, count, axis);
-    const Tensor g = record_picking(Op::index_add, p.g, p.index, static_cast<int>(axis), n->in[0]->shape, {n->file, n->line});
+    const Tensor g =
+        record_picking(Op::index_add, p.g, p.index, static_cast<int>(axis), n->in[0]->shape, {n->file, n->line});
     total = total.defined() ? total + g : g;
   }
   return total;
@@ -152,7 +153,8 @@ RowGradient each_once(const Tensor& index, const Tensor& values) {
   Shape shape = values.node()->shape;
   shape[0] = rows;
   const Tensor places = from_memory(place.data(), {count}, DType::i64, source);
-  return {from_memory(order.data(), {rows}, DType::i64, source), record_picking(Op::index_add, values, places, 0, shape, source)};
+  return {from_memory(order.data(), {rows}, DType::i64, source),
+          record_picking(Op::index_add, values, places, 0, shape, source)};
 }
 }  // namespace
 
@@ -259,11 +261,13 @@ Tensor pick_for_each(Op op, const Replayed& r, Size extent, Size to) {
 }  // namespace
 
 Tensor batch_index_select(const Replayed& r) {
-  if (!r.each[1]) return record_picking(Op::index_select, r.in[0], r.in[1], static_cast<int>(r.n->a[0]) + 1, r.shape(), r.source());
+  if (!r.each[1])
+    return record_picking(Op::index_select, r.in[0], r.in[1], static_cast<int>(r.n->a[0]) + 1, r.shape(), r.source());
   return pick_for_each(Op::index_select, r, r.n->in[0]->shape[static_cast<int>(r.n->a[0])], r.n->in[1]->count);
 }
 Tensor batch_index_add(const Replayed& r) {
-  if (!r.each[1]) return record_picking(Op::index_add, r.in[0], r.in[1], static_cast<int>(r.n->a[0]) + 1, r.shape(), r.source());
+  if (!r.each[1])
+    return record_picking(Op::index_add, r.in[0], r.in[1], static_cast<int>(r.n->a[0]) + 1, r.shape(), r.source());
   const Size extent = r.n->shape[static_cast<int>(r.n->a[0])];
   return pick_for_each(Op::index_add, r, extent, extent);
 }
@@ -294,8 +298,7 @@ Tensor index_select(const In& x, At axis, const In& index) {
   const Tensor t = operand(x, "index_select"), i = operand(index, "index_select");
   const Source source = source_of(x, "index_select");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "index_select", source);
-  if (i.node()->shape.rank() != 1)
-    fail(source, "expected a vector of indices, got shape {}", i.node()->shape);
+  if (i.node()->shape.rank() != 1) fail(source, "expected a vector of indices, got shape {}", i.node()->shape);
   require_index(i, t.node()->shape[a], "index_select", source);
   Shape shape = t.node()->shape;
   shape[a] = i.node()->count;
@@ -331,8 +334,7 @@ Tensor gather(const In& x, At axis, const In& index) {
   const int a = engine::checked_axis(axis, from.rank(), "gather", source);
   Shape same = shape;
   if (same.rank() == from.rank()) same[a] = from[a];
-  if (!(same == from))
-    fail(source, "index {} must be of x's shape {} but along axis {}", shape, from, axis);
+  if (!(same == from)) fail(source, "index {} must be of x's shape {} but along axis {}", shape, from, axis);
   require_index(i, from[a], "gather", source);
   return engine::record_picking(engine::Op::gather, t, i, a, shape, source);
 }
@@ -343,8 +345,7 @@ Tensor scatter_add(const In& x, At axis, const In& index, At extent) {
   Shape shape = t.node()->shape;
   const int a = engine::checked_axis(axis, shape.rank(), "scatter_add", source);
   require_adding(t, extent, "scatter_add", source);
-  if (!(i.node()->shape == shape))
-    fail(source, "expected an index for each of {}, got {}", shape, i.node()->shape);
+  if (!(i.node()->shape == shape)) fail(source, "expected an index for each of {}, got {}", shape, i.node()->shape);
   require_index(i, extent, "scatter_add", source);
   shape[a] = extent;
   engine::checked_numel(shape, t.node()->dtype, "scatter_add", source);

@@ -17,7 +17,8 @@ void compute_concat(Node* n) {
     const Tensor x = dense(n->input(i));
     const Size length = n->input(i)->shape[axis], run = length * to.inner * item;
     for (Size o = 0; o < to.outer; ++o)
-      std::memcpy(out + (o * to.length + at) * to.inner * item, x.node()->data + o * run, static_cast<std::size_t>(run));
+      std::memcpy(out + (o * to.length + at) * to.inner * item, x.node()->data + o * run,
+                  static_cast<std::size_t>(run));
     at += length;
   }
   n->data = out;
@@ -59,7 +60,8 @@ Tensor join(const Tensors& parts, int axis, Source source, DType dtype) try {
       fail(source.named("concat"), "the parts have more rows along axis {} than memory can hold", axis);
   }
   engine::checked_numel(shape, dtype, "concat", source);
-  return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}}, source);
+  return engine::record(engine::Op::concat, dtype, shape, in.data(), static_cast<int>(in.size()), {{axis, 0, 0, 0}},
+                        source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "concat");
 }
@@ -77,8 +79,7 @@ Tensor concat(const Tensors& parts, At axis, Source source) {
   for (const Tensor& p : parts) {
     Shape other = p.node()->shape;
     if (other.rank() == first.rank()) other[a] = first[a];
-    if (!(other == first))
-      fail(source, "shapes differ off axis {}: {} and {}", axis, first, p.node()->shape);
+    if (!(other == first)) fail(source, "shapes differ off axis {}: {} and {}", axis, first, p.node()->shape);
   }
   if (parts.size() == 1) return parts[0];
   const DType dtype = engine::meet(parts);

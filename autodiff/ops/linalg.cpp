@@ -63,15 +63,15 @@ void each_system(Node* n, const char* what, const char* remedy, const F& f) {
   const Unfinished guard{n, out};
   std::memcpy(out, b.node()->data, static_cast<std::size_t>(n->count * item_size(n->dtype)));
   const Size count = n->count == 0 ? 0 : matrices_in(n->in[0]);
-  const Size failed = each_matrix(count, order, [&](Size i) {
-    return f(a.node()->data + i * order * row, out + i * n->shape.back() * row);
-  });
+  const Size failed = each_matrix(
+      count, order, [&](Size i) { return f(a.node()->data + i * order * row, out + i * n->shape.back() * row); });
   if (failed >= 0) fail_matrix(n, failed, n->in[0], what, remedy);
   n->data = out;
 }
 
 Tensor solved_triangular(const Tensor& t, const Tensor& b, bool lower, bool transposed, Source source) {
-  return record(Op::solve_triangular, b.node()->dtype, b.node()->shape, {t.node(), b.node()}, {{lower, transposed, 0, 0}}, source);
+  return record(Op::solve_triangular, b.node()->dtype, b.node()->shape, {t.node(), b.node()},
+                {{lower, transposed, 0, 0}}, source);
 }
 Tensor solved(const Tensor& a, const Tensor& b, bool transposed, Source source) {
   return record(Op::solve, b.node()->dtype, b.node()->shape, {a.node(), b.node()}, {{transposed, 0, 0, 0}}, source);
@@ -176,9 +176,7 @@ void compute_det(Node* n) {
   each_determinant(n, [&](const kernels::Determinant& d, Size i) { write_number(n->dtype, out + i * item, d.value); });
   n->data = out;
 }
-Tensors vjp_det(const Step& s) {
-  return {last_axes_added(s.g * s.y(), 2) * transpose(inverse(s.x(), s.source()))};
-}
+Tensors vjp_det(const Step& s) { return {last_axes_added(s.g * s.y(), 2) * transpose(inverse(s.x(), s.source()))}; }
 
 // y = (sign det x, log |det x|):   gx = g[1] x^-T
 void compute_slogdet(Node* n) {
@@ -208,7 +206,8 @@ void compute_eigh(Node* n) {
     std::memcpy(packed + order * item, x.node()->data + i * size, static_cast<std::size_t>(size));
     return kernels::eigh(n->dtype, order, packed + order * item, packed);
   });
-  if (failed >= 0) fail_matrix(n, failed, n->in[0], "has no eigenvalues that could be found", "look for NaN or infinities in it");
+  if (failed >= 0)
+    fail_matrix(n, failed, n->in[0], "has no eigenvalues that could be found", "look for NaN or infinities in it");
   n->data = out;
 }
 Tensors vjp_eigh(const Step& s) {
@@ -229,8 +228,7 @@ using engine::source_of;
 namespace {
 
 void require_matrices(const Shape& shape, const char* op, Source source) {
-  if (shape.rank() < 2)
-    fail(source.named(op), "expected a matrix, or a batch of them, got {}", shape);
+  if (shape.rank() < 2) fail(source.named(op), "expected a matrix, or a batch of them, got {}", shape);
 }
 
 // x of square matrices, of floats.

@@ -37,7 +37,8 @@ void outline(const Literal& l, int depth, Outline& o, bool first, Source source)
   const Size n = static_cast<Size>(l.list().size());
   if (first) o.shape.push_back(n);
   else if (depth >= o.shape.rank() || o.shape[depth] != n)
-    fail(source.named("tensor"), "lists of different lengths: {} beside {}", n, depth < o.shape.rank() ? o.shape[depth] : 0);
+    fail(source.named("tensor"), "lists of different lengths: {} beside {}", n,
+         depth < o.shape.rank() ? o.shape[depth] : 0);
   bool lead = first;
   for (const Literal& inner : l.list()) {
     outline(inner, depth + 1, o, lead, source);
@@ -56,7 +57,8 @@ void write(const Literal& l, DType dtype, char*& at) {
     for (const Literal& inner : l.list()) write(inner, dtype, at);
     return;
   }
-  if (dtype == i64) std::memcpy(at, std::array<Size, 1>{l.dtype() == i64 ? l.integer() : static_cast<Size>(l.number())}.data(), 8);
+  if (dtype == i64)
+    std::memcpy(at, std::array<Size, 1>{l.dtype() == i64 ? l.integer() : static_cast<Size>(l.number())}.data(), 8);
   else engine::write_number(dtype, at, l.number());
   at += item_size(dtype);
 }
@@ -96,15 +98,20 @@ Tensor tensor(const Literal& numbers, Source source) try {
   Outline o;
   outline(numbers, 0, o, true, source);
   const DType dtype = dtype_of_outline(o);
-  return filled(o.shape, dtype, [&](void* memory) {
-    char* at = static_cast<char*>(memory);
-    write(numbers, dtype, at);
-  }, source, "tensor");
+  return filled(
+      o.shape, dtype,
+      [&](void* memory) {
+        char* at = static_cast<char*>(memory);
+        write(numbers, dtype, at);
+      },
+      source, "tensor");
 } catch (const std::bad_alloc&) {
   fail_no_memory(source_of(source), "tensor");
 }
 
-Tensor zeros(const Shape& shape, DType dtype, Source source) { return uniform_tensor(shape, dtype, 0, "zeros", source); }
+Tensor zeros(const Shape& shape, DType dtype, Source source) {
+  return uniform_tensor(shape, dtype, 0, "zeros", source);
+}
 Tensor ones(const Shape& shape, DType dtype, Source source) { return uniform_tensor(shape, dtype, 1, "ones", source); }
 Tensor full(const Shape& shape, const Literal& number, Source source) {
   return full(shape, number, number.dtype(), source);
@@ -126,10 +133,14 @@ Tensor full_like(const In& x, const Literal& number) { return like(x, number, "f
 
 Tensor eye(At extent, DType dtype, Source source) {
   const Size n = extent;
-  return filled(Shape{n, n}, dtype, [&](void* memory) {
-    std::memset(memory, 0, static_cast<std::size_t>(n * n * item_size(dtype)));
-    for (Size i = 0; i < n; ++i) engine::write_number(dtype, static_cast<char*>(memory) + (i * n + i) * item_size(dtype), 1);
-  }, source, "eye");
+  return filled(
+      Shape{n, n}, dtype,
+      [&](void* memory) {
+        std::memset(memory, 0, static_cast<std::size_t>(n * n * item_size(dtype)));
+        for (Size i = 0; i < n; ++i)
+          engine::write_number(dtype, static_cast<char*>(memory) + (i * n + i) * item_size(dtype), 1);
+      },
+      source, "eye");
 }
 
 namespace {
@@ -147,18 +158,25 @@ Tensor whole_range(const Literal& from, const Literal& to, const Literal& by, So
   if (step == 0 || __builtin_sub_overflow(end, begin, &span) || (span != 0 && (span < 0) != (step < 0)))
     fail_range(from, to, by, source);
   const Size n = step == -1 ? -span : span / step + (span % step != 0);
-  return filled(Shape{n}, i64, [&](void* memory) {
-    for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = begin + i * step;
-  }, source, "arange");
+  return filled(
+      Shape{n}, i64,
+      [&](void* memory) {
+        for (Size i = 0; i < n; ++i) static_cast<Size*>(memory)[i] = begin + i * step;
+      },
+      source, "arange");
 }
 Tensor float_range(const Literal& from, const Literal& to, const Literal& by, DType dtype, Source source) {
   const double begin = from.number(), step = by.number(), count = std::ceil((to.number() - begin) / step);
   if (!(count >= 0 && count < 0x1p63)) fail_range(from, to, by, source);
   const Size n = static_cast<Size>(count);
-  return filled(Shape{n}, dtype, [&](void* memory) {
-    for (Size i = 0; i < n; ++i)
-      engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype), begin + static_cast<double>(i) * step);
-  }, source, "arange");
+  return filled(
+      Shape{n}, dtype,
+      [&](void* memory) {
+        for (Size i = 0; i < n; ++i)
+          engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype),
+                               begin + static_cast<double>(i) * step);
+      },
+      source, "arange");
 }
 
 // f64 where one is a double, else f32 where one is a float, else `integers`.
@@ -195,25 +213,31 @@ Tensor linspace(const Literal& begin, const Literal& end, At points, DType dtype
     fail(source, "expected a count of 0 or more and floats, got {} and {}", count, name(dtype));
   const double from = begin.number(), to = end.number(), steps = static_cast<double>(std::max<Size>(1, count - 1));
   const double width = std::isfinite(to - from) ? (to - from) / steps : to / steps - from / steps;
-  return filled(Shape{count}, dtype, [&](void* memory) {
-    for (Size i = 0; i < count; ++i) {
-      const Size left = count - 1 - i;
-      const double x = i == 0      ? from
-                       : left == 0 ? to
-                       : i <= left ? from + static_cast<double>(i) * width
-                                   : to - static_cast<double>(left) * width;
-      engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype), x);
-    }
-  }, source, "linspace");
+  return filled(
+      Shape{count}, dtype,
+      [&](void* memory) {
+        for (Size i = 0; i < count; ++i) {
+          const Size left = count - 1 - i;
+          const double x = i == 0      ? from
+                           : left == 0 ? to
+                           : i <= left ? from + static_cast<double>(i) * width
+                                       : to - static_cast<double>(left) * width;
+          engine::write_number(dtype, static_cast<char*>(memory) + i * item_size(dtype), x);
+        }
+      },
+      source, "linspace");
 }
 
 Tensor from_memory(const void* bytes, const Shape& shape, DType dtype, Source source) {
-  return filled(shape, dtype, [&](void* memory) {
-    const auto n = static_cast<std::size_t>(shape.numel() * item_size(dtype));
-    if (n && !bytes)
-      fail(source_of(source, "from_memory"), "expected numbers for the shape {}, got a null pointer", shape);
-    if (n) std::memcpy(memory, bytes, n);
-  }, source, "from_memory");
+  return filled(
+      shape, dtype,
+      [&](void* memory) {
+        const auto n = static_cast<std::size_t>(shape.numel() * item_size(dtype));
+        if (n && !bytes)
+          fail(source_of(source, "from_memory"), "expected numbers for the shape {}, got a null pointer", shape);
+        if (n) std::memcpy(memory, bytes, n);
+      },
+      source, "from_memory");
 }
 
 }  // namespace xgrad

@@ -110,7 +110,8 @@ void compute_matmul(Node* n) {
   // Many small products are shared among the threads; a large one shares itself.
   constexpr double worth_a_job = 1 << 18;
   const double work = static_cast<double>(m) * static_cast<double>(columns) * static_cast<double>(std::max<Size>(k, 1));
-  const Size together = std::max<Size>(1, static_cast<Size>(worth_a_job / work)), jobs = (batch + together - 1) / together;
+  const Size together = std::max<Size>(1, static_cast<Size>(worth_a_job / work)),
+             jobs = (batch + together - 1) / together;
   if (jobs < 2 || work > 8 * worth_a_job) {
     for (Size i = 0; i < batch; ++i) one(i);
   } else {
@@ -164,7 +165,8 @@ Tensor batch_matmul(const Replayed& r) {
   } else if (!r.each[0] && !r.each[1]) {
     z = expand_to(product(x, tx, y, ty, source), r.shape(), source);
   } else {
-    z = product(with_batch_axes(x, r.each[0], rank, source), tx, with_batch_axes(y, r.each[1], rank, source), ty, source);
+    z = product(with_batch_axes(x, r.each[0], rank, source), tx, with_batch_axes(y, r.each[1], rank, source), ty,
+                source);
   }
   if (r.n->inputs < 3) return z;
   return z + (r.each[2] ? unsqueeze(r.in[2], 1) : r.in[2]);
@@ -226,7 +228,8 @@ Tensor linear(const In& x, const In& weight, const In& bias) {
     fail(source, "expected floats, got {}; cast first: cast(x, f32)", name(w.node()->dtype));
   Node* b = bias.node();
   if (bias.is_number() || (b && b->shape != Shape{sw[0]}))
-    fail(source, "expected a bias [{}] for the weight {}, got {}", sw[0], sw, b ? fmt::format("{}", b->shape) : "a number");
+    fail(source, "expected a bias [{}] for the weight {}, got {}", sw[0], sw,
+         b ? fmt::format("{}", b->shape) : "a number");
   if (b) engine::meet(w, bias, "linear", source);
   const Located at(source, "linear");
   if (sx.rank() > 2) {  // one product of matrices, not a batch of them

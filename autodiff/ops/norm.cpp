@@ -88,8 +88,7 @@ Tensor norm_over(const Tensor& x, int first, int last, bool keepdim, Source sour
   Shape shape = squares.node()->shape;
   if (leading)
     for (int i = 0; i < last; ++i) shape.erase(0);
-  Tensor y =
-      record(Op::norm, x.node()->dtype, shape, {x.node(), squares.node()}, {{first, last, !leading, 0}}, source);
+  Tensor y = record(Op::norm, x.node()->dtype, shape, {x.node(), squares.node()}, {{first, last, !leading, 0}}, source);
   if (leading || keepdim) return y;
   for (int i = first; i < last; ++i) shape.erase(first);
   return reshape_to(y, shape, source);
@@ -112,7 +111,8 @@ Tensor power_norm(const Tensor& x, double p, const Axes& axes) {
     return p > 0 ? amax(size, axes, true) : amin(size, axes, true);
   }();
   const Tensor none = most == 0, scale = where(logical_or(none, most == infinite), 1, most);
-  const Tensor powers = p > 0 ? where(x == 0, 0, pow(where(x == 0, 1, size) / scale, p)) : pow(where(none, 1, size) / scale, p);
+  const Tensor powers =
+      p > 0 ? where(x == 0, 0, pow(where(x == 0, 1, size) / scale, p)) : pow(where(none, 1, size) / scale, p);
   const Tensor total = sum(powers, axes, true);
   return where(none, 0, scale * pow(where(none, 1, total), 1 / p));
 }

@@ -60,10 +60,8 @@ struct Some {
       std::memcpy(&v, x, sizeof v);
     } else if constexpr (stride == 2) {
       std::memcpy(&v, x, sizeof v), std::memcpy(&w, x + (lanes - 1), sizeof w);
-      if constexpr (lanes == 4)
-        v = __builtin_shufflevector(v, w, 0, 2, 5, 7);
-      else
-        v = __builtin_shufflevector(v, w, 0, 3);
+      if constexpr (lanes == 4) v = __builtin_shufflevector(v, w, 0, 2, 5, 7);
+      else v = __builtin_shufflevector(v, w, 0, 3);
     } else {
       for (int i = 0; i < lanes; ++i) v[i] = x[i * step];
     }

@@ -255,8 +255,12 @@ Tensor extreme(engine::Op op, const In& x, const Axes& axes, bool keepdim, const
 
 }  // namespace
 
-Tensor amax(const In& x, const Axes& axes, bool keepdim) { return extreme(engine::Op::greatest, x, axes, keepdim, "amax"); }
-Tensor amin(const In& x, const Axes& axes, bool keepdim) { return extreme(engine::Op::least, x, axes, keepdim, "amin"); }
+Tensor amax(const In& x, const Axes& axes, bool keepdim) {
+  return extreme(engine::Op::greatest, x, axes, keepdim, "amax");
+}
+Tensor amin(const In& x, const Axes& axes, bool keepdim) {
+  return extreme(engine::Op::least, x, axes, keepdim, "amin");
+}
 
 Tensor all(const In& x, const Axes& axes, bool keepdim) {
   const Located at(x, "all");

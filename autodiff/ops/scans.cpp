@@ -44,13 +44,15 @@ void compute_cumsum(Node* n) {
     const auto* from = x.node()->data.as<const T>();
     auto* to = reinterpret_cast<T*>(out);
     Total<T> totals[side_by_side];
-    walk(axis_of(n->shape, static_cast<int>(n->a[0])), n->a[1] != 0,
-         [&](Size columns, Size at) {
-           for (Size i = 0; i < columns; ++i) totals[i] = static_cast<Total<T>>(to[at + i] = from[at + i]);
-         },
-         [&](Size columns, Size at) {
-           for (Size i = 0; i < columns; ++i) to[at + i] = static_cast<T>(totals[i] += static_cast<Total<T>>(from[at + i]));
-         });
+    walk(
+        axis_of(n->shape, static_cast<int>(n->a[0])), n->a[1] != 0,
+        [&](Size columns, Size at) {
+          for (Size i = 0; i < columns; ++i) totals[i] = static_cast<Total<T>>(to[at + i] = from[at + i]);
+        },
+        [&](Size columns, Size at) {
+          for (Size i = 0; i < columns; ++i)
+            to[at + i] = static_cast<T>(totals[i] += static_cast<Total<T>>(from[at + i]));
+        });
   });
   n->data = out;
 }
@@ -68,24 +70,26 @@ void compute_recurrence(Node* n) {
     const auto *factor = a.node()->data.as<const T>(), *term = b.node()->data.as<const T>();
     auto* to = reinterpret_cast<T*>(out);
     Total<T> before[side_by_side];
-    walk(axis_of(n->shape, static_cast<int>(n->a[0])), n->a[1] != 0,
-         [&](Size columns, Size at) {
-           for (Size i = 0; i < columns; ++i) before[i] = static_cast<Total<T>>(to[at + i] = term[at + i]);
-         },
-         [&](Size columns, Size at) {
-           for (Size i = 0; i < columns; ++i) {
-             before[i] = static_cast<Total<T>>(factor[at + i]) * before[i] + static_cast<Total<T>>(term[at + i]);
-             to[at + i] = static_cast<T>(before[i]);
-           }
-         });
+    walk(
+        axis_of(n->shape, static_cast<int>(n->a[0])), n->a[1] != 0,
+        [&](Size columns, Size at) {
+          for (Size i = 0; i < columns; ++i) before[i] = static_cast<Total<T>>(to[at + i] = term[at + i]);
+        },
+        [&](Size columns, Size at) {
+          for (Size i = 0; i < columns; ++i) {
+            before[i] = static_cast<Total<T>>(factor[at + i]) * before[i] + static_cast<Total<T>>(term[at + i]);
+            to[at + i] = static_cast<T>(before[i]);
+          }
+        });
   });
   n->data = out;
 }
 Tensors vjp_recurrence(const Step& s) {
   const int axis = static_cast<int>(s.a(0));
   const bool from_end = s.a(1);
-  const Tensor gb = record(Op::recurrence, s.n->dtype, s.n->shape, {moved(s.x(0), axis, from_end, s.source()).node(), s.g.node()},
-                           {{axis, !from_end, 0, 0}}, s.source());
+  const Tensor gb =
+      record(Op::recurrence, s.n->dtype, s.n->shape, {moved(s.x(0), axis, from_end, s.source()).node(), s.g.node()},
+             {{axis, !from_end, 0, 0}}, s.source());
   if (!s.wants(0)) return {Tensor(), gb};
   const Size length = s.n->shape[axis];
   const Tensor later = slice_at(gb, axis, from_end ? 0 : 1, 1, length - 1, s.source());
@@ -100,7 +104,8 @@ namespace xgrad {
 Tensor cumsum(const In& x, At axis) {
   const Tensor t = engine::summable(x, "cumsum");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "cumsum", engine::source_of(x));
-  return engine::record(engine::Op::cumsum, t.node()->dtype, t.node()->shape, {t.node()}, {{a, 0, 0, 0}}, engine::source_of(x));
+  return engine::record(engine::Op::cumsum, t.node()->dtype, t.node()->shape, {t.node()}, {{a, 0, 0, 0}},
+                        engine::source_of(x));
 }
 
 // y[k] = x[k] y[k - 1], from y[0] = x[0]
@@ -112,7 +117,8 @@ Tensor cumprod(const In& x, At axis) {
   const int a = engine::checked_axis(axis, shape.rank(), "cumprod", source);
   if (shape[a] == 0) return engine::as_it_is(t);
   const Tensor first = engine::pad_at(engine::slice_at(t, a, 0, 1, 1, source), a, 0, 1, shape[a], source);
-  return engine::record(engine::Op::recurrence, t.node()->dtype, shape, {t.node(), first.node()}, {{a, 0, 0, 0}}, source);
+  return engine::record(engine::Op::recurrence, t.node()->dtype, shape, {t.node(), first.node()}, {{a, 0, 0, 0}},
+                        source);
 }
 
 }  // namespace xgrad

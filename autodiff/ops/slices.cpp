@@ -44,7 +44,8 @@ Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, S
 // y[begin + k step] = x[k] along an axis, else 0; a = {axis, begin, step}.   gx = that slice of g
 void compute_pad(Node* n) {
   const Tensor x = dense(n->in[0]);
-  const Axis to = axis_of(n->shape, static_cast<int>(n->a[0])), from = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
+  const Axis to = axis_of(n->shape, static_cast<int>(n->a[0])),
+             from = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
   const Size item = item_size(n->dtype), row = to.inner * item;
   char* out = allocate(n);
   std::memset(out, 0, static_cast<std::size_t>(n->count * item));
@@ -100,7 +101,8 @@ Tensors vjp_slice_add(const Step& s) {
   for (int i = 0; i < s.n->inputs - 1; ++i) {
     const SlicePlace at = places_of(s.n)[i];
     const int axis = static_cast<int>(at.axis);
-    gx.push_back(s.wants(i) ? slice_at(s.g, axis, at.begin, at.step, s.n->input(i)->shape[axis], s.source()) : Tensor());
+    gx.push_back(s.wants(i) ? slice_at(s.g, axis, at.begin, at.step, s.n->input(i)->shape[axis], s.source())
+                            : Tensor());
   }
   return gx;
 }
@@ -196,8 +198,7 @@ Tensor Tensor::operator[](At at) const {
   const Size i = at.index;
   if (!defined()) fail(source, "expected a tensor, got an empty one (default-constructed); give it a value first");
   const Shape& s = node()->shape;
-  if (s.empty())
-    fail(source, "index {} of a 0-d tensor, which has no axis; item() reads its number", i);
+  if (s.empty()) fail(source, "index {} of a 0-d tensor, which has no axis; item() reads its number", i);
   if (s[0] == 0) fail(source, "index {} of a tensor of shape {}, which has no rows", i, s);
   if (i < -s[0] || i >= s[0])
     fail(source, "index {} of a tensor of shape {}; expected {} ... {}", i, s, -s[0], s[0] - 1);

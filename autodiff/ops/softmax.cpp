@@ -32,7 +32,8 @@ void compute_rows_of_two(Node* n, const Rows& rows_of) {
   char* out = allocate(n);
   const Size columns = n->shape.back(), bytes = columns * item_size(n->dtype);
   share_rows(n->count / columns, columns, [&](Size first, Size count) {
-    rows_of(n->dtype, out + first * bytes, x.node()->data + first * bytes, y.node()->data + first * bytes, count, columns);
+    rows_of(n->dtype, out + first * bytes, x.node()->data + first * bytes, y.node()->data + first * bytes, count,
+            columns);
   });
   n->data = out;
 }
@@ -60,7 +61,8 @@ Tensors vjp_log_softmax(const Step& s) {
 void compute_log_softmax_vjp(Node* n) { compute_rows_of_two(n, kernels::log_softmax_vjp_rows); }
 Tensors vjp_log_softmax_vjp(const Step& s) {
   const Tensor weighted = s.g * exp(s.x(1));
-  return {s.wants(0) ? s.g - sum(weighted, -1, true) : Tensor(), s.wants(1) ? -weighted * sum(s.x(0), -1, true) : Tensor()};
+  return {s.wants(0) ? s.g - sum(weighted, -1, true) : Tensor(),
+          s.wants(1) ? -weighted * sum(s.x(0), -1, true) : Tensor()};
 }
 
 // y = (x - log sum exp x)[i]:   gx = g (1 [c = i] - softmax x)
@@ -91,8 +93,8 @@ void compute_log_softmax_at_vjp(Node* n) {
   const Size columns = n->shape.back(), item = item_size(n->dtype);
   share_rows(n->count / columns, columns, [&](Size first, Size count) {
     kernels::log_softmax_at_vjp(n->dtype, out + first * columns * item, g.node()->data + first * item,
-                                x.node()->data + first * columns * item, index.node()->data.as<const Size>() + first, count,
-                                columns);
+                                x.node()->data + first * columns * item, index.node()->data.as<const Size>() + first,
+                                count, columns);
   });
   n->data = out;
 }
@@ -101,7 +103,8 @@ Tensors vjp_log_softmax_at_vjp(const Step& s) {
   Tensor gg, gx;
   if (s.wants(0)) gg = -sum((s.g - gather(s.g, -1, unsqueeze(s.x(2), -1))) * p, -1);
   if (s.wants(1)) {
-    const Tensor hp = s.g * p, rest = record(Op::log_softmax_vjp, s.n->dtype, s.n->shape, {hp.node(), y.node()}, {}, s.source());
+    const Tensor hp = s.g * p,
+                 rest = record(Op::log_softmax_vjp, s.n->dtype, s.n->shape, {hp.node(), y.node()}, {}, s.source());
     gx = -unsqueeze(s.x(0), -1) * rest;
   }
   return {gg, gx};
@@ -130,7 +133,8 @@ Tensor log_softmax(const In& x, At axis, const In& index) {
   const int a = checked_axis(axis, t.node()->shape.rank(), "log_softmax", source), last = t.node()->shape.rank() - 1;
   Shape lines = t.node()->shape;
   lines.erase(a);
-  if (i.node()->shape != lines) fail(source, "expected an index for each line, shape {}, got {}", lines, i.node()->shape);
+  if (i.node()->shape != lines)
+    fail(source, "expected an index for each line, shape {}, got {}", lines, i.node()->shape);
   require_index(i, t.node()->shape[a], "log_softmax", source);
   if (a != last) {
     Shape order;

@@ -35,7 +35,9 @@ struct Rows {
     });
   }
 };
-kernels::Standard standard_of(const Node* n) { return {n->a[0], std::bit_cast<double>(n->a[1]), (n->a[3] & centred) != 0}; }
+kernels::Standard standard_of(const Node* n) {
+  return {n->a[0], std::bit_cast<double>(n->a[1]), (n->a[3] & centred) != 0};
+}
 
 // A weight or a bias, of which there may be one for each example; null where there is none.
 struct OfColumns {
@@ -61,13 +63,14 @@ struct Packed {
 // y = (x - mean x) r w + b,  r = 1 / sqrt(var x + eps), of each row; not centred:  y = x r w + b,  r = 1 / sqrt(mean x^2 + eps)
 void compute_standardize(Node* n) {
   const Tensor x = dense(n->in[0]);
-  const OfColumns w{n->a[3] & weighted ? dense(n->in[1]) : Tensor()}, b{n->a[3] & biased ? dense(n->in[n->inputs - 1]) : Tensor()};
+  const OfColumns w{n->a[3] & weighted ? dense(n->in[1]) : Tensor()},
+      b{n->a[3] & biased ? dense(n->in[n->inputs - 1]) : Tensor()};
   char* out = allocate(n);
   const Rows r(n->a, n->count);
   const Size row = r.columns * item_size(n->dtype);
   r.run([&](Size, Size, Size from, Size count) {
-    kernels::standardize_rows(n->dtype, standard_of(n), out + from * row, x.node()->data + from * row, w.at(r.columns, 0),
-                              b.at(r.columns, 0), count);
+    kernels::standardize_rows(n->dtype, standard_of(n), out + from * row, x.node()->data + from * row,
+                              w.at(r.columns, 0), b.at(r.columns, 0), count);
   });
   n->data = out;
 }
@@ -108,9 +111,11 @@ void compute_standardize_vjp(Node* n) {
   r.run([&](Size example, Size job, Size from, Size count) {
     char* own = out + example * packed.count * item;
     const auto sums = [&](Form form, Size at) { return n->a[3] & form ? own + at * item + job * row : nullptr; };
-    kernels::standardize_vjp_rows(
-        n->dtype, standard_of(n), {n->a[3] & of_x ? own + (from - example * r.rows) * row : nullptr, sums(of_weight, packed.weight), sums(of_bias, packed.bias)},
-        g.node()->data + from * row, x.node()->data + from * row, w.at(r.columns, example), count);
+    kernels::standardize_vjp_rows(n->dtype, standard_of(n),
+                                  {n->a[3] & of_x ? own + (from - example * r.rows) * row : nullptr,
+                                   sums(of_weight, packed.weight), sums(of_bias, packed.bias)},
+                                  g.node()->data + from * row, x.node()->data + from * row, w.at(r.columns, example),
+                                  count);
   });
   n->data = out;
 }
@@ -156,7 +161,9 @@ Tensors vjp_standardize(const Step& s) {
   }
   int first = shape.rank();
   for (Size count = 1; count < columns || first == shape.rank();) count *= shape[--first];
-  const auto mean_of = [&](const Tensor& t) { return sum_over(t, first, shape.rank(), true, source) / static_cast<double>(columns); };
+  const auto mean_of = [&](const Tensor& t) {
+    return sum_over(t, first, shape.rank(), true, source) / static_cast<double>(columns);
+  };
   const Tensor d = s.a(3) & centred ? x - mean_of(x) : x, r = rsqrt(mean_of(square(d)) + std::bit_cast<double>(s.a(1)));
   const Tensor z = d * r, v = w.defined() ? s.g * w : s.g;
   gs.push_back(s.wants(0) ? r * ((s.a(3) & centred ? v - mean_of(v) : v) - z * mean_of(v * z)) : Tensor());
@@ -172,17 +179,20 @@ Tensor standardized(const char* op, const In& x_in, Size axes, double eps, const
   const Located at(source, op);
   Tensor x = floats(operand(x_in, op));
   const int rank = x.node()->shape.rank();
-  if (axes < 1 || axes > rank) fail(source.named(op), "expected 1 to {} axes of the shape {}, got {}", rank, x.node()->shape, axes);
+  if (axes < 1 || axes > rank)
+    fail(source.named(op), "expected 1 to {} axes of the shape {}, got {}", rank, x.node()->shape, axes);
   if (!(eps >= 0) || std::isinf(eps)) fail(source.named(op), "expected an eps of 0 or more, got {}", eps);
   Shape extents;
   Size columns = 1;
-  for (int i = rank - static_cast<int>(axes); i < rank; ++i) extents.push_back(x.node()->shape[i]), columns *= x.node()->shape[i];
+  for (int i = rank - static_cast<int>(axes); i < rank; ++i)
+    extents.push_back(x.node()->shape[i]), columns *= x.node()->shape[i];
   Tensor held[3] = {x, {}, {}};
   int count = 1;
   const auto take = [&](const In& t_in, const char* what, Form is) {
     if (!t_in.node() && !t_in.is_number()) return;
     const Tensor t = floats(operand(t_in, op));
-    if (!(t.node()->shape == extents)) fail(source.named(op), "expected a {} of the shape {}, got {}", what, extents, t.node()->shape);
+    if (!(t.node()->shape == extents))
+      fail(source.named(op), "expected a {} of the shape {}, got {}", what, extents, t.node()->shape);
     held[count++] = t;
     form |= is;
   };
@@ -192,7 +202,8 @@ Tensor standardized(const char* op, const In& x_in, Size axes, double eps, const
   for (int i = 1; i < count; ++i) held[i] = converted(held[i], held[0].node()->dtype);
   if (x.node()->count == 0) return held[0];
   Node* const in[] = {held[0].node(), held[1].node(), held[2].node()};
-  return record(Op::standardize, held[0].node()->dtype, x.node()->shape, in, count, {{columns, std::bit_cast<Size>(eps), 1, form}, {}}, source);
+  return record(Op::standardize, held[0].node()->dtype, x.node()->shape, in, count,
+                {{columns, std::bit_cast<Size>(eps), 1, form}, {}}, source);
 }
 
 }  // namespace

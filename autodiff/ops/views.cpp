@@ -100,7 +100,8 @@ void compute_identity(Node* n) {
 }
 Tensors vjp_identity(const Step& s) { return {s.g}; }
 Tensor batch_identity(const Replayed& r) {
-  return r.n->has(needs_grad) || !r.in[0].requires_grad() ? r.in[0] : without_history(r.in[0].node(), r.n->flags & cuts);
+  return r.n->has(needs_grad) || !r.in[0].requires_grad() ? r.in[0]
+                                                          : without_history(r.in[0].node(), r.n->flags & cuts);
 }
 
 }  // namespace xgrad::engine

@@ -22,18 +22,18 @@ Tensor hardtanh(In x, double min_val = -1, double max_val = 1);  // x, but min_v
 Tensor relu6(In x);                                              // hardtanh(x, 0, 6)
 Tensor hardsigmoid(In x);                                        // x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + 1/2
 Tensor hardswish(In x);                                          // x < -3 ? 0 : x > 3 ? x : x (x + 3) / 6
-Tensor selu(In x);                           // 1.0507.. (x > 0 ? x : 1.6733.. (e^x - 1))   (Klambauer et al. 2017)
-Tensor celu(In x, double alpha = 1);         // x > 0 ? x : alpha (e^(x / alpha) - 1)   (Barron 2017)
-Tensor mish(In x);                           // x tanh(softplus(x))   (Misra 2019)
-Tensor softsign(In x);                       // x / (1 + |x|)
-Tensor logsigmoid(In x);                     // log sigmoid(x) = -softplus(-x)
-Tensor tanhshrink(In x);                     // x - tanh(x)
+Tensor selu(In x);                             // 1.0507.. (x > 0 ? x : 1.6733.. (e^x - 1))   (Klambauer et al. 2017)
+Tensor celu(In x, double alpha = 1);           // x > 0 ? x : alpha (e^(x / alpha) - 1)   (Barron 2017)
+Tensor mish(In x);                             // x tanh(softplus(x))   (Misra 2019)
+Tensor softsign(In x);                         // x / (1 + |x|)
+Tensor logsigmoid(In x);                       // log sigmoid(x) = -softplus(-x)
+Tensor tanhshrink(In x);                       // x - tanh(x)
 Tensor softshrink(In x, double lambda = 0.5);  // x - lambda, x + lambda, or 0 between: |x| <= lambda
 Tensor hardshrink(In x, double lambda = 0.5);  // x, or 0 where |x| <= lambda
 Tensor threshold(In x, double least, double value);  // x > least ? x : value
-Tensor prelu(In x, In weight);               // x > 0 ? x : weight x; weight: one number, or one for each channel (axis 1)
-Tensor glu(In x, At axis = -1);              // a sigmoid(b), of the halves of x along the axis   (Dauphin et al. 2017)
-Tensor softmin(In x, At axis);               // softmax(-x)
+Tensor prelu(In x, In weight);   // x > 0 ? x : weight x; weight: one number, or one for each channel (axis 1)
+Tensor glu(In x, At axis = -1);  // a sigmoid(b), of the halves of x along the axis   (Dauphin et al. 2017)
+Tensor softmin(In x, At axis);   // softmax(-x)
 // x > 0 ? x : a x, where a is drawn in [lower, upper) for each number, or, if it does not train, their middle   (Xu et al. 2015)
 Tensor rrelu(In x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool training = false);
 
@@ -165,7 +165,7 @@ struct PReLUOptions {
   double init = 0.25;
   DType dtype = default_dtype();
 };
-struct PReLU {  // He et al. 2015
+struct PReLU {       // He et al. 2015
   Parameter weight;  // [1], or one for each channel
   explicit PReLU(Extent num_parameters = 1, PReLUOptions options = {}, Source source = Source::here());
   Tensor operator()(In x) const;

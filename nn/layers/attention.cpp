@@ -30,7 +30,9 @@ struct Mask {
     allow(m > -std::numeric_limits<double>::infinity());
     added = added.defined() ? added + m : m;
   }
-  void take_causal(Size queries, Size keys) { allow(reshape(arange(keys), {1, keys}) <= reshape(arange(queries), {queries, 1})); }
+  void take_causal(Size queries, Size keys) {
+    allow(reshape(arange(keys), {1, keys}) <= reshape(arange(queries), {queries, 1}));
+  }
 };
 
 // softmax over the keys of what is allowed; rows that allow nothing are 0.
@@ -63,7 +65,8 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
   const Tensor q = query, k = key, v = value;
   if (!q.defined() || !k.defined() || !v.defined()) fail(source, "expected three tensors, got an empty one");
   const Shape &sq = q.shape(), &sk = k.shape(), &sv = v.shape();
-  if (sq.rank() < 2 || sk.rank() < 2 || sv.rank() < 2 || sq.back() != sk.back() || sk[sk.rank() - 2] != sv[sv.rank() - 2])
+  if (sq.rank() < 2 || sk.rank() < 2 || sv.rank() < 2 || sq.back() != sk.back() ||
+      sk[sk.rank() - 2] != sv[sv.rank() - 2])
     fail(source,
          "expected a query [..., queries, width], a key [..., keys, width] and a value [..., keys, "
          "any], got {}, {} and {}",
@@ -101,7 +104,8 @@ Tensor generate_square_subsequent_mask(At n, DType dtype) {
 
 MultiheadAttention::MultiheadAttention(Extent embed_dim, Extent heads, MultiheadAttentionOptions options, Source source)
     : num_heads(heads.value), dropout(options.dropout), batch_first(options.batch_first) {
-  const Size width = embed_dim.value, kdim = options.kdim ? options.kdim : width, vdim = options.vdim ? options.vdim : width;
+  const Size width = embed_dim.value, kdim = options.kdim ? options.kdim : width,
+             vdim = options.vdim ? options.vdim : width;
   if (width < 1 || heads.value < 1 || width % heads.value != 0 || kdim < 1 || vdim < 1)
     fail(source.named("MultiheadAttention"),
          "expected sizes of at least 1, and an embed_dim that num_heads divides, got "
@@ -148,7 +152,8 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
   o.k = also(key, together ? layer.in_proj_weight : layer.k_proj_weight);
   o.v = also(value, together ? layer.in_proj_weight : layer.v_proj_weight);
   const Size width = layer.out_proj.weight.shape()[0];
-  const Size kdim = together ? width : layer.k_proj_weight.shape()[1], vdim = together ? width : layer.v_proj_weight.shape()[1];
+  const Size kdim = together ? width : layer.k_proj_weight.shape()[1],
+             vdim = together ? width : layer.v_proj_weight.shape()[1];
   const Shape sq = o.q.shape(), sk = o.k.shape(), sv = o.v.shape();
   const auto fits = [&] {
     const int rank = sq.rank(), steps = rank == 3 && !layer.batch_first ? 0 : rank - 2;
@@ -157,7 +162,8 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
     return rank == 2 || (sq[1 - steps] == sk[1 - steps] && sk[1 - steps] == sv[1 - steps]);
   };
   if (!fits())
-    fail(line_of(query), "expected query, key and value {}, or without a batch, of the widths {}, {} and {}, got {}, {} and {}",
+    fail(line_of(query),
+         "expected query, key and value {}, or without a batch, of the widths {}, {} and {}, got {}, {} and {}",
          layer.batch_first ? "[batch, time, width]" : "[time, batch, width]", width, kdim, vdim, sq, sk, sv);
   o.one_source = together && o.k.node() == o.q.node() && o.v.node() == o.q.node();
   o.batched = sq.rank() == 3;
@@ -189,7 +195,8 @@ Projected project(const MultiheadAttention& layer, const Operands& o) {
   }
   const auto one = [&](const Tensor& x, const Parameter& own, Size i) {
     const Tensor weight = own.defined() ? own.value() : slice(layer.in_proj_weight, 0, i * width, (i + 1) * width);
-    const Tensor bias = layer.in_proj_bias.defined() ? slice(layer.in_proj_bias, 0, i * width, (i + 1) * width) : Tensor();
+    const Tensor bias =
+        layer.in_proj_bias.defined() ? slice(layer.in_proj_bias, 0, i * width, (i + 1) * width) : Tensor();
     return heads_of(linear(x, weight, bias), o.time, layer.num_heads);
   };
   return {one(o.q, layer.q_proj_weight, 0), one(o.k, layer.k_proj_weight, 1), one(o.v, layer.v_proj_weight, 2)};
@@ -216,7 +223,8 @@ Mask mask_of(const MultiheadAttention& layer, const Operands& o, const Attention
 
 }  // namespace
 
-MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In value, const AttentionMasks& masks) const {
+MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In value,
+                                                          const AttentionMasks& masks) const {
   const Located at(query, "MultiheadAttention");
   const Operands o = operands_of(*this, query, key, value);
   const Mask mask = mask_of(*this, o, masks, line_of(query));

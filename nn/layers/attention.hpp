@@ -11,9 +11,10 @@
 namespace xgrad::nn {
 
 struct ScaledDotProductOptions {
-  Tensor attn_mask = {};   // broadcasts to [..., queries, keys]. Boolean: true takes part; floats are added to the scores
-  double dropout_p = 0;    // of the weights
-  bool is_causal = false;  // query i sees keys 0 ... i; goes together with a mask
+  Tensor attn_mask =
+      {};                // broadcasts to [..., queries, keys]. Boolean: true takes part; floats are added to the scores
+  double dropout_p = 0;  // of the weights
+  bool is_causal = false;            // query i sees keys 0 ... i; goes together with a mask
   std::optional<double> scale = {};  // none: 1 / sqrt(width)
 };
 
@@ -49,8 +50,9 @@ struct AttentionMasks {
 // uniform, the output's projection as Linear's; biases 0.
 struct MultiheadAttention {
   Parameter in_proj_weight;  // [3 embed_dim, embed_dim]: of query, key and value; or, of other widths,
-  Parameter q_proj_weight, k_proj_weight, v_proj_weight;  // [embed_dim, embed_dim], [embed_dim, kdim], [embed_dim, vdim]
-  Parameter in_proj_bias;                                 // [3 embed_dim]
+  Parameter q_proj_weight, k_proj_weight,
+      v_proj_weight;       // [embed_dim, embed_dim], [embed_dim, kdim], [embed_dim, vdim]
+  Parameter in_proj_bias;  // [3 embed_dim]
   Linear out_proj;
   Size num_heads = 0;
   double dropout = 0;
@@ -60,7 +62,8 @@ struct MultiheadAttention {
   };
 
   MultiheadAttention() = default;  // empty, until one with sizes is assigned
-  MultiheadAttention(Extent embed_dim, Extent num_heads, MultiheadAttentionOptions options = {}, Source source = Source::here());
+  MultiheadAttention(Extent embed_dim, Extent num_heads, MultiheadAttentionOptions options = {},
+                     Source source = Source::here());
   Output operator()(In query, In key, In value, const AttentionMasks& masks = {}) const;
 
   XGRAD_FIELDS(in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, out_proj)

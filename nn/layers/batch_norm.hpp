@@ -32,7 +32,7 @@ struct InstanceNormOptions {
 // One number a channel has no variance: an Error while it trains. Of no examples the result is empty, and the statistics stay.
 // num_batches_tracked counts the batches; an InstanceNorm leaves it at 0, as PyTorch's does.
 struct ChannelNorm {
-  Parameter weight, bias;                                        // [channels], 1 and 0 at first; empty without affine
+  Parameter weight, bias;                                         // [channels], 1 and 0 at first; empty without affine
   mutable Tensor running_mean, running_var, num_batches_tracked;  // [channels], [channels], i64 (): changed in training
   BatchNormOptions options;
   bool training = true;

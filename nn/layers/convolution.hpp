@@ -48,17 +48,20 @@ struct Convolution {
 };
 struct Conv1d : Convolution {
   Conv1d() : Convolution(1) {}  // empty, until one with sizes is assigned
-  Conv1d(Extent in, Extent out, const Shape& kernel_size, const ConvOptions& options = {}, Source source = Source::here())
+  Conv1d(Extent in, Extent out, const Shape& kernel_size, const ConvOptions& options = {},
+         Source source = Source::here())
       : Convolution(1, in, out, kernel_size, options, source) {}
 };
 struct Conv2d : Convolution {
   Conv2d() : Convolution(2) {}
-  Conv2d(Extent in, Extent out, const Shape& kernel_size, const ConvOptions& options = {}, Source source = Source::here())
+  Conv2d(Extent in, Extent out, const Shape& kernel_size, const ConvOptions& options = {},
+         Source source = Source::here())
       : Convolution(2, in, out, kernel_size, options, source) {}
 };
 struct Conv3d : Convolution {
   Conv3d() : Convolution(3) {}
-  Conv3d(Extent in, Extent out, const Shape& kernel_size, const ConvOptions& options = {}, Source source = Source::here())
+  Conv3d(Extent in, Extent out, const Shape& kernel_size, const ConvOptions& options = {},
+         Source source = Source::here())
       : Convolution(3, in, out, kernel_size, options, source) {}
 };
 
@@ -87,24 +90,28 @@ struct TransposedConvolution {
 
  protected:
   explicit TransposedConvolution(int axes) : axes_(axes) {}
-  TransposedConvolution(int axes, Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options, Source source);
+  TransposedConvolution(int axes, Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options,
+                        Source source);
   Tensor applied(const In& x, const Tensor& w, const Shape& output_padding) const;
   const char* name() const;
   int axes_;
 };
 struct ConvTranspose1d : TransposedConvolution {
   ConvTranspose1d() : TransposedConvolution(1) {}
-  ConvTranspose1d(Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options = {}, Source source = Source::here())
+  ConvTranspose1d(Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options = {},
+                  Source source = Source::here())
       : TransposedConvolution(1, in, out, kernel_size, options, source) {}
 };
 struct ConvTranspose2d : TransposedConvolution {
   ConvTranspose2d() : TransposedConvolution(2) {}
-  ConvTranspose2d(Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options = {}, Source source = Source::here())
+  ConvTranspose2d(Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options = {},
+                  Source source = Source::here())
       : TransposedConvolution(2, in, out, kernel_size, options, source) {}
 };
 struct ConvTranspose3d : TransposedConvolution {
   ConvTranspose3d() : TransposedConvolution(3) {}
-  ConvTranspose3d(Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options = {}, Source source = Source::here())
+  ConvTranspose3d(Extent in, Extent out, const Shape& kernel_size, const ConvTransposeOptions& options = {},
+                  Source source = Source::here())
       : TransposedConvolution(3, in, out, kernel_size, options, source) {}
 };
 

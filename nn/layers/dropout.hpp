@@ -9,7 +9,8 @@ namespace xgrad::nn {
 
 // A channel of an example is 0 with probability p, and else x / (1 - p)   (Tompson et al. 2015)
 Tensor dropout1d(In x, double p = 0.5);  // x [batch, channels, length], or [channels, length]
-Tensor dropout2d(In x, double p = 0.5);  // x [batch, channels, height, width], or [batch, channels, length] as PyTorch has it
+Tensor dropout2d(In x,
+                 double p = 0.5);  // x [batch, channels, height, width], or [batch, channels, length] as PyTorch has it
 Tensor dropout3d(In x, double p = 0.5);  // x [batch, channels, depth, height, width], or one example of that
 
 // With probability p a number becomes SELU's value far below 0; what comes of it is scaled and moved so that mean and variance stay:

@@ -37,7 +37,7 @@ struct EmbeddingBagOptions {
   std::optional<Size> padding_idx = {};  // counts for nothing
   std::optional<double> max_norm = {};
   double norm_type = 2;
-  bool include_last_offset = false;      // the last offset is the number of indices: the end of the last bag
+  bool include_last_offset = false;  // the last offset is the number of indices: the end of the last bag
   DType dtype = default_dtype();
 };
 // What a call of an EmbeddingBag may be given besides the indices.

@@ -116,10 +116,8 @@ Tensor interpolate(In x_in, const InterpolateOptions& o) try {
       fail(source.named("interpolate"), "expected an image, and a result, with numbers along axis {}, got {} and {}",
            axis + 2, in, out);
     Places p{in, static_cast<Size>(out), 0, o.align_corners && !nearest};
-    if (p.align_corners)
-      p.scale = p.out > 1 ? static_cast<double>(in - 1) / (out - 1) : 0;
-    else
-      p.scale = factor > 0 ? 1 / factor : static_cast<double>(in) / out;
+    if (p.align_corners) p.scale = p.out > 1 ? static_cast<double>(in - 1) / (out - 1) : 0;
+    else p.scale = factor > 0 ? 1 / factor : static_cast<double>(in) / out;
     places.push_back(p);
     size.push_back(p.out);
   }

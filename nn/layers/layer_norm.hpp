@@ -11,7 +11,8 @@ namespace xgrad::nn {
 
 // (x - mean) / sqrt(var + eps) weight + bias, mean and var (divided by n) over the last axes, which have the extents
 // `normalized_shape`; weight and bias of these extents, or empty   (Ba et al. 2016)
-Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {},
+                  double eps = 1e-5);
 // x / sqrt(mean of x^2 + eps) weight, likewise; without an eps that of the dtype, 2^-23 or 2^-52   (Zhang & Sennrich 2019)
 Tensor rms_norm(In x, const Shape& normalized_shape, const Tensor& weight = {}, std::optional<double> eps = {});
 // As layer_norm, over the numbers of a group of channels; x [batch, channels, ...], weight and bias [channels]   (Wu & He 2018)
@@ -29,7 +30,8 @@ struct LayerNorm {
   LayerNormOptions options;
 
   LayerNorm() = default;  // empty, until one with sizes is assigned
-  explicit LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options = {}, Source source = Source::here());
+  explicit LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options = {},
+                     Source source = Source::here());
   Tensor operator()(In x) const;
   XGRAD_FIELDS(weight, bias)
 };
@@ -61,7 +63,8 @@ struct GroupNorm {
   GroupNormOptions options;
 
   GroupNorm() = default;
-  GroupNorm(Extent num_groups, Extent num_channels, const GroupNormOptions& options = {}, Source source = Source::here());
+  GroupNorm(Extent num_groups, Extent num_channels, const GroupNormOptions& options = {},
+            Source source = Source::here());
   Tensor operator()(In x) const;
   XGRAD_FIELDS(weight, bias)
 };

@@ -7,7 +7,8 @@
 
 namespace xgrad::nn {
 
-void require_sizes(const char* layer, const char* what, std::initializer_list<Size> sizes, Source source);  // each at least 1
+void require_sizes(const char* layer, const char* what, std::initializer_list<Size> sizes,
+                   Source source);  // each at least 1
 void require_float(const char* layer, DType dtype, Source source);
 void require_positive(const char* layer, const char* what, double number, Source source);  // and finite
 

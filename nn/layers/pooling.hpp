@@ -18,34 +18,32 @@ Tensor adaptive_max_pool2d(In x, const Shape& output_size);
 Tensor adaptive_max_pool3d(In x, const Shape& output_size);
 
 // MaxPool1d, AvgPool1d, AdaptiveAvgPool1d, AdaptiveMaxPool1d; of two axes, and of three: nn::MaxPool2d(2), nn::MaxPool2d(3, {.stride = 2}).
-#define XGRAD_POOLS(axes)                                                              \
-  struct MaxPool##axes##d {                                                            \
-    Shape kernel_size;                                                                 \
-    MaxPoolOptions options;                                                            \
-    explicit MaxPool##axes##d(const Shape& kernel, const MaxPoolOptions& o = {})       \
-        : kernel_size(kernel), options(o) {}                                           \
-    Tensor operator()(In x) const;                                                     \
-    XGRAD_FIELDS()                                                                     \
-  };                                                                                   \
-  struct AvgPool##axes##d {                                                            \
-    Shape kernel_size;                                                                 \
-    AvgPoolOptions options;                                                            \
-    explicit AvgPool##axes##d(const Shape& kernel, const AvgPoolOptions& o = {})       \
-        : kernel_size(kernel), options(o) {}                                           \
-    Tensor operator()(In x) const;                                                     \
-    XGRAD_FIELDS()                                                                     \
-  };                                                                                   \
-  struct AdaptiveAvgPool##axes##d {                                                    \
-    Shape output_size;                                                                 \
-    explicit AdaptiveAvgPool##axes##d(const Shape& size) : output_size(size) {}        \
-    Tensor operator()(In x) const;                                                     \
-    XGRAD_FIELDS()                                                                     \
-  };                                                                                   \
-  struct AdaptiveMaxPool##axes##d {                                                    \
-    Shape output_size;                                                                 \
-    explicit AdaptiveMaxPool##axes##d(const Shape& size) : output_size(size) {}        \
-    Tensor operator()(In x) const;                                                     \
-    XGRAD_FIELDS()                                                                     \
+#define XGRAD_POOLS(axes)                                                                                             \
+  struct MaxPool##axes##d {                                                                                           \
+    Shape kernel_size;                                                                                                \
+    MaxPoolOptions options;                                                                                           \
+    explicit MaxPool##axes##d(const Shape& kernel, const MaxPoolOptions& o = {}) : kernel_size(kernel), options(o) {} \
+    Tensor operator()(In x) const;                                                                                    \
+    XGRAD_FIELDS()                                                                                                    \
+  };                                                                                                                  \
+  struct AvgPool##axes##d {                                                                                           \
+    Shape kernel_size;                                                                                                \
+    AvgPoolOptions options;                                                                                           \
+    explicit AvgPool##axes##d(const Shape& kernel, const AvgPoolOptions& o = {}) : kernel_size(kernel), options(o) {} \
+    Tensor operator()(In x) const;                                                                                    \
+    XGRAD_FIELDS()                                                                                                    \
+  };                                                                                                                  \
+  struct AdaptiveAvgPool##axes##d {                                                                                   \
+    Shape output_size;                                                                                                \
+    explicit AdaptiveAvgPool##axes##d(const Shape& size) : output_size(size) {}                                       \
+    Tensor operator()(In x) const;                                                                                    \
+    XGRAD_FIELDS()                                                                                                    \
+  };                                                                                                                  \
+  struct AdaptiveMaxPool##axes##d {                                                                                   \
+    Shape output_size;                                                                                                \
+    explicit AdaptiveMaxPool##axes##d(const Shape& size) : output_size(size) {}                                       \
+    Tensor operator()(In x) const;                                                                                    \
+    XGRAD_FIELDS()                                                                                                    \
   };
 XGRAD_POOLS(1)
 XGRAD_POOLS(2)

@@ -84,7 +84,8 @@ LearnedPositions::LearnedPositions(Extent max_len, Extent width, LearnedPosition
 
 Tensor LearnedPositions::operator()(In x) const {
   const Located at(x, "LearnedPositions");
-  return plus_positions("LearnedPositions", x, weight, batch_first, weight.defined() ? weight.dtype() : default_dtype());
+  return plus_positions("LearnedPositions", x, weight, batch_first,
+                        weight.defined() ? weight.dtype() : default_dtype());
 }
 
 // (a, b) -> (a cos - b sin, a sin + b cos)

@@ -43,7 +43,8 @@ void make(Recurrent& layer, const char* name, Extent in, Extent hidden, Size gat
          projection);
   const Located at(source, name);
   const LayerStream first;
-  layer.input_size = in.value, layer.hidden_size = hidden.value, layer.proj_size = projection, layer.num_layers = o.num_layers;
+  layer.input_size = in.value, layer.hidden_size = hidden.value, layer.proj_size = projection,
+  layer.num_layers = o.num_layers;
   layer.dropout = o.dropout, layer.bidirectional = o.bidirectional, layer.batch_first = o.batch_first;
   const Size directions = o.bidirectional ? 2 : 1, shown = projection > 0 ? projection : hidden.value;
   for (Size k = 0; k < o.num_layers; ++k)
@@ -117,7 +118,8 @@ Tensor laid_out(const Tensor& weight) {
 // One layer in one direction over all steps: the states, and the last one. With lengths a state stays as it is from its
 // sequence's end on; backwards it stays what it begins with until that end is met.
 template <class Step>
-State over_steps(const Call& call, const Tensor& input, State state, bool backwards, const Step& step, Tensors& states) {
+State over_steps(const Call& call, const Tensor& input, State state, bool backwards, const Step& step,
+                 Tensors& states) {
   std::vector<Tensor> shown(static_cast<std::size_t>(call.steps));
   for (Size i = 0; i < call.steps; ++i) {
     const Size t = backwards ? call.steps - 1 - i : i;
@@ -187,15 +189,16 @@ RNN::Output RNN::operator()(In x, const SequenceOptions& options) const {
   const auto step = [&](const Tensor& input, const State& before, const Values& w) {
     return recurrent::rnn_step(input, before, w, nonlinearity);
   };
-  const Result y = run(call, call.first_state("a hidden state", options.hidden, hidden_size), {}, recurrent::rnn_input, step);
+  const Result y =
+      run(call, call.first_state("a hidden state", options.hidden, hidden_size), {}, recurrent::rnn_input, step);
   return {y.output, y.hidden};
 }
 
 GRU::Output GRU::operator()(In x, const SequenceOptions& options) const {
   const Located at(x, "GRU");
   const Call call(*this, "GRU", x, options.lengths);
-  const Result y =
-      run(call, call.first_state("a hidden state", options.hidden, hidden_size), {}, recurrent::gru_input, recurrent::gru_step);
+  const Result y = run(call, call.first_state("a hidden state", options.hidden, hidden_size), {}, recurrent::gru_input,
+                       recurrent::gru_step);
   return {y.output, y.hidden};
 }
 

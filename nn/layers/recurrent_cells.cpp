@@ -81,10 +81,10 @@ Tensor GRUCell::operator()(In x, const Tensor& hidden) const {
 
 LSTMState LSTMCell::operator()(In x, const LSTMState& before) const {
   const Located at(x, "LSTMCell");
-  const State after =
-      run(*this, "LSTMCell", x, {before.hidden, before.cell}, true, [](const Tensor& input, const State& state, Values& w) {
-        return recurrent::lstm_step(recurrent::lstm_input(input, input.size(0), w), state, w);
-      });
+  const State after = run(*this, "LSTMCell", x, {before.hidden, before.cell}, true,
+                          [](const Tensor& input, const State& state, Values& w) {
+                            return recurrent::lstm_step(recurrent::lstm_input(input, input.size(0), w), state, w);
+                          });
   return {after.hidden, after.cell};
 }
 

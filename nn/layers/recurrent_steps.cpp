@@ -74,7 +74,8 @@ void check_sizes(const char* layer, Extent in, Extent hidden, DType dtype, Sourc
   require_float(layer, dtype, source);
 }
 
-Tensor state_of(const char* layer, const char* what, const Tensor& given, const Shape& shape, DType dtype, Source source) {
+Tensor state_of(const char* layer, const char* what, const Tensor& given, const Shape& shape, DType dtype,
+                Source source) {
   if (!given.defined()) return zeros(shape, dtype, source);
   if (given.shape() != shape)
     fail(source.named(layer), "expected {} of the shape {}, got {}", what, shape, given.shape());

@@ -15,7 +15,8 @@ struct State {
 // What a step reads of the weights. An empty bias is none.
 struct Values {
   Tensor weight_ih, hidden_weight, bias_ih, bias_hh, weight_hr;  // hidden_weight: the transpose of weight_hh
-  Tensor candidate_bias;  // GRU's b_hn, [batch, hidden]: so its gradient is summed over the batch once, and not at each step
+  Tensor
+      candidate_bias;  // GRU's b_hn, [batch, hidden]: so its gradient is summed over the batch once, and not at each step
   Values(const Tensor& ih, const Tensor& hh_transposed, const Tensor& b_ih, const Tensor& b_hh, const Tensor& hr = {})
       : weight_ih(ih), hidden_weight(hh_transposed), bias_ih(b_ih), bias_hh(b_hh), weight_hr(hr) {}
 };
@@ -41,6 +42,7 @@ RecurrentWeights first_weights(const Sizes& sizes, DType dtype, Source source);
 // Errors of constructors.
 void check_sizes(const char* layer, Extent in, Extent hidden, DType dtype, Source source);
 // An Error that says which state of which shape is expected; an empty one is made of zeros.
-Tensor state_of(const char* layer, const char* what, const Tensor& given, const Shape& shape, DType dtype, Source source);
+Tensor state_of(const char* layer, const char* what, const Tensor& given, const Shape& shape, DType dtype,
+                Source source);
 
 }  // namespace xgrad::nn::recurrent

@@ -19,10 +19,8 @@ Tensor Flatten::operator()(In x) const {
          to, t.shape());
   Shape shape;
   for (int i = 0; i < rank; ++i)
-    if (i <= first || i > last)
-      shape.push_back(t.shape()[i]);
-    else
-      shape[static_cast<int>(first)] *= t.shape()[i];
+    if (i <= first || i > last) shape.push_back(t.shape()[i]);
+    else shape[static_cast<int>(first)] *= t.shape()[i];
   return reshape(t, shape);
 }
 
@@ -41,8 +39,7 @@ Tensor Unflatten::operator()(In x) const {
          n, axis, t.shape(), extents);
   Shape shape;
   for (int i = 0; i < t.dim(); ++i)
-    if (i != place)
-      shape.push_back(t.shape()[i]);
+    if (i != place) shape.push_back(t.shape()[i]);
     else
       for (const Size e : extents) shape.push_back(e == -1 ? n / known : e);
   return reshape(t, shape);

@@ -15,7 +15,8 @@ namespace {
 
 // The parts that both kinds of layers have.
 template <class Layer>
-void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const TransformerLayerOptions& o, Source source) {
+void make(Layer& layer, const char* name, Extent d_model, Extent nhead, const TransformerLayerOptions& o,
+          Source source) {
   if (d_model.value < 1 || nhead.value < 1 || d_model.value % nhead.value != 0 || o.dim_feedforward < 1)
     fail(source.named(name),
          "expected sizes of at least 1, and a d_model that nhead divides, got {}, {} and dim_feedforward {}",
@@ -65,7 +66,8 @@ void check_stack(const char* name, Extent num_layers, Source source) {
 
 }  // namespace
 
-TransformerEncoderLayer::TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
+TransformerEncoderLayer::TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options,
+                                                 Source source) {
   const Located at(source, "TransformerEncoderLayer");
   make(*this, "TransformerEncoderLayer", d_model, nhead, options, source);
   for (LayerNorm* norm : {&norm1, &norm2})
@@ -82,12 +84,14 @@ Tensor TransformerEncoderLayer::operator()(In x, const TransformerEncoderMasks& 
   return residual(*this, norm2, y, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
-TransformerDecoderLayer::TransformerDecoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options, Source source) {
+TransformerDecoderLayer::TransformerDecoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options,
+                                                 Source source) {
   const Located at(source, "TransformerDecoderLayer");
   make(*this, "TransformerDecoderLayer", d_model, nhead, options, source);
   multihead_attn = MultiheadAttention(
       d_model, nhead,
-      {.dropout = options.dropout, .bias = options.bias, .batch_first = options.batch_first, .dtype = options.dtype}, source);
+      {.dropout = options.dropout, .bias = options.bias, .batch_first = options.batch_first, .dtype = options.dtype},
+      source);
   for (LayerNorm* norm : {&norm1, &norm2, &norm3})
     *norm = LayerNorm({d_model}, {.eps = options.layer_norm_eps, .bias = options.bias, .dtype = options.dtype}, source);
 }
@@ -96,8 +100,9 @@ Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDec
   const Located at(x, "TransformerDecoderLayer");
   const AttentionMasks own{
       .key_padding_mask = masks.tgt_key_padding_mask, .attn_mask = masks.tgt_mask, .is_causal = masks.tgt_is_causal};
-  const AttentionMasks across{
-      .key_padding_mask = masks.memory_key_padding_mask, .attn_mask = masks.memory_mask, .is_causal = masks.memory_is_causal};
+  const AttentionMasks across{.key_padding_mask = masks.memory_key_padding_mask,
+                              .attn_mask = masks.memory_mask,
+                              .is_causal = masks.memory_is_causal};
   const Tensor m = input_of("TransformerDecoderLayer", In(Tensor(memory), line_of(x)), norm1.weight);
   Tensor y = residual(*this, norm1, input_of_layer("TransformerDecoderLayer", x, *this),
                       [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
@@ -105,8 +110,8 @@ Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDec
   return residual(*this, norm3, y, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
-TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last,
-                                       Source source)
+TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Extent num_layers,
+                                       std::optional<LayerNorm> last, Source source)
     : norm(std::move(last)) {
   check_stack("TransformerEncoder", num_layers, source);
   layers.assign(static_cast<std::size_t>(num_layers.value), layer);
@@ -120,8 +125,8 @@ Tensor TransformerEncoder::operator()(In x, const TransformerEncoderMasks& masks
   return norm ? (*norm)(In(y, source)) : y;
 }
 
-TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers, std::optional<LayerNorm> last,
-                                       Source source)
+TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Extent num_layers,
+                                       std::optional<LayerNorm> last, Source source)
     : norm(std::move(last)) {
   check_stack("TransformerDecoder", num_layers, source);
   layers.assign(static_cast<std::size_t>(num_layers.value), layer);
@@ -138,8 +143,10 @@ Transformer::Transformer(TransformerOptions o, Source source) {
   const TransformerLayerOptions each{o.dim_feedforward, o.dropout,    o.activation, o.layer_norm_eps,
                                      o.batch_first,     o.norm_first, o.bias,       o.dtype};
   const LayerNorm norm({o.d_model}, {.eps = o.layer_norm_eps, .bias = o.bias, .dtype = o.dtype}, source);
-  encoder = TransformerEncoder(TransformerEncoderLayer(o.d_model, o.nhead, each, source), o.num_encoder_layers, norm, source);
-  decoder = TransformerDecoder(TransformerDecoderLayer(o.d_model, o.nhead, each, source), o.num_decoder_layers, norm, source);
+  encoder =
+      TransformerEncoder(TransformerEncoderLayer(o.d_model, o.nhead, each, source), o.num_encoder_layers, norm, source);
+  decoder =
+      TransformerDecoder(TransformerDecoderLayer(o.d_model, o.nhead, each, source), o.num_decoder_layers, norm, source);
   const Located at(source, "Transformer");
   const LayerStream first;
   initialise(*this, [&](const std::string&, Parameter& p) {

@@ -46,7 +46,8 @@ struct TransformerEncoderLayer {
   bool norm_first = false, training = true;
 
   TransformerEncoderLayer() = default;  // empty, until one with sizes is assigned
-  TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options = {}, Source source = Source::here());
+  TransformerEncoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options = {},
+                          Source source = Source::here());
   Tensor operator()(In x) const;
   Tensor operator()(In x, const TransformerEncoderMasks& masks) const;
 
@@ -63,7 +64,8 @@ struct TransformerDecoderLayer {
   bool norm_first = false, training = true;
 
   TransformerDecoderLayer() = default;
-  TransformerDecoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options = {}, Source source = Source::here());
+  TransformerDecoderLayer(Extent d_model, Extent nhead, TransformerLayerOptions options = {},
+                          Source source = Source::here());
   Tensor operator()(In x, In memory, const TransformerDecoderMasks& masks = {}) const;
 
   XGRAD_FIELDS(self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3)

@@ -37,7 +37,9 @@ Tensor weight_lengths(const Tensor& v, int axis, Source source);  // |v|, with e
 // Starts as the layer's own weight: nn::WeightNorm layer(nn::Linear(3, 4)).
 template <class L>
 struct WeightNorm {
-  static_assert(fields::Weighted<L>, "WeightNorm is for a layer with a Parameter `weight` and Tensor with_weight(In x, const Tensor& w) const");
+  static_assert(
+      fields::Weighted<L>,
+      "WeightNorm is for a layer with a Parameter `weight` and Tensor with_weight(In x, const Tensor& w) const");
   Parameter weight_g, weight_v;  // [out, 1, ...], the weight's shape
   L layer;                       // its own weight is empty
   int axis = 0;
@@ -69,27 +71,33 @@ struct SingularVectors {
 // Drawn; of a weight as a matrix whose rows are this axis. The next ones; and the weight over its singular value u^T W v, to which u and v
 // are constants.
 SingularVectors drawn_vectors(const Tensor& weight, int axis, const SpectralNormOptions& options, Source source);
-SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from, const SpectralNormOptions& options, Source source);
+SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from,
+                             const SpectralNormOptions& options, Source source);
 Tensor spectral_norm(const Tensor& weight, int axis, const SingularVectors& vectors, Source source);
 
 // w = weight_orig / sigma, its greatest singular value, by power iteration   (Miyato et al. 2018)
 //   v <- W^T u / |W^T u|     u <- W v / |W v|     sigma = u^T W v
 template <class L>
 struct SpectralNorm {
-  static_assert(fields::Weighted<L>, "SpectralNorm is for a layer with a Parameter `weight` and Tensor with_weight(In x, const Tensor& w) const");
+  static_assert(
+      fields::Weighted<L>,
+      "SpectralNorm is for a layer with a Parameter `weight` and Tensor with_weight(In x, const Tensor& w) const");
   Parameter weight_orig;
   mutable Tensor weight_u, weight_v;  // changed in training
   L layer;                            // its own weight is empty
   SpectralNormOptions options;
   bool training = true;
 
-  explicit SpectralNorm(L of, SpectralNormOptions o = {}, Source source = Source::here()) : layer(std::move(of)), options(o) {
+  explicit SpectralNorm(L of, SpectralNormOptions o = {}, Source source = Source::here())
+      : layer(std::move(of)), options(o) {
     const SingularVectors first = drawn_vectors(layer.weight, axis, options, source);
     weight_u = first.u, weight_v = first.v;
     weight_orig = std::move(layer.weight);
     layer.weight = Parameter();
   }
-  Tensor weight(Source source = Source::here()) const { return spectral_norm(weight_orig, axis, {weight_u, weight_v}, source); }
+  Tensor weight(Source source = Source::here()) const {
+    return spectral_norm(weight_orig, axis, {weight_u, weight_v}, source);
+  }
   Tensor operator()(In x) const {
     const Source source = line_of(x);
     SingularVectors now{weight_u, weight_v};

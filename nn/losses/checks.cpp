@@ -34,7 +34,8 @@ void check_pair(const char* op, In x, In y) {
   if (y.is_number() || x.is_number()) return;
   const Tensor a = x, b = y;
   if (b.dim() != 0 && a.shape() != b.shape())
-    fail(line_of(x, op), "expected prediction and target of one shape, got {} and {}; reshape one of them", a.shape(), b.shape());
+    fail(line_of(x, op), "expected prediction and target of one shape, got {} and {}; reshape one of them", a.shape(),
+         b.shape());
 }
 
 void check_floats(const char* op, const Tensor& x, Source source) {
@@ -50,8 +51,8 @@ Tensor target_of(const char* op, In x, In y) {
   return y.is_number() || !is_float(Tensor(y).dtype()) ? cast(y, prediction.dtype()) : Tensor(y);
 }
 
-void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which, const Shape& shape,
-                          Source source) {
+void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which,
+                          const Shape& shape, Source source) {
   if (weighted.shape() != shape)
     fail(source.named(op), "expected a {} that broadcasts to the shape {}, got {}", which, shape, weight.shape());
 }
@@ -66,7 +67,8 @@ Size class_axis(const Tensor& scores) { return scores.dim() == 1 ? 0 : 1; }
 
 void check_scores(const char* op, const Tensor& scores, Source source) {
   if (scores.dim(source) < 1 || !is_float(scores.dtype()))
-    fail(source.named(op), "expected floats of shape [classes] or [rows, classes, ...], got {} {}", name(scores.dtype()), scores.shape());
+    fail(source.named(op), "expected floats of shape [classes] or [rows, classes, ...], got {} {}",
+         name(scores.dtype()), scores.shape());
 }
 
 void check_class_weight(const char* op, const Tensor& weight, const Tensor& scores, Source source) {
@@ -82,7 +84,8 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
   Shape rows = scores.shape();
   rows.erase(static_cast<int>(axis));
   if (target.shape() != rows)
-    fail(source.named(op), "expected a class for each row, shape {}, got {}; the scores are {}", rows, target.shape(), scores.shape());
+    fail(source.named(op), "expected a class for each row, shape {}, got {}; the scores are {}", rows, target.shape(),
+         scores.shape());
   if (is_example(target)) return {target, 0, true};
   Classes made{contiguous(target, source)};
   const auto* at = static_cast<const Size*>(readable(made.index, source));
@@ -90,8 +93,7 @@ Classes check_classes(const char* op, const Tensor& scores, const Tensor& target
   bool plain = ignore_index < 0 || ignore_index >= classes;
   for (Size i = 0; i < n; ++i) plain &= static_cast<std::uint64_t>(at[i]) < static_cast<std::uint64_t>(classes);
   for (Size i = 0; !plain && i < n; ++i) {
-    if (at[i] == ignore_index)
-      ++made.ignored;
+    if (at[i] == ignore_index) ++made.ignored;
     else if (at[i] < 0 || at[i] >= classes)
       fail(source.named(op),
            "expected classes 0 ... {}, got {} at position {} of the target; check the labels, "

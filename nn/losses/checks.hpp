@@ -23,9 +23,10 @@ void check_floats(const char* op, const Tensor& x, Source source);  // and not e
 // A prediction of floats and its target, as check_pair says; the target as floats.
 Tensor target_of(const char* op, In x, In y);
 // A weight that broadcasts to the losses, which `weighted` is made of already.
-void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which, const Shape& shape,
-                          Source source);
-void check_least(const char* op, const char* option, double value, double least, const In& x);  // and finite, and in the dtype
+void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which,
+                          const Shape& shape, Source source);
+void check_least(const char* op, const char* option, double value, double least,
+                 const In& x);  // and finite, and in the dtype
 
 // Class indices, checked once, and how many rows are to be left out. Inside of vmap nobody knows yet: `some`, as if there were.
 struct Classes {

@@ -23,8 +23,8 @@ Tensor along_classes(const Tensor& weight, const Tensor& scores) {
 enum class Scores { logits, log_probabilities };
 
 // loss = - w_t log p_t (1 - s) - s / C sum_c w_c log p_c;  the mean divides by sum w_t
-Tensor of_classes(const char* op, const Tensor& scores, Scores are, const Tensor& target, const CrossEntropyOptions& options,
-                  Source source) {
+Tensor of_classes(const char* op, const Tensor& scores, Scores are, const Tensor& target,
+                  const CrossEntropyOptions& options, Source source) {
   const Size axis = class_axis(scores);
   const auto [given, count, ignored] = check_classes(op, scores, target, options.ignore_index, source);
   check_some(op, given.numel() - count, options.reduction, source);
@@ -36,7 +36,8 @@ Tensor of_classes(const char* op, const Tensor& scores, Scores are, const Tensor
   const Tensor x = ignored ? where(unsqueeze(kept, axis), scores, 0.0) : scores;
   const bool one_class = are == Scores::logits && options.label_smoothing == 0;  // all else takes all classes
   const Tensor log_p = one_class ? Tensor() : are == Scores::logits ? log_softmax(x, axis) : x;
-  const Tensor picked = one_class ? log_softmax(x, axis, index) : squeeze(gather(log_p, axis, unsqueeze(index, axis)), axis);
+  const Tensor picked =
+      one_class ? log_softmax(x, axis, index) : squeeze(gather(log_p, axis, unsqueeze(index, axis)), axis);
   if (!ignored && !weighted && options.label_smoothing == 0) {
     if (options.reduction == Reduction::none) return -picked;
     const double rows = options.reduction == Reduction::mean ? static_cast<double>(picked.numel()) : 1;

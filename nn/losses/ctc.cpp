@@ -89,7 +89,8 @@ Tensor ctc_loss(In log_probabilities, In targets, In input_lengths, In target_le
   const Size blank = options.blank;
   if (blank < 0 || blank >= classes) fail(source.named(op), "expected a blank of 0 ... {}, got {}", classes - 1, blank);
   const Tensor steps = lengths_of(input_lengths, "input", batch, time, source);
-  const Tensor length = lengths_of(target_lengths, "target", batch, labels.dim() == 2 ? labels.size(1) : labels.numel(), source);
+  const Tensor length =
+      lengths_of(target_lengths, "target", batch, labels.dim() == 2 ? labels.size(1) : labels.numel(), source);
   if (labels.dim() == 1) labels = padded(labels, length.to_vector<Size>(), blank, source);
   if (labels.dim() != 2 || labels.size(0) != batch)
     fail(source.named(op), "expected targets [batch, longest] or [sum of lengths] for a batch of {}, got {}", batch,

@@ -26,8 +26,8 @@ Tensor poisson_nll_loss(In prediction, In target, PoissonNllOptions options = {}
 
 struct GaussianNllOptions {
   Reduction reduction = Reduction::mean;
-  bool full = false;   // with log(2 pi) / 2
-  double eps = 1e-6;   // the least variance; the slope goes on below it
+  bool full = false;  // with log(2 pi) / 2
+  double eps = 1e-6;  // the least variance; the slope goes on below it
 };
 // (log v + (x - y)^2 / v) / 2 (Nix & Weigend 1994). The variance has the prediction's shape, or one number for each row, [n, 1]
 // or [n] beside [n, k]. One below 0 makes NaN.

@@ -116,8 +116,8 @@ Tensor triplet_margin_with_distance_loss(In anchor, In positive, In negative, co
   constexpr const char* op = "triplet_margin_with_distance_loss";
   const Located at(anchor, op);
   const Distance usual = [](const Tensor& x, const Tensor& y) { return distance(x, y, 2, DistanceOptions().eps); };
-  return triplet(op, anchor, positive, negative, options.distance ? options.distance : usual, options.margin, options.swap,
-                 options.reduction);
+  return triplet(op, anchor, positive, negative, options.distance ? options.distance : usual, options.margin,
+                 options.swap, options.reduction);
 }
 
 Tensor negative_sampling_loss(In centre, In seen, In drawn, LossOptions options) {

@@ -15,8 +15,8 @@ struct DistanceOptions {
   double p = 2;
   double eps = 1e-6;
 };
-Tensor pairwise_distance(In x, In y, DistanceOptions options = {});   // norm(x - y + eps, p)
-Tensor cosine_similarity(In x, In y, double eps = 1e-8);              // x y / (max(|x|, eps) max(|y|, eps))
+Tensor pairwise_distance(In x, In y, DistanceOptions options = {});  // norm(x - y + eps, p)
+Tensor cosine_similarity(In x, In y, double eps = 1e-8);             // x y / (max(|x|, eps) max(|y|, eps))
 
 // ---- losses. Rows are all axes but the last: [n, k] beside [n, k] makes [n], and the targets are [n]
 
@@ -49,7 +49,8 @@ struct TripletDistanceOptions {
 };
 // max(0, margin + d(anchor, positive) - d(anchor, negative))
 Tensor triplet_margin_loss(In anchor, In positive, In negative, TripletOptions options = {});
-Tensor triplet_margin_with_distance_loss(In anchor, In positive, In negative, const TripletDistanceOptions& options = {});
+Tensor triplet_margin_with_distance_loss(In anchor, In positive, In negative,
+                                         const TripletDistanceOptions& options = {});
 
 // - log sigmoid(c o) - sum_k log sigmoid(- c o_k): words that were seen together, c and o [n, k], and m that were drawn for each,
 // o_k [n, m, k] (Mikolov et al. 2013)

@@ -20,6 +20,7 @@ struct Labelled {
 };
 Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targets, Source source);
 // Outputs [n, classes, ...] and i64 classes [n, ...] of 0 ... classes - 1, or ignore_index.
-void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& targets, Size ignore_index, Source source);
+void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& targets, Size ignore_index,
+                      Source source);
 
 }  // namespace xgrad::nn::metrics

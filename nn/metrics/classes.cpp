@@ -36,7 +36,8 @@ Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targ
   fail_no_memory(source, metric);
 }
 
-void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& targets, Size ignore_index, Source source) {
+void check_classes_of(const char* metric, const Tensor& outputs, const Tensor& targets, Size ignore_index,
+                      Source source) {
   Shape rows = outputs.shape();
   if (rows.rank() > 1) rows.erase(1);
   if (outputs.dim() < 2 || outputs.size(1) < 2 || targets.dtype() != i64 || targets.shape() != rows)

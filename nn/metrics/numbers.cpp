@@ -61,7 +61,8 @@ void R2::update(In outputs, In targets) try {
   if (rows == 0) return;
   const Tensor by_column = reshape(y, {rows, width}), middle = mean(by_column, 0);
   const std::vector<double> residual = sum(square(reshape(x, {rows, width}) - by_column), 0).to_vector<double>(),
-                            means = middle.to_vector<double>(), squares = sum(square(by_column - middle), 0).to_vector<double>();
+                            means = middle.to_vector<double>(),
+                            squares = sum(square(by_column - middle), 0).to_vector<double>();
   columns.resize(static_cast<std::size_t>(width));
   const auto n = static_cast<double>(counted), m = static_cast<double>(rows);
   for (std::size_t k = 0; k < columns.size(); ++k) {

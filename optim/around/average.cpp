@@ -37,7 +37,9 @@ void SWARule::after(Tensor& p, Tensor& a, Size t) const {
   if (n == 1) a = p;
   else a = a + (p - a) * ((gamma + 1) / (gamma + n));
 }
-Tensor SWARule::evaluated(const Tensor& p, const Tensors& slots, Size t) const { return t < start + every ? p : slots[0]; }
+Tensor SWARule::evaluated(const Tensor& p, const Tensors& slots, Size t) const {
+  return t < start + every ? p : slots[0];
+}
 
 void LookaheadRule::check(const Require& require) const {
   require(steps > 0, "1 step or more", number(steps));

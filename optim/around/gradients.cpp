@@ -11,7 +11,6 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 
-
 namespace xgrad::optim {
 namespace {
 
@@ -40,7 +39,8 @@ std::vector<double> norms_of(const std::vector<Gradient>& all, double norm_type,
     }
     const Tensor g = contiguous(all[k].g, source);
     const void* memory = readable(g, source);
-    norms[k] = std::sqrt(g.dtype() == f32 ? sum_of_squares<float>(memory, g.numel()) : sum_of_squares<double>(memory, g.numel()));
+    norms[k] = std::sqrt(g.dtype() == f32 ? sum_of_squares<float>(memory, g.numel())
+                                          : sum_of_squares<double>(memory, g.numel()));
   }
   evaluate(lengths, source);
   const Tensor* next = lengths.begin();
@@ -130,8 +130,12 @@ void GradientNoiseRule::before(std::vector<Gradient>& all, Tensors&, Size t) con
   }
 }
 
-void AccumulateRule::check(const Require& require) const { require(steps > 0, "steps to be given, 1 or more", number(steps)); }
-Tensor AccumulateRule::first(std::size_t slot, const Tensor&) const { return slot == 1 ? zeros(Shape{}, f64) : Tensor(); }
+void AccumulateRule::check(const Require& require) const {
+  require(steps > 0, "steps to be given, 1 or more", number(steps));
+}
+Tensor AccumulateRule::first(std::size_t slot, const Tensor&) const {
+  return slot == 1 ? zeros(Shape{}, f64) : Tensor();
+}
 Verdict AccumulateRule::before(std::vector<Gradient>& all, Tensors& shared, Size) const {
   const double calls = shared[0].item() + 1;
   const bool last = calls >= number(steps);

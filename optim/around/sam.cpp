@@ -71,7 +71,8 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
            length, value.item(source));
     if (length > 0 && rho > 0) {
       std::size_t k = 0;
-      for (const Parameters::Entry& p : some) climbed.push_back(p.value().detach(source) + (rho / (length + 1e-12)) * directions[k++]);
+      for (const Parameters::Entry& p : some)
+        climbed.push_back(p.value().detach(source) + (rho / (length + 1e-12)) * directions[k++]);
       evaluate(Tensors(climbed), source);
     }
   }

@@ -32,7 +32,8 @@ double promised(const Matrix& r, const std::vector<double>& d, double u, const s
 
 // x + h d
 Tensor ahead(const Tensor& x, double h, const std::vector<double>& d) {
-  return filled(x.shape(), f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), h, d.data(), x.numel()); });
+  return filled(x.shape(), f64,
+                [&](void* to) { combine(static_cast<double*>(to), numbers(x), h, d.data(), x.numel()); });
 }
 
 // d + a, a = -1/2 (J^T J + u D^2)^-1 J^T r'', r'' the second derivative of r along d, by a difference; d where a is not
@@ -49,7 +50,8 @@ std::vector<double> accelerated(Objective& f, const Tensor& x, const Tensor& res
   for (std::size_t k = 0; k < d.size(); ++k)
     combine(second.data(), second.data(), -h * d[k], columns + static_cast<Size>(k) * m, m);
   std::vector<double> b;
-  for (std::size_t k = 0; k < d.size(); ++k) b.push_back(-dot(columns + static_cast<Size>(k) * m, second.data(), m) / (h * h));
+  for (std::size_t k = 0; k < d.size(); ++k)
+    b.push_back(-dot(columns + static_cast<Size>(k) * m, second.data(), m) / (h * h));
   std::vector<double> a = solve_normal(factor, std::move(b));
   double lengths[2] = {0, 0};
   for (std::size_t k = 0; k < d.size(); ++k) {

@@ -33,18 +33,10 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
     const double gy = gg - g_before, dy = dg - state.slope, yy = gg - 2 * g_before + gg_before;
     double b = 0;
     switch (formula) {
-      case CG::fletcher_reeves:
-        b = gg / gg_before;
-        break;
-      case CG::polak_ribiere:
-        b = std::max(0.0, gy / gg_before);
-        break;
-      case CG::hestenes_stiefel:
-        b = gy / dy;
-        break;
-      case CG::dai_yuan:
-        b = gg / dy;
-        break;
+      case CG::fletcher_reeves: b = gg / gg_before; break;
+      case CG::polak_ribiere: b = std::max(0.0, gy / gg_before); break;
+      case CG::hestenes_stiefel: b = gy / dy; break;
+      case CG::dai_yuan: b = gg / dy; break;
       case CG::hager_zhang:
         b = std::max((gy - yy * dg / dy) / dy, 0.4 * state.slope / dot(d.data(), d.data(), n));
         break;

@@ -96,12 +96,9 @@ bool factorise(Matrix& a) {
     for (Size j = 0; j <= i; ++j) {
       double rest = a[i][j];
       for (Size k = 0; k < j; ++k) rest -= a[i][k] * a[j][k];
-      if (i > j)
-        a[i][j] = rest / a[j][j];
-      else if (rest > 0 && std::isfinite(rest))
-        a[i][i] = std::sqrt(rest);
-      else
-        return false;
+      if (i > j) a[i][j] = rest / a[j][j];
+      else if (rest > 0 && std::isfinite(rest)) a[i][i] = std::sqrt(rest);
+      else return false;
     }
   return true;
 }

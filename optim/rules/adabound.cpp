@@ -26,7 +26,8 @@ void AdaBoundRule::update(Tensor& p, Tensor g, Tensors& slots, const Step& step)
   m = beta1 * m + (1 - beta1) * g;
   v = beta2 * v + (1 - beta2) * square(g);
   if (amsbound) slots[2] = maximum(slots[2], v);
-  const double rate = step.lr * sqrt(1 - pow(beta2, t)) / (1 - pow(beta1, t)), end = lr > 0 ? final_lr * step.lr / lr : final_lr;
+  const double rate = step.lr * sqrt(1 - pow(beta2, t)) / (1 - pow(beta1, t)),
+               end = lr > 0 ? final_lr * step.lr / lr : final_lr;
   const Tensor rates = rate / (sqrt(amsbound ? slots[2] : v) + eps);
   p = p - clamp(rates, end * (1 - 1 / (gamma * t + 1)), end * (1 + 1 / (gamma * t))) * m;
 }

@@ -24,7 +24,8 @@ struct AdafactorRule {
   bool maximize = false;
 
   static constexpr const char* name = "Adafactor";
-  static constexpr const char* slots[] = {"row_var", "col_var", "variance"};  // of a parameter, those without use are empty
+  static constexpr const char* slots[] = {"row_var", "col_var",
+                                          "variance"};  // of a parameter, those without use are empty
 
   Tensor first(std::size_t slot, const Tensor& p) const;
   void check(const Require& require) const;

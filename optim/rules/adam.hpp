@@ -10,8 +10,8 @@ namespace xgrad::optim {
 // What the formula of both needs to know of a step.
 struct AdamStep {
   double beta1, beta2;
-  double rate;          // lr / (1 - beta1^t)
-  double root;          // 1 / sqrt(1 - beta2^t)
+  double rate;  // lr / (1 - beta1^t)
+  double root;  // 1 / sqrt(1 - beta2^t)
   double eps;
   double weight_decay;  // of the gradient (Adam)
   double shrink;        // of the parameter: 1 - lr weight_decay (AdamW)

@@ -9,7 +9,8 @@ namespace {
 // so all three are computed and one is taken.
 struct Projected {
   Tensor u, ratio;
-  Projected(const Tensor& p, const Tensor& g, const Tensor& step, double delta, double wd_ratio, double eps) : u(step), ratio(1.0) {
+  Projected(const Tensor& p, const Tensor& g, const Tensor& step, double delta, double wd_ratio, double eps)
+      : u(step), ratio(1.0) {
     if (p.dim() < 2) return;
     Tensor done = tensor(false);
     for (const Size rows : {p.size(0), Size{1}}) {

@@ -12,7 +12,8 @@ void AdanRule::check(const Require& require) const {
   require.not_negative("weight_decay", weight_decay);
 }
 
-void AdanRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& n, Tensor& previous, const Step& step) const {
+void AdanRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& n, Tensor& previous,
+                      const Step& step) const {
   const double of_m = 1 - pow(beta1, step.t), of_v = 1 - pow(beta2, step.t), of_n = sqrt(1 - pow(beta3, step.t));
   if (step.t == 1) previous = g;
   const Tensor d = g - previous;

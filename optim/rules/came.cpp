@@ -34,8 +34,8 @@ Tensor factored(Tensor& rows, Tensor& columns, const Tensor& x, double beta) {
 
 }  // namespace
 
-void CAMERule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& rows, Tensor& columns, Tensor& of_rows, Tensor& of_columns,
-                      Tensor& v, const Step& step) const {
+void CAMERule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& rows, Tensor& columns, Tensor& of_rows,
+                      Tensor& of_columns, Tensor& v, const Step& step) const {
   const bool matrix = p.dim() > 1;
   const Tensor squares = square(g) + eps1;
   Tensor u;

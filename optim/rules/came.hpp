@@ -24,12 +24,13 @@ struct CAMERule {
 
   static constexpr const char* name = "CAME";
   // of a parameter, those without use are empty
-  static constexpr const char* slots[] = {"exp_avg", "row_var", "col_var", "row_instability", "col_instability", "variance"};
+  static constexpr const char* slots[] = {"exp_avg",         "row_var",         "col_var",
+                                          "row_instability", "col_instability", "variance"};
 
   Tensor first(std::size_t slot, const Tensor& p) const;
   void check(const Require& require) const;
-  void update(Tensor& p, const Tensor& g, Tensor& m, Tensor& rows, Tensor& columns, Tensor& of_rows, Tensor& of_columns, Tensor& v,
-              const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& m, Tensor& rows, Tensor& columns, Tensor& of_rows, Tensor& of_columns,
+              Tensor& v, const Step& step) const;
 };
 using CAME = Descent<CAMERule>;
 

@@ -10,7 +10,9 @@ void LaPropRule::check(const Require& require) const {
   require.divisor("eps", eps);
 }
 
-void LaPropRule::advance(double* average, const Step& step) const { *average = beta1 * *average + (1 - beta1) * step.lr; }
+void LaPropRule::advance(double* average, const Step& step) const {
+  *average = beta1 * *average + (1 - beta1) * step.lr;
+}
 
 void LaPropRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const Step& step) const {
   v = beta2 * v + (1 - beta2) * square(g);

@@ -19,9 +19,7 @@ void LARSRule::update(Tensor& p, const Tensor& g, Tensor& b, const Step& step) c
   p = p - (nesterov ? u + momentum * b : b);
 }
 
-void FromageRule::check(const Require& require) const {
-  require.positive("min_norm", min_norm);
-}
+void FromageRule::check(const Require& require) const { require.positive("min_norm", min_norm); }
 
 void FromageRule::update(Tensor& p, const Tensor& g, const Step& step) const {
   const Tensor ratio = maximum(norm(p), min_norm) / maximum(norm(g), min_norm);

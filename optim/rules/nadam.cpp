@@ -5,7 +5,9 @@
 namespace xgrad::optim {
 namespace {
 
-double mu(const NAdamRule& r, Size t) { return r.beta1 * (1 - 0.5 * pow(0.96, static_cast<double>(t) * r.momentum_decay)); }
+double mu(const NAdamRule& r, Size t) {
+  return r.beta1 * (1 - 0.5 * pow(0.96, static_cast<double>(t) * r.momentum_decay));
+}
 
 }  // namespace
 
@@ -17,7 +19,9 @@ void NAdamRule::check(const Require& require) const {
   require.not_negative("momentum_decay", momentum_decay);
 }
 
-void NAdamRule::advance(double* product, const Step& step) const { *product = (step.t == 1 ? 1 : *product) * mu(*this, step.t); }
+void NAdamRule::advance(double* product, const Step& step) const {
+  *product = (step.t == 1 ? 1 : *product) * mu(*this, step.t);
+}
 
 void NAdamRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, const Step& step) const {
   const double now = mu(*this, step.t), next = mu(*this, step.t + 1), product = step.numbers[0];

@@ -4,7 +4,9 @@
 
 namespace xgrad::optim {
 
-Tensor NovoGradRule::first(std::size_t slot, const Tensor& p) const { return slot == 1 ? zeros({}, p.dtype()) : Tensor(); }
+Tensor NovoGradRule::first(std::size_t slot, const Tensor& p) const {
+  return slot == 1 ? zeros({}, p.dtype()) : Tensor();
+}
 
 void NovoGradRule::check(const Require& require) const {
   require.fraction("beta1", beta1);

@@ -30,7 +30,8 @@ void OptimisticAdamRule::check(const Require& require) const {
   require.divisor("eps", eps);
 }
 
-void OptimisticAdamRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& previous, const Step& step) const {
+void OptimisticAdamRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& previous,
+                                const Step& step) const {
   m = beta1 * m + (1 - beta1) * g;
   v = beta2 * v + (1 - beta2) * square(g);
   const Tensor u = m / (1 - pow(beta1, step.t)) / (sqrt(v / (1 - pow(beta2, step.t))) + eps);

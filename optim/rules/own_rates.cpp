@@ -20,7 +20,9 @@ void SMORMS3Rule::update(Tensor& p, const Tensor& g, Tensor& k, Tensor& m, Tenso
   k = 1 + k * (1 - x);
 }
 
-Tensor DeltaBarDeltaRule::first(std::size_t slot, const Tensor& p) const { return slot == 0 ? full_like(p, lr) : Tensor(); }
+Tensor DeltaBarDeltaRule::first(std::size_t slot, const Tensor& p) const {
+  return slot == 0 ? full_like(p, lr) : Tensor();
+}
 
 void DeltaBarDeltaRule::check(const Require& require) const {
   require.not_negative("kappa", kappa);
@@ -36,7 +38,9 @@ void DeltaBarDeltaRule::update(Tensor& p, const Tensor& g, Tensor& s, Tensor& a,
   a = theta * a + (1 - theta) * g;
 }
 
-Tensor COCOBRule::first(std::size_t slot, const Tensor& p) const { return slot == 0 ? p : slot == 1 ? full_like(p, eps) : Tensor(); }
+Tensor COCOBRule::first(std::size_t slot, const Tensor& p) const {
+  return slot == 0 ? p : slot == 1 ? full_like(p, eps) : Tensor();
+}
 
 void COCOBRule::check(const Require& require) const {
   require.positive("alpha", alpha);
@@ -44,7 +48,8 @@ void COCOBRule::check(const Require& require) const {
   require.divisor("eps", eps);
 }
 
-void COCOBRule::update(Tensor& p, const Tensor& g, Tensor& x, Tensor& L, Tensor& G, Tensor& R, Tensor& s, const Step& step) const {
+void COCOBRule::update(Tensor& p, const Tensor& g, Tensor& x, Tensor& L, Tensor& G, Tensor& R, Tensor& s,
+                       const Step& step) const {
   L = maximum(L, abs(g));
   G = G + abs(g);
   R = maximum(R - g * (p - x), 0.0);

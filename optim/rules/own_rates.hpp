@@ -61,7 +61,8 @@ struct COCOBRule {
 
   Tensor first(std::size_t slot, const Tensor& p) const;
   void check(const Require& require) const;
-  void update(Tensor& p, const Tensor& g, Tensor& x, Tensor& L, Tensor& G, Tensor& R, Tensor& s, const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& x, Tensor& L, Tensor& G, Tensor& R, Tensor& s,
+              const Step& step) const;
 };
 using COCOB = Descent<COCOBRule>;
 

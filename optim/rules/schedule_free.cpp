@@ -24,7 +24,9 @@ void descend(const Rule& rule, Tensor& p, Tensor& z, const Tensor& u, double mom
 }
 Tensor averaged(const Tensor& p, const Tensor& z, double momentum) { return p + (1 - 1 / momentum) * (z - p); }
 
-double warm(double lr, double steps, Size t) { return static_cast<double>(t) < steps ? lr * static_cast<double>(t) / steps : lr; }
+double warm(double lr, double steps, Size t) {
+  return static_cast<double>(t) < steps ? lr * static_cast<double>(t) / steps : lr;
+}
 
 template <class Rule>
 void check_all(const Rule& rule, double momentum, const char* of, const Require& require) {
@@ -67,7 +69,9 @@ double rectified(const ScheduleFreeRAdamRule& rule, const Step& step) {
   return rho > 4 ? step.lr * r : rule.silent_sgd_phase ? 0 : step.lr;
 }
 }  // namespace
-void ScheduleFreeRAdamRule::advance(double* numbers, const Step& step) const { add_weight(*this, rectified(*this, step), numbers, step); }
+void ScheduleFreeRAdamRule::advance(double* numbers, const Step& step) const {
+  add_weight(*this, rectified(*this, step), numbers, step);
+}
 
 void ScheduleFreeSGDRule::update(Tensor& p, const Tensor& g, Tensor& z, const Step& step) const {
   const Tensor u = weight_decay != 0 ? g + weight_decay * p : g;
@@ -89,8 +93,14 @@ void ScheduleFreeRAdamRule::update(Tensor& p, const Tensor& g, Tensor& z, Tensor
   descend(*this, p, z, u, beta1, rectified(*this, step), step);
 }
 
-Tensor ScheduleFreeSGDRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const { return averaged(p, slots[0], momentum); }
-Tensor ScheduleFreeAdamWRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const { return averaged(p, slots[0], beta1); }
-Tensor ScheduleFreeRAdamRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const { return averaged(p, slots[0], beta1); }
+Tensor ScheduleFreeSGDRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const {
+  return averaged(p, slots[0], momentum);
+}
+Tensor ScheduleFreeAdamWRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const {
+  return averaged(p, slots[0], beta1);
+}
+Tensor ScheduleFreeRAdamRule::evaluated(const Tensor& p, const Tensors& slots, const Step&) const {
+  return averaged(p, slots[0], beta1);
+}
 
 }  // namespace xgrad::optim

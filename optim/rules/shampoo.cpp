@@ -86,7 +86,8 @@ void ShampooRule::update(Tensor& p, const Tensor& g, Tensors& slots, const Step&
     if (!begun) return x[2];
     return graft == Graft::none ? u : u * (norm(x[2]) / (norm(u) + 1e-16));
   };
-  const Tensor u = by_blocks({with_axes(g), with_axes(corrected), with_axes(grafted)}, 0, max_preconditioner_dim, precondition);
+  const Tensor u =
+      by_blocks({with_axes(g), with_axes(corrected), with_axes(grafted)}, 0, max_preconditioner_dim, precondition);
   factors = side_by_side(next, p.dtype());
   if (anew) roots = side_by_side(next_roots, p.dtype());
   p = p - step.lr * (reshape(u, p.shape()) + weight_decay * p);

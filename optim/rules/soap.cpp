@@ -20,9 +20,11 @@ Tensor orthogonal(const Tensor& x) {
   const auto reflect = [&](std::vector<double>& matrix, const std::vector<double>& v, Size k) {
     dots.assign(dots.size(), 0);
     for (Size i = k; i < n; ++i)
-      for (Size j = 0; j < n; ++j) dots[static_cast<std::size_t>(j)] += v[static_cast<std::size_t>(i - k)] * at(matrix, i)[j];
+      for (Size j = 0; j < n; ++j)
+        dots[static_cast<std::size_t>(j)] += v[static_cast<std::size_t>(i - k)] * at(matrix, i)[j];
     for (Size i = k; i < n; ++i)
-      for (Size j = 0; j < n; ++j) at(matrix, i)[j] -= 2 * v[static_cast<std::size_t>(i - k)] * dots[static_cast<std::size_t>(j)];
+      for (Size j = 0; j < n; ++j)
+        at(matrix, i)[j] -= 2 * v[static_cast<std::size_t>(i - k)] * dots[static_cast<std::size_t>(j)];
   };
   for (Size k = 0; k < n; ++k) {
     std::vector<double> v;
@@ -76,7 +78,8 @@ void SOAPRule::check(const Require& require) const {
   require(max_precond_dim >= 0, "max_precond_dim of 0 or more", max_precond_dim);
 }
 
-void SOAPRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& factors, Tensor& bases, const Step& step) const {
+void SOAPRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& factors, Tensor& bases,
+                      const Step& step) const {
   const std::vector<Size> axes = axes_of(p, max_precond_dim);
   std::vector<Tensor> l = read(factors, p, axes), q = read(bases, p, axes);
   const Size t = step.t - 1;

@@ -14,7 +14,8 @@ void SWATSRule::check(const Require& require) const {
   require.not_negative("tolerance", tolerance);
 }
 
-void SWATSRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& b, Tensor& lambda, Tensor& rate, const Step& step) const {
+void SWATSRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& b, Tensor& lambda, Tensor& rate,
+                       const Step& step) const {
   if (weight_decay != 0) g = g + weight_decay * p;
   const double of_v = 1 - pow(beta2, step.t), since = lr > 0 ? step.lr / lr : 0;
   if (rate.item() > 0) {  // SGD from here on

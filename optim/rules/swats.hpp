@@ -22,11 +22,13 @@ struct SWATSRule {
   double tolerance = 1e-9;
 
   static constexpr const char* name = "SWATS";
-  static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "momentum_buffer", "lambda", "rate"};  // rate 0: still Adam
+  static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "momentum_buffer", "lambda",
+                                          "rate"};  // rate 0: still Adam
 
   Tensor first(std::size_t slot, const Tensor& p) const;
   void check(const Require& require) const;
-  void update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& b, Tensor& lambda, Tensor& rate, const Step& step) const;
+  void update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& b, Tensor& lambda, Tensor& rate,
+              const Step& step) const;
 };
 using SWATS = Descent<SWATSRule>;
 

@@ -19,21 +19,24 @@ inline const std::string begin_mark = "<!-- ops -->\n", end_mark = "<!-- /ops --
 
 // Those that have a slope, and the comparisons.
 inline std::string elementwise() {
-  std::string t = "## Elementwise, of one operand\ny is the result.\n\n| op | value | dy/dx | tested on |\n|---|---|---|---|\n";
+  std::string t =
+      "## Elementwise, of one operand\ny is the result.\n\n| op | value | dy/dx | tested on |\n|---|---|---|---|\n";
 #define UNARY(op, lane, slope, low, high) \
   t += fmt::format("| `{}` | `{}` | `{}` | {} ... {} |\n", #op, #lane, #slope, #low, #high);
 #include "autodiff/elementwise.def"
-  t += "\n## Elementwise, of two operands\nz is the result.\n\n| op | value | dz/dx | dz/dy | x tested on | y tested on |\n"
-       "|---|---|---|---|---|---|\n";
-#define BINARY(op, lane, slope_x, slope_y, x_low, x_high, y_low, y_high)                                          \
+  t +=
+      "\n## Elementwise, of two operands\nz is the result.\n\n| op | value | dz/dx | dz/dy | x tested on | y tested on |\n"
+      "|---|---|---|---|---|---|\n";
+#define BINARY(op, lane, slope_x, slope_y, x_low, x_high, y_low, y_high)                                              \
   t += fmt::format("| `{}` | `{}` | `{}` | `{}` | {} ... {} | {} ... {} |\n", #op, #lane, #slope_x, #slope_y, #x_low, \
                    #x_high, #y_low, #y_high);
 #include "autodiff/elementwise.def"
-  t += "\n## Elementwise, of three operands\nw is the result.\n\n| op | value | dw/dx | dw/dy | dw/dz | x tested on | y tested on | "
-       "z tested on |\n|---|---|---|---|---|---|---|---|\n";
-#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high)                       \
-  t += fmt::format("| `{}` | `{}` | `{}` | `{}` | `{}` | {} ... {} | {} ... {} | {} ... {} |\n", #op, #lane, #slope_x, #slope_y, \
-                   #slope_z, #x_low, #x_high, #y_low, #y_high, #z_low, #z_high);
+  t +=
+      "\n## Elementwise, of three operands\nw is the result.\n\n| op | value | dw/dx | dw/dy | dw/dz | x tested on | y tested on | "
+      "z tested on |\n|---|---|---|---|---|---|---|---|\n";
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high)                      \
+  t += fmt::format("| `{}` | `{}` | `{}` | `{}` | `{}` | {} ... {} | {} ... {} | {} ... {} |\n", #op, #lane, #slope_x, \
+                   #slope_y, #slope_z, #x_low, #x_high, #y_low, #y_high, #z_low, #z_high);
 #include "autodiff/elementwise.def"
   t += "\n## Comparisons\nBoolean, without derivatives.\n\n| op | value |\n|---|---|\n";
 #define COMPARE(op, lane) t += fmt::format("| `{}` | `{}` |\n", #op, #lane);
@@ -61,8 +64,9 @@ inline const char* words(Forward forward) {
 
 // The others, whose rules stand beside their work.
 inline std::string others() {
-  std::string t = "\n## The others\nTheir rules for cotangents stand beside their work, in `autodiff/ops/`.\n\n"
-                  "| op | kind | how a tangent goes through |\n|---|---|---|\n";
+  std::string t =
+      "\n## The others\nTheir rules for cotangents stand beside their work, in `autodiff/ops/`.\n\n"
+      "| op | kind | how a tangent goes through |\n|---|---|---|\n";
   for (int i = static_cast<int>(Op::leaf) + 1; i < static_cast<int>(Op::count); ++i) {
     const engine::Rule& rule = engine::rule(static_cast<Op>(i));
     const Op op = static_cast<Op>(i);

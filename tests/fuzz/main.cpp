@@ -59,7 +59,8 @@ int main(int count, char** words) {
   if (!target || (runs == std::numeric_limits<std::uint64_t>::max() && seconds <= 0)) return usage();
 
   if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(say_replay);
-  else for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, die);
+  else
+    for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, die);
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   std::uint64_t done = 0;

@@ -25,8 +25,7 @@ void write_number(Dice& dice, std::string& s) {
   const std::size_t at = dice.chance(0.3) ? 0 : place(dice, s.size() - size + 1);
   const std::uint64_t number = odd_number(dice, s.size());
   const bool big_end = dice.chance(0.5);
-  for (std::size_t i = 0; i < size; ++i)
-    s[at + i] = static_cast<char>(number >> 8 * (big_end ? size - 1 - i : i));
+  for (std::size_t i = 0; i < size; ++i) s[at + i] = static_cast<char>(number >> 8 * (big_end ? size - 1 - i : i));
 }
 
 // Another number where one is written in digits.
@@ -49,27 +48,15 @@ void change(Dice& dice, std::string& s, const std::vector<std::string>& corpus, 
     case 1:
       if (at < s.size()) s[at] = static_cast<char>(dice.below(256));
       return;
-    case 2:
-      s.insert(at, 1, static_cast<char>(dice.below(256)));
-      return;
-    case 3:
-      s.erase(at, length);
-      return;
-    case 4:
-      s.insert(place(dice, s.size() + 1), s.substr(at, length));
-      return;
-    case 5:
-      write_number(dice, s);
-      return;
-    case 6:
-      write_digits(dice, s);
-      return;
+    case 2: s.insert(at, 1, static_cast<char>(dice.below(256))); return;
+    case 3: s.erase(at, length); return;
+    case 4: s.insert(place(dice, s.size() + 1), s.substr(at, length)); return;
+    case 5: write_number(dice, s); return;
+    case 6: write_digits(dice, s); return;
     case 7:
       if (!words.empty()) s.replace(at, dice.chance(0.5) ? length : 0, dice.one_of(words));
       return;
-    case 8:
-      s.resize(at);
-      return;
+    case 8: s.resize(at); return;
     default: {
       const std::string& other = dice.one_of(corpus);
       s = s.substr(0, at) + other.substr(place(dice, other.size() + 1));

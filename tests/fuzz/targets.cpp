@@ -27,7 +27,8 @@ class File {
   File() : path_((std::filesystem::temp_directory_path() / fmt::format("xgrad-fuzz-{}", getpid())).string()) {}
   ~File() { std::remove(path_.c_str()); }
   const std::string& with(const std::string& bytes) const {
-    std::ofstream(path_, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path_, std::ios::binary | std::ios::trunc)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     return path_;
   }
   std::string bytes() const {
@@ -64,7 +65,8 @@ std::vector<std::string> safetensors_corpus() {
   (sum(square(layer.weight)) + sum(layer.bias)).backward();
   trained.step();
   take(trained.state());
-  const std::string halves = R"({"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[4,6]}})";
+  const std::string halves =
+      R"({"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[4,6]}})";
   std::string head(8, '\0');
   head[0] = static_cast<char>(halves.size());
   corpus.push_back(head + halves + "\x00\x3c\x01\x7c\xc0\x7f");
@@ -113,7 +115,8 @@ std::string run_safetensors(std::uint64_t seed) {
     try {
       nn::load(layer, path);
     } catch (const Error&) {
-      if (!programs::difference(layer.weight.value(), before).empty()) return "a load that failed has changed the layer";
+      if (!programs::difference(layer.weight.value(), before).empty())
+        return "a load that failed has changed the layer";
     }
     try {
       optimizer.load(path);
@@ -146,8 +149,8 @@ std::string zipped(const std::string& bytes) {
 }
 
 std::string run_idx(std::uint64_t seed) {
-  static const std::vector<std::string> plain{idx_bytes({5}), idx_bytes({2, 3, 4}), idx_bytes({0}), idx_bytes({3, 0, 7}),
-                                              idx_bytes({1, 1, 1, 1, 1, 2}), idx_bytes({4}, 13)};
+  static const std::vector<std::string> plain{idx_bytes({5}),       idx_bytes({2, 3, 4}),          idx_bytes({0}),
+                                              idx_bytes({3, 0, 7}), idx_bytes({1, 1, 1, 1, 1, 2}), idx_bytes({4}, 13)};
   static const std::vector<std::string> packed = [] {
     std::vector<std::string> all;
     for (const std::string& s : plain) all.push_back(zipped(s));
@@ -156,14 +159,9 @@ std::string run_idx(std::uint64_t seed) {
   Dice dice(seed);
   std::string bytes;
   switch (dice.below(3)) {
-    case 0:
-      bytes = mutated(dice, plain, {});
-      break;
-    case 1:
-      bytes = zipped(mutated(dice, plain, {}));
-      break;
-    default:
-      bytes = mutated(dice, packed, {});
+    case 0: bytes = mutated(dice, plain, {}); break;
+    case 1: bytes = zipped(mutated(dice, plain, {})); break;
+    default: bytes = mutated(dice, packed, {});
   }
   const std::string& path = file().with(bytes);
   return only_errors([&]() -> std::string {
@@ -201,13 +199,16 @@ std::string run_csv(std::uint64_t seed) {
   Dice dice(seed);
   const std::string& path = file().with(mutated(dice, corpus, words));
   constexpr char delimiters[] = {',', ';', '\t', ' ', 'a'};
-  const data::CsvOptions options{.delimiter = delimiters[dice.below(5)], .quote = dice.chance(0.8) ? '"' : '\'',
-                                 .header = dice.chance(0.7), .trim = dice.chance(0.7)};
+  const data::CsvOptions options{.delimiter = delimiters[dice.below(5)],
+                                 .quote = dice.chance(0.8) ? '"' : '\'',
+                                 .header = dice.chance(0.7),
+                                 .trim = dice.chance(0.7)};
   return only_errors([&]() -> std::string {
     const data::Table t = data::read_csv(path, options);
     for (const std::string& column : t.names()) {
       const data::Table::Categories kinds = t.categories(column);
-      if (t.rows() > 0 && amax(kinds.codes).item() >= static_cast<double>(std::max<std::size_t>(kinds.names.size(), 1))) return "a code without a name";
+      if (t.rows() > 0 && amax(kinds.codes).item() >= static_cast<double>(std::max<std::size_t>(kinds.names.size(), 1)))
+        return "a code without a name";
       try {
         if (t.numbers({column}).numel() != t.rows()) return "a column of another length";
       } catch (const Error&) {
@@ -215,7 +216,8 @@ std::string run_csv(std::uint64_t seed) {
     }
     if (t.names().empty()) return {};
     const data::Table again = data::parse_csv(written(t), {.trim = false});
-    if (again.names() != t.names() || again.rows() != t.rows()) return "another table when it is written and read again";
+    if (again.names() != t.names() || again.rows() != t.rows())
+      return "another table when it is written and read again";
     for (Size row = 0; row < t.rows(); ++row)
       for (const std::string& column : t.names())
         if (again.text(row, column) != t.text(row, column)) return "another cell when it is written and read again";

@@ -5,7 +5,8 @@ using namespace xgrad;
 namespace layers {
 
 std::vector<Row> convolution_rows() {
-  constexpr nn::PaddingMode reflect = nn::PaddingMode::reflect, replicate = nn::PaddingMode::replicate, circular = nn::PaddingMode::circular;
+  constexpr nn::PaddingMode reflect = nn::PaddingMode::reflect, replicate = nn::PaddingMode::replicate,
+                            circular = nn::PaddingMode::circular;
   (void)reflect, (void)replicate, (void)circular;
   // clang-format off
   return {

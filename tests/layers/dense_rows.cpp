@@ -10,7 +10,8 @@ Subject bilinear(nn::Bilinear layer) {
 }
 Subject bag(nn::EmbeddingBag layer) {
   return subject(std::move(layer), [](const nn::EmbeddingBag& l, const Tensors& in) {
-    return l(in[0], {.offsets = in.size() > 1 ? in[1] : Tensor(), .per_sample_weights = in.size() > 2 ? in[2] : Tensor()});
+    return l(in[0],
+             {.offsets = in.size() > 1 ? in[1] : Tensor(), .per_sample_weights = in.size() > 2 ? in[2] : Tensor()});
   });
 }
 
@@ -61,7 +62,7 @@ std::vector<Row> dense_rows() {
       {"spectral_norm_conv", [](DType d) { return of(nn::SpectralNorm(nn::Conv2d(2, 3, 2, {.padding = 1, .dtype = d}))); }, But::changes_weights},
       {"spectral_norm_transposed", [](DType d) { return of(nn::SpectralNorm(nn::ConvTranspose2d(2, 3, 2, {.dtype = d}))); }, But::changes_weights},
   };
-// clang-format on
+  // clang-format on
 }
 #undef BAGS
 

@@ -45,7 +45,8 @@ Subject subject(L made, const Call& call) {
   s.save = [layer](const std::string& path) { nn::save(*layer, path); };
   s.load = [layer](const std::string& path) { nn::load(*layer, path); };
   s.layer = layer;
-  if constexpr (requires { static_cast<Tensor (L::*)(xgrad::In, xgrad::In) const>(&L::operator()); }) s.names_lines = true;
+  if constexpr (requires { static_cast<Tensor (L::*)(xgrad::In, xgrad::In) const>(&L::operator()); })
+    s.names_lines = true;
   else s.names_lines = nn::fields::TakesIn<L>;
   return s;
 }

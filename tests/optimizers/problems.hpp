@@ -44,15 +44,17 @@ inline std::map<std::string, Problem> all() {
   all["quadratic100"] = quadratic(100, solved);
   all["quadratic10000"] = quadratic(1e4, solved);
 
-  all["rosenbrock"] = plane(-1.2, 1, solved, [](const Tensor& x, const Tensor& y) {
-    return 100 * square(y - square(x)) + square(1 - x);
-  });
+  all["rosenbrock"] = plane(
+      -1.2, 1, solved, [](const Tensor& x, const Tensor& y) { return 100 * square(y - square(x)) + square(1 - x); });
 
   // Moré, Garbow & Hillstrom 1981, problem 21: 50 valleys
-  all["rosenbrock100"] = {{tensor({{-1.2, 1.0}}) + zeros({50, 2}, f64)}, solved, [](const auto& p) {
+  all["rosenbrock100"] = {{tensor({{-1.2, 1.0}}) + zeros({50, 2}, f64)},
+                          solved,
+                          [](const auto& p) {
                             const Tensor x = select(Tensor(p[0]), 1, 0), y = select(Tensor(p[0]), 1, 1);
                             return sum(100 * square(y - square(x)) + square(1 - x));
-                          }, {}};
+                          },
+                          {}};
 
   // Beale 1958: 0 at (3, 1/2)
   all["beale"] = plane(2.8, 0.35, solved, [](const Tensor& x, const Tensor& y) {
@@ -65,29 +67,41 @@ inline std::map<std::string, Problem> all() {
   });
 
   // Rastrigin 1974: 0 at 0, and a minimum near each other point of integers; the start is in the valley of 0
-  all["rastrigin"] = {{tensor({0.3, -0.4})}, solved, [](const auto& p) {
+  all["rastrigin"] = {{tensor({0.3, -0.4})},
+                      solved,
+                      [](const auto& p) {
                         const Tensor x = p[0];
                         return sum(square(x) + 10 * (1 - cos(2 * std::numbers::pi * x)));
-                      }, {}};
+                      },
+                      {}};
 
   // two classes that overlap; the least is 0.325212, as Newton's method has it
   const Tensor i = ordinals(60), x = stack({sin(1.7 * i), 3 * cos(2.3 * i), ones({60}, f64)}, 1);
   const Tensor y = cast(sin(1.7 * i) + 0.5 * cos(2.3 * i) + 0.8 * sin(5.1 * i) > 0.2, f64);
-  all["logistic"] = {{zeros({3}, f64)}, 0.3253, [=](const auto& p) {
+  all["logistic"] = {{zeros({3}, f64)},
+                     0.3253,
+                     [=](const auto& p) {
                        const Tensor z = matmul(x, p[0]);
                        return mean(softplus(z) - y * z);
-                     }, {}};
+                     },
+                     {}};
 
   // a network of 2, 8 and 1 numbers learns a product
   const Tensor k = ordinals(16), e = slice(k, 0, 0, 8), a = ordinals(49);
   const Tensor grid = stack({floor_divide(a, 7) / 3 - 1, remainder(a, 7) / 3 - 1}, 1);
   const Tensor wanted = slice(grid, 1, 0, 1) * slice(grid, 1, 1, 2);
-  all["net"] = {{reshape(sin(1 + 3 * k), {8, 2}), 0.1 * cos(e), reshape(0.5 * cos(2 * e), {1, 8}), zeros({1}, f64)}, 0.01,
-                [=](const auto& p) { return mean(square(linear(tanh(linear(grid, p[0], p[1])), p[2], p[3]) - wanted)); }, {}};
+  all["net"] = {
+      {reshape(sin(1 + 3 * k), {8, 2}), 0.1 * cos(e), reshape(0.5 * cos(2 * e), {1, 8}), zeros({1}, f64)},
+      0.01,
+      [=](const auto& p) { return mean(square(linear(tanh(linear(grid, p[0], p[1])), p[2], p[3]) - wanted)); },
+      {}};
 
   // |x - n|^2 / 2, n of deviation 0.3 anew at each step, judged without it: from 5 to 0.01
-  all["noisy"] = {{ones({2, 5}, f64)}, 0.01,
-                  [](const auto& p) { return 0.5 * sum(square(p[0] - 0.3 * randn({2, 5}, f64))); },
+  all["noisy"] = {{ones({2, 5}, f64)},
+                  0.01,
+                  [](const auto& p) {
+                    return 0.5 * sum(square(p[0] - 0.3 * randn({2, 5}, f64)));
+                  },
                   [](const auto& p) { return 0.5 * sum(square(Tensor(p[0]))); }};
   return all;
 }

@@ -40,7 +40,8 @@ namespace {
 
 template <class Rule>
 Goal goal(const char* problem, int steps, double below, const Rule& rule) {
-  return {problem, Rule::name, steps, below, [=](const Parameters& p) { return std::make_unique<optim::Descent<Rule>>(p, rule); }};
+  return {problem, Rule::name, steps, below,
+          [=](const Parameters& p) { return std::make_unique<optim::Descent<Rule>>(p, rule); }};
 }
 
 }  // namespace
@@ -48,7 +49,8 @@ Goal goal(const char* problem, int steps, double below, const Rule& rule) {
 std::vector<Goal> goals() {
   using optim::Graft;
   std::vector<Goal> list;
-#define COMES_TO(problem, Name, steps, below, options) list.push_back(goal(#problem, steps, below, optim::Name##Rule{OPTIONS options}));
+#define COMES_TO(problem, Name, steps, below, options) \
+  list.push_back(goal(#problem, steps, below, optim::Name##Rule{OPTIONS options}));
 #define REACHES(problem, Name, steps, options) COMES_TO(problem, Name, steps, 0, options)
 #include "optimizers/problems.def"
 #undef REACHES
@@ -59,7 +61,8 @@ std::vector<Goal> goals() {
 namespace {
 
 template <class Rule>
-void refuse(std::vector<Refusal>& list, const char* option, double Rule::* member, std::vector<double> bad, const std::string& expected) {
+void refuse(std::vector<Refusal>& list, const char* option, double Rule::*member, std::vector<double> bad,
+            const std::string& expected) {
   bad.insert(bad.end(), {std::numeric_limits<double>::infinity(), std::nan("")});
   for (const double value : bad)
     list.push_back({Rule::name, option, value, expected,

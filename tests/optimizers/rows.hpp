@@ -75,7 +75,9 @@ template <class Rule>
 void step(const Rule& rule, std::vector<Variable*> all, Tensors& shared, double lr) {
   const Eager eager;
   const NoGrad constant;
-  if constexpr (requires(std::vector<optim::Member>& members, const optim::Step& s) { rule.update_all(members, shared, s); }) {
+  if constexpr (requires(std::vector<optim::Member> & members, const optim::Step& s) {
+                  rule.update_all(members, shared, s);
+                }) {
     Size most = 0;
     for (const Variable* x : all) most = std::max(most, x->t);
     std::vector<optim::Member> members;
@@ -121,7 +123,9 @@ Row row(const std::string& options, const Rule& rule) {
   r.lr = rule.lr;
   r.slots = slots_of(rule);
   r.make = [=](const Parameters& p) { return std::make_unique<optim::Descent<Rule>>(p, rule); };
-  r.add = [=](optim::Optimizer& to, const Parameters& p) { dynamic_cast<optim::Descent<Rule>&>(to).add_group(p, rule); };
+  r.add = [=](optim::Optimizer& to, const Parameters& p) {
+    dynamic_cast<optim::Descent<Rule>&>(to).add_group(p, rule);
+  };
   r.begin = [=](const Tensor& p) {
     Variable x{p, {}, {}, std::vector<double>(numbers_of<Rule>())};
     for (std::size_t k = 0; k < slots_of(rule).size(); ++k) {
@@ -145,8 +149,7 @@ Row row(const std::string& options, const Rule& rule) {
   r.evaluated = [=](const Variable& x, double lr) {
     if constexpr (requires(const optim::Step& at) { rule.evaluated(x.p, x.slots, at); })
       return rule.evaluated(x.p, x.slots, {lr, x.t, x.numbers.data()});
-    else
-      return x.p;
+    else return x.p;
   };
   return r;
 }

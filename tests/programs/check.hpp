@@ -9,7 +9,8 @@ namespace programs {
 
 // What checks have met.
 struct Tally {
-  int programs = 0, smooth = 0, decided = 0, second = 0, second_decided = 0, batched = 0, read = 0, finite = 0, compared = 0;
+  int programs = 0, smooth = 0, decided = 0, second = 0, second_decided = 0, batched = 0, read = 0, finite = 0,
+      compared = 0;
   std::map<std::string, int> ops;
 };
 

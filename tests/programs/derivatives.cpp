@@ -65,8 +65,8 @@ Verdict check_gradient(const Program& p, const Trace& base) {
   double forward = 0;
   const TransformOptions cut{.allow_unused = true};  // a program may detach
   for (std::size_t i = 0; i < v.size(); ++i)
-    forward +=
-        jvp([&](const Tensor& x) { return loss_at(p, static_cast<int>(i), x); }, p.parameters[i], v[i], cut).tangent.item();
+    forward += jvp([&](const Tensor& x) { return loss_at(p, static_cast<int>(i), x); }, p.parameters[i], v[i], cut)
+                   .tangent.item();
   double size = std::max(1.0, std::abs(exact));
   for (std::size_t i = 0; i < v.size(); ++i) size = std::max(size, sum(abs(base.grads[i] * v[i])).item());
   if (std::isfinite(exact) && !(std::abs(forward - exact) <= 1e-9 * size))
@@ -86,8 +86,8 @@ Verdict check_second(const Program& p, const Trace& base) {
   // Forward over reverse, for the first parameter alone.
   std::vector<Tensor> one = v;
   for (std::size_t i = 1; i < one.size(); ++i) one[i] = zeros(v[i].shape(), f64);
-  const Tensor h = hvp([&](const Tensor& x) { return loss_at(p, 0, x); }, p.parameters[0], v[0],
-                       {.allow_unused = true});
+  const Tensor h =
+      hvp([&](const Tensor& x) { return loss_at(p, 0, x); }, p.parameters[0], v[0], {.allow_unused = true});
   const Tensors again = second_gradients(p, one);
   const double reverse = sum(again[0] * u[0]).item(), forward = sum(h * u[0]).item();
   const double size = std::max({1.0, sum(abs(again[0] * u[0])).item(), std::abs(reverse)});

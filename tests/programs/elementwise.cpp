@@ -36,7 +36,8 @@ struct Ternary {
   double z_low, z_high;
 };
 const std::vector<Ternary> ternaries{
-#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high) {#op, &xgrad::op, z_low, z_high},
+#define TERNARY(op, lane, slope_x, slope_y, slope_z, x_low, x_high, y_low, y_high, z_low, z_high) \
+  {#op, &xgrad::op, z_low, z_high},
 #include "autodiff/elementwise.def"
 };
 
@@ -67,12 +68,9 @@ void Generator::unary() {
   const Unary& u = dice_.by_name(unaries);
   int x = limited(some_float());
   double b = 8;
-  if (!p_.smooth && dice_.chance(0.2))
-    b = infinite;
-  else if (whole_line(u.low, u.high) && bound(x) <= 4)
-    b = 60;
-  else
-    x = within(x, u.low, u.high);
+  if (!p_.smooth && dice_.chance(0.2)) b = infinite;
+  else if (whole_line(u.low, u.high) && bound(x) <= 4) b = 60;
+  else x = within(x, u.low, u.high);
   add(fmt::format("{}(%{})", u.name, x), {x}, at(x).dtype, at(x).shape, b,
       [op = u.op](const Tensors& in) { return op(in[0]); });
 }
@@ -138,12 +136,9 @@ void Generator::integers() {
         [op = u.op](const Tensors& in) { return op(in[0]); });
     return;
   }
-  static const std::vector<Binary> of_two{{"add", &xgrad::add, 0, 0, 0, 0},
-                                          {"sub", &sub, 0, 0, 0, 0},
-                                          {"mul", &mul, 0, 0, 0, 0},
-                                          {"maximum", &maximum, 0, 0, 0, 0},
-                                          {"minimum", &minimum, 0, 0, 0, 0},
-                                          {"at_least", &at_least, 0, 0, 0, 0},
+  static const std::vector<Binary> of_two{{"add", &xgrad::add, 0, 0, 0, 0},  {"sub", &sub, 0, 0, 0, 0},
+                                          {"mul", &mul, 0, 0, 0, 0},         {"maximum", &maximum, 0, 0, 0, 0},
+                                          {"minimum", &minimum, 0, 0, 0, 0}, {"at_least", &at_least, 0, 0, 0, 0},
                                           {"at_most", &at_most, 0, 0, 0, 0}};
   if (dice_.chance(0.2)) {
     const Size number = dice_.between(-5, 5);

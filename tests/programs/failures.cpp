@@ -42,9 +42,10 @@ const Function throwing = [](const Tensor& v) { return throws(v); };
 
 // The way down throws, the way up does not.
 const CustomOp& bad_rule() {
-  static const CustomOp op({.name = "bad_rule",
-                            .forward = [](const Tensors& in) { return in[0] * 2; },
-                            .vjp = [](const Tensor& g, const Tensors&, const Tensor&) -> Tensors { return {throws(g)}; }});
+  static const CustomOp op(
+      {.name = "bad_rule",
+       .forward = [](const Tensors& in) { return in[0] * 2; },
+       .vjp = [](const Tensor& g, const Tensors&, const Tensor&) -> Tensors { return {throws(g)}; }});
   return op;
 }
 const CustomOp& bad_op() {
@@ -118,10 +119,11 @@ void Generator::fail() {
   const Failure& f = dice_.by_name(failures);
   const int x = some_float();
   if ((no_grad_ && f.recording) || at(x).shape.numel() == 0) return;
-  const int slot = add(fmt::format("fails: {} of %{}", f.name, x), {x}, at(x).dtype, at(x).shape, bound(x), [f](const Tensors& in) {
-    expect_error(f.name, [&] { f.run(in[0]); });
-    return in[0];
-  });
+  const int slot =
+      add(fmt::format("fails: {} of %{}", f.name, x), {x}, at(x).dtype, at(x).shape, bound(x), [f](const Tensors& in) {
+        expect_error(f.name, [&] { f.run(in[0]); });
+        return in[0];
+      });
   Step& s = p_.steps[static_cast<std::size_t>(slot)];  // the same tensor, history and all, under NoGrad too
   s.cut = false;
   s.depends = at(x).depends;

@@ -94,17 +94,10 @@ Tensor Generator::stored(DType dtype, const Shape& shape) {
   const Size axis = dice_.below(shape.rank());
   Shape other = shape;
   switch (dice_.below(4)) {
-    case 0:
-      std::swap(other[0], other[axis]);
-      return evaluate(transpose(data(dtype, other), 0, axis));
-    case 1:
-      return evaluate(flip(data(dtype, shape), axis));
-    case 2:
-      other[axis] = 2 * shape[axis] + 1;
-      return evaluate(slice(data(dtype, other), axis, 1, other[axis], 2));
-    default:
-      other[axis] = 1;
-      return evaluate(expand(data(dtype, other), shape));
+    case 0: std::swap(other[0], other[axis]); return evaluate(transpose(data(dtype, other), 0, axis));
+    case 1: return evaluate(flip(data(dtype, shape), axis));
+    case 2: other[axis] = 2 * shape[axis] + 1; return evaluate(slice(data(dtype, other), axis, 1, other[axis], 2));
+    default: other[axis] = 1; return evaluate(expand(data(dtype, other), shape));
   }
 }
 
@@ -200,10 +193,8 @@ Shape united(const Shape& x, const Shape& y) {
   const Shape& shorter = x.rank() >= y.rank() ? y : x;
   for (int i = 0; i < shorter.rank(); ++i) {
     Size& e = s[s.rank() - shorter.rank() + i];
-    if (e == 1)
-      e = shorter[i];
-    else if (shorter[i] != 1 && shorter[i] != e)
-      return {-1};
+    if (e == 1) e = shorter[i];
+    else if (shorter[i] != 1 && shorter[i] != e) return {-1};
   }
   return s;
 }
@@ -330,10 +321,8 @@ Program Generator::make() {
                                             {"cross", 1, &G::cross}};
   const Size steps = static_cast<Size>(p_.parameters.size()) + (large ? dice_.between(6, 30) : dice_.between(5, 50));
   while (static_cast<Size>(p_.steps.size()) < steps && budget_ > 0) {
-    if (dice_.chance(0.02))
-      no_grad_ = !no_grad_;
-    else if (no_grad_ && dice_.chance(0.3))
-      no_grad_ = false;
+    if (dice_.chance(0.02)) no_grad_ = !no_grad_;
+    else if (no_grad_ && dice_.chance(0.3)) no_grad_ = false;
     const Family& f = dice_.by_name(families, [](const Family& family) { return family.weight; });
     if (!p_.smooth || f.smooth) (this->*f.grow)();
   }

@@ -83,7 +83,7 @@ class Generator {
   void custom();
   void checkpoints();
   void scopes();
-  void fail();  // failures.cpp
+  void fail();      // failures.cpp
   void optimize();  // training.cpp
   void layer();
   void hand_over();

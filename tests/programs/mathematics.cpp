@@ -28,19 +28,24 @@ struct Algebra {
 const std::vector<Algebra> algebras{
     {"cholesky", [](const Tensor& x) { return cholesky(regular(x)); }, 2, 6},
     {"inv", [](const Tensor& x) { return inv(regular(x)); }, 2, 2},
-    {"solve", [](const Tensor& x) { return solve(regular(x), tame(slice(x, -2, 0, std::min(x.size(-1), x.size(-2))))); }, 3, 2},
+    {"solve",
+     [](const Tensor& x) { return solve(regular(x), tame(slice(x, -2, 0, std::min(x.size(-1), x.size(-2))))); }, 3, 2},
     {"solve_triangular", [](const Tensor& x) { return solve_triangular(regular(x), transpose(regular(x))); }, 2, 30},
     {"logdet", [](const Tensor& x) { return logdet(regular(x)); }, 0, 60},
     {"slogdet", [](const Tensor& x) { return slogdet(regular(x))[1]; }, 0, 60},
-    {"det", [](const Tensor& x) { return det(regular(x) / static_cast<double>(2 * std::min(x.size(-1), x.size(-2)) + 1)); }, 0, 60},
+    {"det",
+     [](const Tensor& x) { return det(regular(x) / static_cast<double>(2 * std::min(x.size(-1), x.size(-2)) + 1)); }, 0,
+     60},
     {"trace", [](const Tensor& x) { return trace(regular(x)); }, 0, 1000},
     {"diagonal", [](const Tensor& x) { return diagonal(regular(x)); }, 1, 60},
     {"tril", [](const Tensor& x) { return tril(regular(x)); }, 2, 60},
     {"triu", [](const Tensor& x) { return triu(regular(x), 1); }, 2, 2},
-    {"eigh", [](const Tensor& x) {
+    {"eigh",
+     [](const Tensor& x) {
        const auto [w, v] = eigh(regular(x));
        return matmul(v * unsqueeze(rsqrt(w), -2), transpose(v));
-     }, 2, 2},
+     },
+     2, 2},
 };
 
 }  // namespace
@@ -56,7 +61,8 @@ void Generator::algebra() {
   to.resize(to.rank() - 2);
   for (int i = 0; i < std::min(a.axes, 2); ++i) to.push_back(n);
   if (a.axes == 3) to[to.rank() - 1] = columns;
-  add(fmt::format("{}(%{} made regular)", a.name, x), {x}, at(x).dtype, to, a.bound, [f = a.f](const Tensors& in) { return f(in[0]); });
+  add(fmt::format("{}(%{} made regular)", a.name, x), {x}, at(x).dtype, to, a.bound,
+      [f = a.f](const Tensors& in) { return f(in[0]); });
 }
 
 void Generator::order() {
@@ -107,9 +113,10 @@ void Generator::windows() {
   if (!affordable(to)) return;
   if (pool) {
     const char* name = greatest ? images ? "max_pool2d" : "max_pool1d" : images ? "avg_pool2d" : "avg_pool1d";
-    add(fmt::format("{}(%{}, {}, {}, {})", name, x, to_string(kernel), to_string(stride), to_string(padding)), {x}, dtype, to, bound(x),
-        [=](const Tensors& in) {
-          if (greatest) return images ? max_pool2d(in[0], kernel, {stride, padding}) : max_pool1d(in[0], kernel, {stride, padding});
+    add(fmt::format("{}(%{}, {}, {}, {})", name, x, to_string(kernel), to_string(stride), to_string(padding)), {x},
+        dtype, to, bound(x), [=](const Tensors& in) {
+          if (greatest)
+            return images ? max_pool2d(in[0], kernel, {stride, padding}) : max_pool1d(in[0], kernel, {stride, padding});
           return images ? avg_pool2d(in[0], kernel, {stride, padding}) : avg_pool1d(in[0], kernel, {stride, padding});
         });
     return;
@@ -123,7 +130,8 @@ void Generator::windows() {
   budget_ -= static_cast<double>(to.numel()) * static_cast<double>(own) * taps / 50;
   const int weight = limited(matrix(dtype, w));
   const ConvolutionOptions options{stride, padding, 1, groups};
-  add(fmt::format("{}(%{}, %{}, {}, {}, groups {})", images ? "conv2d" : "conv1d", x, weight, to_string(stride), to_string(padding), groups),
+  add(fmt::format("{}(%{}, %{}, {}, {}, groups {})", images ? "conv2d" : "conv1d", x, weight, to_string(stride),
+                  to_string(padding), groups),
       {x, weight}, dtype, to, bound(x) * bound(weight) * taps * static_cast<double>(std::max<Size>(1, own)),
       [=](const Tensors& in) { return images ? conv2d(in[0], in[1], options) : conv1d(in[0], in[1], options); });
 }
@@ -133,14 +141,15 @@ void Generator::running() {
   if (x < 0) return;
   x = within(x, -1, 1);
   const int axis = some_axis(at(x).shape);
-  add(fmt::format("cumprod(%{}, {})", x, axis), {x}, at(x).dtype, at(x).shape, 1, [=](const Tensors& in) { return cumprod(in[0], axis); });
+  add(fmt::format("cumprod(%{}, {})", x, axis), {x}, at(x).dtype, at(x).shape, 1,
+      [=](const Tensors& in) { return cumprod(in[0], axis); });
 }
 
 namespace {
 struct OverAxes {
   const char* name;
   Tensor (*f)(const Tensor& x, const Axes& axes, bool keepdim);
-  Size least;        // numbers that it needs
+  Size least;  // numbers that it needs
   bool smooth = true;
 };
 const std::vector<OverAxes> over_axes{
@@ -152,7 +161,9 @@ const std::vector<OverAxes> over_axes{
     {"logsumexp", [](const Tensor& x, const Axes& a, bool k) { return logsumexp(x, a, k); }, 1},
     {"norm", [](const Tensor& x, const Axes& a, bool k) { return norm(x, 2, a, k); }, 0, false},
     {"norm 3", [](const Tensor& x, const Axes& a, bool k) { return norm(x, 3, a, k); }, 0, false},
-    {"norm inf", [](const Tensor& x, const Axes& a, bool k) { return norm(x, std::numeric_limits<double>::infinity(), a, k); }, 0, false},
+    {"norm inf",
+     [](const Tensor& x, const Axes& a, bool k) { return norm(x, std::numeric_limits<double>::infinity(), a, k); }, 0,
+     false},
 };
 }  // namespace
 
@@ -171,8 +182,10 @@ void Generator::reduce_some() {
   Shape to = shape;
   to[a] = to[b] = 1;
   if (!keepdim) to.erase(std::max(a, b)), to.erase(std::min(a, b));
-  add(fmt::format("{}(%{}, {{{}, {}}}, {})", r.name, x, a, b, keepdim), {x}, at(x).dtype, to, 4 + 4 * static_cast<double>(n),
-      [=, f = r.f](const Tensors& in) { return f(in[0], {a, b}, keepdim); });
+  add(fmt::format("{}(%{}, {{{}, {}}}, {})", r.name, x, a, b, keepdim), {x}, at(x).dtype, to,
+      4 + 4 * static_cast<double>(n), [=, f = r.f](const Tensors& in) {
+        return f(in[0], {a, b}, keepdim);
+      });
 }
 
 }  // namespace programs

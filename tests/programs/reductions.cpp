@@ -23,10 +23,8 @@ const std::vector<Reduction> reductions{
 };
 
 Shape reduced(Shape shape, int axis, bool keepdim) {
-  if (keepdim)
-    shape[axis] = 1;
-  else
-    shape.erase(axis);
+  if (keepdim) shape[axis] = 1;
+  else shape.erase(axis);
   return shape;
 }
 

@@ -151,20 +151,13 @@ class Running {
   void read(int k, int now) {
     const Tensor& x = slot(k);
     switch (dice_.below(5)) {
-      case 0:
-        compare(x, k, fmt::format("read after %{}", now).c_str());
-        break;
-      case 1:
-        to_string(x);
-        break;
-      case 2:
-        tape(x);
-        break;
+      case 0: compare(x, k, fmt::format("read after %{}", now).c_str()); break;
+      case 1: to_string(x); break;
+      case 2: tape(x); break;
       case 3:
         if (x.numel() > 0) reshape(x, {-1})[dice_.below(x.numel())].item();
         break;
-      default:
-        evaluate(x);
+      default: evaluate(x);
     }
   }
 
@@ -275,14 +268,10 @@ std::string difference(const Tensor& x, const Tensor& y) {
     return fmt::format("{} {} instead of {} {}", name(x.dtype()), x.shape(), name(y.dtype()), y.shape());
   const Tensor a = contiguous(x), b = contiguous(y);
   switch (x.dtype()) {
-    case f32:
-      return first_difference<float>(a, b);
-    case f64:
-      return first_difference<double>(a, b);
-    case i64:
-      return first_difference<Size>(a, b);
-    default:
-      return first_difference<unsigned char>(a, b);
+    case f32: return first_difference<float>(a, b);
+    case f64: return first_difference<double>(a, b);
+    case i64: return first_difference<Size>(a, b);
+    default: return first_difference<unsigned char>(a, b);
   }
 }
 

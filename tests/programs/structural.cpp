@@ -59,8 +59,7 @@ void Generator::turn() {
   }
   Shape order, to;
   for (int i = 0; i < from.rank(); ++i) order.push_back(i);
-  if (dice_.chance(0.5))
-    std::swap(order[from.rank() - 1], order[from.rank() - 2]);
+  if (dice_.chance(0.5)) std::swap(order[from.rank() - 1], order[from.rank() - 2]);
   else
     for (int i = from.rank(); i-- > 1;) std::swap(order[i], order[dice_.below(i + 1)]);
   for (const Size a : order) to.push_back(from[a]);
@@ -294,9 +293,8 @@ void Generator::stop() {
     add(fmt::format("watch(%{})", x), {x}, dtype, shape, bound(x), [](const Tensors& in) { return watch(in[0]); });
     no_grad_ = no_grad;
   } else if (dice_.chance(0.5)) {
-    add(fmt::format("checkpoint(sin(%{0}) * %{0})", x), {x}, dtype, shape, bound(x), [](const Tensors& in) {
-      return checkpoint([](const Tensor& v) { return sin(v) * v; }, in[0]);
-    });
+    add(fmt::format("checkpoint(sin(%{0}) * %{0})", x), {x}, dtype, shape, bound(x),
+        [](const Tensors& in) { return checkpoint([](const Tensor& v) { return sin(v) * v; }, in[0]); });
   } else {
     static const CustomOp twice(
         {.name = "twice",
@@ -316,9 +314,7 @@ void Generator::differentiate() {
   // how large it is nobody knows
   add(
       fmt::format("grad(sum(%{}), {{%{}}}, create_graph = {})", y, x, create), {y, x}, at(x).dtype, at(x).shape,
-      HUGE_VAL,
-      [=](const Tensors& in) { return gradients_or_zeros(sum(in[0]), Tensors{in[1]}, create)[0]; },
-      !create);
+      HUGE_VAL, [=](const Tensors& in) { return gradients_or_zeros(sum(in[0]), Tensors{in[1]}, create)[0]; }, !create);
 }
 
 void Generator::assign() {
@@ -344,8 +340,9 @@ void Generator::backward() {
   const int parameter = static_cast<int>(dice_.below(static_cast<Size>(p_.parameters.size())));
   const Tensor& first = p_.parameters[static_cast<std::size_t>(parameter)];
   const int times = dice_.chance(0.3) ? 2 : 1;
-  const int slot = add(fmt::format("sum(%{}).backward() {}, parameter {}'s gradient", x, times == 2 ? "twice" : "once", parameter),
-                       {x}, first.dtype(), first.shape(), HUGE_VAL, nullptr, true);
+  const int slot =
+      add(fmt::format("sum(%{}).backward() {}, parameter {}'s gradient", x, times == 2 ? "twice" : "once", parameter),
+          {x}, first.dtype(), first.shape(), HUGE_VAL, nullptr, true);
   p_.steps[static_cast<std::size_t>(slot)].times = times;
   p_.steps[static_cast<std::size_t>(slot)].role = Step::Role::backward;
   p_.steps[static_cast<std::size_t>(slot)].parameter = parameter;

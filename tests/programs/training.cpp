@@ -59,7 +59,8 @@ void Generator::optimize() {
        [](const Tensor& w, const Tensor& a) { return trained<optim::Adam>(w, a, {.lr = 0.1, .amsgrad = true}); }},
       {"AdamW", [](const Tensor& w, const Tensor& a) { return trained<optim::AdamW>(w, a, {.lr = 0.1}); }}};
   const Way& way = dice_.by_name(ways);
-  add(fmt::format("optimize({}; w = %{}, a = %{})", way.name, w, a), {w, a}, at(w).dtype, at(w).shape, HUGE_VAL,
+  add(
+      fmt::format("optimize({}; w = %{}, a = %{})", way.name, w, a), {w, a}, at(w).dtype, at(w).shape, HUGE_VAL,
       [run = way.run](const Tensors& in) { return run(in[0], in[1]); }, true);
 }
 
@@ -96,8 +97,8 @@ void Generator::hand_over() {
   const Tensor& first = p_.parameters[static_cast<std::size_t>(parameter)];
   const bool copy = dice_.chance(0.5);
   const int slot = add(copy ? fmt::format("a copy of parameter {}, times 2", parameter)
-                            : fmt::format("parameter {}, moved there and back", parameter), {},
-                       first.dtype(), first.shape(), copy ? HUGE_VAL : 16, nullptr);
+                            : fmt::format("parameter {}, moved there and back", parameter),
+                       {}, first.dtype(), first.shape(), copy ? HUGE_VAL : 16, nullptr);
   Step& s = p_.steps[static_cast<std::size_t>(slot)];
   s.role = copy ? Step::Role::copy : Step::Role::move;
   s.parameter = parameter;
@@ -112,12 +113,15 @@ void Generator::cross() {
   const Shape shape = at(x).shape;
   switch (dice_.below(3)) {
     case 0:
-      add(fmt::format("on another thread: sin(%{}) * 2", x), {x}, dtype, shape, 2, [](const Tensors& in) {
-        const Tensor value = evaluate(in[0].detach());
-        Tensor y;
-        elsewhere([&] { y = evaluate(sin(value) * 2); });
-        return y;
-      }, true);
+      add(
+          fmt::format("on another thread: sin(%{}) * 2", x), {x}, dtype, shape, 2,
+          [](const Tensors& in) {
+            const Tensor value = evaluate(in[0].detach());
+            Tensor y;
+            elsewhere([&] { y = evaluate(sin(value) * 2); });
+            return y;
+          },
+          true);
       return;
     case 1:
       add(fmt::format("a handle of %{} let go of on another thread", x), {x}, dtype, shape, bound(x),
@@ -129,12 +133,13 @@ void Generator::cross() {
           });
       return;
     default:
-      add(fmt::format("a weight of another thread: %{} * w", x), {x}, dtype, shape, 4 * bound(x), [](const Tensors& in) {
-        Parameter w;
-        const DType dtype = in[0].dtype();
-        elsewhere([&] { w = Parameter(evaluate(full({}, 1.5, dtype) + 0.25)); });
-        return in[0] * w;
-      });
+      add(fmt::format("a weight of another thread: %{} * w", x), {x}, dtype, shape, 4 * bound(x),
+          [](const Tensors& in) {
+            Parameter w;
+            const DType dtype = in[0].dtype();
+            elsewhere([&] { w = Parameter(evaluate(full({}, 1.5, dtype) + 0.25)); });
+            return in[0] * w;
+          });
   }
 }
 

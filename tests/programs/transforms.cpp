@@ -19,11 +19,10 @@ const CustomOp& x_sin_y() {
 }
 // y = tanh x, by its result:   gx = g (1 - y^2)
 const CustomOp& own_tanh() {
-  static const CustomOp op({.name = "own_tanh",
-                            .forward = [](const Tensors& in) { return tanh(in[0]); },
-                            .vjp = [](const Tensor& g, const Tensors&, const Tensor& out) -> Tensors {
-                              return {g * (1 - out * out)};
-                            }});
+  static const CustomOp op(
+      {.name = "own_tanh",
+       .forward = [](const Tensors& in) { return tanh(in[0]); },
+       .vjp = [](const Tensor& g, const Tensors&, const Tensor& out) -> Tensors { return {g * (1 - out * out)}; }});
   return op;
 }
 
@@ -37,13 +36,13 @@ const std::vector<Formula> formulas{
     {"tanh(v) w", [](const Tensor& v, const Tensor& w) { return tanh(v) * w; }},
     {"v^2 / (1 + w^2)", [](const Tensor& v, const Tensor& w) { return square(v) / (1 + square(w)); }},
     {"exp(-v^2) + w", [](const Tensor& v, const Tensor& w) { return exp(-square(v)) + w; }},
-    {"cumsum(v) w", [](const Tensor& v, const Tensor& w) { return v.shape().rank() ? cumsum(v, -1) * w * 0.125 : v * w; }},
+    {"cumsum(v) w",
+     [](const Tensor& v, const Tensor& w) { return v.shape().rank() ? cumsum(v, -1) * w * 0.125 : v * w; }},
     {"v flip(w)", [](const Tensor& v, const Tensor& w) { return v.shape().rank() ? v * flip(w, 0) : v * w; }},
     {"x_sin_y(v, w)", [](const Tensor& v, const Tensor& w) { return x_sin_y()(v, w); }},
     {"own_tanh(v) w", [](const Tensor& v, const Tensor& w) { return own_tanh()(v) * w; }},
-    {"checkpoint(sin(v) w)", [](const Tensor& v, const Tensor& w) {
-       return checkpoint([w](const Tensor& u) { return sin(u) * w; }, v);
-     }}};
+    {"checkpoint(sin(v) w)",
+     [](const Tensor& v, const Tensor& w) { return checkpoint([w](const Tensor& u) { return sin(u) * w; }, v); }}};
 
 }  // namespace
 
@@ -104,11 +103,10 @@ void Generator::transform() {
       if (shape.numel() == 0) return;
       Shape both = shape;
       for (const Size e : shape) both.push_back(e);
-      add(text(second ? "hessian" : "jacobian"), {x, w}, dtype, both, HUGE_VAL,
-          [of = f.of, second](const Tensors& in) {
-            const auto f = [&](const Tensor& v) { return of(v, in[1]); };
-            return second ? hessian([&](const Tensor& v) { return sum(f(v)); }, in[0]) : jacobian(f, in[0]);
-          });
+      add(text(second ? "hessian" : "jacobian"), {x, w}, dtype, both, HUGE_VAL, [of = f.of, second](const Tensors& in) {
+        const auto f = [&](const Tensor& v) { return of(v, in[1]); };
+        return second ? hessian([&](const Tensor& v) { return sum(f(v)); }, in[0]) : jacobian(f, in[0]);
+      });
     }
   }
 }
@@ -133,9 +131,11 @@ void Generator::checkpoints() {
     case 0:
       add(fmt::format("checkpoint(checkpoint(sin(v / 2) %{1}) + v; v = %{0})", x, w), {x, w}, dtype, shape, b,
           [](const Tensors& in) {
-            return checkpoint([w = in[1]](const Tensor& v) {
-              return checkpoint([w](const Tensor& u) { return sin(u) * w; }, v * 0.5) + v;
-            }, in[0]);
+            return checkpoint(
+                [w = in[1]](const Tensor& v) {
+                  return checkpoint([w](const Tensor& u) { return sin(u) * w; }, v * 0.5) + v;
+                },
+                in[0]);
           });
       return;
     case 1:
@@ -146,10 +146,12 @@ void Generator::checkpoints() {
     default:
       add(fmt::format("checkpoint(tanh(v), x_sin_y(v, w); v = %{}, w = %{})", x, w), {x, w}, dtype, shape, b,
           [](const Tensors& in) {
-            return checkpoint([](const Tensors& v) {
-              const Tensor a = tanh(v[0]);
-              return a + x_sin_y()(v[0], v[1]) * a;
-            }, in);
+            return checkpoint(
+                [](const Tensors& v) {
+                  const Tensor a = tanh(v[0]);
+                  return a + x_sin_y()(v[0], v[1]) * a;
+                },
+                in);
           });
   }
 }
@@ -166,16 +168,19 @@ void Generator::scopes() {
       });
       return;
     case 1:
-      add(fmt::format("NoGrad: (Eager: sin(%{}) * 2) + 1", x), {x}, dtype, shape, 3, [](const Tensors& in) {
-        const NoGrad no_grad;
-        Tensor y;
-        {
-          const Eager eager;
-          const NoGrad again;
-          y = sin(in[0]) * 2;
-        }
-        return y + 1;
-      }, true);
+      add(
+          fmt::format("NoGrad: (Eager: sin(%{}) * 2) + 1", x), {x}, dtype, shape, 3,
+          [](const Tensors& in) {
+            const NoGrad no_grad;
+            Tensor y;
+            {
+              const Eager eager;
+              const NoGrad again;
+              y = sin(in[0]) * 2;
+            }
+            return y + 1;
+          },
+          true);
       return;
     default:
       if (no_grad_) return;

@@ -11,8 +11,8 @@ constexpr double tolerance = 1e-11;
 // Operands of several examples; of which each example has its own, and which are the first's for all.
 struct Examples {
   const Trial& trial;
-  std::vector<Tensors> of;   // by example
-  Tensors all;               // stacked, or one for all
+  std::vector<Tensors> of;  // by example
+  Tensors all;              // stacked, or one for all
   VmapOptions options;
 
   Examples(const Trial& t, const std::vector<bool>& each) : trial(t), of(examples) {
@@ -46,7 +46,8 @@ Tensor derivatives(const Trial& trial, const Tensors& operands) {
   for (const Tensor& d : first) parts.push_back(reshape(d, {-1}));
   for (const Tensor& d : grad(along, Wrt(in), {.allow_unused = true})) parts.push_back(reshape(d, {-1}));
   parts.push_back(reshape(
-      jvp([&](const Tensor& x) { return trial.apply_with(operands, 0, x); }, operands[0], trial.direction(0, f64)).tangent,
+      jvp([&](const Tensor& x) { return trial.apply_with(operands, 0, x); }, operands[0], trial.direction(0, f64))
+          .tangent,
       {-1}));
   return concat(parts).detach();
 }
@@ -59,7 +60,8 @@ void check_examples(const Trial& trial, const std::vector<bool>& each, const std
     loop.push_back(trial.apply(x).detach());
   }
   const Tensor g = trial.cotangent(f64), scale = tensor({1.0, -0.5, 2.0});
-  compare("results" + which, vmap([&](const Tensors& x) { return trial.apply(x); }, e.all, e.options).to_vector<double>(),
+  compare("results" + which,
+          vmap([&](const Tensors& x) { return trial.apply(x); }, e.all, e.options).to_vector<double>(),
           stack(loop).to_vector<double>(), tolerance);
   compare("derivatives inside" + which,
           vmap([&](const Tensors& x) { return derivatives(trial, x); }, e.all, e.options).to_vector<double>(),

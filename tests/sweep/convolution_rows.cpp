@@ -13,7 +13,9 @@ struct Convolutions {
   void pool(const char* name, Tensor (*f)(const Tensors&), const std::vector<Shapes>& shapes) {
     rows.push_back({name, f, {{-40, 40, true}}, shapes, {}, "all elements tie: convolution_test has ties"});
   }
-  void mean(const char* name, Tensor (*f)(const Tensors&), const std::vector<Shapes>& shapes) { rows.push_back({name, f, {{}}, shapes}); }
+  void mean(const char* name, Tensor (*f)(const Tensors&), const std::vector<Shapes>& shapes) {
+    rows.push_back({name, f, {{}}, shapes});
+  }
 };
 
 // clang-format off

@@ -47,7 +47,10 @@ void add_ternary(std::vector<Row>& rows, const std::string& name, Ternary op, Do
   rows.push_back({name + " by a number", [=](const Tensors& in) { return op(in[0], in[1], c); }, {x, y}, pairs()});
   rows.push_back({name + " to a number", [=](const Tensors& in) { return op(in[0], b, in[1]); }, {x, z}, pairs()});
   rows.push_back({name + " from a number", [=](const Tensors& in) { return op(a, in[0], in[1]); }, {y, z}, pairs()});
-  rows.push_back({name + " of one tensor", [=](const Tensors& in) { return op(in[0], square(in[0]), in[0]); }, {{0.25, 0.75}}, one_of(standard_shapes())});
+  rows.push_back({name + " of one tensor",
+                  [=](const Tensors& in) { return op(in[0], square(in[0]), in[0]); },
+                  {{0.25, 0.75}},
+                  one_of(standard_shapes())});
 }
 
 }  // namespace

@@ -48,13 +48,21 @@ std::vector<Row> index_rows() {
     p.add(
         "gather" + along,
         [=](const Tensor& x) { return gather(square(x), axis, places(with(x.shape(), axis, 3), extent(x))); }, shapes);
-    p.add(
-        "log_softmax at" + along,
-        [=](const Tensor& x) {
-          const Shape lines = sum(x, axis).shape();
-          return log_softmax(3 * x, axis, places(lines, extent(x)));
-        },
-        {{{3, 4}}, {{4, 4}}, {{1, 1}}, {{3, 3, 4}}, {{2, 3, 3}}, {{9, 17}}, {{70, 40}}, {{300, 5}}, {{40, 45}}, {{7, 6, 50}}});
+    p.add("log_softmax at" + along,
+          [=](const Tensor& x) {
+            const Shape lines = sum(x, axis).shape();
+            return log_softmax(3 * x, axis, places(lines, extent(x)));
+          },
+          {{{3, 4}},
+           {{4, 4}},
+           {{1, 1}},
+           {{3, 3, 4}},
+           {{2, 3, 3}},
+           {{9, 17}},
+           {{70, 40}},
+           {{300, 5}},
+           {{40, 45}},
+           {{7, 6, 50}}});
     p.add(
         "scatter_add" + along, [=](const Tensor& x) { return scatter_add(x, axis, places(x.shape(), 3), 5); }, shapes);
   }
@@ -84,8 +92,12 @@ std::vector<Row> index_rows() {
   p.add("scatter_add of a vector", [](const Tensor& x) { return square(scatter_add(x, 0, places(x.shape(), 2), 2)); },
         {{{3}}, {{1531}}});
   const auto ordered = [&](const char* name, Tensor (*f)(const Tensors&)) {
-    p.rows.push_back({name, f, {{-2, 2, true}}, {{{3}}, {{1}}, {{0}}, {{3, 4}}, {{4, 4}}, {{0, 3}}, {{3, 0}}, {{2, 3, 2}}, {{40, 30}}},
-                      {}, "equal elements change places under a difference: sorting_test has ties"});
+    p.rows.push_back({name,
+                      f,
+                      {{-2, 2, true}},
+                      {{{3}}, {{1}}, {{0}}, {{3, 4}}, {{4, 4}}, {{0, 3}}, {{3, 0}}, {{2, 3, 2}}, {{40, 30}}},
+                      {},
+                      "equal elements change places under a difference: sorting_test has ties"});
   };
   ordered("sort", [](const Tensors& in) { return sort(in[0])[0]; });
   ordered("sort 0, descending", [](const Tensors& in) { return sort(in[0], 0, true)[0]; });

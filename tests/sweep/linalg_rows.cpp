@@ -8,15 +8,15 @@ namespace {
 // x + (n + 1) on the diagonal: of numbers within (-1, 1) it is regular, and its symmetric part is positive definite.
 Tensor regular(const Tensor& x) { return x + static_cast<double>(x.size(-1) + 1) * eye(x.size(-1), x.dtype()); }
 // x + 0, 3, 6, ... on the diagonal: eigenvalues apart.
-Tensor spread(const Tensor& x) {
-  return x + 3.0 * cast(arange(x.size(-1)), x.dtype()) * eye(x.size(-1), x.dtype());
-}
+Tensor spread(const Tensor& x) { return x + 3.0 * cast(arange(x.size(-1)), x.dtype()) * eye(x.size(-1), x.dtype()); }
 
-const std::vector<Shapes> matrices = {{{3, 3}}, {{1, 1}}, {{2, 2}}, {{0, 0}}, {{2, 3, 3}}, {{0, 2, 2}}, {{2, 1, 2, 2}}, {{18, 18}}};
-const std::vector<Shapes> any_matrices = {{{3, 3}}, {{2, 4}}, {{4, 2}}, {{1, 1}}, {{0, 3}}, {{3, 0}}, {{2, 3, 2}}, {{0, 2, 2}}, {{40, 40}}};
-const std::vector<Shapes> systems = {{{3, 3}, {3, 2}},    {{3, 3}, {3}},       {{1, 1}, {1}},       {{2, 3, 3}, {3, 2}},
-                                     {{3, 3}, {2, 3, 2}}, {{0, 0}, {0, 2}},    {{3, 3}, {3, 0}},    {{0, 2, 2}, {2, 1}},
-                                     {{2, 1, 2, 2}, {3, 2, 1}}, {{18, 18}, {18, 3}}};
+const std::vector<Shapes> matrices = {{{3, 3}},    {{1, 1}},    {{2, 2}},       {{0, 0}},
+                                      {{2, 3, 3}}, {{0, 2, 2}}, {{2, 1, 2, 2}}, {{18, 18}}};
+const std::vector<Shapes> any_matrices = {{{3, 3}}, {{2, 4}},    {{4, 2}},    {{1, 1}},  {{0, 3}},
+                                          {{3, 0}}, {{2, 3, 2}}, {{0, 2, 2}}, {{40, 40}}};
+const std::vector<Shapes> systems = {
+    {{3, 3}, {3, 2}}, {{3, 3}, {3}},    {{1, 1}, {1}},       {{2, 3, 3}, {3, 2}},       {{3, 3}, {2, 3, 2}},
+    {{0, 0}, {0, 2}}, {{3, 3}, {3, 0}}, {{0, 2, 2}, {2, 1}}, {{2, 1, 2, 2}, {3, 2, 1}}, {{18, 18}, {18, 3}}};
 const Domain small_numbers{-1, 1};
 
 }  // namespace

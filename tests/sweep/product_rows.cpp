@@ -20,23 +20,35 @@ const std::vector<Shapes> matrices = {{{3, 4}, {4, 5}}, {{3, 3}, {3, 3}}, {{1, 4
                                       {{3, 0}, {0, 4}}, {{3, 4}, {4, 0}}, {{40, 30}, {30, 50}}};
 
 // Rows of a few numbers, and of more than a vector; several jobs.
-const std::vector<Shapes> rows_of_columns = {{{5}, {5}}, {{3, 4}, {4}}, {{1, 1}, {1}}, {{2, 3, 5}, {5}}, {{0, 4}, {4}}, {{7, 33}, {33}}, {{70, 40}, {40}}};
+const std::vector<Shapes> rows_of_columns = {{{5}, {5}},    {{3, 4}, {4}},   {{1, 1}, {1}},   {{2, 3, 5}, {5}},
+                                             {{0, 4}, {4}}, {{7, 33}, {33}}, {{70, 40}, {40}}};
 
 void add_standardize(Products& p) {
   p.alone("standardize", [](const Tensors& in) { return standardize(in[0], 1, 0.25); },
           {{{5}}, {{1}}, {{3, 4}}, {{4, 4}}, {{2, 3, 5}}, {{0, 4}}, {{3, 0}}, {{2, 33}}, {{70, 40}}});
-  p.alone("standardize of two axes", [](const Tensors& in) { return standardize(in[0], 2, 0.25); }, {{{3, 4}}, {{2, 3, 5}}, {{3, 20, 40}}});
-  p.alone("divide_by_rms", [](const Tensors& in) { return divide_by_rms(in[0], 1, 0.25); }, {{{5}}, {{3, 4}}, {{0, 4}}, {{2, 33}}, {{70, 40}}});
-  p.add("standardize, weighted", [](const Tensors& in) { return standardize(in[0], 1, 0.25, in[1]); }, rows_of_columns);
-  p.add("standardize, biased", [](const Tensors& in) { return standardize(in[0], 1, 0.25, Tensor(), in[1]); }, rows_of_columns);
-  p.add("divide_by_rms, weighted", [](const Tensors& in) { return divide_by_rms(in[0], 1, 0.25, in[1]); }, rows_of_columns);
+  p.alone("standardize of two axes", [](const Tensors& in) { return standardize(in[0], 2, 0.25); },
+          {{{3, 4}}, {{2, 3, 5}}, {{3, 20, 40}}});
+  p.alone("divide_by_rms", [](const Tensors& in) { return divide_by_rms(in[0], 1, 0.25); },
+          {{{5}}, {{3, 4}}, {{0, 4}}, {{2, 33}}, {{70, 40}}});
+  p.add(
+      "standardize, weighted", [](const Tensors& in) { return standardize(in[0], 1, 0.25, in[1]); }, rows_of_columns);
+  p.add(
+      "standardize, biased", [](const Tensors& in) { return standardize(in[0], 1, 0.25, Tensor(), in[1]); },
+      rows_of_columns);
+  p.add(
+      "divide_by_rms, weighted", [](const Tensors& in) { return divide_by_rms(in[0], 1, 0.25, in[1]); },
+      rows_of_columns);
   std::vector<Shapes> of_three = {{{2, 2, 3}, {2, 3}, {2, 3}}, {{2, 3, 3}, {3, 3}, {3, 3}}};
   p.rows.push_back({"standardize of two axes, weighted and biased",
-                    [](const Tensors& in) { return standardize(in[0], 2, 0.25, in[1], in[2]); }, {{}, {}, {}}, of_three});
+                    [](const Tensors& in) { return standardize(in[0], 2, 0.25, in[1], in[2]); },
+                    {{}, {}, {}},
+                    of_three});
   for (Shapes shapes : rows_of_columns) shapes.push_back(shapes[1]), of_three.push_back(shapes);
   of_three.erase(of_three.begin(), of_three.begin() + 2);
-  p.rows.push_back({"standardize, weighted and biased", [](const Tensors& in) { return standardize(in[0], 1, 0.25, in[1], in[2]); },
-                    {{}, {}, {}}, of_three});
+  p.rows.push_back({"standardize, weighted and biased",
+                    [](const Tensors& in) { return standardize(in[0], 1, 0.25, in[1], in[2]); },
+                    {{}, {}, {}},
+                    of_three});
 }
 
 }  // namespace
@@ -84,9 +96,12 @@ std::vector<Row> product_rows() {
   p.add(
       "two products", [](const Tensors& in) { return matmul(tanh(matmul(in[0], in[1]) / 16), transpose(in[1])); },
       matrices);
-  p.add("linear", [](const Tensors& in) { return linear(in[0], in[1]); },
-        {{{3, 4}, {5, 4}}, {{4}, {5, 4}}, {{2, 3, 4}, {5, 4}}, {{1, 1}, {1, 1}}, {{0, 4}, {3, 4}}, {{40, 30}, {50, 30}}});
-  p.rows.push_back({"linear with a bias", [](const Tensors& in) { return linear(in[0], in[1], in[2]); }, {{}, {}, {}},
+  p.add(
+      "linear", [](const Tensors& in) { return linear(in[0], in[1]); },
+      {{{3, 4}, {5, 4}}, {{4}, {5, 4}}, {{2, 3, 4}, {5, 4}}, {{1, 1}, {1, 1}}, {{0, 4}, {3, 4}}, {{40, 30}, {50, 30}}});
+  p.rows.push_back({"linear with a bias",
+                    [](const Tensors& in) { return linear(in[0], in[1], in[2]); },
+                    {{}, {}, {}},
                     {{{3, 4}, {5, 4}, {5}},
                      {{3, 4}, {3, 4}, {3}},
                      {{4}, {5, 4}, {5}},

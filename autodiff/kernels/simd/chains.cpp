@@ -54,33 +54,34 @@ template <class T, Size vectors>
       };
       const auto number = [](std::intptr_t at) XGRAD_LAMBDA { return Batch<T>(*reinterpret_cast<const T*>(at)); };
 
-#define EACH(value) _Pragma("GCC unroll 16") for (Size v = 0; v < vectors; ++v) { value; }
+#define EACH(value) \
+  _Pragma("GCC unroll 16") for (Size v = 0; v < vectors; ++v) { value; }
 #define LOADED(p) (part ? load_some(p, n - i) : load(p + v * width<T>))
 #define LABEL(act, number) case 2 * static_cast<int>(Act::act) + number
-#define WITH(value)                                     \
-  {                                                     \
-    const T* const p = elements(s->x, 2);               \
-    EACH(const Batch<T> x = LOADED(p); a[v] = value)    \
-    break;                                              \
+#define WITH(value)                                  \
+  {                                                  \
+    const T* const p = elements(s->x, 2);            \
+    EACH(const Batch<T> x = LOADED(p); a[v] = value) \
+    break;                                           \
   }
-#define WITH_NUMBER(value)         \
-  {                                \
+#define WITH_NUMBER(value)           \
+  {                                  \
     const Batch<T> x = number(s->x); \
-    EACH(a[v] = value)             \
-    break;                         \
+    EACH(a[v] = value)               \
+    break;                           \
   }
-#define WITH_PRODUCT(value)                                         \
-  {                                                                 \
+#define WITH_PRODUCT(value)                                             \
+  {                                                                     \
     const T *const p = elements(s->x, 2), *const q = elements(s->y, 3); \
-    EACH(const Batch<T> x = LOADED(p) * LOADED(q); a[v] = value)    \
-    break;                                                          \
+    EACH(const Batch<T> x = LOADED(p) * LOADED(q); a[v] = value)        \
+    break;                                                              \
   }
-#define WITH_PRODUCT_NUMBER(value)                          \
-  {                                                         \
-    const T* const p = elements(s->x, 2);                   \
-    const Batch<T> y = number(s->y);                        \
-    EACH(const Batch<T> x = LOADED(p) * y; a[v] = value)    \
-    break;                                                  \
+#define WITH_PRODUCT_NUMBER(value)                       \
+  {                                                      \
+    const T* const p = elements(s->x, 2);                \
+    const Batch<T> y = number(s->y);                     \
+    EACH(const Batch<T> x = LOADED(p) * y; a[v] = value) \
+    break;                                               \
   }
       if (from(1) != From::none) {
         if (from(1) == From::number) {
@@ -94,26 +95,26 @@ template <class T, Size vectors>
       switch (form & 255) {
         LABEL(none, 0) : break;
         LABEL(sum, 0)
-            : add_up<T, vectors>(reinterpret_cast<T*>(s->x) + start / chunk, reinterpret_cast<T*>(scratch + s->y), a, i, n);
+            : add_up<T, vectors>(reinterpret_cast<T*>(s->x) + start / chunk, reinterpret_cast<T*>(scratch + s->y), a, i,
+                                 n);
         break;
 #define ONE(op)                        \
   LABEL(op, 0) : {                     \
     EACH(a[v] = lane_##op::lane(a[v])) \
     break;                             \
   }
-#define COMMUTES(op)                                       \
-  LABEL(op, 0) : WITH(lane_##op::lane(a[v], x)) \
-  LABEL(op, 1) : WITH_NUMBER(lane_##op::lane(a[v], x))
-#define ORDERED(op)                                        \
-  LABEL(op, 0) : WITH(lane_##op::lane(a[v], x))            \
-  LABEL(op, 1) : WITH_NUMBER(lane_##op::lane(a[v], x))     \
-  LABEL(op##_reversed, 0) : WITH(lane_##op::lane(x, a[v])) \
-  LABEL(op##_reversed, 1) : WITH_NUMBER(lane_##op::lane(x, a[v]))
-#define PRODUCT(op)                                                         \
-  LABEL(op##_product, 0) : WITH_PRODUCT(lane_##op::lane(a[v], x))           \
-  LABEL(op##_product_reversed, 0) : WITH_PRODUCT(lane_##op::lane(x, a[v]))  \
-  LABEL(op##_product, 1) : WITH_PRODUCT_NUMBER(lane_##op::lane(a[v], x))    \
-  LABEL(op##_product_reversed, 1) : WITH_PRODUCT_NUMBER(lane_##op::lane(x, a[v]))
+#define COMMUTES(op) LABEL(op, 0) : WITH(lane_##op::lane(a[v], x)) LABEL(op, 1) : WITH_NUMBER(lane_##op::lane(a[v], x))
+#define ORDERED(op)                                                   \
+  LABEL(op, 0)                                                        \
+      : WITH(lane_##op::lane(a[v], x)) LABEL(op, 1)                   \
+      : WITH_NUMBER(lane_##op::lane(a[v], x)) LABEL(op##_reversed, 0) \
+      : WITH(lane_##op::lane(x, a[v])) LABEL(op##_reversed, 1) : WITH_NUMBER(lane_##op::lane(x, a[v]))
+#define PRODUCT(op)                                                                   \
+  LABEL(op##_product, 0)                                                              \
+      : WITH_PRODUCT(lane_##op::lane(a[v], x)) LABEL(op##_product_reversed, 0)        \
+      : WITH_PRODUCT(lane_##op::lane(x, a[v])) LABEL(op##_product, 1)                 \
+      : WITH_PRODUCT_NUMBER(lane_##op::lane(a[v], x)) LABEL(op##_product_reversed, 1) \
+      : WITH_PRODUCT_NUMBER(lane_##op::lane(x, a[v]))
 #include "autodiff/kernels/chain.def"
         LABEL(end, 0) : goto next;
         default: __builtin_unreachable();

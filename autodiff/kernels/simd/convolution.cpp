@@ -46,8 +46,8 @@ void strip(const T* a, Size lda, const T* x, const Size* offset, Size depth, T* 
 }
 
 template <class T>
-void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, const Size* offset, Size depth, void* out_bytes,
-               Size ldo, Size count) {
+void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, const Size* offset, Size depth,
+               void* out_bytes, Size ldo, Size count) {
   const T *a = static_cast<const T*>(a_bytes), *x = static_cast<const T*>(x_bytes);
   T* out = static_cast<T*>(out_bytes);
 #if defined(__AVX512F__)  // 32 registers
@@ -63,12 +63,14 @@ void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, co
 }
 
 template <class T>
-void take_lines(const void* from_bytes, Size across, Size lines, Size count, const void* plus, void* to_bytes, Size row) {
+void take_lines(const void* from_bytes, Size across, Size lines, Size count, const void* plus, void* to_bytes,
+                Size row) {
   const T* from = static_cast<const T*>(from_bytes);
   T* to = static_cast<T*>(to_bytes);
   const Batch<T> more(plus ? *static_cast<const T*>(plus) : T(-0.0));
   for (Size line = 0; line < lines; ++line, from += across, to += row)
-    map(to, count, [&](Size i, Size) XGRAD_LAMBDA { return load(from + i) + more; });  // past the line there are numbers, too
+    map(to, count,
+        [&](Size i, Size) XGRAD_LAMBDA { return load(from + i) + more; });  // past the line there are numbers, too
 }
 
 // to[i] += the sum of the lanes of v[i]
@@ -155,7 +157,8 @@ void dots(const Packed<T, rows>& p, const T* x, const Size* offset, double* sums
 }
 
 template <class T, int rows>
-void all_dots(const SumLine* lines, Size count, Size length, Size ldg, const T* x, const Size* offset, Size depth, double* sums) {
+void all_dots(const SumLine* lines, Size count, Size length, Size ldg, const T* x, const Size* offset, Size depth,
+              double* sums) {
   const Packed<T, rows> packed(lines, count, length, ldg);
   Size k = 0;
   for (; k + 3 <= depth; k += 3) dots<T, rows, 3>(packed, x, offset + k, sums + k * most_rows);
@@ -186,9 +189,11 @@ void turn(const T* g, Size rows, Size ldg, Size length, T* turned, Size lanes) {
       for (; p + 4 <= length; p += 4) {
         const T* from = g + r * ldg + p;
         T* to = turned + p * lanes + r;
-        __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + ldg), c = _mm_loadu_ps(from + 2 * ldg), d = _mm_loadu_ps(from + 3 * ldg);
+        __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + ldg), c = _mm_loadu_ps(from + 2 * ldg),
+               d = _mm_loadu_ps(from + 3 * ldg);
         _MM_TRANSPOSE4_PS(a, b, c, d);
-        _mm_storeu_ps(to, a), _mm_storeu_ps(to + lanes, b), _mm_storeu_ps(to + 2 * lanes, c), _mm_storeu_ps(to + 3 * lanes, d);
+        _mm_storeu_ps(to, a), _mm_storeu_ps(to + lanes, b), _mm_storeu_ps(to + 2 * lanes, c),
+            _mm_storeu_ps(to + 3 * lanes, d);
       }
       for (; p < length; ++p)
         for (Size i = r; i < r + 4; ++i) turned[p * lanes + i] = g[i * ldg + p];
@@ -229,27 +234,30 @@ void outer(const SumPiece* pieces, Size count, const T* g, Size lanes, const T* 
 }
 
 template <class T, int vectors>
-void all_outer(const SumPiece* pieces, Size count, const T* g, Size lanes, const T* x, const Size* offset, Size depth, double* sums) {
+void all_outer(const SumPiece* pieces, Size count, const T* g, Size lanes, const T* x, const Size* offset, Size depth,
+               double* sums) {
 #if defined(__AVX512F__)
   constexpr int most = 12;
 #else
   constexpr int most = 6;
 #endif
   Size k = 0;
-  for (; k + most <= depth; k += most) outer<T, vectors, most>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
+  for (; k + most <= depth; k += most)
+    outer<T, vectors, most>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
   for (; k + 3 <= depth; k += 3) outer<T, vectors, 3>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
   for (; k < depth; ++k) outer<T, vectors, 1>(pieces, count, g, lanes, x, offset + k, sums + k * lanes);
 }
 
 template <class T>
-void correlate_weight_lanes(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x_bytes, const Size* offset,
-                            Size depth, void* turned_bytes, Size lanes, double* sums) {
+void correlate_weight_lanes(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x_bytes,
+                            const Size* offset, Size depth, void* turned_bytes, Size lanes, double* sums) {
   const T* x = static_cast<const T*>(x_bytes);
   T *turned = static_cast<T*>(turned_bytes), *to = turned;
   for (const SumPiece* piece = pieces; piece < pieces + count; to += piece->length * lanes, ++piece)
     turn(static_cast<const T*>(piece->g), rows, ldg, piece->length, to, lanes);
   Size r = 0;
-  for (; r + 2 * width<T> <= lanes; r += 2 * width<T>) all_outer<T, 2>(pieces, count, turned + r, lanes, x, offset, depth, sums + r);
+  for (; r + 2 * width<T> <= lanes; r += 2 * width<T>)
+    all_outer<T, 2>(pieces, count, turned + r, lanes, x, offset, depth, sums + r);
   for (; r < lanes; r += width<T>) all_outer<T, 1>(pieces, count, turned + r, lanes, x, offset, depth, sums + r);
 }
 

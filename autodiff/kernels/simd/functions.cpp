@@ -15,7 +15,7 @@ constexpr bool is_light_text(std::string_view text) {
   return false;
 }
 template <class F>
-  requires requires { F::text; }
+requires requires { F::text; }
 inline constexpr bool is_light<F> = is_light_text(F::text);
 
 template <class F, class T>

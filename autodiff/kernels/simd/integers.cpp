@@ -83,8 +83,9 @@ void set_where(Table& t, DType dtype) {
 
 template <class T>
 void set_comparisons(Table& t, DType dtype) {
-#define COMPARE(op, lane) \
-  set2<[](T x, T y) XGRAD_LAMBDA { return static_cast<std::uint8_t>(lane); }, std::uint8_t, T>(t, Elementwise::op, dtype);
+#define COMPARE(op, lane)                                                                                          \
+  set2<[](T x, T y) XGRAD_LAMBDA { return static_cast<std::uint8_t>(lane); }, std::uint8_t, T>(t, Elementwise::op, \
+                                                                                               dtype);
 #include "autodiff/elementwise.def"
 }
 
@@ -104,7 +105,8 @@ void set_i64(Table& t) {
   constexpr DType d = DType::i64;
   using E = Elementwise;
   set1<[](Word x) XGRAD_LAMBDA { return -x; }, Word, Word>(t, E::neg, d);
-  set1<[](Size x) XGRAD_LAMBDA { return (x < 0) ? -static_cast<Word>(x) : static_cast<Word>(x); }, Word, Size>(t, E::abs, d);
+  set1<[](Size x) XGRAD_LAMBDA { return (x < 0) ? -static_cast<Word>(x) : static_cast<Word>(x); }, Word, Size>(
+      t, E::abs, d);
   set1<[](Size x) XGRAD_LAMBDA { return static_cast<Size>((x > 0) - (x < 0)); }, Size, Size>(t, E::sign, d);
   set1<[](Word x) XGRAD_LAMBDA { return x * x; }, Word, Word>(t, E::square, d);
   set2<[](Word x, Word y) XGRAD_LAMBDA { return x + y; }, Word, Word>(t, E::add, d);

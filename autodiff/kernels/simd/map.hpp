@@ -9,12 +9,14 @@ namespace {
 // The first k, or all.
 template <class T>
 XGRAD_INLINE Batch<T> load_some(const T* x, Size k) {
-  if (k >= width<T>) [[likely]] return load(x);
+  if (k >= width<T>) [[likely]]
+    return load(x);
   return load_part(x, k);
 }
 template <class T>
 XGRAD_INLINE void store_some(T* out, const Batch<T>& x, Size k) {
-  if (k >= width<T>) [[likely]] x.store_unaligned(out);
+  if (k >= width<T>) [[likely]]
+    x.store_unaligned(out);
   else store_part(out, x, k);
 }
 
@@ -49,7 +51,8 @@ XGRAD_INLINE void map(T* out, Size n, const F& f) {
   for (Size i = 0; i < n; i += width<T>) {
     const Size k = n - i;
     const Batch<T> y = f(i, k);
-    if (k >= width<T>) [[likely]] y.store_unaligned(out + i);
+    if (k >= width<T>) [[likely]]
+      y.store_unaligned(out + i);
     else store_part(out + i, y, k);
   }
 }
@@ -80,9 +83,7 @@ void map_unary(void* out, const void* a, const void*, const void*, Size n) {
   const Operand<T, mask & 1> x(a);
   T* y = static_cast<T*>(out);
   if constexpr (mask & 1) fill(y, F::lane(x.value), n);
-  else map_as<F>(y, n, [&](Size i, Size k) XGRAD_LAMBDA {
-    return F::lane(k >= width<T> ? x.at(i) : x.part(i, k));
-  });
+  else map_as<F>(y, n, [&](Size i, Size k) XGRAD_LAMBDA { return F::lane(k >= width<T> ? x.at(i) : x.part(i, k)); });
 }
 
 template <class F, class T, int mask>
@@ -91,10 +92,12 @@ void map_binary(void* out, const void* a, const void* b, const void*, Size n) {
   const Operand<T, (mask & 2) != 0> y(b);
   T* z = static_cast<T*>(out);
   if constexpr ((mask & 3) == 3) fill(z, F::lane(x.value, y.value), n);
-  else map_as<F>(z, n, [&](Size i, Size k) XGRAD_LAMBDA {
-    if (k >= width<T>) [[likely]] return F::lane(x.at(i), y.at(i));
-    return F::lane(x.part(i, k), y.part(i, k));
-  });
+  else
+    map_as<F>(z, n, [&](Size i, Size k) XGRAD_LAMBDA {
+      if (k >= width<T>) [[likely]]
+        return F::lane(x.at(i), y.at(i));
+      return F::lane(x.part(i, k), y.part(i, k));
+    });
 }
 
 template <class F, class T>
@@ -111,10 +114,12 @@ void map_ternary(void* out, const void* a, const void* b, const void* c, Size n)
   const Operand<T, (mask & 4) != 0> z(c);
   T* w = static_cast<T*>(out);
   if constexpr (mask == 7) fill(w, F::lane(x.value, y.value, z.value), n);
-  else map_as<F>(w, n, [&](Size i, Size k) XGRAD_LAMBDA {
-    if (k >= width<T>) [[likely]] return F::lane(x.at(i), y.at(i), z.at(i));
-    return F::lane(x.part(i, k), y.part(i, k), z.part(i, k));
-  });
+  else
+    map_as<F>(w, n, [&](Size i, Size k) XGRAD_LAMBDA {
+      if (k >= width<T>) [[likely]]
+        return F::lane(x.at(i), y.at(i), z.at(i));
+      return F::lane(x.part(i, k), y.part(i, k), z.part(i, k));
+    });
 }
 
 template <class F, class T>

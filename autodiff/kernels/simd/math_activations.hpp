@@ -11,7 +11,8 @@ namespace {
 template <class T>
 struct Inside {
   Batch<T> above, x;
-  XGRAD_INLINE Inside(const Batch<T>& of, T bound) : above(upper(Batch<T>(-bound), of)), x(lower(Batch<T>(bound), above)) {}
+  XGRAD_INLINE Inside(const Batch<T>& of, T bound)
+      : above(upper(Batch<T>(-bound), of)), x(lower(Batch<T>(bound), above)) {}
 };
 
 // x sigmoid x = max(x, 0) - a t,  a = |x|,  t = 1 / (1 + exp a) = h^2 r,  h = S exp(-a / 2),  r = 1 / (S^2 + h^2)

@@ -19,14 +19,14 @@ XGRAD_INLINE Batch<T> reduce_exp(const Batch<T>& x, Batch<T>& k) {
 template <class T>
 XGRAD_INLINE Batch<T> expm1_reduced(const Batch<T>& r) {
   if constexpr (sizeof(T) == 4) {
-    const Batch<T> q = polynomial(r, 0.50000000622510216, 0.1666654255909795, 0.041666280684865941, 0.0083666426584292947,
-                                  0.0013946551470812982);
+    const Batch<T> q = polynomial(r, 0.50000000622510216, 0.1666654255909795, 0.041666280684865941,
+                                  0.0083666426584292947, 0.0013946551470812982);
     return madd(q, r * r, r);
   } else {
-    const Batch<T> q = polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666702, 0.0083333333333215344,
-                                  0.0013888888888866696, 0.00019841269886394065, 2.4801587360838419e-5,
-                                  2.7557243918254201e-6, 2.7557242516919692e-7, 2.5109145230497804e-8,
-                                  2.0924518676462573e-9);
+    const Batch<T> q =
+        polynomial(r, 0.5, 0.16666666666666677, 0.041666666666666702, 0.0083333333333215344, 0.0013888888888866696,
+                   0.00019841269886394065, 2.4801587360838419e-5, 2.7557243918254201e-6, 2.7557242516919692e-7,
+                   2.5109145230497804e-8, 2.0924518676462573e-9);
     return madd(q, r * r, r);
   }
 }
@@ -104,7 +104,8 @@ struct Decay {
 template <class T>
 XGRAD_INLINE Decay<T> decay(const Batch<T>& x) {
   constexpr int shift = Decay<T>::shift;
-  const Batch<T> lowest(sizeof(T) == 4 ? T(-106.1) : T(-747.3));  // q is 0 there, and so exp b: no slow subnormal numbers
+  const Batch<T> lowest(sizeof(T) == 4 ? T(-106.1)
+                                       : T(-747.3));  // q is 0 there, and so exp b: no slow subnormal numbers
   const Batch<T> magic(sizeof(T) == 4 ? T(12582912.0 + 127 + shift) : T(6755399441055744.0 + 1023 + shift));
   const Batch<T> b = upper(lowest, x);
   const Batch<T> shifted = madd(b, Batch<T>(T(1.4426950408889634)), magic), k = shifted - magic;

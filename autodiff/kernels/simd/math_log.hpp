@@ -26,7 +26,7 @@ XGRAD_INLINE Batch<T> mantissa(const Batch<T>& x, Batch<T>& e) {
     m = _mm512_getmant_pd(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
   }
 #else
-  using Word = std::make_unsigned_t<Int<T>>;
+  using Word = std::make_unsigned_t<Int<T> >;
   using Bits = Batch<Word>;
   constexpr int shift = sizeof(T) == 4 ? 23 : 52, bias = sizeof(T) == 4 ? 127 : 1023;
   constexpr T up = sizeof(T) == 4 ? T(16777216.0) : T(18014398509481984.0);  // 2^24, 2^54
@@ -80,7 +80,8 @@ XGRAD_INLINE Batch<T> log(const Batch<T>& x) {
   const B m = mantissa(x, e);
   const B y = log_of_parts(e, m - B(T(1)));
   const Mask<T> right = (x > B(T(0))) & (x < B(infinity<T>));
-  if (xsimd::all(right)) [[likely]] return y;
+  if (xsimd::all(right)) [[likely]]
+    return y;
   return log_corrected(y, x, right);
 }
 
@@ -98,7 +99,8 @@ XGRAD_INLINE Batch<T> log2(const Batch<T>& x) {
   const B m = mantissa(x, e);
   const B y = madd(log_of_parts(B(T(0)), m - B(T(1))), B(T(1.4426950408889634)), e);
   const Mask<T> right = (x > B(T(0))) & (x < B(infinity<T>));
-  if (xsimd::all(right)) [[likely]] return y;
+  if (xsimd::all(right)) [[likely]]
+    return y;
   return log_corrected(y, x, right);
 }
 
@@ -107,13 +109,15 @@ template <class T>
 XGRAD_INLINE Batch<T> log10(const Batch<T>& x) {
   using B = Batch<T>;
   // log10(2) in two numbers, the first of 12 (40) bits
-  constexpr double high = sizeof(T) == 4 ? 0.301025390625 : 0.30102999566361177, low = sizeof(T) == 4 ? 4.605038981195214e-06 : 3.694239077158931e-13;
+  constexpr double high = sizeof(T) == 4 ? 0.301025390625 : 0.30102999566361177,
+                   low = sizeof(T) == 4 ? 4.605038981195214e-06 : 3.694239077158931e-13;
   B e;
   const B m = mantissa(x, e);
   const B rest = madd(log_of_parts(B(T(0)), m - B(T(1))), B(T(0.43429448190325182)), e * B(T(low)));
   const B y = madd(e, B(T(high)), rest);
   const Mask<T> right = (x > B(T(0))) & (x < B(infinity<T>));
-  if (xsimd::all(right)) [[likely]] return y;
+  if (xsimd::all(right)) [[likely]]
+    return y;
   return log_corrected(y, x, right);
 }
 
@@ -135,7 +139,8 @@ XGRAD_INLINE Batch<T> log1p(const Batch<T>& x) {
   using B = Batch<T>;
   const B y = with_sign(magnitude(log1p_inside(x)), x);
   const Mask<T> right = (x > B(T(-1))) & (x < B(infinity<T>));
-  if (xsimd::all(right)) [[likely]] return y;
+  if (xsimd::all(right)) [[likely]]
+    return y;
   return log_corrected(y, B(T(1)) + x, right);
 }
 

@@ -17,8 +17,8 @@ XGRAD_INLINE Two<double> log_of_two(const Batch<double>& x) {
   const Two<double> back = product(sh, d);
   const Two<double> s{sh, ((n - back.high) - back.low - sh * rest) * inverse};
   const Two<double> z = product(s, s);
-  const B q = polynomial(z.high, 0.4, 0.28571428571429364, 0.22222222221656232, 0.18181818335314429, 0.15384594970892612,
-                         0.13334804238380105, 0.11706248536777725, 0.11723051071442475);
+  const B q = polynomial(z.high, 0.4, 0.28571428571429364, 0.22222222221656232, 0.18181818335314429,
+                         0.15384594970892612, 0.13334804238380105, 0.11706248536777725, 0.11723051071442475);
   const Two<double> c = sum(B(0.66666666666666663), madd(q, z.high, B(3.7007434154171883e-17)));
   const Two<double> cube = product(product(z, c), s);
   const Two<double> twice{s.high + s.high, s.low + s.low};
@@ -35,7 +35,8 @@ template <Times times>
 XGRAD_INLINE Batch<double> power_of_usual(const Batch<double>& x, const Batch<double>& y, const Batch<double>& y_low,
                                           const Batch<double>& exponent) {
   using B = Batch<double>;
-  constexpr double most = times == Times::one ? exp_highest<double> : 1400, least = times == Times::one ? exp_lowest<double> : -1400;
+  constexpr double most = times == Times::one ? exp_highest<double> : 1400,
+                   least = times == Times::one ? exp_lowest<double> : -1400;
   const Two<double> l = log_of_two(x);
   // where product() splits its factors, it overflows at 2^997; from far below that on, only x = 1 has a finite power
   const B farthest(0x1p900), factor = fused_madd ? y : upper(negate(farthest), lower(farthest, y));
@@ -63,7 +64,8 @@ XGRAD_INLINE Batch<double> power_of_magnitude(const Batch<double>& x, const Batc
   using B = Batch<double>;
   const Mask<double> usual = (x > B(0.0)) & (x < B(infinity<double>));
   const B result = power_of_usual<Times::one>(pick(usual, x, B(1.0)), y, y, y);
-  if (xsimd::all(usual)) [[likely]] return result;
+  if (xsimd::all(usual)) [[likely]]
+    return result;
   // of 0, an infinite x and NaN: the signs of log x and y decide; NaN (also of 0 y) is left to the caller
   return pick(usual, result, exp(y * pick(x == B(0.0), B(-infinity<double>), x)));
 }
@@ -76,7 +78,7 @@ XGRAD_INLINE Batch<float> power_of_magnitude(const Batch<float>& x, const Batch<
 }
 
 template <class T>
-XGRAD_INLINE Batch<T> whole_part(const Batch<T>& x) {  // of x >= 0
+XGRAD_INLINE Batch<T> whole_part(const Batch<T>& x) {                          // of x >= 0
   const Batch<T> most(sizeof(T) == 4 ? T(8388608.0) : T(4503599627370496.0));  // 2^23, 2^52: whole from there on
   const Batch<T> rounded = (lower(most, x) + most) - most;
   return pick(x < most, pick(rounded > x, rounded - Batch<T>(T(1)), rounded), x);
@@ -101,7 +103,8 @@ XGRAD_INLINE Batch<T> pow(const Batch<T>& x, const Batch<T>& y) {
   const B a = magnitude(x), zero(T(0)), one(T(1));
   B p = power_of_magnitude(a, y);
   const Mask<T> usual = (x > zero) & (x < B(infinity<T>)) & (magnitude(y) < B(infinity<T>));
-  if (xsimd::all(usual)) [[likely]] return p;
+  if (xsimd::all(usual)) [[likely]]
+    return p;
   const B b = magnitude(y);
   const Mask<T> whole = is_whole(b), odd = whole & ~is_whole(b * B(T(0.5)));
   p = pick((a == one) & (b == B(infinity<T>)), one, p);  // (-1)^inf
@@ -128,8 +131,10 @@ XGRAD_INLINE Batch<T> pow_slope(const Batch<T>& x, const Batch<T>& y) {
   const B a = magnitude(x), b = magnitude(y), zero(T(0)), one(T(1)), infinite(infinity<T>);
   const Mask<T> usual = (a > zero) & (a < infinite) & (b < infinite);
   B p = pow_slope_usual(pick(usual, a, one), pick(usual, y, one));
-  if (!xsimd::all(usual)) [[unlikely]] p = pick(usual, p, pick((a == zero) & (y == zero), zero, y * pow(a, y - one)));
-  if (xsimd::all(x > zero)) [[likely]] return p;
+  if (!xsimd::all(usual)) [[unlikely]]
+    p = pick(usual, p, pick((a == zero) & (y == zero), zero, y * pow(a, y - one)));
+  if (xsimd::all(x > zero)) [[likely]]
+    return p;
   const Mask<T> whole = is_whole(b), even = whole & is_whole(b * B(T(0.5))) & (b < infinite);
   return signed_power(p, x, whole, even);  // y - 1 is odd
 }
@@ -152,7 +157,8 @@ XGRAD_INLINE Batch<T> pow_log(const Batch<T>& x, const Batch<T>& y) {
   const B zero(T(0)), one(T(1)), infinite(infinity<T>);
   const Mask<T> usual = (x > zero) & (x < infinite) & (magnitude(y) < infinite);
   const B p = pow_log_usual(pick(usual, x, one), pick(usual, y, one));
-  if (xsimd::all(usual)) [[likely]] return p;
+  if (xsimd::all(usual)) [[likely]]
+    return p;
   const B at_0 = pick(y < zero, B(-infinity<T>), zero), at_infinity = pick(y < zero, zero, infinite);
   const B other = pick(x == zero, at_0, pick(x == infinite, at_infinity, pow(x, y) * log(x)));
   return pick(usual, p, pick(y == y, other, y));

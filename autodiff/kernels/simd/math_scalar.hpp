@@ -24,9 +24,13 @@ template <double (*f)(double, double), class T>
 }
 
 template <class T>
-XGRAD_INLINE Batch<T> lgamma(const Batch<T>& x) { return lane_by_lane<scalar_lgamma>(x); }
+XGRAD_INLINE Batch<T> lgamma(const Batch<T>& x) {
+  return lane_by_lane<scalar_lgamma>(x);
+}
 template <class T>
-XGRAD_INLINE Batch<T> digamma(const Batch<T>& x) { return lane_by_lane<scalar_digamma>(x); }
+XGRAD_INLINE Batch<T> digamma(const Batch<T>& x) {
+  return lane_by_lane<scalar_digamma>(x);
+}
 template <class T>
 XGRAD_INLINE Batch<T> polygamma(const Batch<T>& n, const Batch<T>& x) {
   return lane_by_lane<scalar_polygamma>(nearbyint(n), x);

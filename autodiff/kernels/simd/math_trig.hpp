@@ -73,7 +73,8 @@ template <Circular f>
 template <Circular f>
 XGRAD_INLINE Batch<double> circular(const Batch<double>& x) {
   const Batch<double> y = circular_near<f>(x);
-  if (xsimd::all(magnitude(x) < Batch<double>(farthest_angle<double>))) [[likely]] return y;
+  if (xsimd::all(magnitude(x) < Batch<double>(farthest_angle<double>))) [[likely]]
+    return y;
   return circular_far<f>(x, y);
 }
 
@@ -87,7 +88,8 @@ template <Circular f>
 template <Circular f>
 XGRAD_INLINE Batch<float> circular(const Batch<float>& x) {
   const Batch<float> y = circular_near<f>(x);
-  if (xsimd::all(magnitude(x) < Batch<float>(farthest_angle<float>))) [[likely]] return y;
+  if (xsimd::all(magnitude(x) < Batch<float>(farthest_angle<float>))) [[likely]]
+    return y;
   return circular_far<f>(x, y);
 }
 

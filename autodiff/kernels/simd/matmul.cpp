@@ -71,7 +71,10 @@ void pack(T* to, Size stride, const T* b, Size ldb, bool tb, Size depth, Size co
     for (Size l = 0; l < depth; ++l, b += ldb)
       for (Size i = 0; i < stride; i += width<T>) {
         const Size k = columns - i;
-        (k >= width<T> ? load(b + i) : k > 0 ? load_part(b + i, k) : Batch<T>(T(0))).store_unaligned(to + l * stride + i);
+        (k >= width<T> ? load(b + i)
+         : k > 0       ? load_part(b + i, k)
+                       : Batch<T>(T(0)))
+            .store_unaligned(to + l * stride + i);
       }
     return;
   }
@@ -125,7 +128,8 @@ void matmul(bool ta, bool tb, Size m, Size n, Size k, const void* a_bytes, Size 
   T* c = static_cast<T*>(c_bytes);
   constexpr Size most_depth = 256, few = width<T> / 2;
   alignas(64) T packed[most_depth * most_columns<T>];
-  if (ta && n <= few && k <= most_depth && m > n) {  // narrow: C^T = op(B)^T A, whose rows lie side by side, has full vectors
+  if (ta && n <= few && k <= most_depth &&
+      m > n) {  // narrow: C^T = op(B)^T A, whose rows lie side by side, has full vectors
     alignas(64) T turned[few * most_columns<T>];
     const Left<T> left{b, tb ? ldb : 1, tb ? 1 : ldb};
     for (Size i = 0; i < m; i += most_columns<T>) {
@@ -139,8 +143,7 @@ void matmul(bool ta, bool tb, Size m, Size n, Size k, const void* a_bytes, Size 
     }
     return;
   }
-  if (!ta && tb && n <= few && k >= width<T> && k <= most_depth)
-    return dots(a, lda, b, ldb, m, n, k, plus, c, ldc);
+  if (!ta && tb && n <= few && k >= width<T> && k <= most_depth) return dots(a, lda, b, ldb, m, n, k, plus, c, ldc);
   Size from = 0;
   do {
     const Size depth = k - from < most_depth ? k - from : most_depth;

@@ -76,7 +76,7 @@ XGRAD_INLINE void store_columns(T* out, Size k, Size columns, const T (*column)[
 
 template <class T, bool logarithm>
 void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
-  by_columns(x, rows, columns, [=](Size r, Size k, T (*column)[width<T>]) XGRAD_LAMBDA {
+  by_columns(x, rows, columns, [=](Size r, Size k, T(*column)[width<T>]) XGRAD_LAMBDA {
     softmax_lanes<T, logarithm>(column, columns);
     store_columns<T>(out + r * columns, k, columns, column);
   });
@@ -142,7 +142,8 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
     const T greatest = greatest_of(x, columns);
     const Batch<T> most(greatest);
     if constexpr (logarithm) {
-      const Batch<T> rest = log1p(Batch<T>(sum_of_others<T, false>(nullptr, x, columns, most, place_of(x, columns, greatest))));
+      const Batch<T> rest =
+          log1p(Batch<T>(sum_of_others<T, false>(nullptr, x, columns, most, place_of(x, columns, greatest))));
       map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return (load_some(x + i, k) - most) - rest; });
     } else {
       const Batch<T> sum(sum_of_others<T, true>(out, x, columns, most, -1));
@@ -154,7 +155,8 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
 template <class T, bool logarithm>
 void softmax(void* out, const void* x, Size rows, Size columns) {
   if (columns <= 0) return;
-  if (columns <= few_columns) softmax_of_few<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
+  if (columns <= few_columns)
+    softmax_of_few<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
   else softmax_of_many<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
 }
 
@@ -184,9 +186,8 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
       for (Size c = 1; c < columns; ++c) sum += x[r * columns + c];
       for (Size c = 0; c < columns; ++c) z[r * columns + c] = sum;
     }
-    return map(z, rows * columns, [&](Size i, Size k) XGRAD_LAMBDA {
-      return less_part(part(x + i, k), part(y + i, k), part(z + i, k));
-    });
+    return map(z, rows * columns,
+               [&](Size i, Size k) XGRAD_LAMBDA { return less_part(part(x + i, k), part(y + i, k), part(z + i, k)); });
   }
   for (; rows > 0; --rows, x += columns, y += columns, z += columns) {
     Total<T> total;
@@ -215,7 +216,7 @@ void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, S
     }
     return;
   }
-  by_columns(x, rows, columns, [=](Size r, Size k, const T (*column)[width<T>]) XGRAD_LAMBDA {
+  by_columns(x, rows, columns, [=](Size r, Size k, const T(*column)[width<T>]) XGRAD_LAMBDA {
     const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
     Batch<T> most = of(0);
     for (Size c = 1; c < columns; ++c) most = upper(most, of(c));
@@ -248,7 +249,7 @@ void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, con
     }
     return;
   }
-  by_columns(x, rows, columns, [=](Size r, Size k, T (*column)[width<T>]) XGRAD_LAMBDA {
+  by_columns(x, rows, columns, [=](Size r, Size k, T(*column)[width<T>]) XGRAD_LAMBDA {
     const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
     alignas(64) T places[width<T>] = {};
     for (Size i = 0; i < k; ++i) places[i] = static_cast<T>(at[r + i]);
@@ -288,7 +289,8 @@ void softmax_vjp(void* out, const void* g_bytes, const void* y_bytes, Size rows,
       }
       sum = reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
     }
-    map(to, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(y + i, k) * (load_some(g + i, k) - Batch<T>(sum)); });
+    map(to, columns,
+        [&](Size i, Size k) XGRAD_LAMBDA { return load_some(y + i, k) * (load_some(g + i, k) - Batch<T>(sum)); });
   }
 }
 
@@ -337,7 +339,8 @@ void add_rows(void* to, const void* from, Size rows, Size columns) {
   for (; r < rows; ++r) {
     const T* row = x + r * columns;
     map(sums, columns, [&](Size i, Size k) XGRAD_LAMBDA {
-      if (k >= width<T>) [[likely]] return load(sums + i) + load(row + i);
+      if (k >= width<T>) [[likely]]
+        return load(sums + i) + load(row + i);
       return load_part(sums + i, k) + load_part(row + i, k);
     });
   }

@@ -21,23 +21,25 @@ struct Term {
 #include "autodiff/elementwise.def"
 };
 
-#define UNARY(op, ...)                      \
-  template <class T>                        \
+#define UNARY(op, ...)                        \
+  template <class T>                          \
   XGRAD_INLINE Term<T> op(const Term<T>& x) { \
-    return lane_##op::lane(x.v);            \
+    return lane_##op::lane(x.v);              \
   }
 #include "autodiff/elementwise.def"
 
 // of_lanes: is the formula made of what Terms have? One that has where in it, say, is left to tensor ops.
-#define UNARY(op, value, slope, ...)                                          \
-  struct slope_##op {                                                         \
-    template <class N>                                                        \
-    static constexpr bool of_lanes = requires(N x, N y) { N(slope); };        \
-    template <class T>                                                        \
+#define UNARY(op, value, slope, ...)                                           \
+  struct slope_##op {                                                          \
+    template <class N>                                                         \
+    static constexpr bool of_lanes = requires(N x, N y) {                      \
+      N(slope);                                                                \
+    };                                                                         \
+    template <class T>                                                         \
     XGRAD_INLINE static Batch<T> lane(const Batch<T>& of, const Batch<T>& g) { \
-      [[maybe_unused]] const Term<T> x(of), y(of);                            \
-      return (Term<T>(slope) * Term<T>(g)).v;                                 \
-    }                                                                         \
+      [[maybe_unused]] const Term<T> x(of), y(of);                             \
+      return (Term<T>(slope) * Term<T>(g)).v;                                  \
+    }                                                                          \
   };
 #include "autodiff/elementwise.def"
 

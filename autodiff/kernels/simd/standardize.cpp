@@ -11,12 +11,14 @@ namespace {
 template <class T>
 using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;
 
-constexpr Size at_once = 4, longest = 4096;  // vectors that are added up side by side; numbers, before the sum is a wide one
+constexpr Size at_once = 4,
+               longest = 4096;  // vectors that are added up side by side; numbers, before the sum is a wide one
 
 // The first k lanes, or all; 0 in the others.
 template <class T>
 XGRAD_INLINE Batch<T> first_lanes(const Batch<T>& x, Size k) {
-  if (k >= width<T>) [[likely]] return x;
+  if (k >= width<T>) [[likely]]
+    return x;
   alignas(64) T lanes[width<T>];
   x.store_aligned(lanes);
   for (Size i = k; i < width<T>; ++i) lanes[i] = T(0);
@@ -75,7 +77,8 @@ struct Spread {
  private:
   static T mean_of_first(const T* x, Size n) {
     const Size k = n < width<T> ? n : width<T>;
-    return reduce_lanes(load_some(x, k), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; }) / static_cast<T>(k);
+    return reduce_lanes(load_some(x, k), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; }) /
+           static_cast<T>(k);
   }
 };
 
@@ -87,7 +90,9 @@ void standardize(const Standard& s, void* to, const void* from, const void* weig
   for (Size r = 0; r < rows; ++r, x += n, out += n) {
     const Spread<T> row(x, s);
     const auto z = [&](Size i, Size k) XGRAD_LAMBDA { return row.of(load_some(x + i, k)); };
-    if (w && b) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return madd(z(i, k), load_some(w + i, k), load_some(b + i, k)); });
+    if (w && b)
+      map_light(out, n,
+                [&](Size i, Size k) XGRAD_LAMBDA { return madd(z(i, k), load_some(w + i, k), load_some(b + i, k)); });
     else if (w) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return z(i, k) * load_some(w + i, k); });
     else if (b) map_light(out, n, [&](Size i, Size k) XGRAD_LAMBDA { return z(i, k) + load_some(b + i, k); });
     else map_light(out, n, z);
@@ -122,7 +127,8 @@ void vjp(const Standard& s, const Cotangents& to, const T* g, const T* x, const 
       store_some(gw + i, madd(load_some(g + i, k), zi, load_some(gw + i, k)), k);
       return zi;
     };
-    const auto of_bias = [&](Size i, Size k) XGRAD_LAMBDA { store_some(gb + i, load_some(gb + i, k) + load_some(g + i, k), k); };
+    const auto of_bias = [&](Size i, Size k)
+                             XGRAD_LAMBDA { store_some(gb + i, load_some(gb + i, k) + load_some(g + i, k), k); };
     const auto of_both = [&](Size i, Size k) XGRAD_LAMBDA {
       of_bias(i, k);
       return of_weight(i, k);

@@ -106,8 +106,10 @@ double vector_pass(int pass, double* z, double a, const double* x, const double*
 }  // namespace XGRAD_ARCH
 }  // namespace xgrad::optim
 #else
-#define XGRAD_PASS_OF(arch) \
-  namespace arch { double vector_pass(int pass, double* z, double a, const double* x, const double* y, Size n); }
+#define XGRAD_PASS_OF(arch)                                                                    \
+  namespace arch {                                                                             \
+  double vector_pass(int pass, double* z, double a, const double* x, const double* y, Size n); \
+  }
 XGRAD_ARCHES(XGRAD_PASS_OF)
 #undef XGRAD_PASS_OF
 
@@ -115,7 +117,8 @@ namespace {
 
 double run(Pass pass, const Operands& o) {
 #define XGRAD_NAMED_PASS(arch) arch::vector_pass,
-  static constexpr double (*compiled[])(int, double*, double, const double*, const double*, Size) = {XGRAD_ARCHES(XGRAD_NAMED_PASS)};
+  static constexpr double (*compiled[])(int, double*, double, const double*, const double*,
+                                        Size) = {XGRAD_ARCHES(XGRAD_NAMED_PASS)};
 #undef XGRAD_NAMED_PASS
   return compiled[arch_in_use()](static_cast<int>(pass), o.z, o.a, o.x, o.y, o.n);
 }
@@ -140,7 +143,9 @@ double run_all(Pass pass, const Operands& o) {
 }  // namespace
 
 double dot(const double* x, const double* y, Size n) { return run_all(Pass::dot, {nullptr, 0, x, y, n}); }
-double fall_of_squares(const double* x, const double* y, Size n) { return run_all(Pass::fall_of_squares, {nullptr, 0, x, y, n}); }
+double fall_of_squares(const double* x, const double* y, Size n) {
+  return run_all(Pass::fall_of_squares, {nullptr, 0, x, y, n});
+}
 double length(const double* x, Size n) { return std::sqrt(dot(x, x, n)); }
 double largest(const double* x, Size n) { return run_all(Pass::largest, {nullptr, 0, x, x, n}); }
 double absolute_dot(const double* x, const double* y, Size n) {
@@ -149,9 +154,7 @@ double absolute_dot(const double* x, const double* y, Size n) {
 double add_and_dot(double* q, double a, const double* x, const double* y, Size n) {
   return run_all(Pass::add_and_dot, {q, a, x, y, n});
 }
-void combine(double* z, const double* x, double a, const double* y, Size n) {
-  run_all(Pass::combine, {z, a, x, y, n});
-}
+void combine(double* z, const double* x, double a, const double* y, Size n) { run_all(Pass::combine, {z, a, x, y, n}); }
 
 }  // namespace xgrad::optim
 #endif

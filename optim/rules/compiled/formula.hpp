@@ -19,11 +19,11 @@
   void run(const Work&, const Step&); \
   }
 #define XGRAD_NAMED_RUN(arch, run) arch::run,
-#define XGRAD_RUNS(run, Step)                                                                                \
-  XGRAD_ARCHES(XGRAD_RUN_OF, run, Step)                                                                      \
-  static void run(const Work& w, const Step& s) {                                                            \
-    static constexpr void (*compiled[])(const Work&, const Step&) = {XGRAD_ARCHES(XGRAD_NAMED_RUN, run)};     \
-    compiled[arch_in_use()](w, s);                                                                           \
+#define XGRAD_RUNS(run, Step)                                                                             \
+  XGRAD_ARCHES(XGRAD_RUN_OF, run, Step)                                                                   \
+  static void run(const Work& w, const Step& s) {                                                         \
+    static constexpr void (*compiled[])(const Work&, const Step&) = {XGRAD_ARCHES(XGRAD_NAMED_RUN, run)}; \
+    compiled[arch_in_use()](w, s);                                                                        \
   }
 
 namespace xgrad::optim {

@@ -43,9 +43,11 @@ XGRAD_INLINE void each_of(const Work& w, const Formula& formula, Slot*... slots)
     if (w.n - i > ahead) __builtin_prefetch(p + i + ahead, 1);
     const Size k = w.n - i;
     const bool whole = k >= width;
-    const auto load = [&](const T* x) XGRAD_LAMBDA { return whole ? kernels::load(x + i) : kernels::load_part(x + i, k); };
+    const auto load = [&](const T* x)
+                          XGRAD_LAMBDA { return whole ? kernels::load(x + i) : kernels::load_part(x + i, k); };
     const auto store = [&](T* to, const Batch<T>& x) XGRAD_LAMBDA {
-      if (whole) [[likely]] x.store_unaligned(to + i);
+      if (whole) [[likely]]
+        x.store_unaligned(to + i);
       else kernels::store_part(to + i, x, k);
     };
     const auto body = [&](Lanes<T> x, const Lanes<T>& gradient, auto... state) XGRAD_LAMBDA {

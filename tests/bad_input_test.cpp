@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(empty_tensors) {
   EMPTY(logsumexp(e, 0), "[logsumexp]");
   EMPTY(softmax(e, 0), "[softmax]");
   EMPTY(log_softmax(e, 0), "[log_softmax]");
-  EMPTY(log_softmax(e, 0, o.i), "[log_softmax]");
+  EMPTY(log_softmax(e, 0, e), "[log_softmax]");
   EMPTY(standardize(e), "[standardize]");
   EMPTY(divide_by_rms(e), "[divide_by_rms]");
   EMPTY(cumsum(e, 0), "[cumsum]");

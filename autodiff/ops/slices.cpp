@@ -41,18 +41,36 @@ Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, S
   return y;
 }
 
+namespace {
+// put(y[begin + k step], x[k]) along an axis: pieces whose numbers lie side by side, or single ones a stride apart.
+template <class T, class Put>
+void put_slice(T* y, const Axis& to, const T* x, const Axis& from, Size begin, Size step, const Put& put) {
+  const Size rows = step == 1 ? from.length : 1, together = rows * to.inner;
+  y += begin * to.inner;
+  if (together == 1 && from.length == 1) {
+    for (Size o = 0; o < to.outer; ++o) put(y[o * to.length], x[o]);
+  } else if (together == 1) {
+    for (Size o = 0; o < to.outer; ++o, y += to.length, x += from.length)
+      for (Size k = 0; k < from.length; ++k) put(y[k * step], x[k]);
+  } else {
+    for (Size o = 0; o < to.outer; ++o, y += to.length * to.inner)
+      for (Size k = 0; k < from.length; k += rows, x += together)
+        for (Size j = 0; j < together; ++j) put(y[k * step * to.inner + j], x[j]);
+  }
+}
+}  // namespace
+
 // y[begin + k step] = x[k] along an axis, else 0; a = {axis, begin, step}.   gx = that slice of g
 void compute_pad(Node* n) {
   const Tensor x = dense(n->in[0]);
-  const Axis to = axis_of(n->shape, static_cast<int>(n->a[0])),
-             from = axis_of(n->in[0]->shape, static_cast<int>(n->a[0]));
-  const Size item = item_size(n->dtype), row = to.inner * item;
+  const int axis = static_cast<int>(n->a[0]);
   char* out = allocate(n);
-  std::memset(out, 0, static_cast<std::size_t>(n->count * item));
-  for (Size o = 0; o < to.outer; ++o)
-    for (Size k = 0; k < from.length; ++k)
-      std::memcpy(out + (o * to.length + n->a[1] + k * n->a[2]) * row, x.node()->data + (o * from.length + k) * row,
-                  static_cast<std::size_t>(row));
+  std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+  with_type(n->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    put_slice(reinterpret_cast<T*>(out), axis_of(n->shape, axis), x.node()->data.as<const T>(),
+              axis_of(n->in[0]->shape, axis), n->a[1], n->a[2], [](T& to, T number) { to = number; });
+  });
   n->data = out;
 }
 Tensors vjp_pad(const Step& s) {
@@ -81,17 +99,12 @@ void compute_slice_add(Node* n) {
   for (int i = 0; i < n->inputs - 1; ++i) {
     const SlicePlace at = places_of(n)[i];
     const Tensor part = dense(n->input(i));
-    const Axis to = axis_of(n->shape, static_cast<int>(at.axis));
-    const Axis from = axis_of(part.node()->shape, static_cast<int>(at.axis));
-    const Size rows = at.step == 1 ? from.length : 1;  // that lie side by side
+    const int axis = static_cast<int>(at.axis);
     with_type(n->dtype, [&](auto zero) {
       using T = decltype(zero);
-      const auto* x = part.node()->data.as<const T>();
-      for (Size o = 0; o < to.outer; ++o)
-        for (Size k = 0; k < from.length; k += rows) {
-          T* y = reinterpret_cast<T*>(out) + (o * to.length + at.begin + k * at.step) * to.inner;
-          for (Size j = 0; j < rows * to.inner; ++j) y[j] = static_cast<T>(y[j] + *x++);
-        }
+      put_slice(reinterpret_cast<T*>(out), axis_of(n->shape, axis), part.node()->data.as<const T>(),
+                axis_of(part.node()->shape, axis), at.begin, at.step,
+                [](T& to, T number) { to = static_cast<T>(to + number); });
     });
   }
   n->data = out;

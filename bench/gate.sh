@@ -58,7 +58,7 @@ if [[ $write == --write ]]; then
   {
     echo "# What may not grow, and by how many percent it may: ./dev gate --write renews the counts. Of"
     echo "# $built_by"
-    sort "$scratch/counted" | awk '{print $1, $2, $3, 3}' | column -t
+    sort "$scratch/counted" | awk '{print $1, $2, $3, 5}' | column -t
   } >"$table.new"
   mv "$table.new" "$table"
   cat "$table"

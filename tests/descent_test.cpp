@@ -364,21 +364,21 @@ struct Normalised {
   double lr = 0.1;
   static constexpr const char* name = "Normalised";
   static constexpr bool elementwise = true;
-  static constexpr int line = __LINE__ + 2;
+  static constexpr int line = __LINE__ + 1;
   void update(Tensor& p, const Tensor& g, const optim::Step& step) const { p = p - step.lr * g / norm(g); }
 };
 struct Product {
   double lr = 0.1;
   static constexpr const char* name = "Product";
   static constexpr bool elementwise = true;
-  static constexpr int line = __LINE__ + 2;
+  static constexpr int line = __LINE__ + 1;
   void update(Tensor& p, const Tensor& g, const optim::Step& step) const { p = p - step.lr * cumsum(g, 0); }
 };
 struct Reader {
   double lr = 0.1;
   static constexpr const char* name = "Reader";
   static constexpr bool elementwise = true;
-  static constexpr int line = __LINE__ + 2;
+  static constexpr int line = __LINE__ + 1;
   void update(Tensor& p, const Tensor& g, const optim::Step&) const { p = p - g.to_vector<double>()[0] * g; }
 };
 struct OfItsOwn {

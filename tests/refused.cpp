@@ -8,6 +8,7 @@
 #include <xgrad/optim.hpp>
 #include <xgrad/training.hpp>
 
+// clang-format off
 using namespace xgrad;
 
 struct NotConst {
@@ -56,26 +57,24 @@ int main() {
   (void)batches;
 #if defined(nothing)  // compiles
   nn::Sequential layers{nn::Linear(2, 2), net};
-#elif defined(layer_not_const)        // operator() of a layer is const: write
+#elif defined(layer_not_const)  // operator() of a layer is const: write
   nn::Sequential layers{nn::Linear(2, 2), NotConst{}};
 #elif defined(layer_alone_not_const)  // operator() of a layer is const: write
   nn::Layer layer = NotConst{};
-#elif defined(mutable_lambda)         // operator() of a layer is const: write
+#elif defined(mutable_lambda)  // operator() of a layer is const: write
   nn::Sequential layers{[n = 0](const Tensor& x) mutable { return x + n++; }};
-#elif defined(number_for_a_layer)     // a layer is called with one tensor and gives one
+#elif defined(number_for_a_layer)  // a layer is called with one tensor and gives one
   nn::Sequential layers{nn::Linear(2, 2), 3};
-#elif defined(layer_of_two)           // a layer is called with one tensor and gives one
+#elif defined(layer_of_two)  // a layer is called with one tensor and gives one
   nn::Sequential layers{[](const Tensor& x, const Tensor& y) { return x + y; }};
-#elif defined( \
-    lambda_that_holds_tensors)       // or XGRAD_FIELDS() where it has none; a lambda may capture numbers and references
+#elif defined(lambda_that_holds_tensors)  // or XGRAD_FIELDS() where it has none; a lambda may capture numbers and references
   nn::Sequential layers{[w](const Tensor& x) { return x * w; }};
 #elif defined(layer_without_fields)  // this part of a model has no public XGRAD_FIELDS line
   nn::Sequential layers{NoFields{}};
 #elif defined(parameters_without_fields)  // this part of a model has no public XGRAD_FIELDS line
   NoFields model;
   nn::parameters(model);
-#elif defined( \
-    derived_without_a_line)       // a struct derived from a layer adds fields, but has no XGRAD_FIELDS line of its own
+#elif defined(derived_without_a_line)  // a struct derived from a layer adds fields, but has no XGRAD_FIELDS line of its own
   Derived model;
   nn::parameters(model);
 #elif defined(pointer_to_a_base)  // a pointer to a base class shows the base's fields alone
@@ -84,27 +83,27 @@ int main() {
 #elif defined(map_without_an_order)  // this part of a model has no public XGRAD_FIELDS line
   WithoutOrder model;
   nn::parameters(model);
-#elif defined( \
-    metric_without_a_value)  // a metric is a struct with update(outputs, targets), a value() that is a number, and reset()
+#elif defined(metric_without_a_value)  // a metric is a struct with update(outputs, targets), a value() that is a number, and reset()
   training::Metric metric("three", 3);
 #elif defined(batch_that_is_no_struct)  // a batch is an aggregate of one to eight Tensors
   data::LoaderOf<int> loader({w, w});
-#elif defined(number_in_fields)         // XGRAD_FIELDS names parameters, buffers and layers
+#elif defined(number_in_fields)  // XGRAD_FIELDS names parameters, buffers and layers
   WithNumber model;
   nn::parameters(model);
-#elif defined(const_model)              // this needs a model that it may change: this one is const
+#elif defined(const_model)  // this needs a model that it may change: this one is const
   const Plain model;
   nn::parameters(model);
-#elif defined(temporary_model)          // this needs a model that stays: give it a name
+#elif defined(temporary_model)  // this needs a model that stays: give it a name
   nn::parameters(Plain{});
-#elif defined(fit_no_model)             // a model is called with one, two or three tensors, and gives one
+#elif defined(fit_no_model)  // a model is called with one, two or three tensors, and gives one
   training::fit(3, optimizer, batches);
-#elif defined(loss_of_one)              // a loss is called with (const Tensor& outputs, const Tensor& targets)
+#elif defined(loss_of_one)  // a loss is called with (const Tensor& outputs, const Tensor& targets)
   training::fit(net, optimizer, batches, {.loss = [](const Tensor& y) { return mean(y); }});
-#elif defined(schedule_copied)          // use of deleted function
+#elif defined(schedule_copied)  // use of deleted function
   const optim::StepLR schedule(optimizer, {.every = 1});
   const optim::StepLR copy = schedule;
-#elif defined(slice_assigned)           // passing ‘xgrad::Tensor’ as ‘this’ argument discards qualifiers
+#elif defined(slice_assigned)  // passing ‘xgrad::Tensor’ as ‘this’ argument discards qualifiers
   w[0] = ones({});
 #endif
 }
+// clang-format on

@@ -113,11 +113,18 @@ Tensors vjp_log_softmax_at_vjp(const Step& s) {
 // y = exp x / sum exp x:   gx = y (g - sum g y)
 void compute_softmax(Node* n) { compute_rows(n, kernels::softmax_rows); }
 Tensors vjp_softmax(const Step& s) {
-  if (current().no_grad) return {record(Op::softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), s.n}, {}, s.source())};
-  const Tensor y = s.y();
-  return {y * (s.g - sum(s.g * y, -1, true))};
+  return {record(Op::softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), s.n}, {}, s.source())};
 }
+
+// z = y (x - sum x y):   gx = y (g - sum g y)    gy = g (x - sum x y) - x sum g y
 void compute_softmax_vjp(Node* n) { compute_rows_of_two(n, kernels::softmax_vjp_rows); }
+Tensors vjp_softmax_vjp(const Step& s) {
+  const Tensor x = s.x(0), y = s.x(1);
+  Tensor gx, gy;
+  if (s.wants(0)) gx = record(Op::softmax_vjp, s.n->dtype, s.n->shape, {s.g.node(), y.node()}, {}, s.source());
+  if (s.wants(1)) gy = s.g * (x - sum(x * y, -1, true)) - x * sum(s.g * y, -1, true);
+  return {gx, gy};
+}
 
 }  // namespace xgrad::engine
 

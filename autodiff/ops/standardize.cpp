@@ -200,7 +200,10 @@ Tensor standardized(const char* op, const In& x_in, Size axes, double eps, const
   take(b_in, "bias", biased);
   for (int i = 1; i < count; ++i) held[0] = converted(held[0], meet(held[0], held[i], op, source));
   for (int i = 1; i < count; ++i) held[i] = converted(held[i], held[0].node()->dtype);
-  if (x.node()->count == 0) return held[0];
+  if (x.node()->count == 0) {
+    for (int i = 1; i < count; ++i) held[0] = held[0] * held[i];  // of which the slopes are 0
+    return held[0];
+  }
   Node* const in[] = {held[0].node(), held[1].node(), held[2].node()};
   return record(Op::standardize, held[0].node()->dtype, x.node()->shape, in, count,
                 {{columns, std::bit_cast<Size>(eps), 1, form}, {}}, source);

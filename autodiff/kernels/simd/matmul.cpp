@@ -104,21 +104,6 @@ void add_depth(Left<T> left, const T* b, Size ldb, bool tb, Size depth, Result<T
   }
 }
 
-// Few columns of op(B) = B^T: dot products, for both of its operands lie as they are read.
-template <class T>
-void dots(const T* a, Size lda, const T* b, Size ldb, Size m, Size n, Size k, const T* plus, T* c, Size ldc) {
-  const auto add = [](const Batch<T>& x, const Batch<T>& y) XGRAD_LAMBDA { return x + y; };
-  for (; m > 0; --m, a += lda, c += ldc)
-    for (Size j = 0; j < n; ++j) {
-      Batch<T> sum(T(0));
-      Size l = 0;
-      for (; l + width<T> <= k; l += width<T>) sum = madd(load(a + l), load(b + j * ldb + l), sum);
-      if (l < k) sum = madd(load_part(a + l, k - l), load_part(b + j * ldb + l, k - l), sum);
-      const T z = reduce_lanes(sum, add);
-      c[j] = plus ? z + plus[j] : z;
-    }
-}
-
 template <class T>
 void matmul(bool ta, bool tb, Size m, Size n, Size k, const void* a_bytes, Size lda, const void* b_bytes, Size ldb,
             const void* plus_bytes, void* c_bytes, Size ldc) {
@@ -143,7 +128,6 @@ void matmul(bool ta, bool tb, Size m, Size n, Size k, const void* a_bytes, Size 
     }
     return;
   }
-  if (!ta && tb && n <= few && k >= width<T> && k <= most_depth) return dots(a, lda, b, ldb, m, n, k, plus, c, ldc);
   Size from = 0;
   do {
     const Size depth = k - from < most_depth ? k - from : most_depth;

@@ -13,24 +13,24 @@ class Targets {
  public:
   explicit Targets(const Tensors& list) {
     for (std::size_t i = 0; i < list.size(); ++i) {
-      places_.emplace_back(key(list[i].node()), i);
+      indexed_.emplace_back(key(list[i].node()), i);
       only_variables_ &= list[i].node()->variable != nullptr;
     }
-    std::sort(places_.begin(), places_.end());
+    std::sort(indexed_.begin(), indexed_.end());
   }
   static constexpr std::size_t none = ~std::size_t{0};
   std::size_t find(const Node* n) const {  // the first such
     if (only_variables_ && !n->variable) return none;
-    const auto at = std::lower_bound(places_.begin(), places_.end(), Place(key(n), 0));
-    return at != places_.end() && at->first == key(n) ? at->second : none;
+    const auto at = std::lower_bound(indexed_.begin(), indexed_.end(), Indexed(key(n), 0));
+    return at != indexed_.end() && at->first == key(n) ? at->second : none;
   }
 
  private:
-  using Place = std::pair<std::uintptr_t, std::size_t>;
+  using Indexed = std::pair<std::uintptr_t, std::size_t>;
   static std::uintptr_t key(const Node* n) {
     return n->variable ? reinterpret_cast<std::uintptr_t>(n->variable) : reinterpret_cast<std::uintptr_t>(n);
   }
-  boost::container::small_vector<Place, 16> places_;
+  boost::container::small_vector<Indexed, 16> indexed_;
   bool only_variables_ = true;
 };
 

@@ -70,6 +70,8 @@ const std::vector<Way>& ways() {
     add("ProximalGradient", method<optim::ProximalGradient>());
     add("ProximalGradient, L1",
         method<optim::ProximalGradient>(optim::ProximalGradientRule{.l1 = 1e-3, .bounds = box}));
+    add("OWLQN", method<optim::OWLQN>());
+    add("OWLQN, L1", method<optim::OWLQN>(optim::OWLQNRule{.l1 = 1e-3}));
     add("FISTA", method<optim::FISTA>());
     add("FISTA, L1", method<optim::FISTA>(optim::FISTARule{.l1 = 1e-3, .bounds = box}));
     add("LevenbergMarquardt, accelerated",

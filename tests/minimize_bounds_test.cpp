@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(every_method_within_bounds) {
       BOOST_TEST(right, row.name << " on " << p.name << ": " << fit.value << ", not " << least << ": "
                                  << to_string(fit.reason));
       const Tensor g = grad(loss(), x)[0];
-      const double residual = amax(abs(x - clamp(x - g, lower, upper))).item();
+      const double residual = amax(abs(clamp(g, x - upper, x - lower))).item();
       BOOST_TEST(std::abs(fit.gradient_norm - residual) <= 1e-12 * (1 + residual), row.name << " on " << p.name);
     }
     table += "\n";

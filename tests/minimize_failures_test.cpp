@@ -71,7 +71,7 @@ const std::vector<Way>& ways() {
     add("ProximalGradient, L1",
         method<optim::ProximalGradient>(optim::ProximalGradientRule{.l1 = 1e-3, .bounds = box}));
     add("OWLQN", method<optim::OWLQN>());
-    add("OWLQN, L1", method<optim::OWLQN>(optim::OWLQNRule{.l1 = 1e-3}));
+    add("OWLQN, L1", method<optim::OWLQN>(optim::OWLQNRule{.l1 = 0.1}));
     add("FISTA", method<optim::FISTA>());
     add("FISTA, L1", method<optim::FISTA>(optim::FISTARule{.l1 = 1e-3, .bounds = box}));
     add("LevenbergMarquardt, accelerated",
@@ -136,7 +136,13 @@ const Kind kinds[] = {
      a_loss,
      F(sum(square(x) * x))},
     {"logarithm", 1.5, 2000, {unbounded, not_finite, iterations}, {not_finite, iterations}, a_loss, F(sum(log(x)))},
-    {"pole", 1.5, 900, {stuck, not_finite, iterations}, {iterations, gradient}, a_loss, F(-sum(1.0 / square(x)))},
+    {"pole",
+     1.5,
+     900,
+     {stuck, not_finite, unbounded, iterations},
+     {iterations, gradient},
+     a_loss,
+     F(-sum(1.0 / square(x)))},
     // Hessians
     {"singular", 1.5, 130, {gradient}, {iterations, gradient}, residuals, F(reshape(sum(x) - 1.0, {1}))},
     {"0 at the minimum", 1.5, 30, {gradient}, {iterations, gradient, not_finite}, residuals, F(square(x))},

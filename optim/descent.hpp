@@ -94,6 +94,12 @@ class Descent final : public Optimizer {
     if constexpr (requires { rule.check(require); }) rule.check(require);
   }
 
+  // Where set_lr() or a schedule has come to 0: some rules cannot be stepped there.
+  static void check_at_rate_0(Rule rule, Source source) {
+    rule.lr = 0;
+    check(rule, Require{name(), source});
+  }
+
   Manner manner(int group) const override {
     Manner m;
     static_assert(
@@ -184,6 +190,8 @@ class Descent final : public Optimizer {
   void begin(Source source) override {
     prepared_.clear();
     driven_.clear();
+    for (std::size_t g = 0; g < rules_.size(); ++g)
+      if (lr(static_cast<Size>(g), source) == 0) check_at_rate_0(rules_[g], source);
     if (!drives()) return;
     std::vector<Rule> all = rules_;
     for (Rule& rule : all) {

@@ -84,6 +84,7 @@ class Minimiser final : public Method {
       separable_ = Separable(this->parameters(), rule_.bounds, rule_.l1, require);
     else if constexpr (requires { rule_.bounds; })
       separable_ = Separable(this->parameters(), rule_.bounds, L1(), require);
+    else if constexpr (requires { rule_.l1; }) separable_ = Separable(this->parameters(), Bounds(), rule_.l1, require);
   }
   const Rule& options() const { return rule_; }
 

@@ -84,9 +84,7 @@ class Run {
 
   Result operator()() {
     method_.begin();
-    f_.set_separable(method_.separable());
-    f_.gradient();  // and with it, in one evaluation, the value
-    f_.value();
+    begin();
     BestPoint best(f_);
     f_.before_each_call([this] {
       if (interrupts_.requested()) throw Interrupted();
@@ -110,13 +108,33 @@ class Run {
   }
 
  private:
+  // The first look at the function. Where that is an Error, nothing has moved, into bounds either.
+  void begin() {
+    const Objective::Point start = f_.here();
+    try {
+      f_.set_separable(method_.separable());
+      f_.gradient();  // and with it, in one evaluation, the value
+      f_.value();
+    } catch (...) {
+      f_.move_to(start);
+      throw;
+    }
+  }
+
   std::optional<Reason> iterate(BestPoint& best) {
     const Tensor x_before = f_.x();
     f_.forget_nonfinite();
     const NoGrad constant;  // the objective records what it needs
     const Advance advance = method_.advance(f_);
-    if (advance == Advance::exact) return Reason::exact;
-    if (advance == Advance::stuck) return f_.met_nonfinite() ? Reason::not_finite : Reason::stuck;
+    if (f_.met_nonfinite()) {
+      cut_ = f_.met_minus_infinity() ? Reason::unbounded : Reason::not_finite;
+      norm_at_cut_ = f_.gradient_norm();
+    }
+    if (advance == Advance::exact || advance == Advance::stuck) {
+      // A step that is short because NaN or infinity is ahead promises little anywhere: there the slope stays what it was.
+      if (cut_ && f_.gradient_norm() > 1e-3 * norm_at_cut_) return cut_;
+      return advance == Advance::exact ? Reason::exact : Reason::stuck;
+    }
     ++result_.iterations;
     if (!f_.finite()) return not_finite();
     best.look();
@@ -161,7 +179,8 @@ class Run {
   const Stop& stop_;
   Until::Watch watch_;
   Interrupts interrupts_;
-  double step_ = 0;
+  double step_ = 0, norm_at_cut_ = 0;
+  std::optional<Reason> cut_;  // what the last trial that was not finite says of the loss
   std::vector<double> difference_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   Result result_;

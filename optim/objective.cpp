@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
@@ -96,7 +97,11 @@ std::vector<Tensor> Objective::unpack(const Tensor& x) const {
   for (const Parameters::Entry& entry : parameters_) {
     const Tensor value = entry.value();
     const Size n = value.numel();
-    if (n == size_ && value.dtype() == f64 && value.dim() == 1) return {x};
+    if (n == size_ && value.dtype() == f64 && value.dim() == 1) {  // the others have no numbers
+      parts.push_back(x);
+      from += n;
+      continue;
+    }
     parts.push_back(filled(value.shape(), value.dtype(), [&](void* to) {
       if (value.dtype() == f64) std::copy_n(from, n, static_cast<double*>(to));
       else std::transform(from, from + n, static_cast<float*>(to), [](double e) { return static_cast<float>(e); });
@@ -137,11 +142,15 @@ void Objective::run() {
 
 // Later the function may leave a parameter out (it may branch on values); at the first point that is a mistake.
 void Objective::check_first() {
+  const Located at(source_, name_);
   const Parameters found = variables_of(point_.result);
   for (const Parameters::Entry& entry : parameters_)
     if (std::none_of(found.begin(), found.end(),
                      [&](const auto& e) { return e.variable.get() == entry.variable.get(); })) {
       point_.result = Tensor();
+      if (!entry.value().requires_grad())
+        fail(source_.named(name_), "the parameter {} is frozen; leave it out, or call its requires_grad(true)",
+             entry.name);
       fail(source_.named(name_),
            "the {} not depend on the parameter {} by what was recorded; leave it out, or compute "
            "with it in tensor ops (not from item(), under NoGrad, or by a copy of it)",
@@ -161,6 +170,7 @@ double Objective::value() {
     if (separable_.l1.defined()) point_.value += point_.penalty = separable_.penalty(x());
     point_.evaluated = true;
     met_nonfinite_ |= !std::isfinite(point_.value);
+    met_minus_infinity_ |= point_.value == -std::numeric_limits<double>::infinity();
   }
   return point_.value;
 }
@@ -235,7 +245,7 @@ double Objective::gradient_norm() {
     point_.norm = largest(numbers(g), size_);
     if (!separable_.empty() && std::isfinite(point_.norm)) {
       const NoGrad constant;
-      point_.norm = amax(abs(x() - separable_.prox(x() - g, 1))).item();
+      point_.norm = amax(abs(separable_.residual(x(), g))).item();
     }
   }
   return point_.norm;
@@ -287,7 +297,9 @@ Tensor Objective::hvp(const Tensor& v) {
   if (!u.requires_grad()) return zeros({size_}, f64);
   const Tensors parts = grad(u, parameters_, v, {.allow_unused = true});
   const NoGrad constant;
-  return evaluate(pack(parts));
+  const Tensor product = contiguous(evaluate(pack(parts)));
+  met_nonfinite_ |= !std::isfinite(largest(numbers(product), size_));
+  return product;
 }
 
 const Tensor& Objective::hessian() {
@@ -296,7 +308,8 @@ const Tensor& Objective::hessian() {
     ++evaluations_.hessian;
     const Tensor h = matrix(u);
     const NoGrad constant;
-    point_.hessian = evaluate(0.5 * (h + transpose(h)));
+    point_.hessian = contiguous(evaluate(0.5 * (h + transpose(h))));
+    met_nonfinite_ |= !std::isfinite(largest(numbers(point_.hessian), size_ * size_));
   }
   return point_.hessian;
 }

@@ -78,8 +78,11 @@ class Objective {
 
   double noise();  // differences of values below this are the rounding of the value, and of x
   bool finite();   // value, and gradient
-  bool met_nonfinite() const { return met_nonfinite_; }  // at a point it has been at since the last forget_nonfinite()
-  void forget_nonfinite() { met_nonfinite_ = false; }
+  // At a point it has been at since the last forget_nonfinite(): was something that was asked for NaN or infinite; was the value
+  // -infinity?
+  bool met_nonfinite() const { return met_nonfinite_; }
+  bool met_minus_infinity() const { return met_minus_infinity_; }
+  void forget_nonfinite() { met_nonfinite_ = met_minus_infinity_ = false; }
 
   const char* name() const { return name_; }
   Source source() const { return source_; }
@@ -103,7 +106,8 @@ class Objective {
   Size size_ = 0, residual_count_ = -1;
   bool f32_ = false;           // does a parameter hold them?
   bool second_order_ = false;  // have second derivatives been asked for?
-  bool keep_record_ = true, use_jacobian_ = false, checked_ = false, met_nonfinite_ = false;
+  bool keep_record_ = true, use_jacobian_ = false, checked_ = false, met_nonfinite_ = false,
+       met_minus_infinity_ = false;
   double rounding_ = 0x1p-52;
   Separable separable_;
   Callable<void()> before_each_call_;

@@ -18,6 +18,7 @@
 #include <xgrad/optim/methods/newton.hpp>
 #include <xgrad/optim/methods/newton_cg.hpp>
 #include <xgrad/optim/methods/nonlinear_cg.hpp>
+#include <xgrad/optim/methods/owlqn.hpp>
 #include <xgrad/optim/methods/projected_newton.hpp>
 #include <xgrad/optim/methods/proximal_gradient.hpp>
 #include <xgrad/optim/methods/searches.hpp>

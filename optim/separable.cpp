@@ -100,4 +100,13 @@ Tensor Separable::prox(const Tensor& v, double a) const {
   return nearest(l1.defined() ? sign(v) * maximum(abs(v) - a * l1, 0.0) : v);
 }
 
+Tensor Separable::residual(const Tensor& x, const Tensor& g) const {
+  Tensor d = g;
+  if (l1.defined()) {
+    const Tensor v = x - g;
+    d = where(abs(v) > l1, g + sign(v) * l1, x);
+  }
+  return bounded() ? clamp(d, x - upper, x - lower) : d;
+}
+
 }  // namespace xgrad::optim

@@ -72,6 +72,8 @@ struct Separable {
   Tensor nearest(const Tensor& x) const;  // within the bounds
   // argmin_x h(x) + |x - v|^2 / (2 a) = clamp(sign(v) max(|v| - a l1, 0), lower, upper)
   Tensor prox(const Tensor& v, double a) const;
+  // x - prox(x - g, 1), without the rounding of x - g
+  Tensor residual(const Tensor& x, const Tensor& g) const;
 };
 
 }  // namespace xgrad::optim

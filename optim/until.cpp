@@ -172,7 +172,7 @@ const char* to_string(Reason reason) {
     case Reason::interrupted: return "not converged: interrupted";
     case Reason::stuck: return "not converged: no better point was found along the last direction";
     case Reason::unbounded: return "not converged: the loss falls without an end";
-    case Reason::not_finite: return "not converged: the loss or its gradient is not finite";
+    case Reason::not_finite: return "not converged: the loss or a derivative of it is not finite";
   }
   return "unknown";
 }

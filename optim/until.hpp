@@ -27,7 +27,7 @@ enum class Reason {
   interrupted,  // by Ctrl-C, where Stop::interruptible is set
   stuck,        // no better point was found along the last direction
   unbounded,    // the loss falls without an end along the last direction, or is -infinity
-  not_finite,   // value or gradient is NaN or infinite, at the start or wherever a step led
+  not_finite,   // value or a derivative is NaN or infinite, at the start or wherever steps led
 };
 const char* to_string(Reason reason);
 

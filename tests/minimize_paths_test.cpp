@@ -118,8 +118,10 @@ BOOST_AUTO_TEST_CASE(lasso) {
   };
   optim::ProximalGradient plain({x}, {.l1 = 4.0});
   optim::FISTA with_momentum({x}, {.l1 = {{x, 4.0}}});
+  optim::OWLQN orthant_wise({x}, {.l1 = 4.0});
   solved(plain);
   solved(with_momentum);
+  solved(orthant_wise);
 }
 
 // X = (-1, 0, 1), y = X, 1/6 |y - X w|^2 + alpha |w|: w = max(2/3 - alpha, 0) / (2/3) (scikit-learn's own test of its

@@ -313,6 +313,7 @@ BOOST_AUTO_TEST_CASE(what_goes_wrong_is_said) {
   };
   std::vector<problems::Row> rows(std::begin(problems::rows), std::end(problems::rows));
   rows.push_back({"FISTA", problems::method<optim::FISTA>(), false, 0});
+  rows.push_back({"OWLQN", problems::method<optim::OWLQN>(), false, 0});
   rows.push_back({"ProximalGradient", problems::method<optim::ProximalGradient>(), false, 0});
   for (const problems::Row& row : rows) {
     if (row.of_residuals) continue;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -20,7 +21,8 @@ double armijo_search(Objective& f, const Tensor& d, double first, const Armijo& 
     f.move_to(next);
     const double value = f.value();
     // Where the decrease that is asked for is lost in f(x), a value that has not fallen is none.
-    if (value <= f0 + options.above + options.armijo * a * slope && (value < f0 || options.above > 0)) return a;
+    const bool lower = value <= f0 + options.above + options.armijo * a * slope && (value < f0 || options.above > 0);
+    if (lower && (value == -std::numeric_limits<double>::infinity() || f.finite())) return a;
     if (std::abs(value - f0) <= noise && std::abs(dot(f.gradient(), d).item()) < std::abs(slope)) return a;
     if (options.shrink > 0) {
       a *= options.shrink;

@@ -3,43 +3,46 @@
 #include <xgrad/optim/methods/lbfgs.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/two_loops.hpp"
 #include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
-namespace {
 
-// d = -H g, by the two loops, and its slope g^T d. The vector of the second loop is kept without the scale c of H0, by
-// which it is multiplied at the end: q = r / c.
-struct Direction {
-  Tensor d;
-  double slope;
-
-  Direction(const double* g, Size n, const std::vector<LBFGSRule::State::Pair>& pairs) {
-    std::vector<double> q(g, g + n), a(pairs.size());
-    double scale = 1, product = 0;  // of q with what comes next
-    if (!pairs.empty()) {
-      scale = pairs.back().scale;
-      product = dot(pairs.back().s.data(), q.data(), n);
-    }
-    for (std::size_t i = pairs.size(); i-- > 0;) {
-      a[i] = pairs[i].rho * product;
-      product = add_and_dot(q.data(), -a[i], pairs[i].y.data(), (i > 0 ? pairs[i - 1].s : pairs[0].y).data(), n);
-    }
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      const double b = pairs[i].rho * scale * product;
-      product = add_and_dot(q.data(), (a[i] - b) / scale, pairs[i].s.data(),
-                            i + 1 < pairs.size() ? pairs[i + 1].y.data() : g, n);
-    }
-    if (pairs.empty()) product = dot(g, g, n);
-    slope = -scale * product;
-    d = filled({n}, f64, [&](void* memory) {
-      double* to = static_cast<double*>(memory);
-      for (Size i = 0; i < n; ++i) to[i] = -scale * q[static_cast<std::size_t>(i)];
-    });
+Direction::Direction(const double* g, Size n, const std::vector<LBFGSRule::State::Pair>& pairs) {
+  std::vector<double> q(g, g + n), a(pairs.size());
+  double scale = 1, product = 0;  // of q with what comes next
+  if (!pairs.empty()) {
+    scale = pairs.back().scale;
+    product = dot(pairs.back().s.data(), q.data(), n);
   }
-};
+  for (std::size_t i = pairs.size(); i-- > 0;) {
+    a[i] = pairs[i].rho * product;
+    product = add_and_dot(q.data(), -a[i], pairs[i].y.data(), (i > 0 ? pairs[i - 1].s : pairs[0].y).data(), n);
+  }
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const double b = pairs[i].rho * scale * product;
+    product = add_and_dot(q.data(), (a[i] - b) / scale, pairs[i].s.data(),
+                          i + 1 < pairs.size() ? pairs[i + 1].y.data() : g, n);
+  }
+  if (pairs.empty()) product = dot(g, g, n);
+  slope = -scale * product;
+  d = filled({n}, f64, [&](void* memory) {
+    double* to = static_cast<double*>(memory);
+    for (Size i = 0; i < n; ++i) to[i] = -scale * q[static_cast<std::size_t>(i)];
+  });
+}
 
-}  // namespace
+bool make_pair(Objective& f, const Tensor& x, const Tensor& g, double fell, LBFGSRule::State::Pair& pair) {
+  const Size n = f.size();
+  pair.s.resize(static_cast<std::size_t>(n));
+  pair.y.resize(static_cast<std::size_t>(n));
+  combine(pair.s.data(), numbers(f.x()), -1, numbers(x), n);
+  combine(pair.y.data(), numbers(f.gradient()), -1, numbers(g), n);
+  const double sy = dot(pair.s.data(), pair.y.data(), n);
+  pair.rho = 1 / sy;
+  pair.scale = sy / dot(pair.y.data(), pair.y.data(), n);
+  return sy > 0x1p-52 * fell;
+}
 
 void LBFGSRule::check(const Require& require) const {
   require(history > 0, "a history of 1 pair or more", static_cast<double>(history));
@@ -65,14 +68,7 @@ Advance LBFGSRule::advance(Objective& f, State& state) const {
         pair = std::move(state.pairs.front());
         state.pairs.erase(state.pairs.begin());
       }
-      pair.s.resize(static_cast<std::size_t>(n));
-      pair.y.resize(static_cast<std::size_t>(n));
-      combine(pair.s.data(), numbers(f.x()), -1, numbers(x), n);
-      combine(pair.y.data(), numbers(f.gradient()), -1, numbers(g), n);
-      const double sy = dot(pair.s.data(), pair.y.data(), n);
-      pair.rho = 1 / sy;
-      pair.scale = sy / dot(pair.y.data(), pair.y.data(), n);
-      if (sy > 0x1p-52 * -a * along.slope) state.pairs.push_back(std::move(pair));
+      if (make_pair(f, x, g, -a * along.slope, pair)) state.pairs.push_back(std::move(pair));
       return Advance::moved;
     }
     if (promised <= noise) return Advance::exact;

@@ -111,7 +111,7 @@ Advance LevenbergMarquardtRule::advance(Objective& f, State& state) const {
     f.move_to(ahead(x, 1, d));
     if (!std::isfinite(f.value())) continue;
     const double ratio = 0.5 * fall_of_squares(numbers(residuals), numbers(f.residuals()), m) / gain;
-    if (gain <= noise || ratio > 1e-3) {
+    if ((gain <= noise || ratio > 1e-3) && f.finite()) {
       const double t = 2 * ratio - 1;
       state.damping = std::max(1e-30, u * (gain <= noise ? 0.1 : std::max(1.0 / 3, 1 - t * t * t)));
       return Advance::moved;

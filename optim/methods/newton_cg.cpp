@@ -106,9 +106,10 @@ Advance NewtonCGRule::advance(Objective& f, State& state) const {
     double ratio = std::isfinite(now) ? (value - now) / step.promised : -1;
     // Values say nothing any more: the gradient does.
     if (step.promised <= noise) ratio = f.finite() && f.gradient_norm() < norm ? 0.5 : -1;
+    if (ratio > accept && !f.finite()) ratio = -1;  // its slope is not
     if (ratio < 0.25) state.radius *= 0.25;
     else if (ratio > 0.75 && step.at_radius) state.radius = std::min(2 * state.radius, max_radius);
-    if (ratio > accept && f.finite()) return Advance::moved;
+    if (ratio > accept) return Advance::moved;
     f.move_to(start);
     if (step.promised <= noise) return step.at_radius ? Advance::stuck : Advance::exact;
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/methods/nonlinear_cg.hpp>
@@ -8,6 +9,9 @@
 #include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
+namespace {
+constexpr double infinity = std::numeric_limits<double>::infinity();
+}
 
 void NonlinearCGRule::check(const Require& require) const {
   require(formula >= CG::fletcher_reeves && formula <= CG::hager_zhang, "a formula of CG",
@@ -27,10 +31,12 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   std::vector<double>& d = state.d;
 
   double slope = -gg, first = 1.01 / std::sqrt(gg);
+  bool flatter = true;  // after the last step: else its length says nothing of the curvature
   if (!d.empty()) {
     const double* before = numbers(state.g);
     const double g_before = dot(g, before, n), gg_before = dot(before, before, n), dg = dot(d.data(), g, n);
     const double gy = gg - g_before, dy = dg - state.slope, yy = gg - 2 * g_before + gg_before;
+    flatter = std::abs(dg) < std::abs(state.slope);
     double b = 0;
     switch (formula) {
       case CG::fletcher_reeves: b = gg / gg_before; break;
@@ -52,7 +58,7 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   }
   for (bool steepest = slope == -gg;; steepest = true) {
     first = std::min(1.0, first);
-    const double promised = 0.5 * (state.a > 0 ? state.a : first) * gg;
+    const double promised = flatter ? 0.5 * (state.a > 0 ? state.a : first) * gg : infinity;
     if (state.a > 0 && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, tensor(d), first, wolfe);
     if (a >= wolfe.longest) return Advance::unbounded;

@@ -54,7 +54,7 @@ Advance ProjectedNewtonRule::advance(Objective& f, State& state) const {
     double decrease = 0;
     for (std::size_t i = 0; i < d.size(); ++i) decrease += g[i] * (active[i] ? now[i] - x[i] : a * d[i]);
     const double change = f.value() - value;
-    if (change <= armijo * decrease && decrease < 0) return Advance::moved;
+    if (change <= armijo * decrease && decrease < 0 && (std::isinf(change) || f.finite())) return Advance::moved;
     if (std::abs(change) <= noise && f.gradient_norm() < norm) return Advance::moved;
   }
   f.move_to(start);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -34,7 +35,7 @@ struct ProximalStep {
       // What values are too coarse to tell, slopes do: d^T (g(x) - g(y)) <= |d|^2 / a is the same of a quadratic.
       const bool below = promised > 100 * noise ? f.smooth() <= smooth + dot(g, d).item() + promised
                                                 : f.finite() && dot(f.gradient() - g, d).item() <= 2 * promised;
-      if (below) {
+      if (below && (f.finite() || f.value() == -std::numeric_limits<double>::infinity())) {
         advance = Advance::moved;
         return;
       }

@@ -1,0 +1,22 @@
+// L-BFGS's direction. Private to optim/.
+#pragma once
+
+#include <vector>
+
+#include <xgrad/optim/methods/lbfgs.hpp>
+
+namespace xgrad::optim {
+
+// d = -H g, by the two loops, and its slope g^T d. The vector of the second loop is kept without the scale c of H0, by
+// which it is multiplied at the end: q = r / c.
+struct Direction {
+  Tensor d;
+  double slope;
+  Direction(const double* g, Size n, const std::vector<LBFGSRule::State::Pair>& pairs);
+};
+
+// The pair of a step from x to where f is. False where the slope along it did not rise by more than rounding: by less than
+// 2^-52 of `fell`, how far the slope at x says that the step leads down.
+bool make_pair(Objective& f, const Tensor& x, const Tensor& g, double fell, LBFGSRule::State::Pair& pair);
+
+}  // namespace xgrad::optim

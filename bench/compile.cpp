@@ -78,7 +78,7 @@ void check(const Program& program, const std::string& folder) {
 
 std::vector<Measured> measure_compiling(int runs) {
   Measured time{"compiling a small network's program", 10};
-  Measured memory{"peak memory of compiling it", 10, 0, Unit::bytes};
+  Measured memory{"peak memory of compiling it", 10, 0, 0, Unit::bytes};
   const std::vector<Program> all = programs();
   std::array<std::vector<double>, 3> seconds, bytes;
   for (int i = 0; i < runs; ++i)

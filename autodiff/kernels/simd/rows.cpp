@@ -176,7 +176,6 @@ XGRAD_INLINE Batch<T> less_part(const Batch<T>& x, const Batch<T>& y, const Batc
 template <class T>
 void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size rows, Size columns) {
   const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
-  const auto part = [](const T* from, Size k) XGRAD_LAMBDA { return k >= width<T> ? load(from) : load_part(from, k); };
   const T* x = static_cast<const T*>(x_bytes);
   const T* y = static_cast<const T*>(y_bytes);
   T* z = static_cast<T*>(out);
@@ -186,19 +185,21 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
       for (Size c = 1; c < columns; ++c) sum += x[r * columns + c];
       for (Size c = 0; c < columns; ++c) z[r * columns + c] = sum;
     }
-    return map(z, rows * columns,
-               [&](Size i, Size k) XGRAD_LAMBDA { return less_part(part(x + i, k), part(y + i, k), part(z + i, k)); });
+    return map(z, rows * columns, [&](Size i, Size k) XGRAD_LAMBDA {
+      return less_part(load_some(x + i, k), load_some(y + i, k), load_some(z + i, k));
+    });
   }
   for (; rows > 0; --rows, x += columns, y += columns, z += columns) {
     Total<T> total;
     for (Size i = 0; i < columns;) {
       const Size end = columns - i < chunk ? columns : i + chunk;
       Batch<T> sums(T(0));
-      for (; i < end; i += width<T>) sums = sums + part(x + i, columns - i);
+      for (; i < end; i += width<T>) sums = sums + load_some(x + i, columns - i);
       total.add(sums);
     }
     const Batch<T> sum(reduce_lanes(total.value(), plus));
-    map(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return less_part(part(x + i, k), part(y + i, k), sum); });
+    map(z, columns,
+        [&](Size i, Size k) XGRAD_LAMBDA { return less_part(load_some(x + i, k), load_some(y + i, k), sum); });
   }
 }
 

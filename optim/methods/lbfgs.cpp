@@ -32,7 +32,13 @@ Direction::Direction(const double* g, Size n, const std::vector<LBFGSRule::State
   });
 }
 
-bool make_pair(Objective& f, const Tensor& x, const Tensor& g, double fell, LBFGSRule::State::Pair& pair) {
+void remember(Objective& f, const Tensor& x, const Tensor& g, double fell, Size history,
+              std::vector<LBFGSRule::State::Pair>& pairs) {
+  LBFGSRule::State::Pair pair;
+  if (pairs.size() == static_cast<std::size_t>(history)) {
+    pair = std::move(pairs.front());
+    pairs.erase(pairs.begin());
+  }
   const Size n = f.size();
   pair.s.resize(static_cast<std::size_t>(n));
   pair.y.resize(static_cast<std::size_t>(n));
@@ -41,7 +47,7 @@ bool make_pair(Objective& f, const Tensor& x, const Tensor& g, double fell, LBFG
   const double sy = dot(pair.s.data(), pair.y.data(), n);
   pair.rho = 1 / sy;
   pair.scale = sy / dot(pair.y.data(), pair.y.data(), n);
-  return sy > 0x1p-52 * fell;
+  if (sy > 0x1p-52 * fell) pairs.push_back(std::move(pair));
 }
 
 void LBFGSRule::check(const Require& require) const {
@@ -63,12 +69,7 @@ Advance LBFGSRule::advance(Objective& f, State& state) const {
     const double a = wolfe_search(f, along.d, first, wolfe);
     if (a >= wolfe.longest) return Advance::unbounded;
     if (a > 0) {
-      State::Pair pair;
-      if (state.pairs.size() == static_cast<std::size_t>(history)) {  // its memory is used again
-        pair = std::move(state.pairs.front());
-        state.pairs.erase(state.pairs.begin());
-      }
-      if (make_pair(f, x, g, -a * along.slope, pair)) state.pairs.push_back(std::move(pair));
+      remember(f, x, g, -a * along.slope, history, state.pairs);
       return Advance::moved;
     }
     if (promised <= noise) return Advance::exact;

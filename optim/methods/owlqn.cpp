@@ -52,12 +52,7 @@ Advance OWLQNRule::advance(Objective& f, State& state) const {
       if (now == -std::numeric_limits<double>::infinity()) return Advance::moved;
       const bool lower = now < value && now <= value + armijo * slope;
       if ((lower || std::abs(now - value) <= noise) && f.finite() && (lower || f.gradient_norm() < norm)) {
-        State::Pair pair;
-        if (state.pairs.size() == static_cast<std::size_t>(history)) {
-          pair = std::move(state.pairs.front());
-          state.pairs.erase(state.pairs.begin());
-        }
-        if (make_pair(f, x, g, -slope, pair)) state.pairs.push_back(std::move(pair));
+        remember(f, x, g, -slope, history, state.pairs);
         return Advance::moved;
       }
     }

@@ -87,6 +87,21 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_spoils_its_row_alone) {
   BOOST_CHECK(all(finite[0]).item() && all(finite[2]).item() && !any(finite[1]).item());
 }
 
+// One rule for derivatives of every order: a gradient's bits do not depend on whether it will be differentiated.
+BOOST_AUTO_TEST_CASE(a_gradient_that_can_be_differentiated_has_the_same_bits) {
+  manual_seed(7);
+  for (const DType dtype : {f32, f64})
+    for (const Shape& shape : {Shape{5, 3}, Shape{70, 33}, Shape{1200, 20}}) {
+      const Tensor x = watch(randn(shape, dtype)), w = watch(rand({shape.back()}, dtype) + 0.5),
+                   b = watch(randn({shape.back()}, dtype)), g = randn(shape, dtype);
+      const auto gradients = [&](bool create_graph) {
+        return grad(standardize(x, 1, 1e-5, w, b), {x, w, b}, g, {.create_graph = create_graph});
+      };
+      const Tensors once = gradients(false), again = gradients(true);
+      for (std::size_t i = 0; i < once.size(); ++i) BOOST_CHECK(all(once[i] == again[i]).item());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(integers_and_dtypes_meet) {
   BOOST_CHECK(standardize(tensor({{1, 2}, {3, 5}})).dtype() == f32);
   BOOST_CHECK(standardize(ones({2, 3}), 1, 1, ones({3}, f64)).dtype() == f64);

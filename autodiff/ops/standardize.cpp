@@ -134,41 +134,78 @@ Tensor batch_standardize_vjp(const Replayed& r) {
 // z = (x - mean x) r, v = g w:   gx = r (v - mean v - z mean(v z))    gw = sum g z    gb = sum g;   not centred: without mean v
 Tensors vjp_standardize(const Step& s) {
   const Tensor x = s.x(), w = s.a(3) & weighted ? s.x(1) : Tensor();
-  const Shape& shape = x.node()->shape;
   const Source source = s.source();
   const Size columns = s.a(0);
-  const bool bias = s.a(3) & biased;
-  const int last = s.n->inputs - 1;  // the bias
-  Tensors gs;
-  if (current().no_grad) {  // they will not be differentiated
-    Size form = s.a(3) & (centred | weighted);
-    if (s.wants(0)) form |= of_x;
-    if (w.defined() && s.wants(1)) form |= of_weight;
-    if (bias && s.wants(last)) form |= of_bias;
-    const Args args{{columns, s.a(1), 1, form}, {}};
-    const Rows r(args.a, x.node()->count);
-    const Packed packed(r, form);
-    Node* const in[] = {s.g.node(), x.node(), w.node()};
-    const Tensor all = record(Op::standardize_vjp, s.n->dtype, {packed.count}, in, w.defined() ? 3 : 2, args, source);
-    const auto sums = [&](Size at, const Shape& as) {
-      const Tensor parts = reshape_to(slice_at(all, 0, at, 1, r.jobs * columns, source), {r.jobs, columns}, source);
-      return reshape_to(sum_over(parts, 0, 1, false, source), as, source);
-    };
-    gs.push_back(form & of_x ? reshape_to(slice_at(all, 0, 0, 1, x.node()->count, source), shape, source) : Tensor());
-    if (w.defined()) gs.push_back(form & of_weight ? sums(packed.weight, w.node()->shape) : Tensor());
-    if (bias) gs.push_back(form & of_bias ? sums(packed.bias, s.n->in[last]->shape) : Tensor());
-    return gs;
-  }
-  int first = shape.rank();
-  for (Size count = 1; count < columns || first == shape.rank();) count *= shape[--first];
-  const auto mean_of = [&](const Tensor& t) {
-    return sum_over(t, first, shape.rank(), true, source) / static_cast<double>(columns);
+  const int last = s.n->inputs - 1;  // the bias, where there is one
+  Size form = s.a(3) & (centred | weighted);
+  if (s.wants(0)) form |= of_x;
+  if (w.defined() && s.wants(1)) form |= of_weight;
+  if (s.a(3) & biased && s.wants(last)) form |= of_bias;
+  const Args args{{columns, s.a(1), 1, form}, {}};
+  const Rows r(args.a, x.node()->count);
+  const Packed packed(r, form);
+  Node* const in[] = {s.g.node(), x.node(), w.node()};
+  const Tensor all = record(Op::standardize_vjp, s.n->dtype, {packed.count}, in, w.defined() ? 3 : 2, args, source);
+  const auto sums = [&](Size at, const Shape& as) {
+    const Tensor parts = reshape_to(slice_at(all, 0, at, 1, r.jobs * columns, source), {r.jobs, columns}, source);
+    return reshape_to(sum_over(parts, 0, 1, false, source), as, source);
   };
-  const Tensor d = s.a(3) & centred ? x - mean_of(x) : x, r = rsqrt(mean_of(square(d)) + std::bit_cast<double>(s.a(1)));
-  const Tensor z = d * r, v = w.defined() ? s.g * w : s.g;
-  gs.push_back(s.wants(0) ? r * ((s.a(3) & centred ? v - mean_of(v) : v) - z * mean_of(v * z)) : Tensor());
-  if (w.defined()) gs.push_back(s.wants(1) ? s.g * z : Tensor());
-  if (bias) gs.push_back(s.g);
+  Tensors gs;
+  gs.push_back(form & of_x ? reshape_to(slice_at(all, 0, 0, 1, x.node()->count, source), x.node()->shape, source)
+                           : Tensor());
+  if (w.defined()) gs.push_back(form & of_weight ? sums(packed.weight, w.node()->shape) : Tensor());
+  if (s.a(3) & biased) gs.push_back(form & of_bias ? sums(packed.bias, s.n->in[last]->shape) : Tensor());
+  return gs;
+}
+
+// P u = r (u - mean u - z mean(u z)), which is its own transpose, is dz / dx, and leads from v to gx. Of the cotangents u of gx, and
+// a and b of gw and gb, of each row:   gg = w P u + a z + b    gw = sum g P u
+// gx = P(a g - r (u mean(v z) + v mean(u z))) - z r^2 (mean(u v) - mean u mean v - mean(u z) mean(v z))
+Tensors vjp_standardize_vjp(const Step& s) {
+  const Source source = s.source();
+  const bool about_mean = s.a(3) & centred;
+  const Size columns = s.a(0), examples = s.a(2);
+  const Rows rows(s.n->a, s.n->in[0]->count);
+  const Packed packed(rows, s.a(3));
+  const Shape matrices{examples, rows.rows, columns};
+  const Tensor g = reshape_to(s.x(0), matrices, source), x = reshape_to(s.x(1), matrices, source),
+               h = reshape_to(s.g, {examples, packed.count}, source);
+  const auto of_rows = [&](Form form, Size at) {  // what each job's sum got, for each of its rows
+    if (!(s.a(3) & form)) return Tensor();
+    const Tensor of_jobs = slice_at(h, 1, at, 1, rows.jobs * columns, source);
+    const Tensor each = expand_to(reshape_to(of_jobs, {examples, rows.jobs, 1, columns}, source),
+                                  {examples, rows.jobs, rows.together, columns}, source);
+    return slice_at(reshape_to(each, {examples, rows.jobs * rows.together, columns}, source), 1, 0, 1, rows.rows,
+                    source);
+  };
+  const auto mean_of = [&](const Tensor& t) { return sum_over(t, 2, 3, true, source) / static_cast<double>(columns); };
+  const Tensor d = about_mean ? x - mean_of(x) : x, r = rsqrt(mean_of(square(d)) + std::bit_cast<double>(s.a(1))),
+               z = d * r;
+  const auto project = [&](const Tensor& t) { return r * ((about_mean ? t - mean_of(t) : t) - z * mean_of(t * z)); };
+  Tensor w, v = g;
+  if (s.a(3) & weighted) {
+    w = reshape_to(s.x(2), {s.n->in[2]->count / columns, 1, columns}, source);  // one for all, or one for each example
+    v = g * w;
+  }
+  const Tensor a = of_rows(of_weight, packed.weight), b = of_rows(of_bias, packed.bias);
+  Tensor gg, gx, gw;
+  const auto add = [](Tensor& to, const Tensor& t) { to = to.defined() ? to + t : t; };
+  if (s.a(3) & of_x) {
+    const Tensor u = reshape_to(slice_at(h, 1, 0, 1, rows.rows * columns, source), matrices, source), pu = project(u),
+                 uz = mean_of(u * z), vz = mean_of(v * z);
+    Tensor both = mean_of(u * v) - uz * vz;
+    if (about_mean) both = both - mean_of(u) * mean_of(v);
+    gg = w.defined() ? w * pu : pu;
+    gx = -project(r * (u * vz + v * uz)) - z * square(r) * both;
+    if (w.defined()) gw = sum_to(g * pu, w.node()->shape, source);
+  }
+  if (a.defined()) add(gg, a * z), add(gx, project(a * g));
+  if (b.defined()) add(gg, b);
+  const auto as_input = [&](const Tensor& t, int i) {
+    return t.defined() && s.wants(i) ? reshape_to(t, s.n->in[i]->shape, source) : Tensor();
+  };
+  Tensors gs{as_input(gg, 0), as_input(gx, 1)};
+  if (w.defined()) gs.push_back(as_input(gw, 2));
   return gs;
 }
 

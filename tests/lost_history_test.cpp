@@ -58,6 +58,17 @@ const std::vector<Way> ways = {
      }},
 };
 
+// What it is inside of a cube that `call` is given.
+template <class Call>
+Tensor inside_a_cube(const Way& way, const Call& call) {
+  Tensor got;
+  call([&](const Tensor& x) {
+    got = way.gradient(at);
+    return cube(x);
+  });
+  return got;
+}
+
 // Where it is asked for.
 struct Place {
   const char* name;
@@ -110,53 +121,19 @@ const std::vector<Place> places = {
        return got;
      }},
     {"a function that gradcheck calls",
-     [](const Way& way) {
-       Tensor got;
-       gradcheck(
-           [&](const Tensor& x) {
-             got = way.gradient(at);
-             return cube(x);
-           },
-           at);
-       return got;
-     }},
+     [](const Way& way) { return inside_a_cube(way, [](const auto& f) { gradcheck(f, at); }); }},
     {"a function that gradcheck calls under NoGrad",
      [](const Way& way) {
-       Tensor got;
        const NoGrad no_grad;
-       gradcheck(
-           [&](const Tensor& x) {
-             got = way.gradient(at);
-             return cube(x);
-           },
-           at);
-       return got;
+       return inside_a_cube(way, [](const auto& f) { gradcheck(f, at); });
      }},
     {"a function of value_and_grad under NoGrad",
      [](const Way& way) {
-       Tensor got;
        const NoGrad no_grad;
-       value_and_grad(
-           [&](const Tensor& x) {
-             got = way.gradient(at);
-             return cube(x);
-           },
-           at);
-       return got;
+       return inside_a_cube(way, [](const auto& f) { value_and_grad(f, at); });
      }},
     {"a checkpoint's function",
-     [](const Way& way) {
-       Tensor got;
-       Parameter p = parameter(at);
-       checkpoint(
-           [&](const Tensor& x) {
-             got = way.gradient(at);
-             return cube(x);
-           },
-           p)
-           .backward();
-       return got;
-     }},
+     [](const Way& way) { return inside_a_cube(way, [](const auto& f) { checkpoint(f, parameter(at)).backward(); }); }},
 };
 
 struct Case {

@@ -53,7 +53,7 @@ const std::vector<const char*> all_ops{
     "dot",       "outer",     "full",         "rand",        "randn",       "randint",     "randperm", "arange",   "linspace",
     "cholesky",  "inv",      "solve",     "solve_triangular", "logdet", "slogdet", "det", "trace", "diagonal", "tril", "triu", "eigh",
     "argsort",   "sort",     "topk",      "conv1d",     "conv2d",  "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "cumprod",
-    "prod",      "stddev",
+    "prod",      "stddev",      "standardize", "divide_by_rms",
     "eye",       "detach",       "watch",       "twice",       "grad",        "assign",   "backward", "parameter",
     "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian", "x_sin_y", "own_tanh", "checkpoint", "Eager:", "NoGrad:",
     "fails:", "optimize", "Linear", "Sequential", "copy", "move", "thread"};

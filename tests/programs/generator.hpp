@@ -60,6 +60,7 @@ class Generator {
   void reduce_axis();
   void reduce_axes();
   void along_axis();
+  void standardize_rows(int x);
   void algebra();  // mathematics.cpp
   void order();
   void windows();

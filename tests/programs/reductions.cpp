@@ -105,7 +105,7 @@ void Generator::along_axis() {
   const int axis = some_axis(shape);
   const double n = static_cast<double>(shape[axis]), b = bound(x);
   const bool keepdim = dice_.chance(0.5);
-  switch (dice_.below(5)) {
+  switch (dice_.below(6)) {
     case 0:
       add(fmt::format("softmax(%{}, {})", x, axis), {x}, dtype, shape, 1,
           [=](const Tensors& in) { return softmax(in[0], axis); });
@@ -130,10 +130,34 @@ void Generator::along_axis() {
       add(fmt::format("var(%{}, {}, 1, {})", x, axis, keepdim), {x}, dtype, reduced(shape, axis, keepdim), 4 * b * b,
           [=](const Tensors& in) { return var(in[0], axis, 1, keepdim); });
       return;
-    default:
+    case 4:
       add(fmt::format("cumsum(%{}, {})", x, axis), {x}, dtype, shape, b * n,
           [=](const Tensors& in) { return cumsum(in[0], axis); });
+      return;
+    default: standardize_rows(x);
   }
+}
+
+void Generator::standardize_rows(int x) {
+  const Shape shape = at(x).shape;
+  const DType dtype = at(x).dtype;
+  const int axes = static_cast<int>(dice_.between(1, shape.rank()));
+  Shape row;
+  for (int i = shape.rank() - axes; i < shape.rank(); ++i) row.push_back(shape[i]);
+  double b = std::sqrt(static_cast<double>(row.numel()));
+  std::vector<int> in{x};
+  const bool centred = dice_.chance(0.6), weighted = dice_.chance(0.5), biased = centred && dice_.chance(0.5);
+  if (weighted) in.push_back(limited(matrix(dtype, row))), b *= bound(in.back());
+  if (biased) in.push_back(limited(matrix(dtype, row))), b += bound(in.back());
+  std::string operands;
+  for (const int i : in) operands += fmt::format("%{}, ", i);
+  add(fmt::format("{}({}{} axes{})", centred ? "standardize" : "divide_by_rms", operands, axes,
+                  biased && !weighted ? ", no weight" : ""),
+      in, dtype, shape, b, [=](const Tensors& t) {
+        const Tensor w = weighted ? t[1] : Tensor();
+        return centred ? standardize(t[0], axes, 0.25, w, biased ? t[t.size() - 1] : Tensor())
+                       : divide_by_rms(t[0], axes, 0.25, w);
+      });
 }
 
 }  // namespace programs

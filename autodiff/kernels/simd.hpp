@@ -7,6 +7,7 @@
 
 namespace xgrad::kernels {
 
+struct Rows;
 struct Standard;  // of rows.hpp
 struct Cotangents;
 
@@ -25,12 +26,12 @@ inline constexpr Size most_of_lanes = 512;
 struct Simd {
   Table table;
   // [0]: f32, [1]: f64
-  void (*log_softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
-  void (*softmax_rows[2])(void* out, const void* x, Size rows, Size columns);
-  void (*softmax_vjp_rows[2])(void* out, const void* g, const void* y, Size rows, Size columns);
-  void (*log_softmax_vjp_rows[2])(void* out, const void* x, const void* y, Size rows, Size columns);
-  void (*log_softmax_at[2])(void* out, const void* x, const Size* at, Size rows, Size columns);
-  void (*log_softmax_at_vjp[2])(void* out, const void* g, const void* x, const Size* at, Size rows, Size columns);
+  void (*log_softmax_rows[2])(void* out, const void* x, const Rows& rows);
+  void (*softmax_rows[2])(void* out, const void* x, const Rows& rows);
+  void (*softmax_vjp_rows[2])(void* out, const void* g, const void* y, const Rows& rows);
+  void (*log_softmax_vjp_rows[2])(void* out, const void* x, const void* y, const Rows& rows);
+  void (*log_softmax_at[2])(void* out, const void* x, const Size* at, const Rows& rows);
+  void (*log_softmax_at_vjp[2])(void* out, const void* g, const void* x, const Size* at, const Rows& rows);
   void (*standardize_rows[2])(const Standard& s, void* out, const void* x, const void* w, const void* b, Size rows);
   void (*standardize_vjp_rows[2])(const Standard& s, const Cotangents& out, const void* g, const void* x, const void* w,
                                   Size rows);

@@ -91,23 +91,23 @@ const Simd& simd() {
 
 const Table& table() { return simd().table; }
 
-void log_softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
-  simd().log_softmax_rows[dtype == DType::f64](out, x, rows, columns);
+void log_softmax_rows(DType dtype, void* out, const void* x, const Rows& rows) {
+  simd().log_softmax_rows[dtype == DType::f64](out, x, rows);
 }
-void softmax_rows(DType dtype, void* out, const void* x, Size rows, Size columns) {
-  simd().softmax_rows[dtype == DType::f64](out, x, rows, columns);
+void softmax_rows(DType dtype, void* out, const void* x, const Rows& rows) {
+  simd().softmax_rows[dtype == DType::f64](out, x, rows);
 }
-void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, Size rows, Size columns) {
-  simd().softmax_vjp_rows[dtype == DType::f64](out, g, y, rows, columns);
+void softmax_vjp_rows(DType dtype, void* out, const void* g, const void* y, const Rows& rows) {
+  simd().softmax_vjp_rows[dtype == DType::f64](out, g, y, rows);
 }
-void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, Size rows, Size columns) {
-  simd().log_softmax_vjp_rows[dtype == DType::f64](out, x, y, rows, columns);
+void log_softmax_vjp_rows(DType dtype, void* out, const void* x, const void* y, const Rows& rows) {
+  simd().log_softmax_vjp_rows[dtype == DType::f64](out, x, y, rows);
 }
-void log_softmax_at(DType dtype, void* out, const void* x, const Size* at, Size rows, Size columns) {
-  simd().log_softmax_at[dtype == DType::f64](out, x, at, rows, columns);
+void log_softmax_at(DType dtype, void* out, const void* x, const Size* at, const Rows& rows) {
+  simd().log_softmax_at[dtype == DType::f64](out, x, at, rows);
 }
-void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, const Size* at, Size rows, Size columns) {
-  simd().log_softmax_at_vjp[dtype == DType::f64](out, g, x, at, rows, columns);
+void log_softmax_at_vjp(DType dtype, void* out, const void* g, const void* x, const Size* at, const Rows& rows) {
+  simd().log_softmax_at_vjp[dtype == DType::f64](out, g, x, at, rows);
 }
 void standardize_rows(DType dtype, const Standard& s, void* out, const void* x, const void* w, const void* b,
                       Size rows) {

@@ -54,6 +54,8 @@ std::vector<Row> index_rows() {
             return log_softmax(3 * x, axis, places(lines, extent(x)));
           },
           {{{3, 4}},
+           {{3, 40}},
+           {{2, 5, 9}},
            {{4, 4}},
            {{1, 1}},
            {{3, 3, 4}},

@@ -66,12 +66,13 @@ void add_softmax(Reductions& r) {
   r.add("logsumexp 0", [](const Tensor& x) { return logsumexp(x, 0); }, {no_axis(0), nothing_along(0)});
   r.add("logsumexp -1, kept", [](const Tensor& x) { return logsumexp(x, -1, true); }, {no_axis(0), nothing_along(-1)});
   r.add("logsumexp 1", [](const Tensor& x) { return logsumexp(x, 1); }, {no_axis(1), nothing_along(1)});
-  r.add("softmax 0", [](const Tensor& x) { return softmax(x, 0); }, {no_axis(0)});
-  r.add("softmax 1", [](const Tensor& x) { return softmax(x, 1); }, {no_axis(1)});
+  const std::vector<Shapes> rows_side_by_side = {{{3, 40}}, {{2, 5, 9}}, {{2, 19, 300}}};
+  r.add("softmax 0", [](const Tensor& x) { return softmax(x, 0); }, {no_axis(0)}, rows_side_by_side);
+  r.add("softmax 1", [](const Tensor& x) { return softmax(x, 1); }, {no_axis(1)}, rows_side_by_side);
   r.add("softmax -1", [](const Tensor& x) { return softmax(x, -1); }, {no_axis(0)}, {{{600, 40}}});
   r.add("softmax -2", [](const Tensor& x) { return softmax(x, -2); }, {no_axis(1)});
-  r.add("log_softmax 0", [](const Tensor& x) { return log_softmax(x, 0); }, {no_axis(0)});
-  r.add("log_softmax 1", [](const Tensor& x) { return log_softmax(x, 1); }, {no_axis(1)});
+  r.add("log_softmax 0", [](const Tensor& x) { return log_softmax(x, 0); }, {no_axis(0)}, rows_side_by_side);
+  r.add("log_softmax 1", [](const Tensor& x) { return log_softmax(x, 1); }, {no_axis(1)}, rows_side_by_side);
   r.add("log_softmax -1", [](const Tensor& x) { return log_softmax(x, -1); }, {no_axis(0)}, {{{600, 40}}});
 }
 

@@ -1,4 +1,5 @@
 // Softmax of rows, and sums over rows (rows.hpp).
+#include "autodiff/kernels/rows.hpp"
 #include "autodiff/kernels/simd/map.hpp"
 #include "autodiff/kernels/simd/math_exp.hpp"
 #include "autodiff/kernels/simd/math_log.hpp"
@@ -28,7 +29,21 @@ XGRAD_INLINE Batch<T> if_below_1(const Batch<T>& e) {
   return pick(e == Batch<T>(T(1)), Batch<T>(T(0)), e);
 }
 
-constexpr Size few_columns = 16;  // up to which lanes are rows, not columns
+constexpr Size few_columns = 16;  // up to which lanes are rows, not columns, where rows lie one after the other
+XGRAD_INLINE bool by_lanes(const Rows& rows) { return rows.apart > 1 || rows.columns <= few_columns; }
+
+// some(r, k, start) for rows r ... r + k - 1 that lie side by side, the first from x[start] on.
+template <class T, class Some>
+XGRAD_INLINE void side_by_side(const Rows& rows, const Some& some) {
+  const Size end = rows.first + rows.count;
+  for (Size r = rows.first; r < end;) {
+    const Size at = r % rows.apart, left = rows.apart - at;
+    Size k = end - r < left ? end - r : left;
+    if (k > width<T>) k = width<T>;
+    some(r, k, (r - at) * rows.columns + at);
+    r += k;
+  }
+}
 
 // column[c] holds column c of as many rows as a vector has lanes.
 template <class T, bool logarithm>
@@ -47,25 +62,35 @@ XGRAD_INLINE void softmax_lanes(T (*column)[width<T>], Size columns) {
   for (Size c = 0; c < columns; ++c) (logarithm ? at(c) - sum : at(c) / sum).store_aligned(column[c]);
 }
 
-// some(r, k, column) for rows r ... r + k - 1, whose columns are there; the lanes past k are 0.
+// some(r, k, column, start) for rows r ... r + k - 1, whose columns are there; the lanes past k are 0.
 template <class T, class Some>
-XGRAD_INLINE void by_columns(const T* x, Size rows, Size columns, const Some& some) {
-  alignas(64) T column[few_columns][width<T>];
-  Size r = 0;
-  for (; r + width<T> <= rows; r += width<T>) {
+XGRAD_INLINE void by_columns(const T* x, const Rows& rows, const Some& some) {
+  alignas(64) T column[longest_apart][width<T>];
+  const Size columns = rows.columns, end = rows.first + rows.count;
+  if (rows.apart > 1)
+    return side_by_side<T>(rows, [&](Size r, Size k, Size start) XGRAD_LAMBDA {
+      for (Size c = 0; c < columns; ++c) load_some(x + start + c * rows.apart, k).store_aligned(column[c]);
+      some(r, k, column, start);
+    });
+  Size r = rows.first;
+  for (; r + width<T> <= end; r += width<T>) {
     const T* from = x + r * columns;
     for (Size c = 0; c < columns; ++c)
       for (Size i = 0; i < width<T>; ++i) column[c][i] = from[i * columns + c];
-    some(r, width<T>, column);
+    some(r, width<T>, column, r * columns);
   }
-  if (r == rows) return;
+  if (r == end) return;
   for (Size c = 0; c < columns; ++c)
-    for (Size i = 0; i < width<T>; ++i) column[c][i] = r + i < rows ? x[(r + i) * columns + c] : T(0);
-  some(r, rows - r, column);
+    for (Size i = 0; i < width<T>; ++i) column[c][i] = r + i < end ? x[(r + i) * columns + c] : T(0);
+  some(r, end - r, column, r * columns);
 }
+// Back to where they are from: out[start] is the first row's first number.
 template <class T>
-XGRAD_INLINE void store_columns(T* out, Size k, Size columns, const T (*column)[width<T>]) {
-  if (k == width<T>) {
+XGRAD_INLINE void store_columns(T* out, Size k, const Rows& rows, const T (*column)[width<T>]) {
+  const Size columns = rows.columns;
+  if (rows.apart > 1) {
+    for (Size c = 0; c < columns; ++c) store_some(out + c * rows.apart, Batch<T>::load_aligned(column[c]), k);
+  } else if (k == width<T>) {
     for (Size c = 0; c < columns; ++c)
       for (Size i = 0; i < width<T>; ++i) out[i * columns + c] = column[c][i];
   } else {
@@ -75,10 +100,10 @@ XGRAD_INLINE void store_columns(T* out, Size k, Size columns, const T (*column)[
 }
 
 template <class T, bool logarithm>
-void softmax_of_few(T* out, const T* x, Size rows, Size columns) {
-  by_columns(x, rows, columns, [=](Size r, Size k, T(*column)[width<T>]) XGRAD_LAMBDA {
-    softmax_lanes<T, logarithm>(column, columns);
-    store_columns<T>(out + r * columns, k, columns, column);
+void softmax_of_few(T* out, const T* x, const Rows& rows) {
+  by_columns(x, rows, [&](Size, Size k, T(*column)[width<T>], Size start) XGRAD_LAMBDA {
+    softmax_lanes<T, logarithm>(column, rows.columns);
+    store_columns<T>(out + start, k, rows, column);
   });
 }
 
@@ -153,11 +178,13 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
 }
 
 template <class T, bool logarithm>
-void softmax(void* out, const void* x, Size rows, Size columns) {
-  if (columns <= 0) return;
-  if (columns <= few_columns)
-    softmax_of_few<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
-  else softmax_of_many<T, logarithm>(static_cast<T*>(out), static_cast<const T*>(x), rows, columns);
+void softmax(void* to, const void* from, const Rows& rows) {
+  T* out = static_cast<T*>(to);
+  const T* x = static_cast<const T*>(from);
+  const Size start = rows.first * rows.columns;
+  if (rows.columns <= 0) return;
+  if (by_lanes(rows)) softmax_of_few<T, logarithm>(out, x, rows);
+  else softmax_of_many<T, logarithm>(out + start, x + start, rows.count, rows.columns);
 }
 
 // x - exp(y) sum. Where exp y is near 1 that is (x - sum) - (exp(y) - 1) sum: of the class that is sure, whose x is all of
@@ -174,11 +201,23 @@ XGRAD_INLINE Batch<T> less_part(const Batch<T>& x, const Batch<T>& y, const Batc
 
 // Where rows are short, a vector takes numbers of several rows; their sums are laid out in the result's place before.
 template <class T>
-void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size rows, Size columns) {
+void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, const Rows& all) {
   const auto plus = [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; };
   const T* x = static_cast<const T*>(x_bytes);
   const T* y = static_cast<const T*>(y_bytes);
   T* z = static_cast<T*>(out);
+  const Size columns = all.columns, apart = all.apart;
+  if (apart > 1)
+    return side_by_side<T>(all, [&](Size, Size k, Size start) XGRAD_LAMBDA {
+      Batch<T> sum(T(0));
+      for (Size c = 0; c < columns; ++c) sum = sum + load_some(x + start + c * apart, k);
+      for (Size c = 0; c < columns; ++c) {
+        const Size i = start + c * apart;
+        store_some(z + i, less_part(load_some(x + i, k), load_some(y + i, k), sum), k);
+      }
+    });
+  Size rows = all.count;
+  x += all.first * columns, y += all.first * columns, z += all.first * columns;
   if (columns <= few_columns) {
     for (Size r = 0; r < rows; ++r) {
       T sum = x[r * columns];
@@ -205,11 +244,13 @@ void log_softmax_vjp(void* out, const void* x_bytes, const void* y_bytes, Size r
 
 // log softmax(x)[at], of each row
 template <class T>
-void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, Size columns) {
+void log_softmax_at(void* out, const void* x_bytes, const Size* at, const Rows& rows) {
   const T* x = static_cast<const T*>(x_bytes);
   T* y = static_cast<T*>(out);
-  if (columns > few_columns) {
-    for (; rows > 0; --rows, x += columns, ++at, ++y) {
+  const Size columns = rows.columns;
+  if (!by_lanes(rows)) {
+    x += rows.first * columns, at += rows.first, y += rows.first;
+    for (Size r = 0; r < rows.count; ++r, x += columns, ++at, ++y) {
       const T greatest = greatest_of(x, columns);
       const Size apart = x[*at] == greatest ? *at : place_of(x, columns, greatest);
       const Batch<T> most(greatest), others(sum_of_others<T, false>(nullptr, x, columns, most, apart));
@@ -217,7 +258,7 @@ void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, S
     }
     return;
   }
-  by_columns(x, rows, columns, [=](Size r, Size k, const T(*column)[width<T>]) XGRAD_LAMBDA {
+  by_columns(x, rows, [=](Size r, Size k, const T(*column)[width<T>], Size) XGRAD_LAMBDA {
     const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
     Batch<T> most = of(0);
     for (Size c = 1; c < columns; ++c) most = upper(most, of(c));
@@ -236,12 +277,14 @@ void log_softmax_at(void* out, const void* x_bytes, const Size* at, Size rows, S
 
 // g (1 [c = at] - softmax x), of each row; at `at`, what is left of 1 is the sum of the others, with all its digits.
 template <class T>
-void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, const Size* at, Size rows, Size columns) {
+void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, const Size* at, const Rows& rows) {
   const T* g = static_cast<const T*>(g_bytes);
   const T* x = static_cast<const T*>(x_bytes);
   T* z = static_cast<T*>(out);
-  if (columns > few_columns) {
-    for (; rows > 0; --rows, x += columns, z += columns, ++at, ++g) {
+  const Size columns = rows.columns;
+  if (!by_lanes(rows)) {
+    x += rows.first * columns, z += rows.first * columns, at += rows.first, g += rows.first;
+    for (Size r = 0; r < rows.count; ++r, x += columns, z += columns, ++at, ++g) {
       const Batch<T> most(greatest_of(x, columns));
       const T others = sum_of_others<T, true>(z, x, columns, most, *at), each = *g / (others + z[*at]);
       const Batch<T> factor(-each);
@@ -250,7 +293,7 @@ void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, con
     }
     return;
   }
-  by_columns(x, rows, columns, [=](Size r, Size k, T(*column)[width<T>]) XGRAD_LAMBDA {
+  by_columns(x, rows, [&](Size r, Size k, T(*column)[width<T>], Size start) XGRAD_LAMBDA {
     const auto of = [=](Size c) XGRAD_LAMBDA { return Batch<T>::load_aligned(column[c]); };
     alignas(64) T places[width<T>] = {};
     for (Size i = 0; i < k; ++i) places[i] = static_cast<T>(at[r + i]);
@@ -267,16 +310,25 @@ void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, con
     const Batch<T> each = load_some(g + r, k) / (others + mine);
     for (Size c = 0; c < columns; ++c)
       (pick(place == Batch<T>(static_cast<T>(c)), others, -of(c)) * each).store_aligned(column[c]);
-    store_columns<T>(z + r * columns, k, columns, column);
+    store_columns<T>(z + start, k, rows, column);
   });
 }
 
 // y (g - sum g y)
 template <class T>
-void softmax_vjp(void* out, const void* g_bytes, const void* y_bytes, Size rows, Size columns) {
+void softmax_vjp(void* out, const void* g_bytes, const void* y_bytes, const Rows& rows) {
   const T *g = static_cast<const T*>(g_bytes), *y = static_cast<const T*>(y_bytes);
   T* to = static_cast<T*>(out);
-  for (; rows > 0; --rows, g += columns, y += columns, to += columns) {
+  const Size columns = rows.columns, apart = rows.apart;
+  if (apart > 1)
+    return side_by_side<T>(rows, [&](Size, Size k, Size start) XGRAD_LAMBDA {
+      const auto of = [&](const T* x, Size c) XGRAD_LAMBDA { return load_some(x + start + c * apart, k); };
+      Batch<T> sum(T(0));
+      for (Size c = 0; c < columns; ++c) sum = sum + of(g, c) * of(y, c);
+      for (Size c = 0; c < columns; ++c) store_some(to + start + c * apart, of(y, c) * (of(g, c) - sum), k);
+    });
+  g += rows.first * columns, y += rows.first * columns, to += rows.first * columns;
+  for (Size r = 0; r < rows.count; ++r, g += columns, y += columns, to += columns) {
     T sum(0);
     if (columns <= few_columns) {
       for (Size c = 0; c < columns; ++c) sum += g[c] * y[c];

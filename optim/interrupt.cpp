@@ -1,5 +1,7 @@
 #include "optim/interrupt.hpp"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <csignal>
 #include <mutex>
@@ -8,6 +10,8 @@ namespace xgrad::optim {
 namespace {
 
 std::mutex mutex;
+[[maybe_unused]] const int fork_handled =
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
 int alive = 0;
 struct sigaction before;  // written while no handler of ours is there
 std::atomic<int> interrupts{0};

@@ -80,6 +80,23 @@ BOOST_AUTO_TEST_CASE(a_child_works_whatever_other_threads_do) {
       const Tensor a = evaluate(randn({24, 24}, f64));
       while (!stop) matmul(a, a);
     });
+  busy.emplace_back([&] {  // the lock of the code of chains, which come in ever new forms
+    const Tensor a = evaluate(rand({3'000}));
+    for (unsigned form = 0; !stop; ++form) {
+      Tensor y = a;
+      for (int bit = 0; bit < 9; ++bit) y = form >> bit & 1 ? y * a : y + a;
+      evaluate(y);
+    }
+  });
+  busy.emplace_back([&] {  // the lock of gradients by rows that somebody looks at
+    Parameter table = parameter(randn({2'000, 8}));
+    const Tensor rows = arange(100);
+    while (!stop) {
+      table.zero_grad();
+      sum(square(index_select(table, 0, rows))).backward();
+      evaluate(table.grad());
+    }
+  });
   busy.emplace_back([&] {  // the lock of the free lists
     std::vector<Tensor> held;
     while (!stop) {

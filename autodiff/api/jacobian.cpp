@@ -31,6 +31,11 @@ Size widest(Sweep& sweep, const Node* y) {
   return most;
 }
 
+// Rows from ... to - 1 of the unit matrix of n: all of it may be more than memory holds.
+Tensor unit_rows(Size from, Size to, Size n, DType dtype) {
+  return from == 0 && to == n ? eye(n, dtype) : one_hot(arange(from, to), n, dtype);
+}
+
 // f(from, to) for as many of `count` rows or columns at once as do not take much memory, one behind the other; f(from, -1), of
 // one alone, where that fails because a CustomOp's derivative reads numbers.
 template <class F>
@@ -73,13 +78,14 @@ struct Asked {
 };
 
 Tensors by_rows(engine::ThreadState& t, const Asked& a, Size width) {
-  const Tensor basis = reshape(eye(a.m, a.y.node()->dtype), joined({a.m}, a.y.node()->shape));
+  const auto basis = [&](Size from, Size to) {
+    return reshape(unit_rows(from, to, a.m, a.y.node()->dtype), joined({to - from}, a.y.node()->shape));
+  };
   const Tensors rows = in_turn(a.m, width, a.source, [&](Size from, Size to) {
-    if (to < 0) return engine::gradients(a.y, a.wrt, basis[from], a.create_graph, a.unused);
+    if (to < 0) return engine::gradients(a.y, a.wrt, basis(from, from + 1)[0], a.create_graph, a.unused);
     engine::Batch batch(t, to - from, Randomness::same, a.op, a.source);
     Tensors all;
-    for (const Tensor& g :
-         engine::gradients(a.y, a.wrt, batch.example(slice(basis, 0, from, to)), a.create_graph, a.unused))
+    for (const Tensor& g : engine::gradients(a.y, a.wrt, batch.example(basis(from, to)), a.create_graph, a.unused))
       all.push_back(batch.all(g));
     return all;
   });
@@ -97,7 +103,7 @@ Tensors by_columns(const Asked& a, Sweep& sweep, const Targets& targets, Size wi
     Size first = 0;
     for (const Tensor& x : a.x) {
       const Size last = first + x.node()->count;
-      const Tensor part = slice(slice(eye(a.n, x.node()->dtype), 0, from, to < 0 ? from + 1 : to), 1, first, last);
+      const Tensor part = slice(unit_rows(from, to < 0 ? from + 1 : to, a.n, x.node()->dtype), 1, first, last);
       basis.push_back(reshape(part, column_shape(many, x.node()->shape)));
       first = last;
     }

@@ -192,6 +192,8 @@ constexpr std::size_t most_chains = 1024;  // are known
 
 }  // namespace
 
+constinit std::mutex code_lock;
+
 kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
   if (code_when() == CodeWhen::never) return nullptr;
   constexpr std::size_t most_steps = 255;
@@ -201,10 +203,10 @@ kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
     if (count > most_steps) return nullptr;
     forms[count++] = s->form;
   }
-  static std::mutex mutex;
-  static std::map<std::vector<std::uint64_t>, Known, Before>& all =
-      *new std::map<std::vector<std::uint64_t>, Known, Before>;  // to the end
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(code_lock);
+  static constinit std::map<std::vector<std::uint64_t>, Known, Before>* made = nullptr;
+  if (!made) made = new std::map<std::vector<std::uint64_t>, Known, Before>;  // to the end
+  auto& all = *made;
   const Forms key{forms.data(), count};
   auto found = all.find(key);
   if (found == all.end()) {
@@ -229,6 +231,8 @@ kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
 #else
 
 namespace xgrad::engine {
+
+constinit std::mutex code_lock;
 
 kernels::Chain chain_code(const kernels::ChainStep*, DType, Size) { return nullptr; }
 

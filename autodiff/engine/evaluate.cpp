@@ -7,6 +7,7 @@
 
 #include <xgrad/autodiff/vmap.hpp>
 #include "autodiff/engine/compute.hpp"
+#include "autodiff/engine/nodes.hpp"
 #include "autodiff/engine/region.hpp"
 #include "autodiff/engine/walk.hpp"
 
@@ -159,7 +160,7 @@ void run_group(ThreadState& t, Plan& p, Size count) {
 
 }  // namespace
 
-void compute(ThreadState& t, Node* n) {
+void compute(ThreadState& t, Node* n) try {
   switch (kind_of(n->op)) {
     case Kind::elementwise:
       if (n->count <= small_count) compute_small(t, n);
@@ -168,6 +169,9 @@ void compute(ThreadState& t, Node* n) {
     case Kind::reduction: reduce(t, n); break;
     default: rule(n->op).compute(n);
   }
+} catch (...) {
+  if (n->pending()) give_unfinished(n);
+  throw;
 }
 
 void fail_traced(const Node* n, const char* op, Source source) try {

@@ -133,6 +133,9 @@ struct alignas(64) Node : NodeHead {
   // Of a node of a trace, which gets no numbers: what the user wrote, where that is not the op itself; null: it is.
   const char*& written() { return *reinterpret_cast<const char**>(local); }
 
+  // Of a node that waits, between allocate() and its numbers: that memory.
+  char*& unfinished() { return *reinterpret_cast<char**>(local); }
+
   Shape& strides() { return *std::launder(reinterpret_cast<Shape*>(local)); }
   const Shape& strides() const { return *std::launder(reinterpret_cast<const Shape*>(local)); }
 

@@ -12,8 +12,6 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source) {
   return new_node(t, op, dtype, shape, shape.numel(), source);
 }
 
-void Unfinished::undo() noexcept { give_buffer(memory, std::exchange(n->pool, 0)); }
-
 namespace {
 constexpr std::size_t extra_bytes = (sizeof(Extra) + 63) / 64 * 64;
 }

@@ -10,15 +10,8 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
 // Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.
 char* allocate(Node* n, const char* op = nullptr);  // op: null: n's own
 
-// Gives that back where the node has not got its numbers by the end.
-struct Unfinished {
-  Node* n;
-  char* memory;
-  ~Unfinished() {
-    if (!n->data && n->pool) undo();
-  }
-  void undo() noexcept;
-};
+// Gives that back, of a node that did not get its numbers.
+void give_unfinished(Node* n) noexcept;
 
 Extra& extra_of(Node* n);                              // made where there is none
 void set_inputs(Node* n, Node* const* in, int count);  // each counted once more

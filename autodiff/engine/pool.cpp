@@ -191,12 +191,17 @@ namespace {
 [[gnu::noinline]] char* allocate_buffer(Node* n, std::size_t bytes, const char* op) {
   char* memory = find_buffer(bytes, n->pool);
   if (!memory) fail_memory(bytes, op ? op : rule(n->op).name, line_of(n, op ? op : rule(n->op).name));
+  n->unfinished() = memory;
   return memory;
 }
 }  // namespace
 char* allocate(Node* n, const char* op) {
   const std::size_t bytes = static_cast<std::size_t>(n->count * item_size(n->dtype));
   return bytes <= inline_bytes ? n->local : allocate_buffer(n, bytes, op);
+}
+
+void give_unfinished(Node* n) noexcept {
+  if (n->pool) give_buffer(n->unfinished(), std::exchange(n->pool, 0));
 }
 
 void give_buffer(char* data, std::uint8_t pool) noexcept {

@@ -39,9 +39,8 @@ class Builder : ChainWriter {
     if (failed) std::rethrow_exception(failed);
   }
   void undo() const {
-    for (std::size_t i = 0; i < values_.size(); ++i)
-      if (values_[i].memory && values_[i].memory != nodes_[i]->local && nodes_[i]->pool)
-        give_buffer(values_[i].memory, nodes_[i]->pool), nodes_[i]->pool = 0;
+    for (std::size_t i = 0; i < count_; ++i)
+      if (nodes_[i]->pending()) give_unfinished(nodes_[i]);
   }
 
  private:

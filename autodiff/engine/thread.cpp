@@ -7,7 +7,9 @@
 #include <new>
 #include <utility>
 
+#include "autodiff/engine/chain_code.hpp"
 #include "autodiff/engine/record.hpp"
+#include "autodiff/engine/variable.hpp"
 #include "autodiff/kernels/fork.hpp"
 
 namespace xgrad::engine {
@@ -266,8 +268,6 @@ void collect_foreign(ThreadState& t) {
   }
 }
 
-void release_weak(Variable* variable) noexcept;
-
 namespace {
 
 inline void destroy_one(ThreadState& own, Node* d) {
@@ -277,7 +277,8 @@ inline void destroy_one(ThreadState& own, Node* d) {
   }
   forget_inputs(d);
   if (d->base) release(d->base);
-  else if (d->pool && d->data) give_buffer(d->data, d->pool);
+  else if (d->data && d->pool) give_buffer(d->data, d->pool);
+  else give_unfinished(d);
   if (d->variable) release_weak(d->variable);
   if (d->extra) give_extra(d);
   d->shape.~Shape();
@@ -346,26 +347,36 @@ void Quiet::give_resting(ThreadState& t) noexcept {
 namespace {
 
 // A child has the calling thread alone, and its memory as it is at that moment. So nobody may be inside of what a lock
-// guards, nor in a pass of the pool or a call of a library. States of threads that are not in the child stay as they
+// guards, nor in a pass of the pool or a call of a library: every lock is taken, those first under which others are. States of threads that are not in the child stay as they
 // are: nobody adopts them.
 void before_fork() {
+  last_resort().mutex.lock();
+  dense_lock.lock();
   kernels::before_fork();
   registry.mutex.lock();
   for (ThreadState* t = registry.made; t; t = t->next_made) t->mutex.lock();
   lock_pools();
+  code_lock.lock();
 }
 void unlock_all() {
+  code_lock.unlock();
   unlock_pools();
   for (ThreadState* t = registry.made; t; t = t->next_made) t->mutex.unlock();
   registry.mutex.unlock();
 }
+void unlock_first_ones() {
+  dense_lock.unlock();
+  last_resort().mutex.unlock();
+}
 void after_fork() {
   unlock_all();
   kernels::after_fork(false);
+  unlock_first_ones();
 }
 void in_child() {
   unlock_all();
   kernels::after_fork(true);
+  unlock_first_ones();
 }
 [[maybe_unused]] const int fork_handled = pthread_atfork(before_fork, after_fork, in_child);
 

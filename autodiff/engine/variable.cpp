@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <mutex>
 
 #include <xgrad/autodiff/parameter.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -97,10 +96,11 @@ void freeze(Variable* v, bool frozen) {
   if (frozen) forget_gradient(v);
 }
 
+constinit std::mutex dense_lock;
+
 const Tensor& dense_gradient(Variable* v) {
   if (v->grad.defined() || !v->rows.index.defined()) return v->grad;
-  static std::mutex looking;  // two threads may look at one gradient
-  const std::lock_guard lock(looking);
+  const std::lock_guard lock(dense_lock);
   if (v->grad.defined()) return v->grad;
   const NoGrad constant;
   const Node* n = v->leaf.node();

@@ -177,7 +177,6 @@ Tensor dense_rows(const RowGradient& x, const Shape& shape, Source source) {
 
 void compute_index_add(Node* n) {
   const Picked p = pick_from(n);
-  const Unfinished guard{n, p.memory};
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();
@@ -203,7 +202,6 @@ Tensors vjp_gather(const Step& s) { return pick_back(Op::scatter_add, s); }
 
 void compute_scatter_add(Node* n) {
   const Picked p = pick_from(n);
-  const Unfinished guard{n, p.memory};
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();

@@ -47,7 +47,6 @@ void each_in_place(Node* n, const char* what, const char* remedy, const F& f) {
   const Tensor x = dense(n->in[0]);
   const Size item = item_size(n->dtype), size = order_of(n) * order_of(n) * item;
   char* out = allocate(n);
-  const Unfinished guard{n, out};
   std::memcpy(out, x.node()->data, static_cast<std::size_t>(n->count * item));
   const Size failed = each_matrix(matrices_in(n), order_of(n), [&](Size i) { return f(out + i * size); });
   if (failed >= 0) fail_matrix(n, failed, n, what, remedy);
@@ -60,7 +59,6 @@ void each_system(Node* n, const char* what, const char* remedy, const F& f) {
   const Tensor a = dense(n->in[0]), b = dense(n->in[1]);
   const Size order = order_of(n->in[0]), row = order * item_size(n->dtype);
   char* out = allocate(n);
-  const Unfinished guard{n, out};
   std::memcpy(out, b.node()->data, static_cast<std::size_t>(n->count * item_size(n->dtype)));
   const Size count = n->count == 0 ? 0 : matrices_in(n->in[0]);
   const Size failed = each_matrix(
@@ -170,7 +168,6 @@ void each_determinant(Node* n, const F& f) {
 // y = det x:   gx = g y x^-T
 void compute_det(Node* n) {
   char* out = allocate(n);
-  const Unfinished guard{n, out};
   const Size item = item_size(n->dtype);
   for (Size i = 0; i < n->count; ++i) write_number(n->dtype, out + i * item, 1);  // of no rows
   each_determinant(n, [&](const kernels::Determinant& d, Size i) { write_number(n->dtype, out + i * item, d.value); });
@@ -181,7 +178,6 @@ Tensors vjp_det(const Step& s) { return {last_axes_added(s.g * s.y(), 2) * trans
 // y = (sign det x, log |det x|):   gx = g[1] x^-T
 void compute_slogdet(Node* n) {
   char* out = allocate(n);
-  const Unfinished guard{n, out};
   const Size item = item_size(n->dtype);
   for (Size i = 0; i < n->count; ++i) write_number(n->dtype, out + i * item, i % 2 == 0 ? 1 : 0);
   each_determinant(n, [&](const kernels::Determinant& d, Size i) {
@@ -200,7 +196,6 @@ void compute_eigh(Node* n) {
   const Tensor x = dense(n->in[0]);
   const Size order = order_of(n), item = item_size(n->dtype), size = order * order * item;
   char* out = allocate(n);
-  const Unfinished guard{n, out};
   const Size failed = each_matrix(matrices_in(n->in[0]), order, [&](Size i) {
     char* packed = out + i * (size + order * item);
     std::memcpy(packed + order * item, x.node()->data + i * size, static_cast<std::size_t>(size));

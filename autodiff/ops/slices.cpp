@@ -94,7 +94,6 @@ const SlicePlace* places_of(Node* n) { return n->input(n->inputs - 1)->data.as<c
 }  // namespace
 void compute_slice_add(Node* n) {
   char* out = allocate(n);
-  const Unfinished guard{n, out};
   std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
   for (int i = 0; i < n->inputs - 1; ++i) {
     const SlicePlace at = places_of(n)[i];

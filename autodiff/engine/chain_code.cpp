@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autodiff/engine/pages.hpp"
+#include "autodiff/engine/thread.hpp"
 #include "autodiff/kernels/x86.hpp"
 
 namespace xgrad::engine {
@@ -192,8 +193,6 @@ constexpr std::size_t most_chains = 1024;  // are known
 
 }  // namespace
 
-constinit std::mutex code_lock;
-
 kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
   if (code_when() == CodeWhen::never) return nullptr;
   constexpr std::size_t most_steps = 255;
@@ -231,8 +230,6 @@ kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
 #else
 
 namespace xgrad::engine {
-
-constinit std::mutex code_lock;
 
 kernels::Chain chain_code(const kernels::ChainStep*, DType, Size) { return nullptr; }
 

@@ -2,8 +2,6 @@
 // conditions. Its bits are the interpreter's.
 #pragma once
 
-#include <mutex>
-
 #include "autodiff/kernels/kernels.hpp"
 
 namespace xgrad::engine {
@@ -13,8 +11,6 @@ namespace xgrad::engine {
 // the process, by the forms of the steps; addresses are read from those. What sums are added to (kept_sums bytes of scratch, at
 // the step's y) is 0 before and folded after it by the caller.
 kernels::Chain chain_code(const kernels::ChainStep* steps, DType dtype, Size work);
-
-extern constinit std::mutex code_lock;  // of what it knows; held over a fork()
 
 inline constexpr Size strip_bytes = 256, kept_sums = 128;
 

@@ -7,14 +7,13 @@
 #include <new>
 #include <utility>
 
-#include "autodiff/engine/chain_code.hpp"
 #include "autodiff/engine/record.hpp"
-#include "autodiff/engine/variable.hpp"
 #include "autodiff/kernels/fork.hpp"
 
 namespace xgrad::engine {
 
 constinit thread_local ThreadState* this_thread = nullptr;
+constinit std::mutex code_lock, dense_lock;
 
 namespace {
 
@@ -267,6 +266,8 @@ void collect_foreign(ThreadState& t) {
     let_go(t, n, handles);
   }
 }
+
+void release_weak(Variable* variable) noexcept;
 
 namespace {
 

@@ -279,7 +279,9 @@ void refill_nodes(ThreadState& t, Op op, Source source);
 void spill_nodes(ThreadState& t) noexcept;
 void release_free(ThreadState& t) noexcept;     // to the system: free memory of this thread's and of the process
 void give_up_buffers(ThreadState& t) noexcept;  // free ones, to the process or the system
-void lock_pools() noexcept;                     // around a fork()
+extern constinit std::mutex code_lock,
+    dense_lock;              // of what chain_code() knows; of dense_gradient(). Held over a fork()
+void lock_pools() noexcept;  // around a fork()
 void unlock_pools() noexcept;
 inline void* take_node(ThreadState& t, Op op, Source source) {
   if (!t.nodes.top) refill_nodes(t, op, source);

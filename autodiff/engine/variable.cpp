@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <mutex>
 
 #include <xgrad/autodiff/parameter.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -96,11 +97,9 @@ void freeze(Variable* v, bool frozen) {
   if (frozen) forget_gradient(v);
 }
 
-constinit std::mutex dense_lock;
-
 const Tensor& dense_gradient(Variable* v) {
   if (v->grad.defined() || !v->rows.index.defined()) return v->grad;
-  const std::lock_guard lock(dense_lock);
+  const std::lock_guard lock(dense_lock);  // two threads may look at one gradient
   if (v->grad.defined()) return v->grad;
   const NoGrad constant;
   const Node* n = v->leaf.node();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 
 #include "autodiff/engine/node.hpp"
 #include "autodiff/engine/rows.hpp"
@@ -32,7 +31,6 @@ void freeze(Variable* v, bool frozen);  // its gradient goes, then
 
 // Its gradient as a tensor of its shape; empty where there is none. And without one.
 const Tensor& dense_gradient(Variable* v);
-extern constinit std::mutex dense_lock;  // two threads may look at one gradient; held over a fork()
 void forget_gradient(Variable* v) noexcept;
 
 // The memory of its numbers for writing in place; copied first where another handle sees them.

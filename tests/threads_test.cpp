@@ -52,6 +52,8 @@ BOOST_AUTO_TEST_CASE(reductions_have_the_same_bits_for_any_number_of_threads) {
         same_for_any_number("sum over an axis", [&] { return sum(exp(x) + x, axis); });
         same_for_any_number("softmax", [&] { return softmax(x, axis); });
         same_for_any_number("amax", [&] { return amax(x * 2, axis); });
+        same_for_any_number("cumsum", [&] { return cumsum(x, axis); });
+        same_for_any_number("standardize", [&] { return standardize(transpose(x, axis, -1)); });
       }
     }
   }

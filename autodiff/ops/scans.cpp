@@ -3,28 +3,39 @@
 #include <type_traits>
 
 #include "autodiff/ops/rules.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
 
 namespace {
 
-// first(columns, at), then next(columns, at): the steps along an axis, forwards or from the end, of some columns side by side,
-// of which the first is number `at`. They are walked together, so that numbers are read as they lie.
-constexpr Size side_by_side = 128;
-template <class First, class Next>
-void walk(const Axis& a, bool from_end, const First& first, const Next& next) {
-  for (Size o = 0; o < a.outer; ++o)
-    for (Size left = 0; left < a.inner; left += side_by_side) {
-      const Size columns = std::min(side_by_side, a.inner - left);
-      const auto at = [&](Size k) { return (o * a.length + (from_end ? a.length - 1 - k : k)) * a.inner + left; };
-      if (a.length > 0) first(columns, at(0));
-      for (Size k = 1; k < a.length; ++k) next(columns, at(k));
-    }
-}
-
 // What running totals are kept in: f32 would lose digits, and i64 wraps.
 template <class T>
 using Total = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+
+// first(totals, count, at, apart), then next(...): the steps along an axis, forwards or from the end, of some lines together, so
+// that numbers are read as they lie and one sum does not wait for another. Line i's number is at `at` + i `apart`.
+template <class T, class First, class Next>
+void walk(const Axis& a, bool from_end, const First& first, const Next& next) {
+  constexpr Size side_by_side = 128, below_each_other = 8, job = 1 << 15;
+  const auto go = [&](Size start, Size lines, auto apart) {
+    Total<T> totals[side_by_side];
+    const auto at = [&](Size k) { return start + (from_end ? a.length - 1 - k : k) * a.inner; };
+    if (a.length > 0) first(totals, lines, at(0), apart);
+    for (Size k = 1; k < a.length; ++k) next(totals, lines, at(k), apart);
+  };
+  const Size numbers = std::max<Size>(1, a.length * a.inner);  // of a step along the axes before
+  share_out(a.outer, std::max(below_each_other, job / numbers), [&](Size begin, Size end) {
+    if (a.inner == 1) {
+      for (Size o = begin; o < end; o += below_each_other)
+        go(o * a.length, std::min(below_each_other, end - o), a.length);
+    } else {
+      for (Size o = begin; o < end; ++o)
+        for (Size left = 0; left < a.inner; left += side_by_side)
+          go(o * numbers + left, std::min(side_by_side, a.inner - left), std::integral_constant<Size, 1>{});
+    }
+  });
+}
 
 // x moved by one place along an axis that is not empty, towards its end or its beginning; 0 where there is none.
 Tensor moved(const Tensor& x, int axis, bool to_end, Source source) {
@@ -43,15 +54,14 @@ void compute_cumsum(Node* n) {
     using T = decltype(zero);
     const auto* from = x.node()->data.as<const T>();
     auto* to = reinterpret_cast<T*>(out);
-    Total<T> totals[side_by_side];
-    walk(
+    walk<T>(
         axis_of(n->shape, static_cast<int>(n->a[0])), n->a[1] != 0,
-        [&](Size columns, Size at) {
-          for (Size i = 0; i < columns; ++i) totals[i] = static_cast<Total<T>>(to[at + i] = from[at + i]);
+        [=](Total<T>* totals, Size lines, Size at, auto apart) {
+          for (Size i = 0; i < lines; ++i, at += apart) totals[i] = static_cast<Total<T>>(to[at] = from[at]);
         },
-        [&](Size columns, Size at) {
-          for (Size i = 0; i < columns; ++i)
-            to[at + i] = static_cast<T>(totals[i] += static_cast<Total<T>>(from[at + i]));
+        [=](Total<T>* totals, Size lines, Size at, auto apart) {
+          for (Size i = 0; i < lines; ++i, at += apart)
+            to[at] = static_cast<T>(totals[i] += static_cast<Total<T>>(from[at]));
         });
   });
   n->data = out;
@@ -69,16 +79,15 @@ void compute_recurrence(Node* n) {
     using T = decltype(zero);
     const auto *factor = a.node()->data.as<const T>(), *term = b.node()->data.as<const T>();
     auto* to = reinterpret_cast<T*>(out);
-    Total<T> before[side_by_side];
-    walk(
+    walk<T>(
         axis_of(n->shape, static_cast<int>(n->a[0])), n->a[1] != 0,
-        [&](Size columns, Size at) {
-          for (Size i = 0; i < columns; ++i) before[i] = static_cast<Total<T>>(to[at + i] = term[at + i]);
+        [=](Total<T>* before, Size lines, Size at, auto apart) {
+          for (Size i = 0; i < lines; ++i, at += apart) before[i] = static_cast<Total<T>>(to[at] = term[at]);
         },
-        [&](Size columns, Size at) {
-          for (Size i = 0; i < columns; ++i) {
-            before[i] = static_cast<Total<T>>(factor[at + i]) * before[i] + static_cast<Total<T>>(term[at + i]);
-            to[at + i] = static_cast<T>(before[i]);
+        [=](Total<T>* before, Size lines, Size at, auto apart) {
+          for (Size i = 0; i < lines; ++i, at += apart) {
+            before[i] = static_cast<Total<T>>(factor[at]) * before[i] + static_cast<Total<T>>(term[at]);
+            to[at] = static_cast<T>(before[i]);
           }
         });
   });

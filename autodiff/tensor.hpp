@@ -324,10 +324,11 @@ struct [[gnu::visibility("default")]] fmt::formatter<xgrad::Tensor> {
       for (++at; at != context.end() && *at >= '0' && *at <= '9'; ++at) precision = 10 * precision + (*at - '0');
     }
     if (at != context.end() && (*at == 'f' || *at == 'e' || *at == 'g')) style = *at++;
-    if (at != context.end() && *at != '}') context.on_error("a tensor is printed by {}, {:.3}, {:.4f} or {:.2e}");
+    if (at != context.end() && *at != '}') refuse("a tensor is printed by {}, {:.3}, {:.4f} or {:.2e}");
     return at;
   }
   fmt::appender format(const xgrad::Tensor& t, fmt::format_context& context) const;
+  [[noreturn]] static void refuse(const char* why);  // a fmt::format_error; a compiler that reads the format stops here
 };
 template <>
 struct [[gnu::visibility("default")]] fmt::formatter<xgrad::DType> : fmt::formatter<fmt::string_view> {

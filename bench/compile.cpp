@@ -1,6 +1,7 @@
 #include "bench/compile.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <stdlib.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "bench/measure.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>

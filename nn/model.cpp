@@ -1,6 +1,6 @@
 #include <xgrad/nn/model.hpp>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <string_view>
 #include <unordered_map>

@@ -1,5 +1,7 @@
 // How tensors are printed: as NumPy does.
 #define BOOST_TEST_MODULE print
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
@@ -27,6 +29,14 @@ BOOST_AUTO_TEST_CASE(tensors) {
       {zeros({3000000, 0}), "[] of shape (3000000, 0)"},
   };
   for (const auto& [t, text] : rows) BOOST_TEST(to_string(t) == text);
+}
+
+BOOST_AUTO_TEST_CASE(formats) {
+  const Tensor t = tensor({1.25, 1000.0});
+  BOOST_TEST(fmt::format("{:.2}", t) == to_string(t, 2));
+  BOOST_TEST(fmt::format("{:.1f} {:.1e}", t, t) == to_string(t, 1, 'f') + " " + to_string(t, 1, 'e'));
+  for (const char* other : {"{:q}", "{:.3d}", "{:8}"})
+    BOOST_CHECK_THROW(fmt::format(fmt::runtime(other), t), fmt::format_error);
 }
 
 BOOST_AUTO_TEST_CASE(a_great_rank_overflows_no_stack) {

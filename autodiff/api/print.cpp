@@ -172,6 +172,7 @@ void print_tape(const Tensor& y, Source source) { fmt::print("{}", tape(y, sourc
 fmt::appender fmt::formatter<xgrad::Tensor>::format(const xgrad::Tensor& t, fmt::format_context& context) const {
   return fmt::format_to(context.out(), "{}", xgrad::to_string(t, precision, style));
 }
+void fmt::formatter<xgrad::Tensor>::refuse(const char* why) { throw fmt::format_error(why); }
 fmt::appender fmt::formatter<xgrad::DType>::format(xgrad::DType t, fmt::format_context& context) const {
   return fmt::formatter<fmt::string_view>::format(xgrad::name(t), context);
 }

@@ -1,6 +1,7 @@
 #include "nn/layers/made.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <xgrad/autodiff/ops.hpp>

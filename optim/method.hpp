@@ -19,18 +19,21 @@ enum class Advance {
 };
 
 // Tells when a method is done as exactly as numbers allow: what the next step promises to gain is less than the
-// rounding of the value (Objective::noise), and three times (`patience`) it was not half of the least that was promised before.
+// rounding of the value (Objective::noise), and three times (`patience`) it was not half of the least that was promised before;
+// or it is less than `enough` of that rounding.
 // Until then steps are taken on trust, because the model is good there and gradients go on shrinking where values
 // cannot.
 struct Rounding {
   int patience = 3;  // times; methods whose steps are not all good ones have more
+  double enough = 0;
   double least = std::numeric_limits<double>::infinity();
   int stalled = 0;
   bool reached(double promised, double noise) {
     if (promised > noise) {
-      *this = {.patience = patience};
+      *this = {.patience = patience, .enough = enough};
       return false;
     }
+    if (promised < enough * noise) return true;
     if (promised > 0.5 * least) return ++stalled == patience;
     least = promised;
     return false;

@@ -183,12 +183,16 @@ Tensors by_points(const Asked& a, Sweep& sweep, const Targets& targets) {
       const Tensor part = a.create_graph ? e.g : engine::value_of(e.g);
       column = column.defined() ? column + part : part;
     }
+  const Shape one_axis{a.m};
   Tensors result;
   for (std::size_t k = 0; k < a.x.size(); ++k) {
     const Size count = a.x[k].node()->count;
     Tensors list;
-    for (const Tensor& column : columns[targets.find(a.x[k].node())])
-      list.push_back(column.defined() ? reshape(expand(column, shape), {a.m}) : zeros({a.m}, a.x[k].node()->dtype));
+    for (const Tensor& column : columns[targets.find(a.x[k].node())]) {
+      if (!column.defined()) list.push_back(zeros({a.m}, a.x[k].node()->dtype));
+      else if (column.node()->shape == one_axis) list.push_back(column);
+      else list.push_back(reshape(expand(column, shape), one_axis));
+    }
     result.push_back(reshape(transpose(reshape(concat(list, 0, a.source), {count, a.m})), a.shape(k)));
   }
   return result;

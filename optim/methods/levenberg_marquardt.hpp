@@ -30,7 +30,9 @@ struct LevenbergMarquardtRule {
   struct State {
     double damping = -1;        // -1: not set yet
     std::vector<double> scale;  // D
-    Rounding rounding{.patience = 5};
+    // The last steps are as short as 1e-5 of what the value can tell: by how far they miss, |J d| / |r| = 1e-13, is less than
+    // data are known to. Where the residuals stay large, each step gains only a part of the digits that are left.
+    Rounding rounding{.patience = 5, .enough = 1e-10};
     // The least value, and how many steps have not come below it since that promised to: where values do not follow,
     // they are rounding of the residuals, which is more than that of their sum.
     double least = std::numeric_limits<double>::infinity();

@@ -26,7 +26,7 @@ Matrix triangularise(const double* columns, Size m, Size n, std::vector<double>&
     }
     if (squares > 0) {
       const double size = std::copysign(std::sqrt(squares), v[0]);
-      for (Size i = 0; i < rest; ++i) v[i] /= size;
+      for (Size i = 0; i < rest; ++i) v[i] *= 1 / size;
       v[0] += 1;
       const auto reflect = [&](double* x) { combine(x, x, -dot(v, x, rest) / v[0], v, rest); };
       for (Size j = k + 1; j < n; ++j) reflect(a.data() + j * m + k);

@@ -39,30 +39,43 @@ XGRAD_INLINE Batch<double> greater(const Batch<double>& x, const Batch<double>& 
 }
 XGRAD_INLINE double greater(double x, double y) { return x == x && !(y <= x) ? y : x; }
 
-XGRAD_INLINE void get(Batch<double>& to, const double* from) { to = kernels::load(from); }
-XGRAD_INLINE void get(double& to, const double* from) { to = *from; }
-XGRAD_INLINE void put(double* to, const Batch<double>& x) { x.store_unaligned(to); }
-XGRAD_INLINE void put(double* to, double x) { *to = x; }
-XGRAD_INLINE Batch<double> size(const Batch<double>& x) { return xsimd::abs(x); }
-XGRAD_INLINE double size(double x) { return __builtin_fabs(x); }
-
-// A number of each, or a batch.
-template <Pass pass, class T>
-XGRAD_INLINE void one(T& sum, double* z, const T& a, const double* x, const double* y) {
-  T u, v, q;
-  get(u, x);
-  if constexpr (pass != Pass::largest) get(v, y);
-  if constexpr (pass == Pass::largest) sum = greater(sum, size(u));
+// A batch, or the first k numbers of one: the lanes after them are 0 and change no sum.
+template <Pass pass, bool all>
+XGRAD_INLINE void one(Batch<double>& sum, double* z, const Batch<double>& a, const double* x, const double* y, Size k) {
+  const auto get = [k](const double* from) {
+    if constexpr (all) return (void)k, kernels::load(from);
+    else return kernels::load_part(from, k);
+  };
+  const auto put = [k](double* to, const Batch<double>& b) {
+    if constexpr (all) (void)k, b.store_unaligned(to);
+    else kernels::store_part(to, b, k);
+  };
+  const Batch<double> u = get(x);
+  if constexpr (pass == Pass::largest) {
+    sum = greater(sum, xsimd::abs(u));
+    return;
+  }
+  const Batch<double> v = get(y);
   if constexpr (pass == Pass::dot) sum = sum + u * v;
   if constexpr (pass == Pass::fall_of_squares) sum = sum + (u - v) * (u + v);
-  if constexpr (pass == Pass::absolute_dot) sum = sum + size(u * v);
+  if constexpr (pass == Pass::absolute_dot) sum = sum + xsimd::abs(u * v);
   if constexpr (pass == Pass::combine) put(z, u + a * v);
   if constexpr (pass == Pass::add_and_dot) {
-    get(q, z);
-    q = q + a * u;
+    const Batch<double> q = get(z) + a * u;
     put(z, q);
     sum = sum + q * v;
   }
+}
+
+template <Pass pass>
+XGRAD_INLINE void add(Batch<double>& to, const Batch<double>& part) {
+  if constexpr (pass == Pass::largest) to = greater(to, part);
+  else to = to + part;
+}
+template <Pass pass>
+XGRAD_INLINE void add(double& to, double part) {
+  if constexpr (pass == Pass::largest) to = greater(to, part);
+  else to += part;
 }
 
 template <Pass pass>
@@ -74,18 +87,23 @@ double run(const Operands& operands) {
   Size i = 0;
   for (; i + lanes <= n; i += lanes)
 #pragma GCC unroll 8
-    for (Size k = 0; k < parts; ++k) one<pass>(sums[k], z + i + k * width, a, x + i + k * width, y + i + k * width);
+    for (Size k = 0; k < parts; ++k)
+      one<pass, true>(sums[k], z + i + k * width, a, x + i + k * width, y + i + k * width, width);
 #pragma GCC unroll 8
-  for (Size k = 0; k < parts; ++k)  // fewer than 16
-    if (const Size at = i + k * width; at + width <= n) one<pass>(sums[k], z + at, a, x + at, y + at);
-  alignas(64) double lane[lanes];
-  for (Size k = 0; k < parts; ++k) sums[k].store_unaligned(lane + k * width);
-  for (Size at = i + (n - i) / width * width; at < n; ++at) one<pass>(lane[at - i], z + at, factor, x + at, y + at);
+  for (Size k = 0; k < parts; ++k) {  // fewer than 16
+    const Size at = i + k * width;
+    if (at + width <= n) one<pass, true>(sums[k], z + at, a, x + at, y + at, width);
+    else if (at < n) one<pass, false>(sums[k], z + at, a, x + at, y + at, n - at);
+  }
   if constexpr (pass == Pass::combine) return 0;
-  for (Size half = lanes / 2; half > 0; half /= 2)
-    for (Size k = 0; k < half; ++k)
-      if constexpr (pass == Pass::largest) lane[k] = greater(lane[k], lane[k + half]);
-      else lane[k] += lane[k + half];
+#pragma GCC unroll 8
+  for (Size half = parts / 2; half > 0; half /= 2)
+    for (Size k = 0; k < half; ++k) add<pass>(sums[k], sums[k + half]);
+  alignas(64) double lane[width];
+  sums[0].store_aligned(lane);
+#pragma GCC unroll 8
+  for (Size half = width / 2; half > 0; half /= 2)
+    for (Size k = 0; k < half; ++k) add<pass>(lane[k], lane[k + half]);
   return lane[0];
 }
 

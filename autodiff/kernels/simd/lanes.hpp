@@ -181,6 +181,13 @@ inline constexpr T not_a_number = __builtin_nan("");
 template <class T>
 inline constexpr T smallest_normal = sizeof(T) == 4 ? T(1.17549435082228750797e-38) : T(2.2250738585072014e-308);
 
+template <class T>
+alignas(64) inline constexpr T lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+template <class T>
+XGRAD_INLINE Mask<T> before_lane(Size k) {  // the first k lanes
+  return Batch<T>::load_aligned(lane_numbers<T>) < Batch<T>(static_cast<T>(k));
+}
+
 // The first k < width elements, 0 in the other lanes; nothing past them is touched.
 template <class T>
 XGRAD_INLINE Batch<T> load_part(const T* x, Size k) {
@@ -199,6 +206,9 @@ XGRAD_INLINE Batch<T> load_part(const T* x, Size k) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4) return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << k) - 1), x);
   else return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << k) - 1), x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) return _mm256_maskload_ps(x, _mm256_castps_si256(before_lane<T>(k)));
+  else return _mm256_maskload_pd(x, _mm256_castpd_si256(before_lane<T>(k)));
 #else
   alignas(64) T part[width<T>] = {};
   for (Size i = 0; i < width<T> - 1; ++i)

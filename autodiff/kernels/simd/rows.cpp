@@ -118,37 +118,44 @@ Size place_of(const T* x, Size columns, T greatest) {
   return -1;
 }
 
-// e = exp(x - most) of a row, stored where `out` is not null; and the sum of all but one, at `apart`; -1: of all.
+// e = exp(x - most) of a row; and the sum of all but one, at `apart`; -1: of all. Whole vectors of e are stored at `out` where it
+// is asked for; what is left of the row, less than one, is in `tail`, where it is loaded from without waiting for a part of a store.
+template <class T>
+struct Tail {
+  alignas(64) T lanes[width<T>];
+  XGRAD_INLINE Batch<T> get() const { return Batch<T>::load_aligned(lanes); }
+};
 template <class T, bool stored>
-XGRAD_INLINE T sum_of_others(T* out, const T* x, Size columns, const Batch<T>& most, Size apart) {
+XGRAD_INLINE T sum_of_others(T* out, const T* x, Size columns, const Batch<T>& most, Size apart, Tail<T>& tail) {
   Total<T> total;
+  const Batch<T> none(T(0));
   for (Size i = 0; i < columns;) {
     const Size end = columns - i < chunk ? columns : i + chunk;
     Batch<T> sums(T(0));
     for (; i < end; i += width<T>) {
       const Size k = columns - i;
-      Batch<T> from = load_some(x + i, k) - most;
-      const bool here = apart - i < width<T> && apart >= i;
-      if (k < width<T> || here) [[unlikely]] {
-        alignas(64) T lanes[width<T>];
-        from.store_aligned(lanes);
-        for (Size j = k; j < width<T>; ++j) lanes[j] = -infinity<T>;  // exp of it adds nothing
-        from = Batch<T>::load_aligned(lanes);
-      }
-      const Batch<T> e = exp(from);
-      if constexpr (stored) store_some(out + i, e, k);
-      if (here) [[unlikely]] {
-        alignas(64) T lanes[width<T>];
-        e.store_aligned(lanes);
-        lanes[apart - i] = T(0);
-        sums = sums + Batch<T>::load_aligned(lanes);
+      Batch<T> e;
+      if (k >= width<T>) [[likely]] {
+        e = exp(load(x + i) - most);
+        if constexpr (stored) e.store_unaligned(out + i);
       } else {
-        sums = sums + e;
+        e = pick(before_lane<T>(k), exp(load_part(x + i, k) - most), none);
+        if constexpr (stored) e.store_aligned(tail.lanes);
       }
+      if (apart - i < width<T> && apart >= i) [[unlikely]]
+        sums = sums + pick(Batch<T>::load_aligned(lane_numbers<T>) == Batch<T>(static_cast<T>(apart - i)), none, e);
+      else sums = sums + e;
     }
     total.add(sums);
   }
   return reduce_lanes(total.value(), [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return a + b; });
+}
+// out = f(e), of those
+template <class T, class F>
+XGRAD_INLINE void map_stored(T* out, Size columns, const Tail<T>& tail, const F& f) {
+  const Size whole = columns / width<T> * width<T>;
+  map_light(out, whole, [&](Size i, Size) XGRAD_LAMBDA { return f(load(out + i)); });
+  if (whole < columns) store_part(out + whole, f(tail.get()), columns - whole);
 }
 
 template <class T>
@@ -156,9 +163,8 @@ XGRAD_INLINE T greatest_of(const T* x, Size columns) {
   Batch<T> best(x[0]);
   Size i = 0;
   for (; i + width<T> <= columns; i += width<T>) best = upper(best, load(x + i));
-  T most = reduce_lanes(best, [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); });
-  for (; i < columns; ++i) most = x[i] > most ? x[i] : most;
-  return most;
+  if (const Size k = columns - i; k > 0) best = upper(best, pick(before_lane<T>(k), load_part(x + i, k), best));
+  return reduce_lanes(best, [](const Batch<T>& a, const Batch<T>& b) XGRAD_LAMBDA { return upper(a, b); });
 }
 
 template <class T, bool logarithm>
@@ -166,13 +172,14 @@ void softmax_of_many(T* out, const T* x, Size rows, Size columns) {
   for (; rows > 0; --rows, x += columns, out += columns) {
     const T greatest = greatest_of(x, columns);
     const Batch<T> most(greatest);
+    Tail<T> tail;
     if constexpr (logarithm) {
       const Batch<T> rest =
-          log1p(Batch<T>(sum_of_others<T, false>(nullptr, x, columns, most, place_of(x, columns, greatest))));
+          log1p(Batch<T>(sum_of_others<T, false>(nullptr, x, columns, most, place_of(x, columns, greatest), tail)));
       map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return (load_some(x + i, k) - most) - rest; });
     } else {
-      const Batch<T> sum(sum_of_others<T, true>(out, x, columns, most, -1));
-      map(out, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(out + i, k) / sum; });
+      const Batch<T> sum(sum_of_others<T, true>(out, x, columns, most, -1, tail));
+      map_stored(out, columns, tail, [&](const Batch<T>& e) XGRAD_LAMBDA { return e / sum; });
     }
   }
 }
@@ -253,7 +260,8 @@ void log_softmax_at(void* out, const void* x_bytes, const Size* at, const Rows& 
     for (Size r = 0; r < rows.count; ++r, x += columns, ++at, ++y) {
       const T greatest = greatest_of(x, columns);
       const Size apart = x[*at] == greatest ? *at : place_of(x, columns, greatest);
-      const Batch<T> most(greatest), others(sum_of_others<T, false>(nullptr, x, columns, most, apart));
+      Tail<T> tail;
+      const Batch<T> most(greatest), others(sum_of_others<T, false>(nullptr, x, columns, most, apart, tail));
       *y = ((Batch<T>(x[*at]) - most) - log1p(others)).get(0);
     }
     return;
@@ -286,9 +294,12 @@ void log_softmax_at_vjp(void* out, const void* g_bytes, const void* x_bytes, con
     x += rows.first * columns, z += rows.first * columns, at += rows.first, g += rows.first;
     for (Size r = 0; r < rows.count; ++r, x += columns, z += columns, ++at, ++g) {
       const Batch<T> most(greatest_of(x, columns));
-      const T others = sum_of_others<T, true>(z, x, columns, most, *at), each = *g / (others + z[*at]);
+      Tail<T> tail;
+      const T others = sum_of_others<T, true>(z, x, columns, most, *at, tail);
+      const Size whole = columns / width<T> * width<T>;
+      const T mine = *at < whole ? z[*at] : tail.lanes[*at - whole], each = *g / (others + mine);
       const Batch<T> factor(-each);
-      map_light(z, columns, [&](Size i, Size k) XGRAD_LAMBDA { return load_some(z + i, k) * factor; });
+      map_stored(z, columns, tail, [&](const Batch<T>& e) XGRAD_LAMBDA { return e * factor; });
       z[*at] = others * each;
     }
     return;

@@ -19,10 +19,7 @@ template <class T>
 XGRAD_INLINE Batch<T> first_lanes(const Batch<T>& x, Size k) {
   if (k >= width<T>) [[likely]]
     return x;
-  alignas(64) T lanes[width<T>];
-  x.store_aligned(lanes);
-  for (Size i = k; i < width<T>; ++i) lanes[i] = T(0);
-  return Batch<T>::load_aligned(lanes);
+  return pick(before_lane<T>(k), x, Batch<T>(T(0)));
 }
 
 // Adds to total[0] and total[1] what add(i, k, a, b) adds to a and b of the vector at i, of which k numbers are there.

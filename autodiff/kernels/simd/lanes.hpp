@@ -12,6 +12,21 @@
 
 #include "autodiff/kernels/simd.hpp"
 
+#if defined(__aarch64__)
+// xsimd 8 to 14 divides floats and takes their roots by steps of Newton's, whose last bit may be wrong, and whose root of
+// infinity is NaN; the machine has instructions that round correctly.
+namespace xsimd {
+template <>
+inline batch<float, neon64>& batch<float, neon64>::operator/=(const batch<float, neon64>& y) noexcept {
+  return *this = vdivq_f32(*this, y);
+}
+template <>
+inline batch<float, neon64> sqrt(const batch<float, neon64>& x) noexcept {
+  return vsqrtq_f32(x);
+}
+}  // namespace xsimd
+#endif
+
 #define XGRAD_INLINE [[gnu::always_inline]] inline
 #define XGRAD_LAMBDA __attribute__((always_inline))
 

@@ -165,6 +165,10 @@ BOOST_AUTO_TEST_CASE(a_look_changes_no_bits_of_batches) {
        [](const Tensor& t) { return permute(t, {1, 2, 0}); }},
       {"heads, transposed after", {130, 3, 96}, {110, 3, 96}, [](const Tensor& t) { return permute(t, {1, 0, 2}); },
        [](const Tensor& t) { return transpose(permute(t, {1, 0, 2})); }},
+      {"heads of attention", {33, 2, 3, 20}, {25, 2, 3, 20}, [](const Tensor& t) { return permute(t, {1, 2, 0, 3}); },
+       [](const Tensor& t) { return transpose(permute(t, {1, 2, 0, 3})); }},
+      {"values of attention", {2, 3, 33, 25}, {25, 2, 3, 20}, as_it_is,
+       [](const Tensor& t) { return permute(t, {1, 2, 0, 3}); }},
       {"turned around and back", {3, 110, 105}, {3, 105, 104},
        [](const Tensor& t) { return permute(permute(t, {2, 0, 1}), {1, 2, 0}); },
        [](const Tensor& t) { return permute(permute(t, {1, 2, 0}), {2, 0, 1}); }},
@@ -215,4 +219,111 @@ BOOST_AUTO_TEST_CASE(linear_layers_have_one_result) {
                         look(z);
                         return matmul(tanh(z), w);
                       });
+}
+
+// A batch of products lies as its second operand does where that is a permuted view; its numbers are those of dense copies, whatever
+// is made of it.
+BOOST_AUTO_TEST_CASE(products_that_lie_as_an_operand_does) {
+  struct Case {
+    const char* name;
+    Shape x, y;
+    std::function<Tensor(const Tensor&)> of_y;
+  };
+  // clang-format off
+  const std::vector<Case> cases{
+      {"time first", {2, 3, 17, 9}, {9, 2, 3, 20}, [](const Tensor& t) { return permute(t, {1, 2, 0, 3}); }},
+      {"batch first", {2, 3, 17, 9}, {2, 9, 3, 20}, [](const Tensor& t) { return permute(t, {0, 2, 1, 3}); }},
+      {"of three", {2, 3, 17, 9}, {9, 2, 3, 3, 20}, [](const Tensor& t) { return permute(select(t, 2, 1), {1, 2, 0, 3}); }},
+      {"columns not last", {5, 17, 9}, {9, 20, 5}, [](const Tensor& t) { return permute(t, {2, 0, 1}); }},
+      {"one row", {4, 1, 9}, {9, 4, 20}, [](const Tensor& t) { return permute(t, {1, 0, 2}); }},
+      {"one column", {4, 17, 9}, {9, 4, 1}, [](const Tensor& t) { return permute(t, {1, 0, 2}); }},
+      {"few numbers", {2, 1, 9}, {9, 2, 3}, [](const Tensor& t) { return permute(t, {1, 0, 2}); }},
+      {"one batch for all", {4, 17, 9}, {9, 1, 20}, [](const Tensor& t) { return permute(t, {1, 0, 2}); }}};
+  // clang-format on
+  for (const DType dtype : {f32, f64})
+    for (const Case& c : cases) {
+      const Tensor x = numbers(c.x, dtype, 11), y = c.of_y(numbers(c.y, dtype, 12));
+      const Tensor z = evaluate(matmul(x, y)), dense = evaluate(matmul(x, contiguous(y)));
+      const std::string what = fmt::format("{} {}", name(dtype), c.name);
+      BOOST_TEST(same_bits(contiguous(z), dense), what);
+      BOOST_TEST(same_bits(z.detach() * 2, dense * 2), what << ": twice");
+      BOOST_TEST(same_bits(sum(z, -1), sum(dense, -1)), what << ": sums");
+      BOOST_TEST(same_bits(contiguous(transpose(z, 0, -2)), contiguous(transpose(dense, 0, -2))), what << ": permuted");
+      BOOST_TEST(same_bits(contiguous(reshape(z, {-1})), reshape(dense, {-1})), what << ": in a row");
+      BOOST_TEST(same_bits(matmul(transpose(z), z), matmul(transpose(dense), dense)), what << ": again");
+      const Parameter kept{z};
+      BOOST_TEST(same_bits(kept.value(), dense), what << ": in a parameter");
+    }
+}
+
+// A reshape of a view is a view where that can be said, and else a copy.
+BOOST_AUTO_TEST_CASE(reshaped_views) {
+  struct Case {
+    const char* name;
+    Shape leaf;
+    std::function<Tensor(const Tensor&)> view;
+    std::vector<Shape> to;
+  };
+  // clang-format off
+  const std::vector<Case> cases{
+      {"some columns", {6, 70}, [](const Tensor& x) { return slice(x, 1, 3, 67); },
+       {{6, 2, 32}, {2, 3, 64}, {6, 1, 64}, {1, 6, 4, 1, 16}, {384}, {4, 96}, {12, 32}, {6, 64, 1}}},
+      {"some rows", {9, 4, 24}, [](const Tensor& x) { return slice(x, 0, 1, 8, 2); },
+       {{4, 96}, {2, 2, 4, 24}, {384}, {4, 4, 3, 8}, {16, 24}, {8, 48}}},
+      {"permuted", {5, 2, 3, 20}, [](const Tensor& x) { return permute(x, {1, 2, 0, 3}); },
+       {{2, 3, 5, 4, 5}, {6, 5, 20}, {2, 15, 20}, {2, 3, 1, 5, 20}, {6, 100}, {2, 3, 100}}},
+      {"transposed", {32, 6}, [](const Tensor& x) { return transpose(x); }, {{192}, {6, 2, 16}, {2, 3, 32}}},
+      {"flipped", {6, 32}, [](const Tensor& x) { return flip(x, 1); }, {{192}, {6, 2, 16}, {3, 2, 32}}},
+      {"rows flipped", {6, 32}, [](const Tensor& x) { return flip(x, 0); }, {{192}, {6, 2, 16}, {3, 2, 32}}},
+      {"repeated", {32}, [](const Tensor& x) { return expand(x, {6, 32}); }, {{192}, {6, 2, 16}, {3, 2, 32}}}};
+  // clang-format on
+  for (const DType dtype : {f32, f64})
+    for (const Case& c : cases)
+      for (const Shape& to : c.to) {
+        const Tensor view = c.view(numbers(c.leaf, dtype, 13)), y = reshape(view, to),
+                     dense = reshape(contiguous(view), to);
+        const std::string what = fmt::format("{} {} as {}", name(dtype), c.name, to);
+        BOOST_TEST(same_bits(contiguous(y), dense), what);
+        BOOST_TEST(same_bits(y * 2 + 1, dense * 2 + 1), what << ": in a formula");
+        BOOST_TEST(same_bits(sum(y, 0), sum(dense, 0)), what << ": sums");
+      }
+}
+
+// Cotangents of slices, permuted or not, are put where they belong: in any order, with gaps, twice, in long pieces.
+BOOST_AUTO_TEST_CASE(cotangents_of_slices) {
+  struct Part {
+    Size begin, end, step;
+  };
+  struct Case {
+    const char* name;
+    Size outer, inner;
+    std::vector<Part> parts;
+  };
+  const std::vector<Case> cases{{"all in order", 33, 20, {{0, 2, 1}, {2, 3, 1}, {3, 6, 1}}},
+                                {"the other way round", 33, 20, {{3, 6, 1}, {2, 3, 1}, {0, 2, 1}}},
+                                {"any order", 33, 20, {{2, 3, 1}, {3, 6, 1}, {0, 2, 1}}},
+                                {"a gap", 33, 20, {{0, 2, 1}, {3, 6, 1}}},
+                                {"not the end", 33, 20, {{0, 2, 1}, {2, 5, 1}}},
+                                {"twice", 33, 20, {{0, 4, 1}, {3, 6, 1}}},
+                                {"twice, and a gap", 33, 20, {{0, 4, 1}, {3, 5, 1}}},
+                                {"in steps", 33, 20, {{0, 6, 2}, {1, 6, 2}}},
+                                {"long pieces", 3, 3000, {{0, 2, 1}, {2, 6, 1}}},
+                                {"one each", 700, 1, {{0, 2, 1}, {2, 3, 1}, {3, 6, 1}}}};
+  for (const DType dtype : {f32, f64})
+    for (const Case& c : cases)
+      for (const bool permuted : {false, true}) {
+        const Tensor x = watch(numbers({c.outer, 6, c.inner}, dtype, 14));
+        Tensor total = zeros({}, dtype), expected = zeros({c.outer, 6, c.inner}, dtype);
+        for (std::size_t i = 0; i < c.parts.size(); ++i) {
+          const Part p = c.parts[i];
+          const Tensor y = slice(x, 1, p.begin, p.end, p.step), seen = permuted ? permute(y, {1, 2, 0}) : y;
+          const Tensor w = numbers(seen.shape(), dtype, 15 + static_cast<unsigned>(i));
+          total = total + sum(seen * w);
+          const Tensor g = contiguous(permuted ? permute(w, {2, 0, 1}) : w);
+          for (Size k = p.begin, at = 0; k < p.end; k += p.step, ++at)
+            expected = evaluate(expected + pad(slice(g, 1, at, at + 1), 1, k, 5 - k));
+        }
+        BOOST_TEST(same_bits(contiguous(grad(total, {x})[0]), expected),
+                   name(dtype) << " " << c.name << (permuted ? ", permuted" : ""));
+      }
 }

@@ -113,6 +113,20 @@ BOOST_AUTO_TEST_CASE(small_products) {
           }
 }
 
+// Every width of a panel, whole and in part, and every height of a tile.
+BOOST_AUTO_TEST_CASE(products_of_many_columns) {
+  std::mt19937 dice(2);
+  for (const kernels::Simd* simd : instruction_sets())
+    for (const Size m : {1, 4, 6, 7, 11, 13, 25})
+      for (const Size n : {40, 48, 64, 65, 80, 90, 130})
+        for (const Size k : {3, 37, 260})
+          for (int way = 0; way < 4; ++way) {
+            const Product p{(way & 1) != 0, (way & 2) != 0, m, n, k, (m + n) % 3, (m + k) % 2 == 0};
+            check_product<float>(*simd, p, dice);
+            check_product<double>(*simd, p, dice);
+          }
+}
+
 BOOST_AUTO_TEST_CASE(log_softmax_at_places) {
   std::mt19937 dice(2);
   for (const kernels::Simd* simd : instruction_sets())

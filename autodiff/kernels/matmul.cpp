@@ -18,6 +18,21 @@ double work_of(Size m, Size n, Size k) {
   return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 }
 
+// Is our own kernel the faster one? Up to a few thousand multiplications a library's call costs more than it saves. With
+// vectors of 256 bits it is faster in f32 until oneDNN begins to be, and wherever few rows meet rows: libraries lay those
+// out by columns first. (Where there is no oneDNN, OpenBLAS begins there too.)
+constexpr double least_of_library = 1 << 13, worth_library = 1 << 20;
+template <class T>
+bool worth_own(bool ta, bool tb, Size m, Size n, Size k) {
+  const double work = work_of(m, n, k);
+  if (work <= least_of_library) return true;
+#if defined(__x86_64__)
+  return work < worth_library && arch_in_use() > 0 && (sizeof(T) == 4 || (m <= 4 && tb && !ta));
+#else
+  return false;
+#endif
+}
+
 // Is oneDNN's sgemm the faster one? A matter of the machine and of the shape alone, so that bits do not depend on timing.
 // Measured on Xeons with AVX-512, and on EPYC (Zen 3), where rows 4,096 bytes apart slow it down. It takes its scratch
 // memory from malloc, OpenBLAS does not.
@@ -27,18 +42,29 @@ bool worth_dnnl(double work, Size lda, Size ldb) {
 #else
   constexpr bool avx512 = false;
 #endif
-  return work >= 1 << 20 && (avx512 || (work < 1 << 24 && lda < 1024 && ldb < 1024));
+  return work >= worth_library && (avx512 || (work < 1 << 24 && lda < 1024 && ldb < 1024));
 }
 
 constexpr double worth_sharing = 1 << 21;  // from here on the pool takes part
+constexpr Size most_tiles = 8;
 
+// `plus`, below: a row that is added to each of C's, or null.
 template <class T>
-void own(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
-  simd().matmul[sizeof(T) == 8](ta, tb, m, n, k, a, lda, b, ldb, nullptr, c, ldc);
+void own(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, const T* plus, T* c,
+         Size ldc) {
+  simd().matmul[sizeof(T) == 8](ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
 }
 
-void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb, float* c,
-         Size ldc) {
+template <class T>
+void add_row(Size m, Size n, const T* plus, T* c, Size ldc) {
+  if (!plus) return;
+  const Kernel add = table().elementwise[static_cast<int>(Elementwise::add)]
+                                        [static_cast<int>(sizeof(T) == 8 ? DType::f64 : DType::f32)][0];
+  for (Size i = 0; i < m; ++i, c += ldc) add(c, c, plus, nullptr, n);
+}
+
+void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb,
+         const float* plus, float* c, Size ldc) {
   const Libraries& l = libraries();
   if (l.dnnl && worth_dnnl(work_of(m, n, k), lda, ldb)) {
     const LibraryCall call;
@@ -47,82 +73,90 @@ void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, con
     const int failed = l.dnnl(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
     if (threads != 1) l.set_omp_threads(threads);
     if (failed) throw std::bad_alloc();  // for its scratch; a product in another library would have other bits
-    return;
+    return add_row(m, n, plus, c, ldc);
   }
   constexpr int row_major = 101, no = 111, yes = 112;
-  if (small_product(m, n, k) || !l.sgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (worth_own<float>(ta, tb, m, n, k) || !l.sgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   const LibraryCall call;
   l.sgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
+  add_row(m, n, plus, c, ldc);
 }
 
-void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double* c,
-         Size ldc) {
+void one(bool ta, bool tb, Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb,
+         const double* plus, double* c, Size ldc) {
   const Libraries& l = libraries();
   constexpr int row_major = 101, no = 111, yes = 112;
-  if (small_product(m, n, k) || !l.dgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (worth_own<double>(ta, tb, m, n, k) || !l.dgemm) return own(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   const LibraryCall call;
   l.dgemm(row_major, ta ? yes : no, tb ? yes : no, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
           static_cast<int>(lda), b, static_cast<int>(ldb), 0, c, static_cast<int>(ldc));
+  add_row(m, n, plus, c, ldc);
 }
 
 template <class T>
-void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, T* c, Size ldc) {
-  if (m == 0 || n == 0) return;
+void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, const T* b, Size ldb, const T* plus, T* c,
+             Size ldc) {
   if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
-    return own(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+    return own(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   // A transposed A, which makes a weight's gradient, is split by the weight's rows, as an optimizer splits them: the
   // gradient is in the caches of the core that will read it.
   const bool rows = m >= n || (n < 256 && m >= 64) || (ta && m >= 128);
   const Size length = rows ? m : n, grain = length < 256 ? 32 : 64;
-  if (work_of(m, n, k) < worth_sharing || std::max(m, n) < 128) return one(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (work_of(m, n, k) < worth_sharing || std::max(m, n) < 128)
+    return one(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   // Few large tiles, at multiples of the grain, whatever the number of threads: the same bits.
-  constexpr Size most_tiles = 8;
   const Size grains = (length + grain - 1) / grain, tiles = std::clamp<Size>((grains + 1) / 2, 2, most_tiles);
   const Size each = (grains + tiles - 1) / tiles * grain;
   parallel_for((length + each - 1) / each, [&](Size job) {
     const Size from = job * each, extent = std::min(each, length - from);
-    if (rows) one(ta, tb, extent, n, k, a + (ta ? from : from * lda), lda, b, ldb, c + from * ldc, ldc);
-    else one(ta, tb, m, extent, k, a, lda, b + (tb ? from * ldb : from), ldb, c + from, ldc);
+    if (rows) one(ta, tb, extent, n, k, a + (ta ? from : from * lda), lda, b, ldb, plus, c + from * ldc, ldc);
+    else
+      one(ta, tb, m, extent, k, a, lda, b + (tb ? from * ldb : from), ldb, plus ? plus + from : nullptr, c + from, ldc);
   });
 }
 
 // Libraries add along the inner axis in f32, and lose digits with its length. So a long one is cut, by shape alone, and
 // the products of the pieces are added in f64.
-void product(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb, float* c,
-             Size ldc) {
+void product(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb,
+             const float* plus, float* c, Size ldc) {
   constexpr Size longest = 1 << 16, piece = 1 << 11;
-  if (k <= longest || m == 0 || n == 0) return at_once(ta, tb, m, n, k, a, lda, b, ldb, c, ldc);
+  if (k <= longest) return at_once(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   std::vector<float> part(static_cast<std::size_t>(m * n));
   std::vector<double> sums(part.size());
   for (Size from = 0; from < k; from += piece) {
     at_once(ta, tb, m, n, std::min(piece, k - from), a + (ta ? from * lda : from), lda, b + (tb ? from : from * ldb),
-            ldb, part.data(), n);
+            ldb, static_cast<const float*>(nullptr), part.data(), n);
     for (std::size_t i = 0; i < part.size(); ++i) sums[i] += static_cast<double>(part[i]);
   }
   for (Size i = 0; i < m; ++i)
     for (Size j = 0; j < n; ++j) c[i * ldc + j] = static_cast<float>(sums[static_cast<std::size_t>(i * n + j)]);
+  add_row(m, n, plus, c, ldc);
 }
 
 }  // namespace
 
 void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
             const void* b, Size ldb, void* c, Size ldc) {
-  if (dtype == DType::f32)
-    product(transpose_a, transpose_b, m, n, k, static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb,
-            static_cast<float*>(c), ldc);
-  else
-    at_once(transpose_a, transpose_b, m, n, k, static_cast<const double*>(a), lda, static_cast<const double*>(b), ldb,
-            static_cast<double*>(c), ldc);
+  matmul_plus(dtype, transpose_a, transpose_b, m, n, k, a, lda, b, ldb, nullptr, c, ldc);
 }
 
-// Up to here a library's call costs more than it saves.
-bool small_product(Size m, Size n, Size k) { return work_of(m, n, k) <= 1 << 13; }
+bool takes_row(Size m, Size n) {
+  constexpr Size tile = 1 << 17;  // numbers that still lie there when the product is done
+  return m * n <= most_tiles * tile;
+}
 
 void matmul_plus(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
                  const void* b, Size ldb, const void* row, void* c, Size ldc) {
-  if (m > 0 && n > 0)
-    simd().matmul[dtype == DType::f64](transpose_a, transpose_b, m, n, k, a, lda, b, ldb, row, c, ldc);
+  if (m == 0 || n == 0) return;
+  if (work_of(m, n, k) <= least_of_library)
+    return simd().matmul[dtype == DType::f64](transpose_a, transpose_b, m, n, k, a, lda, b, ldb, row, c, ldc);
+  if (dtype == DType::f32)
+    product(transpose_a, transpose_b, m, n, k, static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb,
+            static_cast<const float*>(row), static_cast<float*>(c), ldc);
+  else
+    at_once(transpose_a, transpose_b, m, n, k, static_cast<const double*>(a), lda, static_cast<const double*>(b), ldb,
+            static_cast<const double*>(row), static_cast<double*>(c), ldc);
 }
 
 const char* matmul_libraries() { return libraries().found.c_str(); }

@@ -10,12 +10,12 @@ namespace xgrad::kernels {
 void matmul(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
             const void* b, Size ldb, void* c, Size ldc);
 
-// The same plus a row of n numbers, added to each row of C. Small products alone: see small_product.
+// The same plus a row of n numbers, added to each row of C; null: none.
 void matmul_plus(DType dtype, bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda,
                  const void* b, Size ldb, const void* row, void* c, Size ldc);
 
-// Is it so small that it is our own kernel's, and not a library's?
-bool small_product(Size m, Size n, Size k);
+// Is C better given its row at once, while what is made of it lies in the second cache? Else what comes after adds it.
+bool takes_row(Size m, Size n);
 
 // Which libraries it found, for people: "OpenBLAS 0.3.21 SkylakeX, oneDNN 2.6".
 const char* matmul_libraries();

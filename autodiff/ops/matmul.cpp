@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "autodiff/parallel.hpp"
 #include "autodiff/ops/rules.hpp"
 
@@ -12,7 +14,8 @@ namespace {
 
 // The matrices of an operand as the kernel reads them: row-major, or transposed.
 struct Matrices {
-  Tensor held;
+  Tensor
+      copy;  // of the operand, where it lies otherwise: a model that threads share is not counted once more for nothing
   const char* data;
   bool transposed;
   Size lead;      // numbers from row to row
@@ -25,20 +28,43 @@ Matrices matrices(Node* x, bool transposed, bool by_columns) {
   const int rank = x->shape.rank();
   const Size rows = x->shape[rank - 2], columns = x->shape[rank - 1];
   const bool turn = by_columns != transposed;  // x is to be read by its columns
-  if (rank == 2 && x->row_major() && !turn) return {share(x), x->data, transposed, columns, {}};
-  Matrices m{share(x), x->data, by_columns, 0, strides_of(x)};
+  if (rank == 2 && x->row_major() && !turn) return {{}, x->data, transposed, columns, {}};
+  Matrices m{{}, x->data, by_columns, 0, strides_of(x)};
   const Size down = m.strides[rank - 2], across = m.strides[rank - 1];
   if (!turn && (across == 1 || columns == 1) && (down >= columns || rows == 1)) {
     m.lead = rows == 1 ? columns : down;
   } else if (turn && (down == 1 || rows == 1) && (across >= rows || columns == 1)) {
     m.lead = columns == 1 ? rows : across;
   } else {
-    m.held = turn ? dense_transposed(x) : dense(x);
-    m.data = m.held.node()->data;
+    m.copy = turn ? dense_transposed(x) : dense(x);
+    m.data = m.copy.node()->data;
     m.lead = turn ? rows : columns;
     m.strides = row_major_strides(x->shape);  // of leading axes: the same either way
   }
   return m;
+}
+
+// The strides of a batch of products z, if it is to lie as the second operand does; none: row-major. Where that is a permuted
+// view (the heads of attention), undoing the permutation then gives a dense tensor, of z and of cotangents made by products
+// with y.
+Shape strides_like(const Node* z, const Node* y) {
+  const int rank = z->shape.rank();
+  constexpr Size few = static_cast<Size>(inline_bytes) / static_cast<Size>(sizeof(float));
+  if (!y->has(strided) || z->a[1] || z->a[3] || y->shape.rank() != rank || z->count <= few) return {};
+  for (int i = 0; i < rank - 2; ++i)
+    if (y->shape[i] != z->shape[i]) return {};
+  const Shape& from = y->strides();
+  Shape order = from, strides = from;  // the axes, those of the longest strides first
+  for (int i = 0; i < rank; ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Size i, Size k) { return from[static_cast<int>(i)] > from[static_cast<int>(k)]; });
+  if (order.back() != rank - 1 || from.back() != 1) return {};
+  Size step = 1;
+  for (int i = rank; i-- > 0;) {
+    const int axis = static_cast<int>(order[i]);
+    strides[axis] = step, step *= z->shape[axis];
+  }
+  return strides == row_major_strides(z->shape) ? Shape() : strides;
 }
 
 // The product of x and y, each transposed first where its flag says so, kept in a; with a row that is added, or none.
@@ -81,11 +107,14 @@ void compute_matmul(Node* n) {
   const Size m = n->shape[rank - 2], columns = n->shape[rank - 1];
   const Size k = x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
   const Matrices a = matrices(x, n->a[0], n->a[2]), b = matrices(y, n->a[1], n->a[3]);
+  Shape to = rank > 2 ? strides_like(n, y) : Shape();
   char* out = allocate(n);
-  if (n->inputs == 3) {  // only of small matrices
-    const Tensor row = dense(n->in[2]);
-    kernels::matmul_plus(n->dtype, a.transposed, b.transposed, m, columns, k, a.data, a.lead, b.data, b.lead,
-                         row.node()->data, out, columns);
+  if (n->inputs == 3) {
+    Node* row = n->in[2];
+    const Tensor copy = row->row_major() ? Tensor() : dense(row);
+    if (copy.defined()) row = copy.node();
+    kernels::matmul_plus(n->dtype, a.transposed, b.transposed, m, columns, k, a.data, a.lead, b.data, b.lead, row->data,
+                         out, columns);
     n->data = out;
     return;
   }
@@ -94,18 +123,21 @@ void compute_matmul(Node* n) {
     n->data = out;
     return;
   }
+  const bool as_y = !to.empty();
+  if (!as_y) to = row_major_strides(n->shape);
   const Size item = item_size(n->dtype), batch = n->count / (m * columns);
   const auto one = [&](Size i) {
-    Size at_a = 0, at_b = 0, rest = i;
+    Size at = 0, at_a = 0, at_b = 0, rest = i;
     for (int axis = rank - 2; axis-- > 0;) {
       const Size index = rest % n->shape[axis];
       rest /= n->shape[axis];
+      at += index * to[axis];
       const int in_x = axis - (rank - x->shape.rank()), in_y = axis - (rank - y->shape.rank());
       if (in_x >= 0 && x->shape[in_x] != 1) at_a += index * a.strides[in_x];
       if (in_y >= 0 && y->shape[in_y] != 1) at_b += index * b.strides[in_y];
     }
     kernels::matmul(n->dtype, a.transposed, b.transposed, m, columns, k, a.data + at_a * item, a.lead,
-                    b.data + at_b * item, b.lead, out + i * m * columns * item, columns);
+                    b.data + at_b * item, b.lead, out + at * item, to[rank - 2]);
   };
   // Many small products are shared among the threads; a large one shares itself.
   constexpr double worth_a_job = 1 << 18;
@@ -118,6 +150,10 @@ void compute_matmul(Node* n) {
     parallel_for(jobs, [&](Size job) {
       for (Size i = job * together; i < std::min(batch, (job + 1) * together); ++i) one(i);
     });
+  }
+  if (as_y) {
+    new (n->local) Shape(std::move(to));
+    n->flags |= strided;
   }
   n->data = out;
 }
@@ -242,9 +278,7 @@ Tensor linear(const In& x, const In& weight, const In& bias) {
   const DType dtype = a.node()->dtype;
   const auto plain = [&](Node* n) { return n->dtype == dtype && is_float(dtype); };
   if (sx.rank() == 2 && plain(w.node()) && (!b || plain(b))) {
-    // Small work is done at once, so the bias joins the product; else it joins what comes after, in one pass.
-    const bool small = sx[0] * sw[0] <= engine::small_count && kernels::small_product(sx[0], sw[0], sx[1]);
-    if (!b || small) return engine::product(a, false, w, true, source, b);
+    if (!b || kernels::takes_row(sx[0], sw[0])) return engine::product(a, false, w, true, source, b);
     return engine::product(a, false, w, true, source) + bias;
   }
   const Tensor z = matmul(a, transpose(w));

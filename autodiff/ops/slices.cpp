@@ -1,9 +1,11 @@
 // Slices, what is padded around them, and the sum of both back into a whole.
+#include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <cstring>
 #include <vector>
 
 #include <xgrad/autodiff/memory.hpp>
+#include "autodiff/parallel.hpp"
 #include "autodiff/ops/rules.hpp"
 
 namespace xgrad::engine {
@@ -42,9 +44,16 @@ Tensor slice_at(const Tensor& x, int axis, Size begin, Size step, Size extent, S
 }
 
 namespace {
-// put(y[begin + k step], x[k]) along an axis: pieces whose numbers lie side by side, or single ones a stride apart.
-template <class T, class Put>
-void put_slice(T* y, const Axis& to, const T* x, const Axis& from, Size begin, Size step, const Put& put) {
+
+struct SlicePlace {
+  Size axis, begin, step;
+};
+enum class Put { set, add };
+
+// y[begin + k step] = or += x[k] along an axis: pieces whose numbers lie side by side, or single ones a stride apart.
+template <Put how, class T>
+void put_slice(T* y, const Axis& to, const T* x, const Axis& from, Size begin, Size step) {
+  const auto put = [](T& z, T number) { z = how == Put::set ? number : static_cast<T>(z + number); };
   const Size rows = step == 1 ? from.length : 1, together = rows * to.inner;
   y += begin * to.inner;
   if (together == 1 && from.length == 1) {
@@ -55,22 +64,62 @@ void put_slice(T* y, const Axis& to, const T* x, const Axis& from, Size begin, S
   } else {
     for (Size o = 0; o < to.outer; ++o, y += to.length * to.inner)
       for (Size k = 0; k < from.length; k += rows, x += together)
-        for (Size j = 0; j < together; ++j) put(y[k * step * to.inner + j], x[j]);
+        if (T* const out = y + k * step * to.inner; how == Put::set && together >= 16)
+          std::memcpy(out, x, static_cast<std::size_t>(together) * sizeof(T));
+        else
+          for (Size j = 0; j < together; ++j) put(out[j], x[j]);
   }
 }
+
+// Parts of a whole, at `out`, all along the axis of the first of them. Some numbers before that axis at a time, of all parts, so
+// that memory is written in its order.
+template <Put how>
+void put_parts(char* out, Node* whole, Node* const* parts, const SlicePlace* places, int count) {
+  constexpr Size worth_a_job = 1 << 14, most = 1 << 11;  // numbers; of a strided part that are copied first
+  const int axis = static_cast<int>(places[0].axis);
+  const Axis to = axis_of(whole->shape, axis);
+  const Size of_whole = to.length * to.inner;
+  with_type(whole->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto put = [&](Node* part, const SlicePlace& place, Size first, Size end) {
+      const Axis from = axis_of(part->shape, axis);
+      const Size each = from.length * from.inner;
+      if (each == 0) return;
+      const auto some = [&](const T* x, Size begin, Size rows) {
+        put_slice<how>(reinterpret_cast<T*>(out) + begin * of_whole, {rows, to.length, to.inner}, x,
+                       {rows, from.length, from.inner}, place.begin, place.step);
+      };
+      if (part->row_major()) return some(part->data.as<const T>() + first * each, first, end - first);
+      const Layout layout = layout_of(part->shape, strides_of(part));
+      alignas(64) T copied[most];
+      for (Size o = first; o < end; o += most / each) {
+        const Size rows = std::min(end - o, most / each);
+        gather_elements(reinterpret_cast<char*>(copied), part->data, layout, sizeof(T), o * each, rows * each);
+        some(copied, o, rows);
+      }
+    };
+    Tensors held;
+    boost::container::small_vector<Node*, 16> all(parts, parts + count);
+    for (Node*& part : all) {
+      const Axis from = axis_of(part->shape, axis);
+      if (part->row_major() || from.length * from.inner <= most) continue;
+      held.push_back(dense(part));
+      part = held[held.size() - 1].node();
+    }
+    share_out(to.outer, std::max<Size>(1, worth_a_job / std::max<Size>(1, of_whole)), [&](Size first, Size end) {
+      for (int i = 0; i < count; ++i) put(all[static_cast<std::size_t>(i)], places[i], first, end);
+    });
+  });
+}
+
 }  // namespace
 
 // y[begin + k step] = x[k] along an axis, else 0; a = {axis, begin, step}.   gx = that slice of g
 void compute_pad(Node* n) {
-  const Tensor x = dense(n->in[0]);
-  const int axis = static_cast<int>(n->a[0]);
   char* out = allocate(n);
   std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
-  with_type(n->dtype, [&](auto zero) {
-    using T = decltype(zero);
-    put_slice(reinterpret_cast<T*>(out), axis_of(n->shape, axis), x.node()->data.as<const T>(),
-              axis_of(n->in[0]->shape, axis), n->a[1], n->a[2], [](T& to, T number) { to = number; });
-  });
+  const SlicePlace place{n->a[0], n->a[1], n->a[2]};
+  put_parts<Put::set>(out, n, n->in, &place, 1);
   n->data = out;
 }
 Tensors vjp_pad(const Step& s) {
@@ -87,24 +136,39 @@ Tensor pad_at(const Tensor& x, int axis, Size begin, Size step, Size extent, Sou
 // y[begin_i + k step_i] += x_i[k] along axis_i, into zeros; the last input holds {axis, begin, step} of each x_i:
 //   gx_i = that slice of g
 namespace {
-struct SlicePlace {
-  Size axis, begin, step;
-};
 const SlicePlace* places_of(Node* n) { return n->input(n->inputs - 1)->data.as<const SlicePlace>(); }
+
+// Do the parts, slices along one axis, cover all of it, and nothing twice? They come in the order of their places, or the
+// other way round; else the answer is no.
+bool cover(Node* n) {
+  const int count = n->inputs - 1;
+  const SlicePlace* places = places_of(n);
+  const int axis = static_cast<int>(places[0].axis);
+  const bool backwards = places[0].begin > places[count - 1].begin;
+  Size end = 0;
+  for (int k = 0; k < count; ++k) {
+    const int i = backwards ? count - 1 - k : k;
+    if (places[i].axis != axis || places[i].step != 1 || places[i].begin != end) return false;
+    end += n->input(i)->shape[axis];
+  }
+  return end == n->shape[axis];
+}
+
 }  // namespace
 void compute_slice_add(Node* n) {
   char* out = allocate(n);
-  std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
-  for (int i = 0; i < n->inputs - 1; ++i) {
-    const SlicePlace at = places_of(n)[i];
-    const Tensor part = dense(n->input(i));
-    const int axis = static_cast<int>(at.axis);
-    with_type(n->dtype, [&](auto zero) {
-      using T = decltype(zero);
-      put_slice(reinterpret_cast<T*>(out), axis_of(n->shape, axis), part.node()->data.as<const T>(),
-                axis_of(part.node()->shape, axis), at.begin, at.step,
-                [](T& to, T number) { to = static_cast<T>(to + number); });
-    });
+  const int count = n->inputs - 1;
+  const SlicePlace* places = places_of(n);
+  boost::container::small_vector<Node*, 16> parts;
+  for (int i = 0; i < count; ++i) parts.push_back(n->input(i));
+  if (cover(n)) {
+    put_parts<Put::set>(out, n, parts.data(), places, count);
+  } else {
+    std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));
+    for (int i = 0, end = 0; i < count; i = end) {
+      while (end < count && places[end].axis == places[i].axis) ++end;
+      put_parts<Put::add>(out, n, parts.data() + i, places + i, end - i);
+    }
   }
   n->data = out;
 }

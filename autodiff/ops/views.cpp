@@ -5,16 +5,41 @@
 
 namespace xgrad::engine {
 
+namespace {
+
+// The strides by which `to`, of as many numbers, sees what lies so; none where there are none, or where fewer numbers than
+// these lie side by side: to read such ones again and again costs more than to copy them once.
+constexpr Size worth_a_view = 16;
+Shape strides_as(const Layout& from, const Shape& to) {
+  Shape strides = to;
+  if (from.strides.empty() || from.strides.back() != 1 || from.extents.back() < worth_a_view) return {};
+  int axis = from.extents.rank() - 1;
+  Size left = from.extents[axis],
+       step = 1;  // of that axis: numbers that no axis of `to` has yet, and from one to the next
+  for (int i = to.rank(); i-- > 0;) {
+    if (to[i] == 1) {
+      strides[i] = step;
+      continue;
+    }
+    if (left == 1) left = from.extents[--axis], step = from.strides[axis];
+    if (left % to[i] != 0) return {};
+    strides[i] = step;
+    left /= to[i], step *= to[i];
+  }
+  return strides;
+}
+
+}  // namespace
+
 // y = x in another shape:   gx = g in x's
 void compute_reshape(Node* n) {
   Node* x = n->in[0];
-  if (x->has(strided)) {
-    char* memory = allocate(n);
-    copy_broadcast(memory, x, x->shape);
-    n->data = memory;
-  } else {
-    bind(n, x, nullptr, 0);
-  }
+  if (!x->has(strided)) return bind(n, x, nullptr, 0);
+  if (const Shape strides = strides_as(layout_of(x->shape, strides_of(x)), n->shape); !strides.empty())
+    return bind(n, x, &strides, 0);
+  char* memory = allocate(n);
+  copy_broadcast(memory, x, x->shape);
+  n->data = memory;
 }
 Tensors vjp_reshape(const Step& s) { return {reshape(s.g, s.n->in[0]->shape)}; }
 Tensor batch_reshape(const Replayed& r) { return reshape_to(r.in[0], r.shape(), r.source()); }

@@ -174,32 +174,30 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
   return o;
 }
 
-// [.., .., embed_dim] as [batch, heads, time, width of a head], a view.
-Tensor heads_of(const Tensor& x, int time, Size heads) {
-  const Shape& shape = x.shape();
-  const Tensor apart = reshape(x, {shape[0], shape[1], heads, shape[2] / heads});
-  return time == 1 ? permute(apart, {0, 2, 1, 3}) : permute(apart, {1, 2, 0, 3});
-}
+// [.., .., heads, width of a head] as [batch, heads, time, width of a head], a view.
+Tensor by_heads(const Tensor& x, int time) { return time == 1 ? permute(x, {0, 2, 1, 3}) : permute(x, {1, 2, 0, 3}); }
 
-// Query, key and value, projected, each [batch, heads, time, width of a head].
+// Query, key and value, projected, each [batch, heads, time, width of a head]; the query by 1 / sqrt(width of a head).
 struct Projected {
   Tensor q, k, v;
 };
 Projected project(const MultiheadAttention& layer, const Operands& o) {
-  const Size width = layer.out_proj.weight.shape()[0];
-  const auto part = [&](Tensor t, Size i, Size count) { return slice(t, -1, i * width, (i + count) * width); };
-  if (o.one_source) {  // one product for all three
+  const Size width = layer.out_proj.weight.shape()[0], heads = layer.num_heads, each = width / heads;
+  const double scale = 1 / std::sqrt(static_cast<double>(each));
+  if (o.one_source) {  // one product for all three, which then only views see
     const Tensor all = linear(o.q, layer.in_proj_weight, layer.in_proj_bias);
-    return {heads_of(part(all, 0, 1), o.time, layer.num_heads), heads_of(part(all, 1, 1), o.time, layer.num_heads),
-            heads_of(part(all, 2, 1), o.time, layer.num_heads)};
+    const Tensor apart = reshape(all, {all.shape()[0], all.shape()[1], 3, heads, each});
+    return {by_heads(select(apart, 2, 0) * scale, o.time), by_heads(select(apart, 2, 1), o.time),
+            by_heads(select(apart, 2, 2), o.time)};
   }
   const auto one = [&](const Tensor& x, const Parameter& own, Size i) {
     const Tensor weight = own.defined() ? own.value() : slice(layer.in_proj_weight, 0, i * width, (i + 1) * width);
     const Tensor bias =
         layer.in_proj_bias.defined() ? slice(layer.in_proj_bias, 0, i * width, (i + 1) * width) : Tensor();
-    return heads_of(linear(x, weight, bias), o.time, layer.num_heads);
+    return reshape(linear(x, weight, bias), {x.shape()[0], x.shape()[1], heads, each});
   };
-  return {one(o.q, layer.q_proj_weight, 0), one(o.k, layer.k_proj_weight, 1), one(o.v, layer.v_proj_weight, 2)};
+  return {by_heads(one(o.q, layer.q_proj_weight, 0) * scale, o.time),
+          by_heads(one(o.k, layer.k_proj_weight, 1), o.time), by_heads(one(o.v, layer.v_proj_weight, 2), o.time)};
 }
 
 Mask mask_of(const MultiheadAttention& layer, const Operands& o, const AttentionMasks& masks, Source source) {
@@ -230,8 +228,7 @@ MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In v
   const Mask mask = mask_of(*this, o, masks, line_of(query));
   const Projected p = project(*this, o);
   const Size width = out_proj.weight.shape()[0];
-  const Size each = width / num_heads;
-  const Tensor scores = matmul(p.q * (1 / std::sqrt(static_cast<double>(each))), transpose(p.k));
+  const Tensor scores = matmul(p.q, transpose(p.k));
   Tensor weights = weights_of(scores, mask);
   if (training && dropout > 0) weights = nn::dropout(weights, dropout);
   const Tensor mixed = matmul(weights, p.v);  // [batch, heads, queries, width of a head]

@@ -1,6 +1,7 @@
 // The inner loops of convolutions (kernels/convolution.cpp): every tap of the kernel, of every channel, reads the image at
 // an offset of its own, and positions that lie side by side are lanes.
 #include "autodiff/kernels/simd/map.hpp"
+#include "autodiff/kernels/simd/turn.hpp"
 
 namespace xgrad::kernels {
 namespace {
@@ -176,31 +177,6 @@ void correlate_weight(const SumLine* lines, Size count, Size length, Size rows, 
     case 2: return all_dots<T, 2>(lines, count, length, ldg, x, offset, depth, sums);
     default: return all_dots<T, 1>(lines, count, length, ldg, x, offset, depth, sums);
   }
-}
-
-// turned[p][r] = g[r][p], and 0 past the rows.
-template <class T>
-void turn(const T* g, Size rows, Size ldg, Size length, T* turned, Size lanes) {
-  Size r = 0;
-#if defined(__SSE2__)
-  if constexpr (sizeof(T) == 4)
-    for (; r + 4 <= rows; r += 4) {
-      Size p = 0;
-      for (; p + 4 <= length; p += 4) {
-        const T* from = g + r * ldg + p;
-        T* to = turned + p * lanes + r;
-        __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + ldg), c = _mm_loadu_ps(from + 2 * ldg),
-               d = _mm_loadu_ps(from + 3 * ldg);
-        _MM_TRANSPOSE4_PS(a, b, c, d);
-        _mm_storeu_ps(to, a), _mm_storeu_ps(to + lanes, b), _mm_storeu_ps(to + 2 * lanes, c),
-            _mm_storeu_ps(to + 3 * lanes, d);
-      }
-      for (; p < length; ++p)
-        for (Size i = r; i < r + 4; ++i) turned[p * lanes + i] = g[i * ldg + p];
-    }
-#endif
-  for (; r < lanes; ++r)
-    for (Size p = 0; p < length; ++p) turned[p * lanes + r] = r < rows ? g[r * ldg + p] : T(0);
 }
 
 XGRAD_INLINE void add_to(double* sums, const Batch<float>& x) {

@@ -23,9 +23,7 @@ void fold_sum(void* out, const void* from, Size n) {
     if (k >= width<T>) {
       sums[v] = sums[v] + load(x + i + v * width<T>);
     } else if (k > 0) {
-      alignas(64) T part[width<T>] = {};
-      for (Size j = 0; j < k; ++j) part[j] = x[i + v * width<T> + j];
-      sums[v] = sums[v] + Batch<T>::load_aligned(part);
+      sums[v] = sums[v] + load_part(x + i + v * width<T>, k);
     }
   }
   *y = sum_of(sums);
@@ -47,20 +45,18 @@ void fold_extreme(void* out, const void* from, Size n) {
     other = f(other, v);
     ordered = ordered & (u == u) & (v == v);
   }
-  T last = greatest ? -infinity<T> : infinity<T>;
-  bool right = true;
   if (i + width<T> <= n) {
     const Batch<T> u = load(x + i);
     best = f(best, u);
     ordered = ordered & (u == u);
     i += width<T>;
   }
-  for (; i < n; ++i) {
-    right = right && x[i] == x[i];
-    last = greatest ? (x[i] > last ? x[i] : last) : (x[i] < last ? x[i] : last);
+  if (i < n) {
+    const Batch<T> u = pick(before_lane<T>(n - i), load_part(x + i, n - i), neutral);
+    best = f(best, u);
+    ordered = ordered & (u == u);
   }
-  const T most = n < width<T> ? last : reduce_lanes(f(f(best, other), Batch<T>(last)), f);
-  *y = right && xsimd::all(ordered) ? most : not_a_number<T>;
+  *y = xsimd::all(ordered) ? reduce_lanes(f(best, other), f) : not_a_number<T>;
 }
 
 template <class T>

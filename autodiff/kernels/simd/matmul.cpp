@@ -1,5 +1,5 @@
-// Matrix products that are too small for a library's call, and all of them where there is no library.
-#include "autodiff/kernels/simd/lanes.hpp"
+// Matrix products that are too small for libraries, and all of them where there is none.
+#include "autodiff/kernels/simd/turn.hpp"
 
 namespace xgrad::kernels {
 namespace {
@@ -52,56 +52,110 @@ XGRAD_INLINE void tile(const Left<T>& left, const T* panel, Size stride, Size de
     }
 }
 
+// As many vectors and rows as their sums have registers for.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int most_vectors = 4;
+constexpr int most_rows[] = {0, 12, 12, 8, 6};  // by vectors
+#else
+constexpr int most_vectors = 2;
+constexpr int most_rows[] = {0, 8, 6};
+#endif
+
+template <class T, int rows, int vectors>
+void strip(Left<T>& left, const T* panel, Size stride, Size depth, Result<T>& result, Size& left_rows, Size columns) {
+  for (; left_rows >= rows; left_rows -= rows, left.a += rows * left.row, result.c += rows * result.ldc)
+    tile<T, rows, vectors>(left, panel, stride, depth, result, columns);
+}
+
+// All rows, by the columns of a panel
 template <class T, int vectors>
-void strip(Left<T> left, const T* panel, Size stride, Size depth, Result<T> result, Size rows, Size columns) {
-  for (; rows >= 4; rows -= 4, left.a += 4 * left.row, result.c += 4 * result.ldc)
-    tile<T, 4, vectors>(left, panel, stride, depth, result, columns);
-  if (rows == 3) tile<T, 3, vectors>(left, panel, stride, depth, result, columns);
-  if (rows == 2) tile<T, 2, vectors>(left, panel, stride, depth, result, columns);
-  if (rows == 1) tile<T, 1, vectors>(left, panel, stride, depth, result, columns);
+void strips(Left<T> left, const T* panel, Size stride, Size depth, Result<T> result, Size rows, Size columns) {
+  strip<T, most_rows[vectors], vectors>(left, panel, stride, depth, result, rows, columns);
+  if (rows >= 4) strip<T, 4, vectors>(left, panel, stride, depth, result, rows, columns);
+  if (rows >= 2) strip<T, 2, vectors>(left, panel, stride, depth, result, rows, columns);
+  if (rows == 1) strip<T, 1, vectors>(left, panel, stride, depth, result, rows, columns);
+}
+
+// Vectors of the next panel of so many columns: no narrow one is left over.
+template <class T>
+int vectors_of(Size columns) {
+  const Size vectors = (columns + width<T> - 1) / width<T>;
+  return vectors == most_vectors + 1 && most_vectors > 2
+             ? most_vectors - 1
+             : static_cast<int>(vectors < most_vectors ? vectors : most_vectors);
 }
 
 template <class T>
-inline constexpr Size most_columns = 2 * width<T>;
+inline constexpr Size most_columns = most_vectors* width<T>;
 
 // `depth` rows of `columns` numbers of op(B), filled up with zeros to rows of `stride`.
 template <class T>
 void pack(T* to, Size stride, const T* b, Size ldb, bool tb, Size depth, Size columns) {
-  if (!tb) {
-    for (Size l = 0; l < depth; ++l, b += ldb)
-      for (Size i = 0; i < stride; i += width<T>) {
-        const Size k = columns - i;
-        (k >= width<T> ? load(b + i)
-         : k > 0       ? load_part(b + i, k)
-                       : Batch<T>(T(0)))
-            .store_unaligned(to + l * stride + i);
-      }
-    return;
-  }
-  if (columns < stride)
-    for (Size i = 0; i < depth * stride; i += width<T>) Batch<T>(T(0)).store_unaligned(to + i);
-  for (Size i = 0; i < columns; ++i)
-    for (Size l = 0; l < depth; ++l) to[l * stride + i] = b[i * ldb + l];
+  if (tb) return turn(b, columns, ldb, depth, to, stride);
+  for (Size l = 0; l < depth; ++l, b += ldb)
+    for (Size i = 0; i < stride; i += width<T>) {
+      const Size k = columns - i;
+      (k >= width<T> ? load(b + i) : k > 0 ? load_part(b + i, k) : Batch<T>(T(0))).store_unaligned(to + l * stride + i);
+    }
 }
 
 // op(A) op(B), for as many of the inner axis as a panel holds
 template <class T>
 void add_depth(Left<T> left, const T* b, Size ldb, bool tb, Size depth, Result<T> result, Size m, Size n, T* packed) {
-  for (Size j = 0; j < n; j += most_columns<T>) {
-    const Size columns = n - j < most_columns<T> ? n - j : most_columns<T>;
-    const bool two = columns > width<T>;
-    const T* panel = tb ? b + j * ldb : b + j;
+  while (n > 0) {
+    const int vectors = vectors_of<T>(n);
+    const Size whole = vectors * width<T>, columns = n < whole ? n : whole;
+    const T* panel = b;
     Size stride = ldb;
-    if (tb || columns != (two ? most_columns<T> : width<T>)) {
-      stride = two ? most_columns<T> : width<T>;
-      pack(packed, stride, panel, ldb, tb, depth, columns);
-      panel = packed;
+    if (tb || columns < whole) {
+      pack(packed, whole, b, ldb, tb, depth, columns);
+      panel = packed, stride = whole;
     }
-    if (two) strip<T, 2>(left, panel, stride, depth, result, m, columns);
-    else strip<T, 1>(left, panel, stride, depth, result, m, columns);
-    result.c += columns;
+    switch (vectors) {
+#if defined(__AVX512F__) || defined(__aarch64__)
+      case 4: strips<T, 4>(left, panel, stride, depth, result, m, columns); break;
+      case 3: strips<T, 3>(left, panel, stride, depth, result, m, columns); break;
+#endif
+      case 2: strips<T, 2>(left, panel, stride, depth, result, m, columns); break;
+      default: strips<T, 1>(left, panel, stride, depth, result, m, columns);
+    }
+    n -= columns, b += tb ? columns * ldb : columns, result.c += columns;
     if (result.plus) result.plus += columns;
   }
+}
+
+// Rows x columns of A B^T, whose sums go along rows of both, lane by lane
+template <class T, int rows, int columns>
+void dots(const T* a, Size lda, const T* b, Size ldb, Size k, const Result<T>& result) {
+  Batch<T> sums[rows][columns];
+  for (auto& row : sums)
+    for (auto& sum : row) sum = Batch<T>(T(0));
+  const auto add = [&](Size l, const auto& some) XGRAD_LAMBDA {
+    Batch<T> x[rows];
+    for (int r = 0; r < rows; ++r) x[r] = some(a + r * lda + l);
+    for (int c = 0; c < columns; ++c) {
+      const Batch<T> y = some(b + c * ldb + l);
+      for (int r = 0; r < rows; ++r) sums[r][c] = madd(x[r], y, sums[r][c]);
+    }
+  };
+  Size l = 0;
+  for (; l + width<T> <= k; l += width<T>) add(l, [](const T* at) XGRAD_LAMBDA { return load(at); });
+  if (l < k) add(l, [&](const T* at) XGRAD_LAMBDA { return load_part(at, k - l); });
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < columns; ++c) {
+      const T z = reduce_lanes(sums[r][c], [](const Batch<T>& p, const Batch<T>& q) XGRAD_LAMBDA { return p + q; });
+      result.c[r * result.ldc + c] = result.plus ? z + result.plus[c] : z;
+    }
+}
+
+template <class T, int rows, int columns>
+void all_dots(const T* a, Size lda, const T* b, Size ldb, Size k, Result<T> result, Size n) {
+  const auto next = [&](Size some) XGRAD_LAMBDA {
+    b += some * ldb, result.c += some, n -= some;
+    if (result.plus) result.plus += some;
+  };
+  for (; n >= columns; next(columns)) dots<T, rows, columns>(a, lda, b, ldb, k, result);
+  for (; n > 0; next(1)) dots<T, rows, 1>(a, lda, b, ldb, k, result);
 }
 
 template <class T>
@@ -111,6 +165,15 @@ void matmul(bool ta, bool tb, Size m, Size n, Size k, const void* a_bytes, Size 
   const T* b = static_cast<const T*>(b_bytes);
   const T* plus = static_cast<const T*>(plus_bytes);
   T* c = static_cast<T*>(c_bytes);
+  if (tb && !ta && m <= 4 && k >= 2 * width<T>) {  // to lay B out by columns would cost as much as the product
+    const Result<T> result{c, ldc, false, plus};
+    switch (m) {
+      case 1: return all_dots<T, 1, 8>(a, lda, b, ldb, k, result, n);
+      case 2: return all_dots<T, 2, 4>(a, lda, b, ldb, k, result, n);
+      case 3: return all_dots<T, 3, most_vectors>(a, lda, b, ldb, k, result, n);
+      default: return all_dots<T, 4, most_vectors>(a, lda, b, ldb, k, result, n);
+    }
+  }
   constexpr Size most_depth = 256, few = width<T> / 2;
   alignas(64) T packed[most_depth * most_columns<T>];
   if (ta && n <= few && k <= most_depth &&

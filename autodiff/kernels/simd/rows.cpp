@@ -122,7 +122,7 @@ Size place_of(const T* x, Size columns, T greatest) {
 // is asked for; what is left of the row, less than one, is in `tail`, where it is loaded from without waiting for a part of a store.
 template <class T>
 struct Tail {
-  alignas(64) T lanes[width<T>];
+  alignas(64) T lanes[width<T>] = {};
   XGRAD_INLINE Batch<T> get() const { return Batch<T>::load_aligned(lanes); }
 };
 template <class T, bool stored>

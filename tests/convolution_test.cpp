@@ -377,3 +377,13 @@ BOOST_AUTO_TEST_CASE(errors_keep_no_memory) {
   refused();
   BOOST_TEST(helpers::during(refused).bytes == 0u);
 }
+
+// Windows that lie side by side are summed another way than those that overlap.
+BOOST_AUTO_TEST_CASE(averages_of_tiles_are_those_of_windows) {
+  const Tensor x = randn({3, 2, 13, 17}, f64);
+  for (const Shape& kernel : {Shape{3, 3}, Shape{2, 5}, Shape{13, 17}, Shape{13, 2}, Shape{1, 17}}) {
+    const Tensor all = avg_pool2d(x, kernel, {.stride = {1, 1}});
+    const Tensor want = slice(slice(all, 2, 0, all.size(2), kernel[0]), 3, 0, all.size(3), kernel[1]);
+    BOOST_TEST(allclose(avg_pool2d(x, kernel), want, 1e-14, 1e-15));
+  }
+}

@@ -48,11 +48,15 @@ BOOST_AUTO_TEST_CASE(as_a_stable_sort) {
           const auto [values, places] = sort(x, 1, descending);
           BOOST_TEST(values.dtype() == dtype);
           const Tensor of_columns = argsort(transpose(x), 0, descending), first = topk(x, n / 2, -1, descending)[1];
+          const Size few = std::min<Size>(n, 5);
+          const Tensor first_few = topk(x, few, -1, descending)[1];
           for (Size r = 0; r < 5; ++r) {
             const std::vector<Size> want = expected(wide[r].to_vector<double>(), descending);
             BOOST_TEST(places[r].to_vector<Size>() == want, boost::test_tools::per_element());
             BOOST_TEST(select(of_columns, 1, r).to_vector<Size>() == want, boost::test_tools::per_element());
             BOOST_TEST(first[r].to_vector<Size>() == std::vector<Size>(want.begin(), want.begin() + n / 2),
+                       boost::test_tools::per_element());
+            BOOST_TEST(first_few[r].to_vector<Size>() == std::vector<Size>(want.begin(), want.begin() + few),
                        boost::test_tools::per_element());
           }
         }

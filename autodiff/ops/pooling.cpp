@@ -251,12 +251,50 @@ Tensor counts_along(const Pool& pool, int axis, int axes, bool padding_too, DTyp
   return cast(counts, dtype);
 }
 
-// A convolution with ones, divided by how many numbers there were.
+// Do the windows lie side by side, within the image?
+bool is_tiled(const Pool& pool, int axes) {
+  const Window& w = *pool.window;
+  for (int axis = 0; axis < axes; ++axis) {
+    const int i = w.place(axis);
+    if (w.padding[i] != 0 || (w.stride[i] != w.kernel[i] && pool.shape[axis + 2] > 1)) return false;
+    if (pool.shape[axis + 2] * w.kernel[i] > pool.images.x.node()->shape[axis + 2]) return false;
+  }
+  return true;
+}
+
+// Of such windows: sums over their rows, then over what is left along the other axes.
+Tensor sums_of_tiles(const Pool& pool, int axes, Source source) {
+  const Window& w = *pool.window;
+  Tensor sums = pool.images.x;
+  bool one = true;  // window
+  for (int axis = 2; axis < axes + 2; ++axis) {
+    const Size kernel = w.kernel[w.place(axis - 2)], windows = pool.shape[axis];
+    one &= windows == 1;
+    if (windows * kernel < sums.node()->shape[axis])
+      sums = engine::slice_at(sums, axis, 0, 1, windows * kernel, source);
+  }
+  if (one) return engine::sum_over(sums, 2, axes + 2, true, source);
+  for (int axis = 2; axis < axes + 2; ++axis) {
+    Shape apart = sums.node()->shape;
+    apart[axis] = pool.shape[axis];
+    apart.insert(axis + 1, w.kernel[w.place(axis - 2)]);
+    sums = engine::sum_over(engine::reshape_to(sums, apart, source), axis + 1, axis + 2, false, source);
+  }
+  return sums;
+}
+
+// Sums of windows, divided by how many numbers there were: a convolution with ones, or, where they are larger ones that lie side
+// by side, sums over axes.
 Tensor avg_pool(int axes, const char* op, const In& x, const Shape& kernel, const AvgPoolOptions& options) {
   const Source source = source_of(x);
   const Tensor t = engine::floats(operand(x, op));
   const Located at(source, op);
   const Pool pool = pool_of(axes, op, t, kernel, options, source);
+  Size taps = 1;
+  for (int axis = 0; axis < axes; ++axis) taps *= pool.window->kernel[pool.window->place(axis)];
+  constexpr Size worth_sums = 8;
+  if (taps >= worth_sums && is_tiled(pool, axes))
+    return pool.images.result(sums_of_tiles(pool, axes, source) / static_cast<double>(taps));
   const Shape image = pool.images.x.node()->shape;
   Shape plane = image, weight{1, 1}, shape = pool.shape;
   plane[0] = shape[0] = image[0] * image[1];

@@ -10,25 +10,38 @@
 
 namespace xgrad::engine {
 
-// The places of x along the last axis in order, a = {descending}: equal ones as they lie, NaN as if greater than all.
+// The places of x along the last axis in order, or the first of them, as many as the result has, a = {descending}: equal ones as
+// they lie, NaN as if greater than all.
 void compute_argsort(Node* n) {
   const Tensor x = dense(n->in[0]);
-  const Size length = n->shape.back(), rows = length == 0 ? 0 : n->count / length;
+  const Size length = n->in[0]->shape.back(), kept = n->shape.back(), rows = kept == 0 ? 0 : n->count / kept;
   auto* out = reinterpret_cast<Size*>(allocate(n));
   const bool descending = n->a[0] != 0;
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto sort_row = [&](Size row) {
-      const T* v = x.node()->data.template as<const T>() + row * length;
-      Size* to = out + row * length;
-      std::iota(to, to + length, Size{0});
-      const auto less = [](T p, T q) { return p < q || (q != q && p == p); };
-      if (descending) std::stable_sort(to, to + length, [&](Size i, Size j) { return less(v[j], v[i]); });
-      else std::stable_sort(to, to + length, [&](Size i, Size j) { return less(v[i], v[j]); });
+    const auto less = [](T p, T q) { return p < q || (q != q && p == p); };
+    const auto order = [&](const T* v, Size* places, const auto& sorted) {
+      std::iota(places, places + length, Size{0});
+      if (descending) sorted(places, [=](Size i, Size j) { return less(v[j], v[i]); });
+      else sorted(places, [=](Size i, Size j) { return less(v[i], v[j]); });
     };
     constexpr Size numbers_of_a_job = 4096;
     share_out(rows, std::max<Size>(1, numbers_of_a_job / std::max<Size>(1, length)), [&](Size first, Size last) {
-      for (Size row = first; row < last; ++row) sort_row(row);
+      std::vector<Size> all(static_cast<std::size_t>(kept < length ? length : 0));
+      for (Size row = first; row < last; ++row) {
+        const T* v = x.node()->data.template as<const T>() + row * length;
+        Size* to = out + row * kept;
+        if (kept == length) {
+          order(v, to, [&](Size* at, const auto& before) { std::stable_sort(at, at + length, before); });
+          continue;
+        }
+        order(v, all.data(), [&](Size* at, const auto& before) {
+          if (kept > length / 8) return std::stable_sort(at, at + length, before);
+          std::partial_sort(at, at + kept, at + length,
+                            [&](Size i, Size j) { return before(i, j) || (!before(j, i) && i < j); });
+        });
+        std::copy_n(all.data(), kept, to);
+      }
     });
   });
   n->data = reinterpret_cast<char*>(out);
@@ -43,14 +56,16 @@ using engine::source_of;
 
 namespace {
 
-// Along the last axis.
-Tensor order_of_last(const Tensor& x, bool descending, Source source) {
-  return engine::record(engine::Op::argsort, i64, x.node()->shape, {x.node()}, {{descending, 0, 0, 0}}, source);
+// The first `count` places.
+Tensor order_of_last(const Tensor& x, Size count, bool descending, Source source) {
+  Shape shape = x.node()->shape;
+  shape[shape.rank() - 1] = count;
+  return engine::record(engine::Op::argsort, i64, shape, {x.node()}, {{descending, 0, 0, 0}}, source);
 }
-Tensor order(const Tensor& x, int axis, bool descending, Source source) {
+Tensor order(const Tensor& x, int axis, Size count, bool descending, Source source) {
   const int last = x.node()->shape.rank() - 1;
-  if (axis == last) return order_of_last(x, descending, source);
-  return transpose(order_of_last(transpose(x, axis, last), descending, source), axis, last);
+  if (axis == last) return order_of_last(x, count, descending, source);
+  return transpose(order_of_last(transpose(x, axis, last), count, descending, source), axis, last);
 }
 
 }  // namespace
@@ -59,14 +74,14 @@ Tensor argsort(const In& x, At axis, bool descending) {
   const Tensor t = operand(x, "argsort");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "argsort", source_of(x));
   const Located at(x, "argsort");
-  return order(t, a, descending, source_of(x));
+  return order(t, a, t.node()->shape[a], descending, source_of(x));
 }
 
 Tensors sort(const In& x, At axis, bool descending) {
   const Tensor t = operand(x, "sort");
   const int a = engine::checked_axis(axis, t.node()->shape.rank(), "sort", source_of(x));
   const Located at(x, "sort");
-  const Tensor places = order(t, a, descending, source_of(x));
+  const Tensor places = order(t, a, t.node()->shape[a], descending, source_of(x));
   return {gather(t, a, places), places};
 }
 
@@ -77,7 +92,7 @@ Tensors topk(const In& x, At k, At axis, bool largest) {
   if (count < 0 || count > most)
     fail(source_of(x, "topk"), "{} of {} along axis {}; expected 0 ... {}", count, most, a, most);
   const Located at(x, "topk");
-  const Tensor places = slice(order(t, a, largest, source_of(x)), a, 0, count);
+  const Tensor places = order(t, a, count, largest, source_of(x));
   return {gather(t, a, places), places};
 }
 

@@ -63,6 +63,8 @@ void add_pools(Convolutions& c) {
   c.pool("max_pool3d", [](const Tensors& in) { return max_pool3d(in[0], 2, {.ceil_mode = true}); }, {{{1, 2, 3, 2, 4}}, {{2, 3, 3, 2}}});
   c.mean("avg_pool1d", [](const Tensors& in) { return avg_pool1d(in[0], 3, {.stride = 2, .padding = 1}); }, {{{2, 3, 7}}, {{2, 6}}, {{0, 2, 5}}});
   c.mean("avg_pool2d", [](const Tensors& in) { return avg_pool2d(in[0], 2); }, {{{2, 2, 4, 5}}, {{3, 4, 2}}, {{5, 4, 10, 12}}});
+  c.mean("avg_pool2d of tiles", [](const Tensors& in) { return avg_pool2d(in[0], {3, 4}); }, {{{2, 2, 7, 9}}, {{3, 3, 4}}, {{0, 2, 3, 4}}});
+  c.mean("avg_pool3d of all", [](const Tensors& in) { return avg_pool3d(in[0], {2, 3, 2}); }, {{{2, 2, 2, 3, 2}}});
   c.mean("avg_pool2d of what there is",
          [](const Tensors& in) { return avg_pool2d(in[0], 3, {.stride = 2, .padding = 1, .ceil_mode = true, .count_include_pad = false}); },
          {{{2, 2, 4, 5}}, {{3, 4, 2}}});

@@ -55,6 +55,23 @@ Places places_of(const std::vector<Windows>& axes) {
   return p;
 }
 
+// Means of windows along one axis of x, then along the next.
+Tensor means_of(Tensor x, const std::vector<Windows>& axes) {
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    const int axis = x.dim() - static_cast<int>(axes.size() - k);
+    const Places p = places_of({axes[k]});
+    Shape apart = x.shape(), of_taps, of_windows;
+    for (int i = 0; i < apart.rank(); ++i) of_windows.push_back(i == axis ? p.results : 1);
+    apart[axis] = p.results;
+    apart.insert(axis + 1, p.taps);
+    for (int i = 0; i < apart.rank(); ++i) of_taps.push_back(i == axis || i == axis + 1 ? apart[i] : 1);
+    const Tensor taken = reshape(index_select(x, axis, reshape(p.index, {-1})), apart);
+    const Tensor counts = reshape(cast(p.counts, x.dtype()), of_windows);
+    x = sum(where(reshape(p.kept, of_taps), taken, 0.0), axis + 1) / counts;
+  }
+  return x;
+}
+
 Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_size, bool greatest) try {
   const Located at(x_in, name);
   const Source source = line_of(x_in);
@@ -99,13 +116,10 @@ Tensor adaptive(int axes, const char* name, const In& x_in, const Shape& output_
   for (const Windows& w : windows)
     if (__builtin_mul_overflow(results, w.out, &results) || results > most)
       fail(source.named(name), "an output_size of {} is too large", output_size);
+  if (!greatest) return means_of(x, windows);
   const Places p = places_of(windows);
   const Tensor flat = reshape(x, {planes, of_image});
   const Tensor taken = reshape(index_select(flat, 1, reshape(p.index, {-1})), {planes, p.results, p.taps});
-  if (!greatest) {
-    const Tensor sums = sum(where(p.kept, taken, 0.0), 2);
-    return reshape(sums / cast(p.counts, x.dtype()), shape);
-  }
   if (p.results == 0) return reshape(sum(taken, 2), shape);
   const Tensor place = argmax(taken, 2, true);
   const Tensor index = gather(expand(unsqueeze(p.index, 0), {planes, p.results, p.taps}), 2, place);

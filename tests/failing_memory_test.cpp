@@ -63,12 +63,12 @@ std::string attempt(Trial& trial, long n, bool on, bool& failed) {
 void fails_well(const Kind& kind, bool on, bool on_new_threads) {
   const std::string context =
       fmt::format("{}{}{}", kind.name, on ? ", and all after it" : "", on_new_threads ? ", on new threads" : "");
-  std::unique_ptr<Trial> trial = kind.make();
   {
     const std::unique_ptr<Trial> other = kind.make();
     other->act();
   }
-  const std::unique_ptr<Trial> other = kind.make();
+  const std::uint64_t held = counters().bytes;
+  std::unique_ptr<Trial> trial = kind.make(), other = kind.make();
   other->act();
   const std::string want = bytes_of(other->look());
   const auto record = [] {
@@ -96,6 +96,9 @@ void fails_well(const Kind& kind, bool on, bool on_new_threads) {
       before = bytes_of(trial->look());
     }
   }
+  trial.reset(), other.reset();
+  if (!on_new_threads)
+    BOOST_TEST(counters().bytes == held, context << ": " << counters().bytes << " bytes, not " << held);
   BOOST_TEST_MESSAGE(context << ": " << n - 1 << " requests, " << without << " could be done without");
 }
 

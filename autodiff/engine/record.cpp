@@ -57,7 +57,12 @@ inline Node* begin(ThreadState& t, Op op, DType dtype, const Shape& shape, Size 
       n->in[i] = in[i];
     }
   } else {
-    set_inputs(n, in, count);
+    try {
+      set_inputs(n, in, count);
+    } catch (...) {  // no memory for them
+      Tensor::adopt(n);
+      throw;
+    }
   }
   if (flags & (needs_grad | cuts) && is_float(dtype)) n->flags |= history(t, flags, in, count);
   if (flags & traced && n->count > 0) [[unlikely]]

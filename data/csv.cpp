@@ -53,15 +53,13 @@ class CsvReader {
  private:
   using Cell = Table::Cell;
 
-  bool ends_line() const {
-    return at_ == in_.size() || in_[at_] == '\n' || (in_[at_] == '\r' && at_ + 1 < in_.size() && in_[at_ + 1] == '\n');
-  }
+  bool ends_line() const { return at_ == in_.size() || in_[at_] == '\n' || in_[at_] == '\r'; }
   bool is_blank(char c) const { return c == ' ' || (c == '\t' && o_.delimiter != '\t'); }
   void skip_blanks() {
     while (at_ < in_.size() && is_blank(in_[at_])) ++at_;
   }
   void skip_line_end() {
-    if (at_ < in_.size() && in_[at_] == '\r') ++at_;
+    if (in_.substr(at_, 2) == "\r\n") ++at_;
     if (at_ < in_.size()) ++at_;
     ++line_;
   }
@@ -120,7 +118,7 @@ class CsvReader {
         if (at_ == in_.size() || in_[at_] != o_.quote) break;
         ++at_;
       }
-      if (c == '\n') ++line_;
+      if (c == '\n' || (c == '\r' && (at_ == in_.size() || in_[at_] != '\n'))) ++line_;
       table_.text_ += c;
     }
     const auto size = static_cast<Size>(table_.text_.size()) - from;
@@ -230,6 +228,30 @@ bool Table::is_missing(Size row, std::string_view column, Source source) const {
   return misses(cell(row, at));
 }
 
+namespace {
+
+// Of a decimal number that is not 0: is its first digit behind the point, with the exponent? (1e-999 is, and is as good as 0.)
+bool is_below_one(std::string_view text) {
+  const std::size_t e = std::min(text.find_first_of("eE"), text.size());
+  Size place = 0;  // of the first digit that is not 0: 1 for units
+  bool point = false, found = false;
+  for (const char c : text.substr(0, e)) {
+    if (c == '.') point = true;
+    else if (c >= '0' && c <= '9') {
+      found |= c != '0';
+      place += !point && found ? 1 : point && !found ? -1 : 0;
+    }
+  }
+  if (e == text.size()) return place <= 0;
+  const std::string_view exponent = text.substr(e + 1);
+  if (exponent[0] == '-' && exponent.size() > 18) return true;
+  Size power = 0;
+  std::from_chars(exponent.data() + (exponent[0] == '+'), exponent.data() + exponent.size(), power);
+  return place + power <= 0;
+}
+
+}  // namespace
+
 Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Source source) const try {
   if (!is_float(dtype)) fail(source.named("csv"), "expected the dtype f32 or f64, got {}", name(dtype));
   std::vector<Size> places;
@@ -250,10 +272,13 @@ Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Sour
             }
             if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-            if (error == std::errc::result_out_of_range)
-              fail_cell(row, column, "expected a number in the range of f64", source);
-            if (error != std::errc() || end != text.data() + text.size())
+            const bool beyond = error == std::errc::result_out_of_range;
+            if ((error != std::errc() && !beyond) || end != text.data() + text.size())
               fail_cell(row, column, "expected a number", source);
+            if (beyond) {
+              if (!is_below_one(text)) fail_cell(row, column, "expected a number in the range of f64", source);
+              *out = text[0] == '-' ? -0.0 : 0.0;
+            }
             ++out;
           }
       },

@@ -31,8 +31,8 @@ class Table {
   std::string_view text(Size row, std::string_view column, Source source = Source::here()) const;
   bool is_missing(Size row, std::string_view column, Source source = Source::here()) const;
 
-  // The columns' numbers, [rows, columns], NaN where one is missing. A cell that is no number is an Error that names the line
-  // of the file, the column and the cell.
+  // The columns' numbers, [rows, columns], NaN where one is missing. What is too small for f64 is 0. A cell that is no number, or
+  // is too great for f64, is an Error that names the line of the file, the column and the cell.
   Tensor numbers(const std::vector<std::string>& columns, DType dtype = default_dtype(),
                  Source source = Source::here()) const;
   // All but these: numbers(except({"species"})).
@@ -72,7 +72,7 @@ class Table {
   std::vector<std::string> names_, missing_;
 };
 
-// A file; or its text, that came from elsewhere. Empty lines are passed over, lines end with \n or \r\n. An Error names the line, the
+// A file; or its text, that came from elsewhere. Empty lines are passed over, lines end with \n, \r\n or \r. An Error names the line, the
 // column and the reason: a row of another number of cells, a quote that is not closed, or has something after it, or stands
 // inside of a cell that is not quoted; two columns of one name; no rows at all are a table of none.
 Table read_csv(const std::string& path, const CsvOptions& options, Source source = Source::here());

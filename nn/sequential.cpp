@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <typeinfo>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -82,11 +83,31 @@ Sequential& Sequential::operator=(const Sequential& other) try {
   fail_no_memory(made_at(layers_), "Sequential");
 }
 
+namespace {
+
+// Which layer it was, behind what was wrong there. What is told apart by its type stays what it is.
+[[noreturn]] void fail_in(std::size_t i, const Layer& layer, const Error& error) {
+  std::string text;
+  try {
+    text = fmt::format("{}, in layer {} ({}) of a Sequential", error.what(), i, type_name(layer.type()));
+  } catch (const std::exception&) {  // the layer was moved from, or there is no memory for this
+    throw error;
+  }
+  throw Error(text);
+}
+
+}  // namespace
+
 Tensor Sequential::operator()(In x) const {
   const Source source = line_of(x);
   if (moved_from_) fail(source.named("Sequential"), "this model was moved from; use the one it was moved to");
   Tensor y = x;
-  for (const Layer& layer : layers_) y = layer(In(y, source));
+  for (std::size_t i = 0; i < layers_.size(); ++i) try {
+      y = layers_[i](In(y, source));
+    } catch (const Error& error) {
+      if (typeid(error) != typeid(Error)) throw;
+      fail_in(i, layers_[i], error);
+    }
   return y;
 }
 

@@ -346,6 +346,9 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   CHECK_ERROR(conv2d(x, w, {.padding = huge / 16, .dilation = huge}), "[conv2d] the kernel reaches over");
   BOOST_TEST(conv2d(x, w, {.stride = huge, .padding = 1'000'000'000}).shape() == Shape({2, 6, 1, 1}));
   CHECK_ERROR(conv_transpose2d(x, w), "[conv_transpose2d] x has 4 channels, the weight is for 6");
+  // one image alone, as it was given
+  CHECK_ERROR(conv2d(ones({1, 9, 9}), ones({6, 3, 3, 3})), "in 1 group: (1, 9, 9) and (6, 3, 3, 3)");
+  CHECK_ERROR(conv_transpose2d(ones({1, 9, 9}), ones({3, 6, 3, 3})), "is for 3: (1, 9, 9) and (3, 6, 3, 3)");
   CHECK_ERROR(conv_transpose2d(x, ones({4, 1, 3, 3}), {.output_padding = 1}),
               "[conv_transpose2d] expected an output_padding less than the stride");
   CHECK_ERROR(conv_transpose2d(x, ones({4, 1, 3, 3}), {.padding = 4}), "[conv_transpose2d] less than 1 along axis 0");

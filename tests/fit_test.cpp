@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(stops_without_a_new_best_and_keeps_the_best) {
   BOOST_TEST(training::fit(net, optimizer, batches, options).best >= 0.5);
 }
 
-// A step of several batches is one of their mean: the weights are those of batches that are so much larger.
+// A step of several batches is one of all their rows: the weights are those of batches that are so much larger.
 BOOST_AUTO_TEST_CASE(accumulated_batches) {
   struct Line {
     nn::Linear line{3, 1, {.dtype = f64}};
@@ -126,29 +126,54 @@ BOOST_AUTO_TEST_CASE(accumulated_batches) {
   };
   manual_seed(3);
   const Tensor x = randn({24, 3}, f64), y = randn({24, 1}, f64);
-  Line one, other = one;
-  optim::SGD a(nn::parameters(one), {.lr = 0.1, .momentum = 0.9}),
-      b(nn::parameters(other), {.lr = 0.1, .momentum = 0.9});
-  Size steps = 0;
-  training::fit(one, a, data::DataLoader({x, y}, {.batch_size = 4}),
-                {.epochs = 3,
+  struct Case {
+    Size rows, steps;  // of 4 rows a batch, and 4 batches a step
+    bool drop_last = false;
+  };
+  for (const Case& c : {Case{24, 6}, Case{22, 6}, Case{13, 3}, Case{17, 6}, Case{3, 3}, Case{23, 6, true}}) {
+    Line one, other = one;
+    optim::SGD a(nn::parameters(one), {.lr = 0.1, .momentum = 0.9}),
+        b(nn::parameters(other), {.lr = 0.1, .momentum = 0.9});
+    Size steps = 0;
+    const Tensors some{slice(x, 0, 0, c.rows), slice(y, 0, 0, c.rows)};
+    training::fit(one, a, data::DataLoader(some, {.batch_size = 4, .drop_last = c.drop_last}),
+                  {.epochs = 3,
+                   .progress = false,
+                   .loss = nn::mse_loss,
+                   .after_batch =
+                       [&](const training::Batch& batch) {
+                         steps = batch.step;
+                         return true;
+                       },
+                   .accumulate = 4});
+    BOOST_TEST(steps == c.steps);
+    const Size end = c.drop_last ? c.rows / 4 * 4 : c.rows;
+    for (int epoch = 0; epoch < 3; ++epoch)
+      for (Size from = 0; from < end; from += 16) {
+        const Size to = std::min(end, from + 16);
+        b.zero_grad();
+        nn::mse_loss(other(slice(x, 0, from, to)), slice(y, 0, from, to)).backward();
+        b.step();
+      }
+    BOOST_TEST(allclose(one.line.weight, other.line.weight, 1e-13, 1e-14), c.rows << " rows");
+    BOOST_TEST(allclose(one.line.bias, other.line.bias, 1e-13, 1e-14), c.rows << " rows");
+  }
+  // with sam it is done around the optimizer
+  Line one;
+  optim::SGD sgd(nn::parameters(one), {.lr = 0.1});
+  const optim::Accumulate mean(sgd, {.steps = 3});
+  std::vector<Tensor> after;
+  training::fit(one, sgd, data::DataLoader({x, y}, {.batch_size = 4}),
+                {.epochs = 1,
                  .progress = false,
                  .loss = nn::mse_loss,
                  .after_batch =
-                     [&](const training::Batch& batch) {
-                       steps = batch.step;
+                     [&](const training::Batch&) {
+                       after.push_back(one.line.weight);
                        return true;
                      },
-                 .accumulate = 4});
-  BOOST_TEST(steps == 6);  // of 6 batches: 4 and 2
-  for (int epoch = 0; epoch < 3; ++epoch)
-    for (const auto& [from, to] : {std::pair(0, 16), std::pair(16, 24)}) {
-      b.zero_grad();
-      nn::mse_loss(other(slice(x, 0, from, to)), slice(y, 0, from, to)).backward();
-      b.step();
-    }
-  BOOST_TEST(allclose(one.line.weight, other.line.weight, 1e-13, 1e-14));
-  BOOST_TEST(allclose(one.line.bias, other.line.bias, 1e-13, 1e-14));
+                 .sam = optim::SAM{}});
+  for (const std::size_t i : {1, 2, 3, 4, 5}) BOOST_TEST(helpers::same_bits(after[i], after[i - 1]) == (i % 3 != 2));
 }
 
 // torch.nn.utils.clip_grad_norm_ and clip_grad_value_, in one step of gradient descent
@@ -337,6 +362,10 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
     CHECK_ERROR(training::fit(net, optimizer, batches, options), what);
     BOOST_TEST((values_of(nn::parameters(net)) == before));
   };
+  refused({.loss = [](const Tensor& outputs, const Tensor&) { return sum(outputs) * std::nan(""); }},
+          "[fit] the loss is nan in epoch 1");
+  refused({.loss = [](const Tensor& outputs, const Tensor&) { return sum(outputs) * -std::nan(""); }},
+          "[fit] the loss is nan in epoch 1");
   refused({.accumulate = 0}, "[fit] expected to accumulate 1 batch or more, got 0");
   refused({.accumulate = 2, .sam = optim::SAM{}}, "[fit] expected to accumulate 1 batch with sam");
   refused({.clip_norm = -1}, "[fit] expected a clip_norm of 0 or more");

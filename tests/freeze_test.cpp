@@ -67,4 +67,7 @@ BOOST_AUTO_TEST_CASE(part_of_a_model) {
   BOOST_TEST(!same_bits(net.hidden.weight, trained));
   freeze(nn::parameters(net));
   BOOST_CHECK_THROW(work(), Error);  // nothing is left to train
+  BOOST_CHECK_EXCEPTION(
+      nn::cross_entropy(net(x), labels).backward(), Error,
+      helpers::says("no parameter leads here; it was made from tensors alone, or from Parameters that are frozen"));
 }

@@ -7,6 +7,7 @@
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/nn.hpp>
+#include <xgrad/training.hpp>
 #include "helpers.hpp"
 #include "references/references.hpp"
 
@@ -141,6 +142,31 @@ BOOST_AUTO_TEST_CASE(classes_by_loops) {
   const Tensor column = tensor({1.0, 2.0, -1.0, 3.0, -2.0}), yes = tensor({1, 0, 1, 1, 0});
   BOOST_TEST(over_batches(Precision{Average::binary}, column, yes) == 2.0 / 3);
   BOOST_TEST(over_batches(Recall{Average::binary}, column, yes) == 2.0 / 3);
+  // of three classes of class 1, too: 2 of 3 that were taken for it, 2 of 4 that are it
+  const Tensor taken = one_hot(tensor({1, 1, 1, 0, 2, 2}), 3, f64), are = tensor({1, 1, 0, 1, 1, 2});
+  BOOST_TEST(over_batches(Precision{Average::binary}, taken, are) == 2.0 / 3);
+  BOOST_TEST(over_batches(Recall{Average::binary}, taken, are) == 2.0 / 4);
+  BOOST_TEST(over_batches(F1{Average::binary}, taken, are) == 4.0 / 7);
+}
+
+// What is no number is right for no class, whichever it stands for.
+BOOST_AUTO_TEST_CASE(accuracy_of_nan) {
+  const double nan = std::nan("");
+  const Tensor x = tensor({{nan, 1.0, 2.0}, {1.0, nan, 2.0}, {nan, nan, nan}, {1.0, 2.0, 3.0}}),
+               column = tensor({nan, nan, 2.0});
+  for (const Size c : {0, 1, 2}) {
+    const Tensor labels = full({4}, c);
+    const double right = c == 2 ? 0.25 : 0;
+    BOOST_TEST(over_batches(Accuracy{}, x, labels) == right);
+    BOOST_TEST(over_batches(Accuracy{.top_k = 2}, x, labels) == (c > 0 ? 0.25 : 0));
+    BOOST_TEST(training::accuracy([](const Tensor& t) { return t; }, data::Dataset{x, labels}) == right);
+  }
+  BOOST_TEST(over_batches(Accuracy{}, column, tensor({0, 1, 1})) == 1.0 / 3);
+  BOOST_TEST(training::accuracy([](const Tensor& t) { return t; }, data::Dataset{column, tensor({0, 1, 1})}) ==
+             1.0 / 3);
+  BOOST_TEST(
+      std::isnan(training::accuracy([](const Tensor& t) { return t; }, data::Dataset{zeros({0, 3}), zeros({0}, i64)})));
+  BOOST_TEST(std::isnan(Accuracy{}.value()));
 }
 
 BOOST_AUTO_TEST_CASE(numbers_and_orders_by_loops) {

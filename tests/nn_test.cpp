@@ -182,6 +182,12 @@ BOOST_AUTO_TEST_CASE(sequential) {
   const int line = __LINE__ + 1;
   const std::string message = references::error_of([&] { net(ones({5, 7})); });
   BOOST_TEST(message.find(fmt::format("nn_test.cpp:{}:", line)) != std::string::npos, message);
+  // in which layer, of one inside of another, too
+  BOOST_TEST(message.ends_with(", in layer 0 (Linear) of a Sequential"), message);
+  const nn::Sequential inner{nn::Linear(3, 4), nn::ReLU{}, nn::Linear(5, 2)}, outer{nn::Tanh{}, inner};
+  CHECK_ERROR(outer(ones({5, 3})), ", in layer 2 (Linear) of a Sequential, in layer 1 (Sequential) of a Sequential");
+  const nn::Sequential own{[](const Tensor& x) { return matmul(x, x); }};
+  CHECK_ERROR(own(ones({5, 3})), ", in layer 0 (function) of a Sequential");
 }
 
 BOOST_AUTO_TEST_CASE(moved_from) {

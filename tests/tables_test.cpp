@@ -69,6 +69,8 @@ BOOST_AUTO_TEST_CASE(cells) {
       {"  1.5   2 \n 3\t4\n", {.delimiter = ' ', .header = false}, {"0", "1"}, {{"1.5", "2"}, {"3", "4"}}},
       {" \"a b\" 2\n", {.delimiter = ' ', .header = false}, {"0", "1"}, {{"a b", "2"}}},
       {"a,b\n", {}, {"a", "b"}, {}},
+      {"a,b\r1,2\r3,4\r", {}, {"a", "b"}, {{"1", "2"}, {"3", "4"}}},
+      {"a,b\r\n\r\r\n1,2\r\"x\ry\",4", {}, {"a", "b"}, {{"1", "2"}, {"x\ry", "4"}}},
       {"", {}, {}, {}},
   };
   for (const Case& c : cases) {
@@ -99,6 +101,18 @@ BOOST_AUTO_TEST_CASE(numbers_and_categories) {
   BOOST_TEST((parse_csv("a\n").numbers({"a"}).shape() == Shape{0, 1}));
 }
 
+// What lies between 0 and the least number is 0.
+BOOST_AUTO_TEST_CASE(numbers_too_small) {
+  const data::Table t = parse_csv("x\n1e-999\n-1e-999\n0.1e-400\n1000e-500\n1e-99999999999999999999\n0." +
+                                  std::string(400, '0') + "1\n" + std::string(400, '1') + "e-800\n5e-324\n");
+  const std::vector<double> v = t.numbers({"x"}, f64).to_vector<double>();
+  for (std::size_t i = 0; i < 7; ++i) BOOST_TEST((v[i] == 0 && std::signbit(v[i]) == (i == 1)), i);
+  BOOST_TEST(v[7] == 5e-324);
+  for (const std::string& great : std::vector<std::string>{"1e999", "-1e+999", "0.001e400", "1e99999999999999999999",
+                                                           std::string(400, '1') + ".5"})
+    CHECK_ERROR(parse_csv("x\n" + great).numbers({"x"}), "expected a number in the range of f64");
+}
+
 // Line, column, reason.
 BOOST_AUTO_TEST_CASE(malformed_tables) {
   CHECK_ERROR(parse_csv("a,b\n1,2\n3\n"), "[csv] text:3: column 2 (b): expected 2 cells, got 1");
@@ -106,6 +120,7 @@ BOOST_AUTO_TEST_CASE(malformed_tables) {
   CHECK_ERROR(parse_csv("a,b\n1,\"2\n3,4\n"), "[csv] text:2: column 2 (b): the quote is not closed");
   CHECK_ERROR(parse_csv("a,b\n1,\"2\"x\n"), "[csv] text:2: column 2 (b): something follows the closing quote");
   CHECK_ERROR(parse_csv("a,b\n\"x\ny\",1\n1,5\"10\n"), "[csv] text:4: column 2 (b): a quote stands inside of a cell");
+  CHECK_ERROR(parse_csv("a,b\r\"x\ry\",1\r3\r"), "[csv] text:4: column 2 (b): expected 2 cells, got 1");
   CHECK_ERROR(parse_csv("a,b,a\n"), "[csv] text:1: column 3 (a): the name a is there twice");
   CHECK_ERROR(parse_csv("a,b\n", {.names = {"x"}}), "expected 1 columns, as names are given, got 2");
   CHECK_ERROR(parse_csv("a,b\n", {.delimiter = '"'}), "[csv] expected a delimiter that is no quote");

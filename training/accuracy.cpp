@@ -35,7 +35,7 @@ double accuracy_of_called(const Called& model, const data::Dataset& rows, const 
     all.right += h->right;
     all.of += h->of;
   }
-  return all.of > 0 ? all.right / all.of : 0;
+  return all.of > 0 ? all.right / all.of : Epoch::none;
 }
 
 }  // namespace xgrad::training

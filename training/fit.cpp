@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 #include <optional>
@@ -84,8 +85,8 @@ class Seen {
     const NoGrad constant;
     for (Metric& m : metrics_) m.update(outputs, batch, inputs, source_);
   }
-  double loss() const { return rows_ > 0 ? loss_ / rows_ : 0; }
-  double accuracy() const { return !classes_ ? Epoch::none : hits_.of > 0 ? hits_.right / hits_.of : 0; }
+  double loss() const { return rows_ > 0 ? loss_ / rows_ : Epoch::none; }
+  double accuracy() const { return classes_ && hits_.of > 0 ? hits_.right / hits_.of : Epoch::none; }
   std::vector<Measured> metrics() const {
     std::vector<Measured> list;
     for (const Metric& m : metrics_) list.push_back({m.name(), m.value()});
@@ -99,6 +100,8 @@ class Seen {
   Hits hits_;
   bool classes_ = true;
 };
+
+double shown(double x) { return std::isnan(x) ? std::abs(x) : x; }  // NaN without its sign
 
 struct Outcome {
   Tensors outputs;
@@ -219,7 +222,10 @@ class Loop {
     if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
     if (!(o_.clip_norm >= 0)) refuse(fmt::format("a clip_norm of 0 or more, got {}", o_.clip_norm));
     if (!(o_.clip_value >= 0)) refuse(fmt::format("a clip_value of 0 or more, got {}", o_.clip_value));
-    if (o_.sam && o_.accumulate > 1) refuse("to accumulate 1 batch with sam, whose gradients are both of one");
+    if (o_.sam && o_.accumulate > 1)
+      refuse(
+          "to accumulate 1 batch with sam, which steps by the gradient of the batch that it climbed on; for their mean "
+          "over several put an optim::Accumulate around the optimizer");
     if (o_.patience < 0) refuse(fmt::format("a patience of 0 or more, got {}", o_.patience));
     if (!(o_.min_delta >= 0)) refuse(fmt::format("a min_delta of 0 or more, got {}", o_.min_delta));
     const std::string& m = o_.monitor;
@@ -243,7 +249,7 @@ class Loop {
     if (model_.may_change) mode.emplace(*model_.layers, true);
     Seen seen(o_.metrics, source_);
     const Size count = batches_.size();
-    Size done = 0, together = 1;  // batches to the step that is being made
+    Size done = 0, together = 1;  // rows to the step that is being made
     double lr = Epoch::none;
     for (const Tensors& batch : batches_) {
       Outcome made;
@@ -259,16 +265,18 @@ class Loop {
         loss();
         if (done % o_.accumulate == 0) {
           optimizer_.zero_grad();
-          together = std::min(o_.accumulate, count - done);
+          together = rows_of(done, std::min(o_.accumulate, count - done));
         }
         const Located here(source_);
-        (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
+        const Size rows = batch[0].size(0);
+        (rows == together ? made.loss : made.loss * (static_cast<double>(rows) / static_cast<double>(together)))
+            .backward({}, source_);
       }
       const double value = made.loss.item(source_);
       if (!std::isfinite(value)) {
         optimizer_.zero_grad();
         fail(source_.named("fit"), "the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
-             value, epoch);
+             shown(value), epoch);
       }
       if (++done % o_.accumulate == 0 || done == count) {
         lr = optimizer_.lr(0, source_);
@@ -288,6 +296,12 @@ class Loop {
     made.metrics = seen.metrics();
     made.lr = lr;
     return made;
+  }
+
+  // Of so many batches from the one of that number on.
+  Size rows_of(Size from, Size batches) const {
+    const Size size = batches_.options().batch_size;
+    return std::min((from + batches) * size, batches_.rows()) - from * size;
   }
 
   void validate(Epoch& epoch) {
@@ -323,13 +337,13 @@ class Loop {
   }
 
   std::string line_of(const Epoch& seen) const {
-    std::string text = fmt::format("epoch {:3}  loss {:.4f}", seen.epoch, seen.loss);
+    std::string text = fmt::format("epoch {:3}  loss {:.4f}", seen.epoch, shown(seen.loss));
     if (!std::isnan(seen.accuracy)) text += fmt::format("  accuracy {:.3f}", seen.accuracy);
-    for (const Measured& m : seen.metrics) text += fmt::format("  {} {:.4f}", m.name, m.value);
+    for (const Measured& m : seen.metrics) text += fmt::format("  {} {:.4f}", m.name, shown(m.value));
     if (!o_.validation) return text;
-    text += fmt::format("  validation: loss {:.4f}", seen.validation_loss);
+    text += fmt::format("  validation: loss {:.4f}", shown(seen.validation_loss));
     if (!std::isnan(seen.validation_accuracy)) text += fmt::format("  accuracy {:.3f}", seen.validation_accuracy);
-    for (const Measured& m : seen.validation_metrics) text += fmt::format("  {} {:.4f}", m.name, m.value);
+    for (const Measured& m : seen.validation_metrics) text += fmt::format("  {} {:.4f}", m.name, shown(m.value));
     return text;
   }
 

@@ -26,7 +26,7 @@ struct Epoch {
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
   Size epoch;       // from 1
-  double loss;      // mean over the rows of the epoch
+  double loss;      // mean over the rows of the epoch; NaN of none
   double accuracy;  // of the outputs made while training; NaN where targets are no classes
   double validation_loss = none, validation_accuracy = none;  // NaN without validation data
   std::vector<Measured> metrics = {}, validation_metrics = {};
@@ -51,7 +51,8 @@ struct FitOptions {
   std::optional<data::DataLoader> validation = {};  // looked at after each epoch, in eval mode, without a record
   std::vector<Metric> metrics = {};                 // of both: {{"f1", nn::metrics::F1{}}}
   Callable<bool(const Batch&)> after_batch = {};    // false stops the training
-  // Batches to a step: their mean gradient, as of one batch that is so much larger. The last step of an epoch takes what is left.
+  // Batches to a step: their gradients' mean by rows, as of one batch that is so much larger, of a loss that is a mean over
+  // rows. The last step of an epoch takes what is left.
   Size accumulate = 1;
   // As optim::ClipValue and ClipNorm, in this order, around the optimizer while fit runs:
   double clip_norm = 0;   // above 0: the gradients' common length is this at most (Pascanu, Mikolov, Bengio 2013)
@@ -101,7 +102,8 @@ double accuracy_of_called(const Called& model, const data::Dataset& rows, const 
                           Source source);
 
 // The part of rows whose greatest output is that of their class; or, where outputs are one column, whose output is above
-// the threshold where the label is 1 and not where it is 0. In eval mode, and without a record; then layers have their own
+// the threshold where the label is 1 and not where it is 0. A row whose outputs hold NaN is not right; of no rows it is NaN.
+// In eval mode, and without a record; then layers have their own
 // modes back.
 template <class Model>
 double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions options = {},

@@ -10,8 +10,8 @@ namespace {
 std::optional<Hits> hits_of_column(const Tensor& outputs, const Tensor& targets, double threshold) {
   const Tensor labels = cast(reshape(targets, {-1}), f64);
   if (!all(square(labels) == labels).item()) return {};  // so are 0 and 1, and no others
-  const Tensor ones = cast(reshape(outputs, {-1}) > threshold, f64);
-  return Hits{sum(cast(ones == labels, f64)).item(), static_cast<double>(labels.numel())};
+  const Tensor scores = reshape(outputs, {-1}), right = cast(scores > threshold, f64) == labels;
+  return Hits{sum(right && !isnan(scores)).item(), static_cast<double>(labels.numel())};
 }
 
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
@@ -28,7 +28,8 @@ std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double th
   Shape rest = outputs.shape();
   rest.erase(1);
   if (!(rest == targets.shape())) return {};
-  return Hits{sum(argmax(outputs, 1) == targets).item(), static_cast<double>(targets.numel())};
+  return Hits{sum(argmax(outputs, 1) == targets && !any(isnan(outputs), 1)).item(),
+              static_cast<double>(targets.numel())};
 }
 
 }  // namespace xgrad::training

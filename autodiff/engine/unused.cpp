@@ -68,8 +68,8 @@ void fail_unused(Sweep& sweep, Node* y, Node* x, std::size_t i, Source source) {
 void fail_no_parameter(const Node* y, Source source) {
   fail(source.named("backward"), "no parameter leads here; {}",
        y->flags & cuts ? why_cut(y->flags)
-                       : "it was made from tensors alone; compute it with a Parameter, or take "
-                         "grad() by a watch(x)");
+                       : "it was made from tensors alone, or from Parameters that are frozen; compute it with a "
+                         "Parameter, unfreeze one (freeze(parameters, false)), or take grad() by a watch(x)");
 }
 
 void fail_lost(const char* op, std::size_t i, unsigned why, Source source) {

@@ -239,7 +239,7 @@ Tensor convolution(int axes, const char* op, const In& x, const In& weight, cons
   const engine::Ref<const engine::Told> told(window);
   if (image[1] % window->groups != 0 || image[1] / window->groups != w[1])
     fail(source.named(op), "x has {} channels, the weight is for {} in {} {}: {} and {}", image[1], w[1],
-         window->groups, window->groups == 1 ? "group" : "groups", image, w);
+         window->groups, window->groups == 1 ? "group" : "groups", in.images.given(), w);
   Shape shape{image[0], w[0]};
   for (int axis = 0; axis < axes; ++axis) {
     if (w[axis + 2] == 0) fail(source.named(op), "the kernel has no numbers: {}", w);
@@ -264,7 +264,7 @@ Tensor transposed_convolution(int axes, const char* op, const In& x, const In& w
   const Window* window = window_of(axes, options, w[0], "channels of the weight", op, source);
   const engine::Ref<const engine::Told> told(window);
   if (image[1] != w[0])
-    fail(source.named(op), "x has {} channels, the weight is for {}: {} and {}", image[1], w[0], image, w);
+    fail(source.named(op), "x has {} channels, the weight is for {}: {} and {}", image[1], w[0], in.images.given(), w);
   Size more[Window::most_axes] = {0, 0, 0};
   engine::set_per_axis(more, *window, options.output_padding, 0, "output_padding", op, source);
   Shape shape{image[0], w[1]};

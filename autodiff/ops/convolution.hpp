@@ -37,6 +37,11 @@ struct Images {
   Tensor x;
   bool single;
   Tensor result(const Tensor& y) const { return single ? squeeze(y, 0) : y; }
+  Shape given() const {  // its shape, as the user knows it
+    Shape shape = x.shape();
+    if (single) shape.erase(0);
+    return shape;
+  }
 };
 Images images_of(const Tensor& x, int axes, const char* op, Source source);
 

@@ -58,16 +58,17 @@ void Accuracy::update(In outputs, In targets) try {
   const Tensor x = outputs, t = targets;
   if (is_column(x) && is_column(t)) {
     const Labelled column = column_of("Accuracy", x, t, source);
-    for (std::size_t i = 0; i < column.labels.size(); ++i) right += (column.scores[i] > threshold) == column.labels[i];
+    for (std::size_t i = 0; i < column.labels.size(); ++i)
+      right += (column.scores[i] > threshold) == column.labels[i] && !std::isnan(column.scores[i]);
     counted += static_cast<Size>(column.labels.size());
     return;
   }
   check_classes_of("Accuracy", x, t, ignore_index, source);
   if (top_k < 1 || top_k > x.size(1))
     fail(source.named("Accuracy"), "expected a top_k of 1 ... {}, got {}", x.size(1), top_k);
-  const Tensor kept = t != ignore_index;
+  const Tensor kept = t != ignore_index, numbers = !any(isnan(x), 1);
   const Tensor among = top_k == 1 ? argmax(x, 1) == t : any(topk(x, top_k, 1)[1] == unsqueeze(t, 1), 1);
-  right += static_cast<Size>(sum(logical_and(among, kept)).item());
+  right += static_cast<Size>(sum(among && kept && numbers).item());
   counted += static_cast<Size>(sum(kept).item());
 } catch (const std::bad_alloc&) {
   fail_no_memory(line_of(outputs), "Accuracy");
@@ -128,7 +129,7 @@ double averaged(const ConfusionMatrix& seen, Average average, const Score& score
   if (all.there == 0) return none;
   const auto value = [&](const Tally& t) { return score(t); };
   if (average == Average::micro) return value(all);
-  if (average == Average::binary) return of.size() == 2 ? value(of[1]) : none;
+  if (average == Average::binary) return value(of[1]);
   double total = 0, weight = 0;
   for (const Tally& t : of) {
     if (t.there == 0 && t.taken == 0) continue;

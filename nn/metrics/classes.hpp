@@ -10,7 +10,7 @@
 
 namespace xgrad::nn::metrics {
 
-// The part of the targets whose class is the greatest, or among the top_k greatest.
+// The part of the targets whose class is the greatest, or among the top_k greatest. A row that holds NaN is not right.
 struct Accuracy {
   Size top_k = 1;
   Size ignore_index = -100;  // rows of this class count for nothing

@@ -73,8 +73,9 @@ void measure_with(const std::string& folder, int threads, const std::string& nam
 int measure_all(const Options& options) {
   const std::string folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   const std::string core_type = best_core_type(folder);
-  const std::string head = fmt::format("{}; OpenBLAS core type for the peers: {}", machine(),
-                                       core_type.empty() ? "its own choice" : core_type);
+  const std::string head =
+      fmt::format("{}; OpenBLAS core type for the peers: {}, and for libtorch the fastest of each row", machine(),
+                  core_type.empty() ? "its own choice" : core_type);
   fmt::print(stderr, "{}\n", head);
 
   std::vector<Table> tables;

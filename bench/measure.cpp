@@ -101,9 +101,15 @@ Workers::Workers(const std::string& folder, int threads, const std::string& core
   for (const Side side : {torch, xgrad, hand}) {
     const std::string path = worker_path(folder, side);
     if (access(path.c_str(), X_OK) != 0) continue;
-    // The peers get the core type that is best for them; xgrad finds its own.
-    sides_[side].worker = std::make_unique<Worker>(path, environment(threads, side == xgrad ? "" : core_type));
-    sides_[side].names = " " + sides_[side].worker->ask("names");
+    // The peers get the core type that is best for them; xgrad finds its own. Which one is best differs from work to work (one
+    // that is faster on large products may lay out all of the weights for one row): libtorch gets the best of each row.
+    std::vector<std::string> types{side == xgrad ? "" : core_type};
+    if (side == torch)
+      for (const std::string& other : core_types())
+        if (other != core_type) types.push_back(other);
+    for (const std::string& type : types)
+      sides_[side].workers.push_back(std::make_unique<Worker>(path, environment(threads, type)));
+    sides_[side].names = " " + sides_[side].worker().ask("names");
   }
 }
 
@@ -115,7 +121,21 @@ bool Workers::knows(const Row& row) const { return has(xgrad, row.work[xgrad]) &
 double Workers::run(Side side, const char* work, long repeats) {
   if (many_) pause();  // the threads of the side before stop spinning
   // Of one thread the processor's time is as good as the clock's, and other programs disturb it less.
-  return sides_[side].worker->numbers(fmt::format("run {} {}", work, repeats)).at(many_ ? 0 : 1);
+  return sides_[side].worker().numbers(fmt::format("run {} {}", work, repeats)).at(many_ ? 0 : 1);
+}
+
+void Workers::pick_fastest(Side side, const char* work) {
+  One& one = sides_[side];
+  if (one.workers.size() < 2) return;
+  std::vector<double> least(one.workers.size(), std::numeric_limits<double>::infinity());
+  run(side, work, 1);
+  const long repeats = std::clamp(static_cast<long>(0.01 / std::max(run(side, work, 1), 1e-9)), 1L, 1000L);
+  constexpr int rounds = 4;  // the first one warms up
+  for (int round = 0; round < rounds; ++round)
+    for (one.fastest = 0; one.fastest < one.workers.size(); ++one.fastest)
+      if (const double seconds = run(side, work, repeats); round > 0)
+        least[one.fastest] = std::min(least[one.fastest], seconds);
+  one.fastest = static_cast<std::size_t>(std::min_element(least.begin(), least.end()) - least.begin());
 }
 
 void Workers::compare(const Row& row) {
@@ -125,7 +145,7 @@ void Workers::compare(const Row& row) {
     if (!has(side, row.work[side])) continue;
     if (side == hand && row.products) expected.clear();
     for (const std::vector<double>& numbers :
-         ways_of(sides_[side].worker->ask(fmt::format("result {}", row.work[side])))) {
+         ways_of(sides_[side].worker().ask(fmt::format("result {}", row.work[side])))) {
       if (expected.empty()) {
         expected = numbers;
         whose = side_names[side];
@@ -149,6 +169,7 @@ Workers::Timed Workers::time(const std::array<const char*, 3>& work, int least_r
   for (const Side side : {torch, xgrad, hand}) {
     if (!has(side, work[side])) continue;
     sides.push_back(side);
+    pick_fastest(side, work[side]);
     run(side, work[side], 1);  // picks the fastest way, and warms up
     double seconds = run(side, work[side], repeats[side] = 1);
     while (seconds < slice / 2) {
@@ -196,18 +217,23 @@ std::vector<LoopMeasured> Workers::measure_loop() {
     const Timed timed = time(row.work, 3);
     LoopMeasured one{.steps = steps, .torch = {}, .xgrad = median(timed.seconds[xgrad]) / steps, .nodes = 0};
     if (!timed.seconds[torch].empty()) one.torch = median(timed.seconds[torch]) / steps;
-    one.nodes = sides_[xgrad].worker->numbers(fmt::format("count {}", work)).at(0) / steps;
+    one.nodes = sides_[xgrad].worker().numbers(fmt::format("count {}", work)).at(0) / steps;
     measured.push_back(one);
   }
   return measured;
 }
 
-std::string best_core_type(const std::string& folder) {
-  std::vector<std::string> candidates{""};
+std::vector<std::string> core_types() {
+  std::vector<std::string> types{""};
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx2")) candidates.push_back(__builtin_cpu_is("amd") ? "Zen" : "Haswell");
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) candidates.push_back("SkylakeX");
+  if (__builtin_cpu_supports("avx2")) types.push_back(__builtin_cpu_is("amd") ? "Zen" : "Haswell");
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) types.push_back("SkylakeX");
 #endif
+  return types;
+}
+
+std::string best_core_type(const std::string& folder) {
+  const std::vector<std::string> candidates = core_types();
   std::vector<std::unique_ptr<Worker>> workers;
   for (const std::string& candidate : candidates)
     workers.push_back(std::make_unique<Worker>(worker_path(folder, hand), environment(1, candidate)));

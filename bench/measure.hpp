@@ -53,14 +53,17 @@ class Workers {
 
  private:
   struct One {
-    std::unique_ptr<Worker> worker;
+    std::vector<std::unique_ptr<Worker>> workers;  // libtorch: of each core type
+    std::size_t fastest = 0;                       // of the row that is measured
     std::string names;
+    Worker& worker() { return *workers[fastest]; }
   };
   struct Timed {
     std::array<std::vector<double>, 3> seconds;  // of a repeat, round by round
   };
   bool has(Side side, const char* work) const;
   void compare(const Row& row);
+  void pick_fastest(Side side, const char* work);
   Timed time(const std::array<const char*, 3>& work, int least_rounds = 5);
   double run(Side side, const char* work, long repeats);
 
@@ -68,7 +71,8 @@ class Workers {
   bool many_, quick_;
 };
 
-// The core type that makes OpenBLAS the fastest here ("" where it picks the best by itself), measured by products.
+// Core types that OpenBLAS may be told here; "" where it picks by itself. And the one that makes a large product the fastest.
+std::vector<std::string> core_types();
 std::string best_core_type(const std::string& folder);
 
 double median(std::vector<double> numbers);

@@ -167,10 +167,6 @@ struct OfItsOwn {
   Tensor first(std::size_t, const Tensor&) const { return zeros({2}); }
   void update(Tensor&, const Tensor&, Tensor&, const optim::Step&) const {}
 };
-void update(Tensor& p, const Tensor& g, Tensor& m, const optim::Step& step) const {
-  m = g - mean(g), p = p - step.lr * m;
-}
-};
 
 }  // namespace
 

@@ -283,6 +283,10 @@ namespace {
 struct Centred {  // mean of nothing is an Error
   double lr = 0.1;
   static constexpr const char* slots[] = {"m"};
+  void update(Tensor& p, const Tensor& g, Tensor& m, const optim::Step& step) const {
+    m = g - mean(g), p = p - step.lr * m;
+  }
+};
 
 }  // namespace
 

@@ -27,6 +27,7 @@ XGRAD_OF_NUMBER(log1p, __builtin_log1p(x))
 XGRAD_OF_NUMBER(log2, __builtin_log2(x))
 XGRAD_OF_NUMBER(log10, __builtin_log10(x))
 XGRAD_OF_NUMBER(sqrt, __builtin_sqrt(x))
+XGRAD_OF_NUMBER(cbrt, __builtin_cbrt(x))
 XGRAD_OF_NUMBER(floor, __builtin_floor(x))
 XGRAD_OF_NUMBER(ceil, __builtin_ceil(x))
 XGRAD_OF_NUMBER(round, __builtin_nearbyint(x))  // halves to even, as of tensors

@@ -47,6 +47,7 @@ Tensor ceil(const In& x);                       // up
 Tensor round(const In& x);                      // to the nearest, halves to even
 Tensor sqrt(const In& x);                       // slope infinite at 0
 Tensor rsqrt(const In& x);                      // 1 / sqrt(x)
+Tensor cbrt(const In& x);                       // the cube root, of x < 0 too; slope infinite at 0
 Tensor exp(const In& x);                        // e^x
 Tensor expm1(const In& x);                      // e^x - 1, exact near 0
 Tensor log(const In& x);                        // natural; -infinity at 0

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <vector>
+#include <xgrad/autodiff/lengths.hpp>
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -47,13 +48,13 @@ double clip_grad_norm(const Parameters& parameters, double max_norm, ClipGradOpt
     fail(source.named("clip_grad_norm"), "expected a norm_type above 0, got {}", options.norm_type);
   const std::vector<const Parameters::Entry*> all = with_gradients(parameters);
   if (all.empty()) return 0;
-  Tensors norms;
-  for (const Parameters::Entry* p : all) norms.push_back(cast(norm(*numbers_of(*p), options.norm_type), f64));
-  const double total = norm(stack(norms), options.norm_type).item();
+  Tensors gradients;
+  for (const Parameters::Entry* p : all) gradients.push_back(*numbers_of(*p));
+  const double total = length_together(lengths_of(gradients, options.norm_type, source), options.norm_type);
   if (!std::isfinite(total) && options.error_if_nonfinite)
     fail(source.named("clip_grad_norm"), "the norm of the gradients is {}; nothing was changed", total);
-  const double factor = max_norm / (total + 1e-6);
-  if (!(factor >= 1)) replace(all, source, [&](const Tensor& g) { return g * factor; });
+  const double factor = shortening(total, max_norm);
+  if (factor != 1) replace(all, source, [&](const Tensor& g) { return g * factor; });
   return total;
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "clip_grad_norm");

@@ -24,6 +24,7 @@
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
+//   maximize                              an option: true where it goes up, which minimize() refuses
 //   by_rows() const                       true: a step leaves rows alone whose gradient is zero, and their state. Of an embedding
 //                                         only the rows are worked on that were picked (elementwise rules)
 // Parameters without elements are not shown to it, but for elementwise rules.
@@ -118,6 +119,7 @@ class Descent final : public Optimizer {
     if constexpr (requires(const Rule& r) { r.by_rows(); }) m.by_rows = of(group).by_rows();
     m.all_at_once = of_all;
     if constexpr (requires { Rule::of_loss; }) m.of_loss = Rule::of_loss;
+    if constexpr (requires(const Rule& r) { r.maximize; }) m.maximizes = of(group).maximize;
     static_assert(!(is_elementwise() && requires(const Rule& r, const Step& s) { r.wants_curvature(s); }),
                   "curvature is a tensor: leave out `elementwise`");
     m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s, const Step& step) {

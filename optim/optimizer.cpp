@@ -176,6 +176,13 @@ Parameters Optimizer::parameters(Source source) const {
 
 Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->groups.size()) : 0; }
 
+bool Optimizer::maximizes(Source source) const {
+  (void)state_or_fail(source);
+  bool any = false;
+  for (int group = 0; group < static_cast<int>(groups()); ++group) any |= manner(group).maximizes;
+  return any;
+}
+
 void Optimizer::check_group(Size group, Source source) const {
   if (group < 0 || group >= groups())
     fail(source.named(name_), "expected a group's number, 0 ... {}, got {}", groups() - 1, group);

@@ -53,6 +53,7 @@ class Optimizer {
 
   Parameters parameters(Source source = Source::here()) const;  // that it updates, of all groups
   Size groups() const;
+  bool maximizes(Source source = Source::here()) const;  // does a group, as {.maximize = true} says?
   double lr(Size group = 0, Source source = Source::here()) const;
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
   void set_lr(double lr, Size group, Source source = Source::here());
@@ -89,6 +90,7 @@ class Optimizer {
     bool evaluates = false;                 // evaluated() gives other weights
     bool by_rows = false;                   // a row whose gradient is zero stays as it is, and so does its state
     bool of_loss = false;                   // it looks at the loss: step(loss)
+    bool maximizes = false;                 // by its option of that name
   };
 
  private:
@@ -119,7 +121,7 @@ class Optimizer {
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from
   void check_changed_options(Source source);
-  Step step_of(const Item& item) const;  // the next one
+  Step step_of(const Item& item, Source source) const;  // the next one
   void find_curvature(const Tensor& loss, Source source);
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);

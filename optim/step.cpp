@@ -53,7 +53,7 @@ void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
   const Tensor p = item.entry.value().detach();
   Tensors x{p, item.entry.grad().detach()};
   for (const Tensor& slot : item.slots) x.push_back(slot);
-  update(item.group, x, step_of(item));
+  update(item.group, x, step_of(item, source));
   require_count(name_, "slots", x.size() - 2, item.slots.size(), source);
   whole.values.push_back(like(name_, "the parameter", item.entry.name, x[0], p, source));
   whole.entries.add(item.entry);
@@ -79,7 +79,7 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   if (items.empty()) return;
   Tensors shared = own.shared;
   update_all(group, all, shared,
-             {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1, nullptr, state_->loss, {}});
+             {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1, nullptr, state_->loss, {}, source});
   require_count(name_, "parameters", all.size(), items.size(), source);
   require_count(name_, "tensors of the group's state", shared.size(), own.shared.size(), source);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -135,7 +135,7 @@ void Optimizer::step(Source source) try {
     state.stepped.push_back(&item);
     if (!item.numbers.empty()) {
       item.next = item.numbers;
-      advance(item.group, item.next.data(), step_of(item));
+      advance(item.group, item.next.data(), step_of(item, source));
     }
     if (!item.store) {
       (void)dense_gradient(item, source);  // looks at its shape
@@ -153,7 +153,7 @@ void Optimizer::step(Source source) try {
       by_rows = manner.by_rows;
       store = item.store;
       numbers_before = &item.next;
-      const Step step = step_of(item);
+      const Step step = step_of(item, source);
       if (compiled) {
         prepared = prepare(group, step);
       } else {
@@ -212,9 +212,13 @@ void Optimizer::step(Source source) try {
   fail_no_memory(source, name_);
 }
 
-Step Optimizer::step_of(const Item& item) const {
-  return {state_->rates->groups[static_cast<std::size_t>(item.group)].lr, item.t + 1, item.next.data(), state_->loss,
-          item.curvature};
+Step Optimizer::step_of(const Item& item, Source source) const {
+  return {state_->rates->groups[static_cast<std::size_t>(item.group)].lr,
+          item.t + 1,
+          item.next.data(),
+          state_->loss,
+          item.curvature,
+          source};
 }
 
 // Gradients, and of the parameters that want it the curvature, by a second sweep.
@@ -224,7 +228,7 @@ void Optimizer::find_curvature(const Tensor& loss, Source source) {
   std::vector<Item*> curved;
   for (Item& item : state.items) {
     all.push_back(item.entry.value());
-    if (wants_curvature(item.group, step_of(item))) curved.push_back(&item), some.push_back(item.entry.value());
+    if (wants_curvature(item.group, step_of(item, source))) curved.push_back(&item), some.push_back(item.entry.value());
   }
   const Tensors g = grad(loss, all, {.create_graph = true, .allow_unused = true});
   Tensor along = 0.0;
@@ -256,7 +260,7 @@ void Optimizer::step(const Tensor& loss, Source source) try {
     }
   } forget{&state};
   bool curved = false;
-  for (const Item& item : state.items) curved |= wants_curvature(item.group, step_of(item));
+  for (const Item& item : state.items) curved |= wants_curvature(item.group, step_of(item, source));
   if (curved) find_curvature(loss, source);
   zero_grad();
   loss.backward({}, source);

@@ -16,6 +16,7 @@ struct Step {
   double loss = 0;                  // of a rule that is of_loss
   Tensor curvature = {};  // z H z of this parameter, where the rule wants_curvature() in this step: an estimate of the
                           // diagonal of the loss's Hessian H, with signs z drawn at random (Hutchinson 1990)
+  Source source = {};     // where step() was called
 };
 
 // Options that make no sense are an Error: "[SGD] expected a momentum of 0 or more, got -1".

@@ -75,6 +75,8 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("floor, ceil, round: derivative 0", SLOPE_OF(floor(x) + ceil(x) + round(x), t({0.3, 1.0})), {0, 0});
     says("round: halves to even", round(t({0.5, 1.5, 2.5, -0.5, -1.5})), {0, 2, 2, 0, -2});
     says("sqrt: slope infinite at 0", SLOPE_OF(sqrt(x), t({0.0})), {inf});
+    says("cbrt: the cube root, of x < 0 too", cbrt(t({27.0, -8.0})), {3, -2});
+    says("cbrt: slope infinite at 0", SLOPE_OF(cbrt(x), t({0.0})), {inf});
     says("log: -infinity at 0", log(t({0.0})), {-inf});
     for (const Tensor& y :
          {log(t({-1.0})), log1p(t({-2.0})), log2(t({-1.0})), log10(t({-1.0})), sqrt(t({-1.0})), rsqrt(t({-1.0})),

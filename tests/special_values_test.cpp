@@ -56,6 +56,7 @@ const Unary unary[] = {
     {"neg", neg, inf, -inf, -1}, {"neg", neg, not_a_number, not_a_number, -1},
     {"square", square, 0, 0, 0}, {"square", square, -inf, inf, -inf}, {"square", square, not_a_number, not_a_number, not_a_number},
     {"sqrt", sqrt, 0, 0, inf}, {"sqrt", sqrt, inf, inf, 0}, {"sqrt", sqrt, -1, not_a_number, not_a_number},
+    {"cbrt", cbrt, 0, 0, inf}, {"cbrt", cbrt, -8, -2, 1.0 / 12}, {"cbrt", cbrt, -inf, -inf, 0}, {"cbrt", cbrt, not_a_number, not_a_number, not_a_number},
     {"rsqrt", rsqrt, 0, inf, -inf}, {"rsqrt", rsqrt, inf, 0, 0}, {"rsqrt", rsqrt, -1, not_a_number, not_a_number},
     {"reciprocal", reciprocal, 0, inf, -inf}, {"reciprocal", reciprocal, -0.0, -inf, -inf}, {"reciprocal", reciprocal, inf, 0, 0},
     {"exp", exp, 0, 1, 1}, {"exp", exp, 1000, inf, inf}, {"exp", exp, -1000, 0, 0}, {"exp", exp, inf, inf, inf},

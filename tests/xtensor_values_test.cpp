@@ -65,6 +65,7 @@ struct Unary {
   Unary { #op, [](const Tensor& x) { return op(x); }, [](const Array& x) -> Array { return expression; }, low, high }
 const std::vector<Unary> unaries{
     UNARY(neg, -2, 2, -x), UNARY(abs, -2, 2, xt::abs(x)), UNARY(square, -2, 2, xt::square(x)), UNARY(sqrt, 0.5, 2, xt::sqrt(x)),
+    UNARY(cbrt, -2, 2, xt::cbrt(x)),
     UNARY(floor, -2, 2, xt::floor(x)), UNARY(ceil, -2, 2, xt::ceil(x)), UNARY(round, -2, 2, xt::nearbyint(x)),
     UNARY(exp, -2, 2, xt::exp(x)), UNARY(expm1, -2, 2, xt::expm1(x)), UNARY(log, 0.5, 2, xt::log(x)), UNARY(log1p, -0.5, 2, xt::log1p(x)),
     UNARY(log2, 0.5, 2, xt::log2(x)), UNARY(log10, 0.5, 2, xt::log10(x)), UNARY(sin, -2, 2, xt::sin(x)), UNARY(cos, -2, 2, xt::cos(x)),

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include <xgrad/autodiff/lengths.hpp>
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -15,39 +16,6 @@ namespace xgrad::optim {
 namespace {
 
 double number(Size n) { return static_cast<double>(n); }
-
-// sum x^2, in f64, in an order of its own that is always the same
-template <class T>
-double sum_of_squares(const void* memory, Size n) {
-  const T* x = static_cast<const T*>(memory);
-  double sums[8] = {};
-  Size i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (int k = 0; k < 8; ++k) sums[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
-  for (int k = 0; i < n; ++i, ++k) sums[k] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
-std::vector<double> norms_of(const std::vector<Gradient>& all, double norm_type, Source source) {
-  constexpr Size few = 1 << 12;  // numbers, for which an op is not worth it
-  std::vector<double> norms(all.size());
-  Tensors lengths;
-  for (std::size_t k = 0; k < all.size(); ++k) {
-    if (norm_type != 2 || all[k].g.numel() > few) {
-      lengths.push_back(norm(all[k].g, norm_type));
-      continue;
-    }
-    const Tensor g = contiguous(all[k].g, source);
-    const void* memory = readable(g, source);
-    norms[k] = std::sqrt(g.dtype() == f32 ? sum_of_squares<float>(memory, g.numel())
-                                          : sum_of_squares<double>(memory, g.numel()));
-  }
-  evaluate(lengths, source);
-  const Tensor* next = lengths.begin();
-  for (std::size_t k = 0; k < all.size(); ++k)
-    if (norm_type != 2 || all[k].g.numel() > few) norms[k] = (next++)->item(source);
-  return norms;
-}
 
 }  // namespace
 
@@ -58,13 +26,10 @@ void ClipNormRule::check(const Require& require) const {
   require(norm_type >= 1, "a norm_type of 1 or more", norm_type);
 }
 void ClipNormRule::before(std::vector<Gradient>& all, Tensors& shared, Size, Source source) const {
-  const std::vector<double> of_each = norms_of(all, norm_type, source);
-  double total = 0;
-  for (const double length : of_each) {
-    if (each || std::isinf(norm_type)) total = length <= total ? total : length;  // NaN, too
-    else total += std::pow(length, norm_type);
-  }
-  if (!each && !std::isinf(norm_type)) total = std::pow(total, 1 / norm_type);
+  Tensors gradients;
+  for (const Gradient& x : all) gradients.push_back(x.g);
+  const std::vector<double> of_each = lengths_of(gradients, norm_type, source);
+  const double total = length_together(of_each, each ? std::numeric_limits<double>::infinity() : norm_type);
   for (std::size_t k = 0; k < all.size(); ++k)
     if (!std::isfinite(of_each[k]))
       fail(source.named(name),
@@ -72,7 +37,7 @@ void ClipNormRule::before(std::vector<Gradient>& all, Tensors& shared, Size, Sou
            "such steps out: RequireFinite with skip, before this",
            all[k].name, of_each[k]);
   for (std::size_t k = 0; k < all.size(); ++k) {
-    const double factor = max_norm / ((each ? of_each[k] : total) + 1e-6);
+    const double factor = shortening(each ? of_each[k] : total, max_norm);
     if (factor < 1) all[k].g = all[k].g * factor;
   }
   shared[0] = full({}, total, f64);

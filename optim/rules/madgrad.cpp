@@ -18,8 +18,7 @@ void MADGRADRule::update(Tensor& p, Tensor g, Tensor& s, Tensor& v, Tensor& x, c
   if (weight_decay != 0) g = g + weight_decay * p;
   s = s + l * g;
   v = v + l * square(g);
-  // the cube root by exp and log, a third of pow's work
-  p = momentum * p + (1 - momentum) * (x - s / (exp(log(v) / 3) + eps));
+  p = momentum * p + (1 - momentum) * (x - s / (cbrt(v) + eps));
 }
 
 }  // namespace xgrad::optim

@@ -1,5 +1,6 @@
 #include <xgrad/optim/rules/shampoo.hpp>
 
+#include <xgrad/autodiff/scope.hpp>
 #include "optim/rules/factors.hpp"
 
 namespace xgrad::optim {
@@ -60,6 +61,7 @@ void ShampooRule::check(const Require& require) const {
 }
 
 void ShampooRule::update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
+  const Located at(step.source, name);  // a matrix that is not finite has no eigenvalues
   Tensor &m = slots[0], &factors = slots[1], &roots = slots[2];
   m = beta1 * m + (1 - beta1) * g;
   const Tensor corrected = m / (1 - pow(beta1, step.t));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <xgrad/autodiff/scope.hpp>
 #include "optim/rules/factors.hpp"
 
 namespace xgrad::optim {
@@ -80,6 +81,7 @@ void SOAPRule::check(const Require& require) const {
 
 void SOAPRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& factors, Tensor& bases,
                       const Step& step) const {
+  const Located at(step.source, name);  // a matrix that is not finite has no eigenvalues
   const std::vector<Size> axes = axes_of(p, max_precond_dim);
   std::vector<Tensor> l = read(factors, p, axes), q = read(bases, p, axes);
   const Size t = step.t - 1;

@@ -7,6 +7,7 @@
 #include "autodiff/kernels/simd/math_exp.hpp"
 #include "autodiff/kernels/simd/math_log.hpp"
 #include "autodiff/kernels/simd/math_pow.hpp"
+#include "autodiff/kernels/simd/math_root.hpp"
 #include "autodiff/kernels/simd/math_scalar.hpp"
 #include "autodiff/kernels/simd/math_simple.hpp"
 #include "autodiff/kernels/simd/math_trig.hpp"

@@ -332,7 +332,7 @@ Tensor gather(const In& x, At axis, const In& index) {
   const int a = engine::checked_axis(axis, from.rank(), "gather", source);
   Shape same = shape;
   if (same.rank() == from.rank()) same[a] = from[a];
-  if (!(same == from)) fail(source, "index {} must be of x's shape {} but along axis {}", shape, from, axis);
+  if (!(same == from)) fail(source, "index {} must be of x's shape {} but along axis {}", shape, from, axis.index);
   require_index(i, from[a], "gather", source);
   return engine::record_picking(engine::Op::gather, t, i, a, shape, source);
 }
@@ -353,7 +353,7 @@ Tensor scatter_add(const In& x, At axis, const In& index, At extent) {
 Tensor one_hot(const In& index, At classes, DType dtype) {
   const Tensor i = operand(index, "one_hot");
   const Located at(index, "one_hot");
-  if (classes < 1) fail(source_of(index, "one_hot"), "expected 1 class or more, got {}", classes);
+  if (classes < 1) fail(source_of(index, "one_hot"), "expected 1 class or more, got {}", classes.index);
   require_index(i, classes, "one_hot", source_of(index));
   return cast(unsqueeze(i, -1) == arange(classes.index), dtype);
 }

@@ -78,7 +78,7 @@ Tensor concat(const Tensors& parts, At axis, Source source) {
   for (const Tensor& p : parts) {
     Shape other = p.node()->shape;
     if (other.rank() == first.rank()) other[a] = first[a];
-    if (!(other == first)) fail(source, "shapes differ off axis {}: {} and {}", axis, first, p.node()->shape);
+    if (!(other == first)) fail(source, "shapes differ off axis {}: {} and {}", axis.index, first, p.node()->shape);
   }
   if (parts.size() == 1) return parts[0];
   const DType dtype = engine::meet(parts);

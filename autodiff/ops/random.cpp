@@ -56,7 +56,7 @@ Tensor randn(const Shape& shape, DType dtype, Source source) {
 // The high half of 64 random bits times the width: unbiased to 2^-64 (Lemire 2019, without the rejection)
 Tensor randint(At low, At high, const Shape& shape, Source source) {
   source = source_of(source, "randint");
-  if (low >= high) fail(source, "expected low < high, got {} and {}", low, high);
+  if (low >= high) fail(source, "expected low < high, got {} and {}", low.index, high.index);
   return engine::for_examples(shape, "randint", source, [&](const Shape& all) {
     const Size n = engine::checked_numel(all, i64, "randint", source);
     const std::uint64_t width = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);

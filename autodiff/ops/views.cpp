@@ -226,7 +226,7 @@ Tensor squeeze(const In& x, At axis) {
   const Source source = source_of(x, "squeeze");
   Shape to = t.node()->shape;
   const int a = engine::checked_axis(axis, to.rank(), "squeeze", source);
-  if (to[a] != 1) fail(source, "expected an extent of 1 at axis {}, got shape {}", axis, to);
+  if (to[a] != 1) fail(source, "expected an extent of 1 at axis {}, got shape {}", axis.index, to);
   to.erase(a);
   return engine::reshape_to(t, to, source);
 }

@@ -22,7 +22,7 @@ void check_steps(const Require& require, double first, double shrink, double gro
 double first_near(Objective& f, double first) {
   const Size n = f.size();
   const double g = length(numbers(f.gradient()), n), x = length(numbers(f.x()), n);
-  if (!(g > 0)) return first;
+  if (!(g > 0) || !std::isfinite(g) || !std::isfinite(x)) return first;
   return std::clamp(first, 0x1p-26 * (x > 0 ? x : 1) / g, 0x1p26 * std::max(1.0, x) / g);
 }
 

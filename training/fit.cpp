@@ -262,7 +262,9 @@ class Loop {
           together = std::min(o_.accumulate, count - done);
         }
         const Located here(source_);
-        (together == 1 ? made.loss : made.loss / static_cast<double>(together)).backward({}, source_);
+        const Tensor part = together == 1 ? made.loss : made.loss / static_cast<double>(together);
+        optimizer_.look_at(part, source_);
+        part.backward({}, source_);
       }
       const double value = made.loss.item(source_);
       if (!std::isfinite(value)) {

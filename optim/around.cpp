@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include <xgrad/autodiff/ops.hpp>
 
@@ -33,19 +32,11 @@ Standing::Standing(Optimizer& optimizer, engine::Own<Surround> rule, Source sour
   } else if (!m.slots.empty()) {
     place->slots.resize(items);
   }
-  for (std::size_t i = 0; i < items; ++i) {
-    const Optimizer::Item& item = state.items[i];
-    const Tensor p = item.entry.value().detach(source);
-    for (std::size_t k = 0; k < m.slots.size(); ++k) {
-      const Tensor start = of.first(k, p);
-      if (!m.after) {
-        place->slots[i].push_back(evaluate(start.defined() ? start : zeros_like(p)));
-      } else if (start.defined() && item.n > 0) {
-        const Tensor numbers = contiguous(like(name, m.slots[k], item.entry.name, start, p, source), source);
-        std::memcpy(place->slot(k, i, item.dtype), readable(numbers, source),
-                    static_cast<std::size_t>(item.n * item_size(item.dtype)));
-      }
-    }
+  if (!m.slots.empty()) {
+    place->begun.resize(items);
+    for (Tensors& slots : place->slots)
+      for (std::size_t k = 0; k < m.slots.size(); ++k) slots.push_back(Tensor());
+    for (std::size_t i = 0; i < items; ++i) place->take_first(state.items[i], i, source);
   }
   for (std::size_t k = 0; k < m.shared.size(); ++k) {
     const Tensor start = of.first_shared(k);

@@ -4,6 +4,7 @@
 //   struct EMARule {
 //     double decay = 0.999;
 //     static constexpr const char* slots[] = {"average"};  // state of the parameter's shape
+//     static constexpr bool sees_all = true;               // of parameters that have no gradient in this step, too
 //     Tensor first(std::size_t, const Tensor& p) const { return p; }
 //     void after(Tensor& p, Tensor& average, Size t) const { average = decay * average + (1 - decay) * p; }
 //     Tensor evaluated(const Tensor& p, const Tensors& slots, Size t) const { return slots[0]; }
@@ -15,12 +16,14 @@
 //   before(all, shared, t) const   all: what Gradient says, of each parameter that has a gradient. It gives new gradients, and changes
 //                                  slots and `shared`; it returns nothing, or a Verdict
 //   after(p, slots..., t) const    elementwise, as the `update` of an elementwise rule: in place, one fused pass over all parameters
+//                                  that have a gradient
 // Besides it may have
-//   name, check(const Require&) const, slots, first(slot, p) const    as a rule of Descent; slots of `before` may have any shape
+//   name, check(const Require&) const, slots, first(slot, p) const    as a rule of Descent; slots of `before` may have any shape.
+//                                  p is what the parameter holds before the first step in which the rule sees it
 //   shared, first_shared(slot) const    state of the whole, for `before`: 0-d tensors of f64, zero at first
 //   acts(t) const                       false: nothing to be done after step t
 //   evaluated(p, slots, t) const        the weights to be judged by, for eval(): of p, or what those before it have made of it
-//   sees_all                            true: before is shown parameters without a gradient, too
+//   sees_all                            true: it is shown parameters without a gradient, too; an `after` that says so leaves p as it is
 //   of_rows                             true: it does not look at p, which is then empty, and a gradient by rows (of an embedding) may
 //                                  be shown as those rows
 //   saved                               false: its state is not part of the optimizer's files

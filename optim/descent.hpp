@@ -16,7 +16,8 @@
 //   check(const Require&) const           refuses options that make no sense
 //   check_parameter(const Require&, const Parameters::Entry&) const    refuses parameters that it cannot update
 //   slot_names() const                    names that depend on the options; then the slots come as Tensors& in update
-//   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's)
+//   first(slot, p) const                  a slot's first value, of any shape (a rule that is elementwise: of p's). p is what the
+//                                         parameter holds before its own first step: weights may be loaded until then
 //   numbers, advance(numbers, step) const    names of state that is one number a parameter, as a sum over steps: 0 at first, changed
 //                                         before each update, which reads step.numbers
 //   of_loss                               true: it is stepped by step(loss), and step.loss is its value

@@ -196,11 +196,13 @@ class FirstOrder final : public Method {
            "expected an optimizer that goes down, got one with {.maximize = true}; leave that out, and give the "
            "negative of what is to be greatest");
   }
-  bool keeps_record() const override { return false; }
+  bool keeps_record() const override { return optimizer_.looks_at_loss(); }
   const Separable& separable() const override { return none_; }
   void begin() override {}
   Advance advance(Objective& f) override {
     const Tensors& g = f.gradients();
+    optimizer_.zero_grad();
+    if (keeps_record()) optimizer_.look_at(f.here().result, source_);
     for (std::size_t i = 0; i < parameters().size(); ++i) parameters()[i].set_grad(g[i].detach(), source_);
     optimizer_.step(source_);
     optimizer_.zero_grad();
@@ -221,6 +223,7 @@ Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind k
   f.use_jacobian(method.uses_jacobian());
   Result result = Run(method, f, stop)();
   result.of_residuals = kind == Objective::Kind::residuals;
+  result.fitted = f.size();
   return result;
 }
 

@@ -45,6 +45,7 @@ struct Result {
   };
   std::vector<Point> trace;   // where asked for: the start, and after each iteration
   bool of_residuals = false;  // is it from least_squares?
+  Size fitted = 0;            // numbers, of all parameters
 };
 
 // Moves the method's parameters to a minimum of the loss, a function of no arguments that reads them and returns one

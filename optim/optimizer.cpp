@@ -116,9 +116,7 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
           fail(source.named(name_),
                "the first {} of {} is {} {}, but the rule says that it is elementwise: expected {} {}", m.slots[k],
                item.entry.name, name(start.dtype()), start.shape(), name(item.dtype), p.shape());
-        if (item.n > 0)
-          std::memcpy(item.slot(k), readable(contiguous(start, source), source),
-                      static_cast<std::size_t>(item.n * item_size(item.dtype)));
+        item.store_slot(k, start, source);
       }
     }
   for (std::size_t k = 0; k < m.shared.size(); ++k) {
@@ -144,6 +142,7 @@ void Optimizer::drive(void* options, Source source) const { state_->rates->drive
 void Optimizer::zero_grad() noexcept {
   if (!state_) return;
   for (const Item& item : state_->items) item.entry.zero_grad();
+  state_->forget_loss();
 }
 
 void Optimizer::fail_alone(const Item& item, Source source) const {
@@ -251,7 +250,7 @@ void Optimizer::switch_to(bool evaluating, Source source) try {
                     {state.rates->groups[static_cast<std::size_t>(item.group)].lr, item.t, item.numbers.data(), 0, {}});
     }
     for (const auto& place : state.rates->around)
-      if (place->manner.evaluates && place->t > 0 && item.n > 0)
+      if (place->manner.evaluates && place->t > 0 && item.n > 0 && place->has_state(i))
         value = like(place->rule->name(), "the weights to be judged by", item.entry.name,
                      place->rule->evaluated(value, place->slots_of(item, i, source), place->t), item.trained, source);
     if (value.node() == item.trained.node()) {  // nothing else to be judged by
@@ -267,6 +266,21 @@ void Optimizer::switch_to(bool evaluating, Source source) try {
     for (Item& item : state.items) item.trained = Tensor();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
+}
+
+void Optimizer::Item::store_slot(std::size_t k, const Tensor& numbers, Source source) {
+  if (!store) slots.begin()[k] = evaluate(numbers);
+  else if (n > 0)
+    std::memcpy(slot(k), readable(contiguous(numbers, source), source), static_cast<std::size_t>(n * item_size(dtype)));
+}
+
+// Before a parameter's first step: its weights may be others than when the optimizer was made.
+void Optimizer::take_first(Item& item, Source source) const {
+  const std::size_t slots = state_->groups[static_cast<std::size_t>(item.group)]->manner.slots.size();
+  const NoGrad constant;
+  for (std::size_t k = 0; k < slots; ++k)
+    if (const Tensor start = first(item.group, k, item.entry.value().detach(source)); start.defined())
+      item.store_slot(k, start, source);
 }
 
 Tensor Optimizer::slot_of(const Item& item, std::size_t k, Source source) const {

@@ -44,6 +44,10 @@ class Optimizer {
   // how rules are told that look at the loss itself, at its value (Polyak) or its curvature (SophiaH, AdaHessian); all others may
   // be called so as well. Where the curvature is wanted, gradients are differentiated again, and random numbers are drawn.
   void step(const Tensor& loss, Source source = Source::here());
+  // For a loop that calls backward() and step() itself: tells such rules the loss, before backward(). The losses of several parts of a
+  // batch add up, as their gradients do, until step() or zero_grad(). Of all other rules it does nothing.
+  void look_at(const Tensor& loss, Source source = Source::here());
+  bool looks_at_loss() const;  // does a rule need it?
 
   // Of a rule that trains other weights than it is to be judged by (averages of them), or where such averages stand around it
   // (around.hpp): eval() puts those into the parameters, train() those that are trained. A step belongs to train(), where an
@@ -121,6 +125,7 @@ class Optimizer {
 
   State& state_or_fail(Source source) const;  // an Error where this was moved from
   void check_changed_options(Source source);
+  void take_first(Item& item, Source source) const;
   Step step_of(const Item& item, Source source) const;  // the next one
   void find_curvature(const Tensor& loss, Source source);
   void evaluate_gradients(Source source) const;

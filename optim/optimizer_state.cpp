@@ -52,7 +52,8 @@ NamedTensors Optimizer::state(Source source) const try {
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
   for (std::size_t i = 0; i < own.rates->attached.size(); ++i)
     made.push_back({schedule_name(i), tensor(own.rates->attached[i].memory, source)});
-  for (const Item& item : own.items) {
+  for (Item& item : state_->items) {
+    if (item.t == 0) take_first(item, source);
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
     const auto& slots = own.groups[static_cast<std::size_t>(item.group)]->manner.slots;
     for (std::size_t k = 0; k < slots.size(); ++k)
@@ -66,9 +67,10 @@ NamedTensors Optimizer::state(Source source) const try {
       made.push_back({shared_name(g, own.groups[g]->manner.shared[k]), own.groups[g]->shared[static_cast<Size>(k)]});
   const std::vector<Place*> around = saved(*own.rates);
   for (std::size_t a = 0; a < around.size(); ++a) {
-    const Place& place = *around[a];
+    Place& place = *around[a];
     made.push_back({around_name(a, step_name), full({}, place.t, source)});
     for (std::size_t i = 0; i < own.items.size(); ++i) {
+      if (!place.has_state(i)) place.take_first(own.items[i], i, source);
       const Tensors slots = place.slots_of(own.items[i], i, source);
       for (std::size_t k = 0; k < slots.size(); ++k)
         made.push_back({around_name(a, own.items[i].entry.name + "." + place.manner.slots[k]), slots.begin()[k]});
@@ -193,10 +195,7 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     item.t = steps[i];
     for (double& number : item.numbers) number = numbers[next_number++];
     for (std::size_t k = 0; k < own.groups[static_cast<std::size_t>(item.group)]->manner.slots.size(); ++k, ++next) {
-      if (!item.store) item.slots[static_cast<Size>(k)] = std::move(slots[next]);
-      else if (item.n > 0)
-        std::memcpy(item.slot(k), readable(slots[next], source),
-                    static_cast<std::size_t>(item.n * item_size(item.dtype)));
+      item.store_slot(k, slots[next], source);
     }
   }
   next = 0;
@@ -206,6 +205,9 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   for (std::size_t a = 0; a < around.size(); ++a) {
     Place& place = *around[a];
     place.t = around_steps[a];
+    // A rule that works before steps may have state when none was taken yet (Accumulate).
+    for (std::size_t i = 0; i < place.begun.size(); ++i)
+      place.begun[i] = place.manner.before || (place.t > 0 && (place.manner.sees_all || own.items[i].t > 0));
     for (std::size_t i = 0; i < own.items.size(); ++i)
       for (std::size_t k = 0; k < place.manner.slots.size(); ++k, ++next) {
         const Item& item = own.items[i];

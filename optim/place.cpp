@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 
 #include <xgrad/autodiff/ops.hpp>
@@ -16,6 +17,21 @@ Tensors Place::slots_of(const Optimizer::Item& item, std::size_t i, Source sourc
   for (std::size_t k = 0; k < manner.slots.size(); ++k)
     values.push_back(from_memory(slot(k, i, item.dtype), item.entry.value().shape(), item.dtype, source));
   return values;
+}
+
+void Place::take_first(const Optimizer::Item& item, std::size_t i, Source source) {
+  const NoGrad constant;
+  const Tensor p = item.entry.value().detach(source);
+  for (std::size_t k = 0; k < manner.slots.size(); ++k) {
+    const Tensor start = rule->first(k, p);
+    if (!manner.after) {
+      slots[i].begin()[k] = evaluate(start.defined() ? start : zeros_like(p));
+    } else if (start.defined() && item.n > 0) {
+      const Tensor numbers = contiguous(like(rule->name(), manner.slots[k], item.entry.name, start, p, source), source);
+      std::memcpy(slot(k, i, item.dtype), readable(numbers, source),
+                  static_cast<std::size_t>(item.n * item_size(item.dtype)));
+    }
+  }
 }
 
 Optimizer::Ahead::Lent::~Lent() {
@@ -37,7 +53,22 @@ Optimizer::Ahead::Ahead(Optimizer& of, Source at) : optimizer(of), state(*of.sta
   }
   const NoGrad constant;
   if (before) verdict = gradients();
-  if (verdict == Verdict::step) prepare_passes();
+  if (verdict != Verdict::step) return;
+  begin_after();
+  prepare_passes();
+}
+
+// State that is made of weights is made of those before the first step that it sees, which may have been stored since it stood there.
+void Optimizer::Ahead::begin(Place& place, std::size_t i) {
+  if (place.has_state(i)) return;
+  place.take_first(state.items[i], i, source);
+  begun.emplace_back(&place, i);
+}
+void Optimizer::Ahead::begin_after() {
+  for (const auto& place : state.rates->around)
+    if (place->manner.after)
+      for (std::size_t i = 0; i < place->begun.size(); ++i)
+        if (place->manner.sees_all || gradient_numbers(state.items[i].entry).any) begin(*place, i);
 }
 
 Verdict Optimizer::Ahead::gradients() {
@@ -58,7 +89,7 @@ Verdict Optimizer::Ahead::gradients() {
   for (const auto& place : state.rates->around) {
     if (!place->manner.before) continue;
     all = before(*place, now);
-    if (all == Verdict::skip) kept.clear();
+    if (all == Verdict::skip) kept.clear(), begun.clear();
     if (all != Verdict::step) break;
   }
   Tensors made;
@@ -97,6 +128,7 @@ Verdict Optimizer::Ahead::before(Place& place, std::vector<Now>& now) {
     if (item.n == 0 || !(now[i].g.defined() || m.sees_all)) continue;
     if (now[i].index.defined() && !m.of_rows)
       now[i] = {evaluate(index_add(now[i].g, 0, now[i].index, item.entry.value().size(0))), {}, true};
+    begin(place, i);
     all.push_back({item.entry.name.c_str(), m.of_rows ? Tensor() : item.entry.value().detach(source), now[i].g,
                    place.slots_of(item, i, source)});
     which.push_back(i);
@@ -136,6 +168,13 @@ std::vector<Place*> Optimizer::Ahead::acting() const {
   return list;
 }
 
+// A parameter without a gradient is left alone: what looks at all of them may not change any.
+void Optimizer::Ahead::check_left(const Place& place, const Tensor& before, const Tensor& after) const {
+  if (place.manner.sees_all && after.node() != before.node())
+    fail(source.named(place.rule->name()),
+         "says sees_all, so it is shown parameters without a gradient, but its `after` changes p; leave out sees_all");
+}
+
 // Those of rules that work after an optimizer in memory.
 void Optimizer::Ahead::prepare_passes() {
   if (state.items.empty() || !state.items[0].store) return;
@@ -146,6 +185,7 @@ void Optimizer::Ahead::prepare_passes() {
       Tensors y{x.begin()[0]};
       for (int k = 0; k < slots; ++k) y.push_back(x.begin()[2 + k]);
       place->rule->after(y, place->t + 1);
+      check_left(*place, x.begin()[0], y.begin()[0]);
       x.begin()[0] = y.begin()[0];
       for (int k = 0; k < slots; ++k) x.begin()[2 + k] = y.begin()[1 + k];
     };
@@ -154,6 +194,7 @@ void Optimizer::Ahead::prepare_passes() {
       for (std::size_t i = 0; i < state.items.size(); ++i) {
         const Item& item = state.items[i];
         if (item.dtype != dtype || item.n == 0) continue;
+        if (!place->manner.sees_all && !gradient_numbers(item.entry).any) continue;
         char* const p = static_cast<char*>(writable(item.entry));
         const Size at = place->at[i] / item_size(dtype);
         runs.push_back({p, p, at, item.n, at + padded(item.n * item_size(dtype)) / item_size(dtype)});
@@ -178,11 +219,13 @@ void Optimizer::Ahead::after_whole(Whole& whole) {
       const Item& item = state.items[i];
       if (item.n == 0) continue;
       const auto found = stored.find(item.entry.variable.get());
+      if (!place->manner.sees_all && found == stored.end()) continue;
       const Tensor p = found == stored.end() ? item.entry.value().detach(source) : whole.values[found->second];
       const Tensors slots = place->slots_of(item, i, source);
       Tensors x{p};
       for (const Tensor& slot : slots) x.push_back(slot);
       place->rule->after(x, place->t + 1);
+      check_left(*place, p, x.begin()[0]);
       const char* name = place->rule->name();
       require_count(name, "slots", x.size() - 1, slots.size(), source);
       for (std::size_t k = 0; k < slots.size(); ++k)
@@ -190,19 +233,13 @@ void Optimizer::Ahead::after_whole(Whole& whole) {
           whole.copies.emplace_back(place->slot(k, i, item.dtype),
                                     like(name, place->manner.slots[k], item.entry.name, value, p, source));
       if (x.begin()[0].node() == p.node()) continue;
-      const Tensor changed = like(name, "the parameter", item.entry.name, x.begin()[0], p, source);
-      if (found != stored.end()) {
-        whole.values[found->second] = changed;
-      } else {
-        stored.emplace(item.entry.variable.get(), whole.values.size());
-        whole.entries.add(item.entry);
-        whole.values.push_back(changed);
-      }
+      whole.values[found->second] = like(name, "the parameter", item.entry.name, x.begin()[0], p, source);
     }
 }
 
 void Optimizer::Ahead::keep() {
   for (auto& [to, value] : kept) *to = std::move(value);
+  for (auto& [place, i] : begun) place->begun[i] = 1;
 }
 
 void Optimizer::Ahead::finish() {

@@ -19,6 +19,8 @@ struct Place {
   // of an elementwise rule
   std::vector<Tensors> slots = {};
   std::vector<Size> at = {};
+  std::vector<char> begun =
+      {};  // by item, where there are slots: have they been worked on, are they more than first values?
   Store stores[2] = {};
   std::vector<std::unique_ptr<Fused>> formulas[2] = {};  // as the last step had it, by dtype
 
@@ -27,6 +29,8 @@ struct Place {
     return store.memory.get() + static_cast<Size>(k) * store.stride + at[i];
   }
   Tensors slots_of(const Optimizer::Item& item, std::size_t i, Source source) const;  // their values
+  bool has_state(std::size_t i) const { return begun.empty() || begun[i] != 0; }
+  void take_first(const Optimizer::Item& item, std::size_t i, Source source);  // of the weights as they are
 };
 
 // Gradients as the rules have made them lie in the variables for as long as it lives.
@@ -53,11 +57,15 @@ struct Optimizer::Ahead {
   Verdict gradients();
   void prepare_passes();
   std::vector<Place*> acting() const;
+  void begin(Place& place, std::size_t i);
+  void begin_after();
+  void check_left(const Place& place, const Tensor& before, const Tensor& after) const;
 
   Optimizer& optimizer;
   State& state;
   Source source;
   std::vector<std::pair<Tensor*, Tensor>> kept;
+  std::vector<std::pair<Place*, std::size_t>> begun;
   std::vector<Pass> passes;
   Lent lent;
 };

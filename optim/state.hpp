@@ -39,6 +39,7 @@ struct Optimizer::Item {
   Tensor trained;                     // while it is evaluated: the weights that are trained
   std::vector<double> numbers, next;  // those of the rule, and what they are after this step
   Tensor curvature;                   // in a step that wants it
+  void store_slot(std::size_t k, const Tensor& numbers, Source source);
   char* slot(std::size_t k) const { return store->memory.get() + static_cast<Size>(k) * store->stride + at; }
 };
 
@@ -64,8 +65,13 @@ struct Optimizer::State {
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
   bool evaluating = false;
   bool options_may_have_changed = false;
-  bool has_loss = false;  // the step was given it
+  bool has_loss = false;  // the next step was told it
   double loss = 0;
+  void forget_loss() noexcept;
+  struct ForgetLoss {
+    State* state;
+    ~ForgetLoss() { state->forget_loss(); }
+  };
   // scratch of a step, kept so that a step allocates nothing
   std::vector<Work> work, blocks;
   std::vector<Item*> stepped;

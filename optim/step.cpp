@@ -105,9 +105,11 @@ void Optimizer::step(Source source) try {
     fail(source.named(name_), "step() while the parameters are those to be evaluated; call train() first");
   if (state.options_may_have_changed) [[unlikely]]
     check_changed_options(source);
-  for (const auto& group : state.groups)
-    if (group->manner.of_loss && !state.has_loss)
-      fail(source.named(name_), "looks at the loss: call step(loss), in place of zero_grad(), backward() and step()");
+  if (!state.has_loss && looks_at_loss())
+    fail(source.named(name_),
+         "looks at the loss: call step(loss), in place of zero_grad(), backward() and step(), or look_at(loss) before "
+         "backward()");
+  const State::ForgetLoss forget{&state};
   begin(source);
   engine::Own<Ahead> ahead;
   if (!state.rates->around.empty()) [[unlikely]] {
@@ -133,6 +135,8 @@ void Optimizer::step(Source source) try {
       fail_alone(item, source);
     if (!g.any) continue;
     state.stepped.push_back(&item);
+    if (item.t == 0) [[unlikely]]
+      take_first(item, source);
     if (!item.numbers.empty()) {
       item.next = item.numbers;
       advance(item.group, item.next.data(), step_of(item, source));
@@ -224,6 +228,7 @@ Step Optimizer::step_of(const Item& item, Source source) const {
 // Gradients, and of the parameters that want it the curvature, by a second sweep.
 void Optimizer::find_curvature(const Tensor& loss, Source source) {
   State& state = *state_;
+  const EnableGrad recorded;
   Tensors all, some, signs;
   std::vector<Item*> curved;
   for (Item& item : state.items) {
@@ -242,30 +247,49 @@ void Optimizer::find_curvature(const Tensor& loss, Source source) {
   const Tensors bent = along.requires_grad() ? grad(along, some, {.allow_unused = true}) : Tensors();
   for (std::size_t k = 0; k < curved.size(); ++k) {
     const Tensor& z = signs.begin()[k];
-    curved[k]->curvature = bent.size() > 0 ? z * bent.begin()[k].detach() : zeros_like(z);
+    Tensor& sum = curved[k]->curvature;
+    const NoGrad constant;
+    const Tensor here = bent.size() > 0 ? z * bent.begin()[k].detach() : zeros_like(z);
+    sum = evaluate(sum.defined() ? sum + here : here);
   }
 }
 
-void Optimizer::step(const Tensor& loss, Source source) try {
+bool Optimizer::looks_at_loss() const {
+  if (state_)
+    for (const auto& group : state_->groups)
+      if (group->manner.of_loss) return true;
+  return false;
+}
+
+void Optimizer::State::forget_loss() noexcept {
+  if (!has_loss) return;
+  has_loss = false;
+  loss = 0;
+  for (Item& item : items) item.curvature = Tensor();
+}
+
+void Optimizer::look_at(const Tensor& loss, Source source) try {
   State& state = state_or_fail(source);
   if (!loss.defined() || loss.numel() != 1)
     fail(source.named(name_), "expected a loss of one element, got {}",
          loss.defined() ? fmt::format("{} {}", name(loss.dtype()), loss.shape()) : "an empty tensor");
-  struct Forget {
-    State* state;
-    ~Forget() {
-      state->has_loss = false;
-      state->loss = 0;
-      for (Item& item : state->items) item.curvature = Tensor();
-    }
-  } forget{&state};
+  if (!looks_at_loss()) return;
   bool curved = false;
   for (const Item& item : state.items) curved |= wants_curvature(item.group, step_of(item, source));
-  if (curved) find_curvature(loss, source);
-  zero_grad();
-  loss.backward({}, source);
-  state.loss = loss.item();
   state.has_loss = true;
+  if (curved) find_curvature(loss, source);
+  state.loss += loss.item(source);
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, name_);
+}
+
+void Optimizer::step(const Tensor& loss, Source source) try {
+  State& state = state_or_fail(source);
+  const State::ForgetLoss forget{&state};
+  state.forget_loss();
+  look_at(loss, source);
+  for (const Item& item : state.items) item.entry.zero_grad();
+  loss.backward({}, source);
   step(source);
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);

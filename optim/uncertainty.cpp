@@ -86,6 +86,12 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
          "of {} here; call it "
          "before the parameters change",
          fit.value, f.value());
+  if (fit.fitted > 0 && f.size() != fit.fitted)
+    fail(
+        source.named(op),
+        "expected all parameters of the fit, which have {} numbers, got some of {}: errors are smaller where others are held "
+        "fixed; give all, and look at those that you want",
+        fit.fitted, f.size());
   Uncertainty made;
   if (fit.of_residuals) {
     made.degrees_of_freedom = f.residuals().numel() - f.size();

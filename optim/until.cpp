@@ -65,7 +65,7 @@ Until operator||(const Until& a, const Until& b) {
 }
 
 Until operator&&(const Until& a, const Until& b) {
-  if (a.empty() || b.empty()) return a.empty() ? b : a;
+  if (a.empty() || b.empty()) return {};
   return {[a, b] {
             return Until::Watch([first = a.begin(), second = b.begin()](const Progress& p) -> std::optional<Reason> {
               const std::optional<Reason> one = first(p), other = second(p);

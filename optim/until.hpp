@@ -51,7 +51,7 @@ class Until {
  public:
   using Watch = Callable<std::optional<Reason>(const Progress&)>;
 
-  Until() = default;  // stops for nothing
+  Until() = default;  // stops for nothing, and so does what is && with it
   // A rule of your own. Does it end each run, whatever the loss does?
   Until(Callable<Watch()> begin, bool ends = false) : begin_(std::move(begin)), ends_(ends) {}
 

@@ -149,6 +149,7 @@ BOOST_AUTO_TEST_CASE(intervals) {
   };
   const optim::Uncertainty estimated = optim::uncertainty(fit, residuals, {a, c});
   BOOST_TEST(digits({estimated.standard_errors[0].item(), estimated.standard_errors[1].item()}, p.deviations) > 9);
+  BOOST_TEST(fit.fitted == 2);
   check(estimated, 0.95, 2.178812829663418);
   check(estimated, 0.99, 3.054539589392900);
   check(optim::uncertainty(fit, residuals, {a, c}, {.variance = 0.01}), 0.95, 1.959963984540054);
@@ -210,6 +211,10 @@ BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
   }));
   fit.value = 77;
   BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, [&] { return a * x - y; }, {a}), Error, says("whose loss is 77"));
+  fit.fitted = 3;
+  refused([&] { return a + b * x + c * square(x) - y; }, {a, b},
+          "expected all parameters of the fit, which have 3 numbers");
+  fit.fitted = 2;
   fit.of_residuals = false;
   refused([&] { return square(a) - square(b); }, {a, b}, "expected a positive definite Hessian");
 }

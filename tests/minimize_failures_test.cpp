@@ -293,9 +293,11 @@ BOOST_AUTO_TEST_CASE(every_mistake) {
 BOOST_AUTO_TEST_CASE(optimizers_of_a_loss_and_rates) {
   Parameter x = parameter(tensor({1.0, 2.0}));
   const auto loss = [&] { return sum(square(x)); };
+  const Tensor start = x.value();
   for (const rows::Row& row : rows::of_loss()) {
     const auto made = row.make({x});
-    refused(row.key, row.name, "call step(loss)", x, [&] { optim::minimize(*made, loss); });
+    BOOST_TEST(optim::minimize(*made, loss, {.max_iterations = 50}).value <= 5, row.key);
+    x = start;
   }
   for (const rows::Row& row : rows::all()) {
     if (row.of_matrices) continue;

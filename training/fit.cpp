@@ -269,8 +269,10 @@ class Loop {
         }
         const Located here(source_);
         const Size rows = batch[0].size(0);
-        (rows == together ? made.loss : made.loss * (static_cast<double>(rows) / static_cast<double>(together)))
-            .backward({}, source_);
+        const double share = static_cast<double>(rows) / static_cast<double>(together);
+        const Tensor part = rows == together ? made.loss : made.loss * share;
+        optimizer_.look_at(part, source_);
+        part.backward({}, source_);
       }
       const double value = made.loss.item(source_);
       if (!std::isfinite(value)) {

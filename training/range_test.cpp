@@ -58,6 +58,7 @@ void run(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const Rang
     optimizer.zero_grad();
     const Tensor now = loss();
     if (!now.defined()) fail(source.named("lr_range_test"), "the loss gave an empty tensor; return a number");
+    optimizer.look_at(now, source);
     now.backward({}, source);
     const double value = now.item(source);
     average = o.smoothing * average + (1 - o.smoothing) * value;

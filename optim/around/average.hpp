@@ -18,6 +18,7 @@ struct EMARule {
 
   static constexpr const char* name = "EMA";
   static constexpr const char* slots[] = {"average"};
+  static constexpr bool sees_all = true;
   void check(const Require& require) const;
   Tensor first(std::size_t slot, const Tensor& p) const;
   void after(Tensor& p, Tensor& a, Size t) const;
@@ -34,6 +35,7 @@ struct SWARule {
 
   static constexpr const char* name = "SWA";
   static constexpr const char* slots[] = {"average"};
+  static constexpr bool sees_all = true;
   void check(const Require& require) const;
   Tensor first(std::size_t slot, const Tensor& p) const;
   bool acts(Size t) const;
@@ -43,7 +45,8 @@ struct SWARule {
 using SWA = Around<SWARule>;
 
 // Every `steps` steps: slow <- slow + alpha (p - slow), p <- slow; slow is p at first, and the weights to be judged by
-// (Zhang, Lucas, Hinton, Ba 2019). The optimizer keeps its own state, momentum too.
+// (Zhang, Lucas, Hinton, Ba 2019). The optimizer keeps its own state, momentum too. A parameter without a gradient in such a step
+// stays where it is.
 struct LookaheadRule {
   Size steps = 5;
   double alpha = 0.5;

@@ -47,6 +47,7 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
   const RandomPoint random = random_point();
   optimizer.zero_grad();
   Tensor value = loss_of(loss, source);
+  optimizer.look_at(value, source);
   value.backward({}, source);
 
   Parameters some;
@@ -80,7 +81,9 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
     const Moved moved(some, climbed, source);
     optimizer.zero_grad();
     go_to(random);
-    loss_of(loss, source).backward({}, source);
+    const Tensor there = loss_of(loss, source);
+    optimizer.look_at(there, source);
+    there.backward({}, source);
   }
   optimizer.step(source);
   return value;

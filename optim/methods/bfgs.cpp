@@ -5,6 +5,7 @@
 #include <xgrad/optim/methods/bfgs.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/first_step.hpp"
 #include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
@@ -40,7 +41,7 @@ void BFGSRule::check(const Require& require) const {
 }
 
 Advance BFGSRule::advance(Objective& f, State& state) const {
-  const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
+  Wolfe wolfe{.armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
   const Tensor x = f.x(), g = f.gradient();
   const Size n = f.size();
   const double value = f.value(), noise = f.noise();
@@ -48,10 +49,13 @@ Advance BFGSRule::advance(Objective& f, State& state) const {
     const Vector d = times(state.h, -1, numbers(g), n);
     const double slope = dot(numbers(g), d.data(), n);
     const double fell = state.value - value;
-    const double first = !state.moved                ? std::min(1.0, 1.01 / length(numbers(g), n))
-                         : fell > noise && slope < 0 ? std::min(1.0, 1.01 * 2 * fell / -slope)
-                                                     : 1.0;
-    const double promised = -0.5 * slope;
+    double first = fell > noise && slope < 0 ? std::min(1.0, 1.01 * 2 * fell / -slope) : 1.0;
+    if (!state.moved) {
+      const FirstStep step(length(numbers(g), n), length(numbers(x), n), 1.01);
+      first = step.first;
+      wolfe.longest = step.longest;
+    }
+    const double promised = -0.5 * std::max(1.0, first) * slope;
     if (!state.h.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, tensor(d), first, wolfe);
     if (a >= wolfe.longest) return Advance::unbounded;
@@ -63,7 +67,9 @@ Advance BFGSRule::advance(Objective& f, State& state) const {
       if (sy > 0x1p-52 * -a * slope) {
         if (state.h.empty()) {
           state.h.assign(at(n * n), 0.0);
-          const double diagonal = scaled ? sy / dot(y.data(), y.data(), n) : 1;
+          // I is of no use in units in which H is far from it: the update would be lost in rounding.
+          const double scale = sy / dot(y.data(), y.data(), n);
+          const double diagonal = scaled || scale < 0x1p-30 || scale > 0x1p30 ? scale : 1;
           for (Size i = 0; i < n; ++i) state.h[at(i * n + i)] = diagonal;
         }
         update(state.h, s, y, sy, n);

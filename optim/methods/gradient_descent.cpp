@@ -5,6 +5,8 @@
 #include <xgrad/optim/methods/gradient_descent.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/first_step.hpp"
+
 namespace xgrad::optim {
 
 void GradientDescentRule::check(const Require& require) const {
@@ -20,11 +22,11 @@ void GradientDescentRule::check(const Require& require) const {
 Advance GradientDescentRule::advance(Objective& f, State& state) const {
   const Tensor x = f.x(), g = f.gradient();
   const double gg = dot(g, g).item();
-  double a = state.a > 0 ? state.a * grow : first > 0 ? first : std::min(1.0, 1 / std::sqrt(gg));
+  double a = state.a > 0 ? state.a * grow : first > 0 ? first : FirstStep(std::sqrt(gg), norm(x).item()).first;
   if (barzilai_borwein && state.a > 0) {
     const Tensor s = x - state.x, y = g - state.g;
     const double sy = dot(s, y).item();
-    a = sy > 0 ? std::clamp(dot(s, s).item() / sy, 1e-10, 1e10) : state.a;
+    a = sy > 0 ? std::clamp(dot(s, s).item() / sy, 1e-10 * state.a, 1e10 * state.a) : state.a;
   }
   a = std::min(a, longest);
   if (state.values.size() == static_cast<std::size_t>(memory)) state.values.erase(state.values.begin());

@@ -3,6 +3,7 @@
 #include <xgrad/optim/methods/lbfgs.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/first_step.hpp"
 #include "optim/methods/two_loops.hpp"
 #include "optim/methods/vectors.hpp"
 
@@ -58,13 +59,19 @@ void LBFGSRule::check(const Require& require) const {
 }
 
 Advance LBFGSRule::advance(Objective& f, State& state) const {
-  const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .max_trials = max_trials};
+  Wolfe wolfe{.armijo = armijo, .curvature = curvature, .max_trials = max_trials};
   const Tensor x = f.x(), g = f.gradient();
   const Size n = f.size();
   for (;;) {
     const Direction along(numbers(g), n, state.pairs);
-    const double first = state.pairs.empty() ? std::min(1.0, 1 / length(numbers(along.d), n)) : 1.0;
-    const double promised = -0.5 * along.slope, noise = f.noise();  // by the model, at its minimum
+    double first = 1;
+    if (state.pairs.empty()) {
+      const FirstStep step(length(numbers(along.d), n), length(numbers(x), n));
+      first = step.first;
+      wolfe.longest = step.longest;
+    }
+    const double promised = -0.5 * std::max(1.0, first) * along.slope,
+                 noise = f.noise();  // by the model, at its minimum
     if (!state.pairs.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, along.d, first, wolfe);
     if (a >= wolfe.longest) return Advance::unbounded;

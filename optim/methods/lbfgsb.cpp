@@ -6,6 +6,7 @@
 #include <xgrad/optim/methods/lbfgsb.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/first_step.hpp"
 #include "optim/methods/triangular.hpp"
 #include "optim/methods/vectors.hpp"
 
@@ -274,8 +275,13 @@ Advance LBFGSBRule::advance(Objective& f, State& state) const {
     const bool fresh = state.s.empty();
     const Model model(state);
     if (!model.m.right) continue;
-    Cauchy cauchy(model, box, numbers(x), numbers(g), n);
-    minimise_free(model, box, numbers(x), numbers(g), cauchy);
+    // Along the gradient alone it is in the loss's units, and x - g may be rounded to x: it is made longer then.
+    Vector along(numbers(g), numbers(g) + n);
+    if (fresh)
+      if (const double longer = FirstStep(length(along.data(), n), length(numbers(x), n)).first; longer > 1)
+        for (double& e : along) e *= longer;
+    Cauchy cauchy(model, box, numbers(x), along.data(), n);
+    minimise_free(model, box, numbers(x), along.data(), cauchy);
     Vector d(at(n));
     combine(d.data(), cauchy.z.data(), -1, numbers(x), n);
     const double slope = optim::dot(d.data(), numbers(g), n), promised = -0.5 * slope;
@@ -284,17 +290,19 @@ Advance LBFGSBRule::advance(Objective& f, State& state) const {
       continue;
     }
     if (!fresh && state.rounding.reached(promised, noise)) return Advance::exact;
-    double longest = Wolfe().longest;
+    const FirstStep step(length(d.data(), n), length(numbers(x), n));
+    const double far = fresh ? step.longest : Wolfe().longest;
+    double longest = far;
     if (part.bounded()) {
       if (!state.moved) longest = 1;
       for (Size i = 0; state.moved && i < n; ++i)
         if (d[at(i)] != 0)
           longest = std::min(longest, ((d[at(i)] > 0 ? box.high(i) : box.low(i)) - numbers(x)[i]) / d[at(i)]);
     }
-    const double first = !state.moved && !boxed ? std::min(longest, 1 / length(d.data(), n)) : std::min(longest, 1.0);
+    const double first = std::min(longest, !state.moved && !boxed ? 1 / length(d.data(), n) : 1.0);
     const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .longest = longest, .max_trials = max_trials};
     const double a = wolfe_search(f, tensor(d), first, wolfe);
-    if (a >= Wolfe().longest) return Advance::unbounded;
+    if (a >= far) return Advance::unbounded;
     if (a > 0) {
       state.moved = true;
       Vector s(at(n)), y(at(n));

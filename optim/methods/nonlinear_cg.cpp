@@ -6,6 +6,7 @@
 #include <xgrad/optim/methods/nonlinear_cg.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
+#include "optim/methods/first_step.hpp"
 #include "optim/methods/vectors.hpp"
 
 namespace xgrad::optim {
@@ -23,14 +24,16 @@ void NonlinearCGRule::check(const Require& require) const {
 }
 
 Advance NonlinearCGRule::advance(Objective& f, State& state) const {
-  const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
+  Wolfe wolfe{.armijo = armijo, .curvature = curvature, .interval = 1e-6, .max_trials = max_trials};
   const Tensor tensor_g = f.gradient();
   const double *g = numbers(tensor_g), value = f.value();
   const Size n = f.size();
   const double gg = dot(g, g, n), noise = f.noise();
   std::vector<double>& d = state.d;
 
-  double slope = -gg, first = 1.01 / std::sqrt(gg);
+  const FirstStep unknown(std::sqrt(gg), length(numbers(f.x()), n), 1.01);
+  wolfe.longest = unknown.longest;
+  double slope = -gg, first = unknown.first;
   bool flatter = true;  // after the last step: else its length says nothing of the curvature
   if (!d.empty()) {
     const double* before = numbers(state.g);
@@ -50,14 +53,14 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
     slope = -gg + b * dg;
     if (!std::isfinite(b) || slope > -descent * gg) b = 0, slope = -gg;
     for (Size i = 0; i < n; ++i) d[static_cast<std::size_t>(i)] = -g[i] + b * d[static_cast<std::size_t>(i)];
-    const double fell = state.value - value;
-    first = fell > noise ? 1.01 * 2 * fell / -slope : state.a * state.slope / slope;
+    const double fell = state.value - value,
+                 most = std::max(1.0, 0x1p-10 * state.a);  // 1, in units where it means something
+    first = std::min(most, fell > noise ? 1.01 * 2 * fell / -slope : state.a * state.slope / slope);
   } else {
     d.resize(static_cast<std::size_t>(n));
     for (Size i = 0; i < n; ++i) d[static_cast<std::size_t>(i)] = -g[i];
   }
   for (bool steepest = slope == -gg;; steepest = true) {
-    first = std::min(1.0, first);
     const double promised = flatter ? 0.5 * (state.a > 0 ? state.a : first) * gg : infinity;
     if (state.a > 0 && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, tensor(d), first, wolfe);
@@ -73,7 +76,7 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
     if (steepest) return Advance::stuck;
     for (Size i = 0; i < n; ++i) d[static_cast<std::size_t>(i)] = -g[i];
     slope = -gg;
-    first = 1.01 / std::sqrt(gg);
+    first = unknown.first;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <xgrad/optim/methods/owlqn.hpp>
 
+#include "optim/methods/first_step.hpp"
 #include "optim/methods/two_loops.hpp"
 #include "optim/methods/vectors.hpp"
 
@@ -37,7 +38,7 @@ Advance OWLQNRule::advance(Objective& f, State& state) const {
       if (w[i] > 0 && d[i] * v[i] >= 0) d[i] = 0;
     const double promised = -0.5 * dot(d.data(), v.data(), n);
     if (!state.pairs.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
-    double a = state.pairs.empty() ? std::min(1.0, 1 / length(d.data(), n)) : 1;
+    double a = state.pairs.empty() ? FirstStep(length(d.data(), n), length(at, n)).first : 1;
     for (Size trial = 0; trial < max_trials; ++trial, a /= 2) {
       double slope = 0;  // v^T (x' - x)
       f.move_to(filled({n}, f64, [&](void* to) {

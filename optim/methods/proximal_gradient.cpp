@@ -6,6 +6,8 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/optim/methods/proximal_gradient.hpp>
 
+#include "optim/methods/vectors.hpp"
+
 namespace xgrad::optim {
 namespace {
 
@@ -14,6 +16,14 @@ void check_steps(const Require& require, double first, double shrink, double gro
   require(shrink > 0 && shrink < 1, "shrink to be above 0 and below 1", shrink);
   require(grow >= 1 && std::isfinite(grow), "grow to be 1 or more", grow);
   require(max_trials > 0, "1 trial or more", static_cast<double>(max_trials));
+}
+
+// `first` is in units of x^2 / f, which may be any: it is kept near to a step along g that is as long as x.
+double first_near(Objective& f, double first) {
+  const Size n = f.size();
+  const double g = length(numbers(f.gradient()), n), x = length(numbers(f.x()), n);
+  if (!(g > 0) || !std::isfinite(g) || !std::isfinite(x)) return first;
+  return std::clamp(first, 0x1p-26 * (x > 0 ? x : 1) / g, 0x1p26 * std::max(1.0, x) / g);
 }
 
 // From where the objective is, y: to prox(y - a g), with the first a of a, shrink a, .. that keeps f below its model.
@@ -51,7 +61,7 @@ void ProximalGradientRule::check(const Require& require) const {
 }
 
 Advance ProximalGradientRule::advance(Objective& f, State& state) const {
-  const ProximalStep step(f, state.a > 0 ? grow * state.a : first, shrink, max_trials, state.rounding);
+  const ProximalStep step(f, state.a > 0 ? grow * state.a : first_near(f, first), shrink, max_trials, state.rounding);
   state.a = step.a;
   return step.advance;
 }
@@ -68,7 +78,7 @@ Advance FISTARule::advance(Objective& f, State& state) const {
       state.t = 1;
     }
   }
-  const ProximalStep step(f, state.a > 0 ? grow * state.a : first, shrink, max_trials, state.rounding);
+  const ProximalStep step(f, state.a > 0 ? grow * state.a : first_near(f, first), shrink, max_trials, state.rounding);
   if (step.advance != Advance::moved) {
     f.move_to(before);
     if (state.t == 1 || step.advance == Advance::exact) return step.advance;

@@ -25,7 +25,8 @@ void FTRLRule::update(Tensor& p, const Tensor& g, Tensor& n, Tensor& z, const St
   const Tensor more = n + square(g), of_more = power(more);
   z = z + g - 1 / step.lr * (of_more - power(n)) * p;
   n = more;
-  p = where(abs(z) <= l1, 0.0, (sign(z) * l1 - z) / (1 / step.lr * of_more + (beta / step.lr + l2)));
+  const Tensor divisor = 1 / step.lr * of_more + (beta / step.lr + l2);  // 0 where all squares so far are lost to 0
+  p = where(logical_or(abs(z) <= l1, divisor == 0), 0.0, (sign(z) * l1 - z) / divisor);
 }
 
 void FTMLRule::check(const Require& require) const {

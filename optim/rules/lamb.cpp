@@ -16,8 +16,8 @@ void LAMBRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const St
   v = beta2 * v + (1 - beta2) * square(g);
   const Tensor r = m / (1 - pow(beta1, step.t)) / (sqrt(v / (1 - pow(beta2, step.t))) + eps) + weight_decay * p;
   const Tensor of_p = norm(p), of_r = norm(r);
-  const Tensor ratio = where(logical_and(of_p > 0, of_r > 0), of_p / of_r, 1.0);
-  p = p - step.lr * ratio * r;
+  p = p -
+      step.lr * where(logical_and(of_p > 0, of_r > 0), of_p * (r / of_r), r);  // the lengths' ratio may leave the range
 }
 
 }  // namespace xgrad::optim

@@ -13,8 +13,9 @@ void LARSRule::check(const Require& require) const {
 
 void LARSRule::update(Tensor& p, const Tensor& g, Tensor& b, const Step& step) const {
   const Tensor decayed = g + weight_decay * p, of_p = norm(p), of_g = norm(decayed);
-  const Tensor trust = where(logical_and(of_p > 0, of_g > 0), trust_coefficient * of_p / (of_g + eps), 1.0);
-  const Tensor u = step.lr * trust * decayed;
+  // The gradient is made short before it is multiplied: the ratio of the lengths may leave the range.
+  const Tensor trusted = trust_coefficient * of_p * (decayed / (of_g + eps));
+  const Tensor u = step.lr * where(logical_and(of_p > 0, of_g > 0), trusted, decayed);
   b = momentum * b + u;
   p = p - (nesterov ? u + momentum * b : b);
 }

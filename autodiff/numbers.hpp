@@ -9,13 +9,14 @@
 
 namespace xgrad {
 
+// Constrained, and else declared as the C++ library's are: beside `using namespace std` these are the better ones.
 template <class T>
-using IfNumber = std::enable_if_t<std::is_arithmetic_v<T>>;
+concept Number = std::is_arithmetic_v<T>;
 template <class... T>
 using Real = std::conditional_t<(std::is_same_v<T, float> && ...), float, double>;
 
 #define XGRAD_OF_NUMBER(op, value)                \
-  template <class T, class = IfNumber<T>>         \
+  template <Number T>                             \
   Real<T> op(T number) {                          \
     const double x = static_cast<double>(number); \
     return static_cast<Real<T>>(value);           \
@@ -43,18 +44,18 @@ XGRAD_OF_NUMBER(erf, __builtin_erf(x))
 #undef XGRAD_OF_NUMBER
 
 // Of the number's own type.
-template <class T, class = IfNumber<T>>
+template <Number T>
 T abs(T x) {
   if constexpr (std::is_floating_point_v<T>) return static_cast<T>(__builtin_fabsl(x));
   else if constexpr (std::is_signed_v<T>) return x < 0 ? static_cast<T>(-x) : x;
   else return x;
 }
 
-template <class T, class U, class = IfNumber<T>, class = IfNumber<U>>
+template <Number T, Number U>
 Real<T, U> pow(T x, U y) {
   return static_cast<Real<T, U>>(__builtin_pow(static_cast<double>(x), static_cast<double>(y)));
 }
-template <class T, class U, class = IfNumber<T>, class = IfNumber<U>>
+template <Number T, Number U>
 Real<T, U> atan2(T y, U x) {
   return static_cast<Real<T, U>>(__builtin_atan2(static_cast<double>(y), static_cast<double>(x)));
 }

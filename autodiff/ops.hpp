@@ -185,7 +185,7 @@ Tensor one_hot(const In& index, At classes, DType dtype = default_dtype());     
 // (n, k) x (k, m) is (n, m); leading axes are batches, and broadcast. A vector is a row on the left and a column on the
 // right, and its axis is gone from the result; two vectors give a number. A number is an Error: * multiplies.
 // Its bits depend on shapes and on the program alone: lazily, in Eager and after a look they are the same. A large
-// product of a transposed view may differ in the last bits from that of a contiguous() copy of it, because libraries add
+// product of a transposed view may differ in the last bits from that of a copy of it in rows, because libraries add
 // up in another order where they read by columns; so may one of rows that are far apart (a slice of a wider matrix).
 Tensor matmul(const In& x, const In& y);
 // x w^T + b, as a layer of a network: x [..., in], weight [out, in], bias [out] or empty.
@@ -270,6 +270,16 @@ Tensor tensor(const std::vector<T>& numbers, const Shape& shape, Source source) 
 template <class T>
 Tensor tensor(const std::vector<T>& numbers, Source source) {
   return tensor(numbers, Shape{numbers.size()}, source);
+}
+
+// ---- what goes by other names, as max and min are the C++ library's, of two numbers
+template <class... T>
+requires((std::is_same_v<T, Tensor> || std::is_same_v<T, Parameter>) || ...) void max(const T&...) {
+  static_assert(sizeof...(T) == 0, "the greatest number is amax(x), the greater of two tensors maximum(x, y)");
+}
+template <class... T>
+requires((std::is_same_v<T, Tensor> || std::is_same_v<T, Parameter>) || ...) void min(const T&...) {
+  static_assert(sizeof...(T) == 0, "the least number is amin(x), the lesser of two tensors minimum(x, y)");
 }
 
 }  // namespace xgrad

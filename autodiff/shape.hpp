@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <initializer_list>
 #include <limits>
 #include <string>
 #include <type_traits>
@@ -47,19 +46,23 @@ struct At {
 class Shape {
  public:
   Shape() noexcept = default;
-  Shape(std::initializer_list<Extent> extents) {
-    resize(static_cast<int>(extents.size()));
+  // {2, 3}. Not from a std::initializer_list: GCC 12 makes one of {.stride = 2}, too, and takes that for an extent.
+  template <class... More, class = std::enable_if_t<(std::is_convertible_v<More, Extent> && ...)>>
+  Shape(Extent first, Extent second, More... more) {
+    resize(2 + static_cast<int>(sizeof...(more)));
     Size* at = data();
-    for (const Extent& e : extents) *at++ = e.value;
+    *at++ = first.value;
+    *at++ = second.value;
+    ((*at++ = number(more, Source())), ...);  // nobody takes the line of these
   }
   template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
   Shape(const std::vector<T>& extents, Source source = Source::here()) {
     resize(static_cast<int>(extents.size()));
     for (std::size_t i = 0; i < extents.size(); ++i) data()[i] = checked_size(extents[i], "shape", source);
   }
-  template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
+  template <class T, class = std::enable_if_t<std::is_convertible_v<T, Extent>>>
   Shape(T extent, Source source = Source::here()) {
-    push_back(checked_size(extent, "shape", source));
+    push_back(number(extent, source));
   }
   Shape(const Shape& other) {
     if (other.capacity_ > inline_capacity) {
@@ -141,6 +144,11 @@ class Shape {
 
  private:
   static constexpr int inline_capacity = 6;
+  template <class T>
+  static Size number(const T& extent, Source source) {
+    if constexpr (std::is_same_v<T, Extent>) return extent.value;
+    else return checked_size(extent, "shape", source);
+  }
   Size place(At i) const {
     const Size k = i.index < 0 ? i.index + rank_ : i.index;
     if (static_cast<std::uint64_t>(k) >= static_cast<std::uint64_t>(rank_)) [[unlikely]]
@@ -187,10 +195,11 @@ class Axes {
  public:
   template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
   Axes(T axis, Source source = Source::here()) : list_(axis, source) {}
-  Axes(At axis) : list_(axis.index) {}
-  Axes(std::initializer_list<At> list) {
-    for (const At& axis : list) list_.push_back(axis.index);
-  }
+  Axes() = default;
+  template <class T, std::enable_if_t<std::is_same_v<T, At>, int> = 0>
+  Axes(T axis) : list_(axis.index) {}
+  template <class... More, class = std::enable_if_t<(std::is_convertible_v<More, At> && ...)>>
+  Axes(At first, At second, More... more) : list_(first.index, second.index, static_cast<Size>(more)...) {}
   template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
   Axes(const std::vector<T>& list, Source source = Source::here()) : list_(list, source) {}
   Axes(const Shape& list) : list_(list) {}

@@ -107,7 +107,8 @@ class Tensor {
   template <class T>
   std::vector<T> to_vector(Source source = Source::here()) const {
     constexpr bool direct = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, Size>;
-    using Through = std::conditional_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, Size, double>;
+    constexpr bool integer = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+    using Through = std::conditional_t<integer && sizeof(T) == sizeof(Size), Size, double>;
     std::vector<T> out;
     try {
       out.resize(static_cast<std::size_t>(numel(source)));
@@ -121,10 +122,14 @@ class Tensor {
     } else {
       const std::vector<Through> numbers = to_vector<Through>(source);
       for (std::size_t i = 0; i < out.size(); ++i) {
+        if constexpr (integer) {
+          constexpr double least = std::numeric_limits<T>::min(),
+                           most = static_cast<double>(std::numeric_limits<T>::max());
+          const auto x = static_cast<double>(numbers[i]);
+          if (!(sizeof(T) < sizeof(Size) ? x > least - 1 && x < most + 1 : std::is_signed_v<T> || numbers[i] >= 0))
+            fail_fit(x, sizeof(T), source);
+        }
         out[i] = static_cast<T>(numbers[i]);
-        if constexpr (std::is_same_v<Through, Size>)
-          if (static_cast<Size>(out[i]) != numbers[i] || (std::is_unsigned_v<T> && numbers[i] < 0))
-            fail_fit(static_cast<double>(numbers[i]), sizeof(T), source);
       }
     }
     return out;
@@ -199,6 +204,10 @@ class Tensors {
   const Tensor* end() const { return begin() + size_; }
   Tensor& operator[](At i) { return begin()[place(i)]; }  // past the end is an Error
   const Tensor& operator[](At i) const { return begin()[place(i)]; }
+  const Tensor& front(Source source = Source::here()) const { return begin()[place({0, source})]; }
+  const Tensor& back(Source source = Source::here()) const {
+    return begin()[place({size_ == 0 ? Size{0} : static_cast<Size>(size_) - 1, source})];
+  }
   template <std::size_t n>
   std::array<Tensor, n> as(Source source = Source::here()) const {  // an Error where there are not n
     require_size(n, source);

@@ -107,7 +107,7 @@ struct Choice {
 };
 // clang-format off
 const std::vector<Choice> choices{
-    {"all", Axes::all(), {0, 1, 2, 3}}, {"{}", Axes(std::initializer_list<At>{}), {}}, {"1", 1, {1}}, {"-1", -1, {3}},
+    {"all", Axes::all(), {0, 1, 2, 3}}, {"{}", Axes(), {}}, {"1", 1, {1}}, {"-1", -1, {3}},
     {"{2}", {2}, {2}}, {"{0, 1}", {0, 1}, {0, 1}}, {"{3, 0}", {3, 0}, {0, 3}}, {"{-2, 0}", {-2, 0}, {0, 2}}, {"{1, 3}", std::vector<int>{1, 3}, {1, 3}},
     {"{2, 1, 3}", Shape{2, 1, 3}, {1, 2, 3}}, {"{0, 1, 2, 3}", {0, 1, 2, 3}, {0, 1, 2, 3}}, {"no list", std::vector<Size>{}, {}}};
 // clang-format on

@@ -376,6 +376,9 @@ BOOST_AUTO_TEST_CASE(makers) {
   t.add([&] { o.nothing.item(); }, {"[item]", "(0, 3)"});
   t.add([&] { o.w.item(); }, {"[item]", "(3,)"});
   t.add([&] { tensor({4294967297}).to_vector<int>(); }, {"[to_vector]", "4294967297 does not fit", "4-byte"});
+  t.add([&] { tensor({1e30}).to_vector<int>(); }, {"[to_vector]", "1e+30 does not fit", "4-byte"});
+  t.add([&] { tensor({std::nan("")}).to_vector<std::int8_t>(); }, {"[to_vector]", "nan does not fit", "1-byte"});
+  t.add([&] { Tensors().back(); }, {"[Tensors]", "in a list of 0"});
   t.add([&] { tensor({1, 300}).to_vector<unsigned char>(); }, {"[to_vector]", "300 does not fit", "1-byte"});
   t.add([&] { tensor({-1}).to_vector<std::size_t>(); }, {"[to_vector]", "-1 does not fit"});
   t.add([&] { tensor({1e300}).to_vector<Size>(); }, {"[to_vector]", "1e+300"});

@@ -1,6 +1,7 @@
 // What people write at first, compiles, and means what they think it means.
 #define BOOST_TEST_MODULE friction
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <type_traits>
 
 #include <xgrad/autodiff.hpp>
@@ -97,6 +98,43 @@ BOOST_AUTO_TEST_CASE(lambdas_with_captures) {
   net = other;
   BOOST_TEST(sum(net(ones({2}))).item() == 8);
   BOOST_TEST(nn::parameters(net).empty());
+}
+
+namespace beside_std {
+using namespace std;
+using namespace xgrad;
+
+template <class T>
+T max(const T& x, const T& y) {
+  return maximum(x, y);
+}
+Tensor min(const Tensor& x, const Tensor& y) { return minimum(x, y); }
+}  // namespace beside_std
+
+BOOST_AUTO_TEST_CASE(numbers_beside_std) {
+  using namespace beside_std;
+  const double x = 2, y = pow(x, 2) + pow(2, 3) + atan2(x, 1) + atan2(1, 2) + sqrt(4) + abs(-1.5) + floor(2.5) + exp(0);
+  BOOST_TEST(std::abs(y - (18.5 + std::atan2(2, 1) + std::atan2(1, 2))) < 1e-14);
+  static_assert(std::is_same_v<decltype(pow(1.0f, 2.0f)), float> && std::is_same_v<decltype(pow(1.0f, 2)), double>);
+  const Tensor t = tensor({1.0, 4.0});
+  BOOST_TEST(sum(pow(t, 2) + sqrt(t) + pow(2, t)).item() == 17 + 3 + 18);
+  // functions of one's own by the names of the C++ library's
+  BOOST_TEST(sum(beside_std::max(t, 2 * t) + beside_std::min(t, 2 * t)).item() == 15);
+}
+
+BOOST_AUTO_TEST_CASE(lists_of_extents) {
+  const Size n = 2;
+  const std::uint64_t two = 2;
+  const At last = -1;
+  const Extent one = 1;
+  BOOST_TEST((zeros({n, 1, two, one, 1, 1, 3}).shape() == Shape{2, 1, 2, 1, 1, 1, 3}));
+  BOOST_TEST(
+      (Shape{one} == Shape(1) && Shape({n}) == Shape{2} && Shape{one, n, one} == Shape({1, 2, 1}) && Shape{}.empty()));
+  const Tensor x = ones({2, 3, 4});
+  BOOST_TEST((sum(x, {last, 0}).shape() == Shape{3} && sum(x, {last}).shape() == Shape{2, 3}));
+  BOOST_TEST((sum(x, {0, 1, last}).shape() == Shape{} && sum(x, {}).shape() == x.shape()));
+  const Tensors two_of{x, zeros({1})};
+  BOOST_TEST((two_of.front().numel() == 24 && two_of.back().numel() == 1));
 }
 
 BOOST_AUTO_TEST_CASE(lists_of_parameters) {

@@ -102,6 +102,18 @@ int main() {
 #elif defined(schedule_copied)  // use of deleted function
   const optim::StepLR schedule(optimizer, {.every = 1});
   const optim::StepLR copy = schedule;
+#elif defined(options_for_a_kernel)  // no matching function for call to ‘xgrad::nn::Conv2d::Conv2d
+  nn::Conv2d layer(3, 8, {.stride = 2});
+#elif defined(options_for_padding)  // designated initializers cannot be used with a non-aggregate type
+  nn::ConvOptions options{.padding = {.all = 2}};
+#elif defined(options_for_a_window)  // invalid initialization of reference of type ‘const xgrad::Shape&’
+  max_pool2d(w, {.stride = 3});
+#elif defined(options_for_axes)  // invalid initialization of reference of type ‘const xgrad::Axes&’
+  var(w, {.correction = 0});
+#elif defined(max_of_a_tensor)  // the greatest number is amax(x), the greater of two tensors maximum(x, y)
+  max(w);
+#elif defined(min_of_two)  // the least number is amin(x), the lesser of two tensors minimum(x, y)
+  min(parameter(w), 1.0);
 #elif defined(slice_assigned)  // passing ‘xgrad::Tensor’ as ‘this’ argument discards qualifiers
   w[0] = ones({});
 #endif

@@ -129,6 +129,36 @@ BOOST_AUTO_TEST_CASE(a_second_backward_through_a_shared_part_is_an_error_too) {
   BOOST_TEST(same_bits(before, w.grad()));
 }
 
+// A watched value is a leaf: what is recorded of it anew leads to it again. What led to it is let go of.
+BOOST_AUTO_TEST_CASE(a_watched_value_outlives_backward) {
+  for (const Size n : {Size{4}, Size{5000}}) {
+    Parameter w = parameter(randn({n}));
+    const Tensor x = watch(ones({n})), y = watch(ones({n}));
+    for (int i = 0; i < 3; ++i) {
+      w.zero_grad();
+      const Tensor loss = sum(x * square(w));
+      loss.backward();
+      BOOST_TEST(allclose(w.grad(), 2 * w));
+      BOOST_CHECK_EXCEPTION(loss.backward(), Error, says("keep_graph = true"));
+      BOOST_TEST(allclose(grad(sum(x * w), {x})[0], w));
+      w.zero_grad();
+      sum(checkpoint([&](const Tensor& z) { return z * w; }, y)).backward();
+      BOOST_TEST(allclose(w.grad(), ones({n})));
+    }
+    const Tensor made = watch(2 * w);
+    sum(made * made).backward();
+    BOOST_CHECK_EXCEPTION(sum(made * made).backward(), Error, says("keep_graph = true"));
+    const Tensor made_later = watch(made);  // a number by now, which a derivative would lead through
+    BOOST_CHECK_EXCEPTION(sum(made_later * w).backward(), Error, says("keep_graph = true"));
+    const Tensor again = watch(watch(x)), of_it = watch(w);
+    for (int i = 0; i < 2; ++i) {
+      w.zero_grad();
+      sum(again * of_it).backward();
+      BOOST_TEST(allclose(w.grad(), ones({n})));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(keep_graph_keeps_it) {
   for (const Size n : {Size{4}, Size{5000}}) {
     Parameter w = parameter(ones({n}));

@@ -162,6 +162,13 @@ bool Sweep::is_in_outer(const Node* n) const {
   return false;
 }
 
+namespace {
+// Did no op lead to what is watched? Then nothing of it is to be let go of, and derivatives go on to start there.
+bool is_start(const Node* x) {
+  return !x->has(released) && (!x->has(needs_grad) || x->op == Op::leaf || x->has(watched));
+}
+}  // namespace
+
 void Sweep::release() {
   const std::uint64_t now = t_.order;
   const Quiet quiet(t_);
@@ -169,6 +176,7 @@ void Sweep::release() {
   for (std::size_t i = nodes().size(); i-- > 0;) {  // the oldest first: what a node lets go of has been visited
     Node* n = nodes()[i].n;
     if (n->pending() || is_in_outer(n)) continue;
+    if (n->has(watched) && is_start(n->input(0))) continue;
     unlink(t_, n);
     n->flags |= released;
     n->order = now;

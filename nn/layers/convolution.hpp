@@ -15,7 +15,8 @@ struct Padding {
   const char* word = nullptr;
   template <class T, class = std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>>>
   Padding(T all, Source source = Source::here()) : extents(all, source) {}
-  Padding(std::initializer_list<Extent> each) : extents(each) {}
+  template <class... More>
+  Padding(Extent first, Extent second, More... more) : extents(first, second, more...) {}
   Padding(const Shape& each) : extents(each) {}
   Padding(const char* same_or_valid) : word(same_or_valid) {}
 };

@@ -27,7 +27,9 @@ bool worth_own(bool ta, bool tb, Size m, Size n, Size k) {
   const double work = work_of(m, n, k);
   if (work <= least_of_library) return true;
 #if defined(__x86_64__)
-  return work < worth_library && arch_in_use() > 0 && (sizeof(T) == 4 || (m <= 4 && tb && !ta));
+  constexpr Size few_rows = 4, least_inner = 32;  // of a short inner axis OpenBLAS stores what it has the faster
+  const bool worth_it = (sizeof(T) == 4 && k >= least_inner) || (m <= few_rows && tb && !ta);
+  return worth_it && work < worth_library && arch_in_use() > 0;
 #else
   return false;
 #endif

@@ -53,6 +53,9 @@ XGRAD_INLINE void turn_vectors(const float* g, Size ldg, float* to, Size lanes) 
 template <class T>
 void turn(const T* g, Size rows, Size ldg, Size length, T* turned, Size lanes) {
   constexpr Size some = 16;
+  const Size whole = rows / width<T> * width<T>;
+  for (Size p = 0; whole < rows && p < length; ++p)
+    for (Size r = whole; r < lanes; r += width<T>) Batch<T>(T(0)).store_unaligned(turned + p * lanes + r);
   for (Size begin = 0; begin < length; begin += some) {
     const Size end = length - begin < some ? length : begin + some;
     Size r = 0;
@@ -71,8 +74,8 @@ void turn(const T* g, Size rows, Size ldg, Size length, T* turned, Size lanes) {
           for (Size i = r; i < r + together; ++i) turned[p * lanes + i] = g[i * ldg + p];
       }
 #endif
-    for (; r < lanes; ++r)
-      for (Size p = begin; p < end; ++p) turned[p * lanes + r] = r < rows ? g[r * ldg + p] : T(0);
+    for (; r < rows; ++r)
+      for (Size p = begin; p < end; ++p) turned[p * lanes + r] = g[r * ldg + p];
   }
 }
 

@@ -31,6 +31,7 @@
 #include <xgrad/optim/rules/adafactor.hpp>
 #include <xgrad/optim/rules/adagrad.hpp>
 #include <xgrad/optim/rules/adam.hpp>
+#include <xgrad/optim/rules/adam_mini.hpp>
 #include <xgrad/optim/rules/adamax.hpp>
 #include <xgrad/optim/rules/adamp.hpp>
 #include <xgrad/optim/rules/adamw.hpp>
@@ -49,6 +50,7 @@
 #include <xgrad/optim/rules/lazy_adam.hpp>
 #include <xgrad/optim/rules/madgrad.hpp>
 #include <xgrad/optim/rules/mars.hpp>
+#include <xgrad/optim/rules/momo.hpp>
 #include <xgrad/optim/rules/muon.hpp>
 #include <xgrad/optim/rules/nadam.hpp>
 #include <xgrad/optim/rules/novograd.hpp>
@@ -61,6 +63,7 @@
 #include <xgrad/optim/rules/rmsprop.hpp>
 #include <xgrad/optim/rules/rprop.hpp>
 #include <xgrad/optim/rules/schedule_free.hpp>
+#include <xgrad/optim/rules/scion.hpp>
 #include <xgrad/optim/rules/sgd.hpp>
 #include <xgrad/optim/rules/shampoo.hpp>
 #include <xgrad/optim/rules/signs.hpp>

@@ -156,7 +156,15 @@ BOOST_AUTO_TEST_CASE(integer_division) {
   for (auto f : {floor_divide, remainder}) {
     BOOST_CHECK_EXCEPTION(f(tensor({1, 2}), tensor({1, 0})), Error, says("division of integers by zero"));
     BOOST_CHECK_EXCEPTION(f(tensor({1, 2}), 0), Error, says("numbers_test.cpp"));
-    BOOST_TEST(std::isnan(f(tensor({1.0}), 0.0).to_vector<double>()[0]));
+  }
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {f32, f64}) {
+    const Tensor some = cast(tensor({1.0, -1.0, 0.0}), dtype), zero = zeros({3}, dtype);
+    const std::vector<double> up = floor_divide(some, zero).to_vector<double>(),
+                              down = floor_divide(some, -zero).to_vector<double>();
+    BOOST_TEST((up[0] == infinite && up[1] == -infinite && std::isnan(up[2])));
+    BOOST_TEST((down[0] == -infinite && down[1] == infinite && std::isnan(down[2])));
+    for (const double rest : remainder(some, zero).to_vector<double>()) BOOST_TEST(std::isnan(rest));
   }
 }
 

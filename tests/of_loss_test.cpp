@@ -116,6 +116,30 @@ BOOST_AUTO_TEST_CASE(polyak_reaches_the_least_value) {
   }
 }
 
+// The authors' programs on Rosenbrock's function, after steps 1, 2 and 10.
+BOOST_AUTO_TEST_CASE(momo_as_its_authors_have_it) {
+  const auto meets = [](auto rule, const std::vector<double>& wanted) {
+    Parameter p = parameter({-1.2, 1.0});
+    optim::Descent<decltype(rule)> optimizer({p}, rule);
+    std::size_t at = 0;
+    for (int step = 1; step <= 10; ++step) {
+      optimizer.step(100 * square(p[1] - square(p[0])) + square(1 - p[0]));
+      if (step != 1 && step != 2 && step != 10) continue;
+      for (const double x : p.value().to_vector<double>())
+        BOOST_TEST(std::abs(x - wanted[at++]) < 1e-11, decltype(rule)::name << " step " << step << ": " << x);
+    }
+  };
+  meets(optim::MoMoRule{.lr = 0.01},
+        {-1.1037843627276, 1.03927168868261, -1.10055342030083, 1.04059335674602, -1.07226507054737, 1.05226790047554});
+  meets(
+      optim::MoMoRule{.lr = 0.01, .f_min = -1, .weight_decay = 0.1},
+      {-1.09928778825601, 1.03961871759087, -1.09526273532847, 1.03977731430172, -1.05943943529141, 1.04267573870897});
+  meets(optim::MoMoAdamRule{}, {-1.19000000000046, 1.00999999999886, -1.18003196279144, 1.01997111212516,
+                                -1.10495554206445, 1.09533461720303});
+  meets(optim::MoMoAdamRule{.lr = 0.1, .f_min = -1, .weight_decay = 0.1},
+        {-1.11068237258358, 1.0675354491934, -1.08304874963901, 1.07372328601732, -0.920780462947578, 1.0391392862987});
+}
+
 BOOST_AUTO_TEST_CASE(what_is_wrong) {
   Parameter p = parameter({1.0, 2.0}), other = parameter(1.0);
   optim::Polyak polyak({p});

@@ -329,10 +329,22 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   optim::Muon muon({w});
   CHECK_ERROR(muon.add_group({vector}), "[Muon] expected matrices, got (3,) for 0");
   BOOST_TEST(muon.groups() == 1);
+  CHECK_ERROR(optim::AdamMini({w}, {.rows = 0}), "[AdamMini] expected 1 row or more, got 0");
+  CHECK_ERROR(optim::AdamMini({vector}, {.rows = 2}),
+              "[AdamMini] expected a first axis of a multiple of 2 rows, got (3,) for 0");
   CHECK_ERROR(optim::Shampoo({w}, {.max_preconditioner_dim = 0}),
               "[Shampoo] expected max_preconditioner_dim of 1 or more");
   CHECK_ERROR(optim::Shampoo({w}, {.precondition_frequency = 0}),
               "[Shampoo] expected precondition_frequency of 1 or more");
+  Parameter steep = parameter(ones({2, 2}, f64));  // the square of its gradient is infinite
+  optim::Shampoo shampoo({steep});
+  optim::SOAP soap({steep});
+  for (optim::Optimizer* optimizer : std::initializer_list<optim::Optimizer*>{&shampoo, &soap}) {
+    steep.set_grad(full({2, 2}, 1e200, f64));
+    CHECK_ERROR(optimizer->step(), optimizer == &soap ? "[SOAP] " : "[Shampoo] ");
+    BOOST_TEST(helpers::line_of_error([&] { optimizer->step(); }) == __LINE__);
+    BOOST_TEST(same_bits(steep, ones({2, 2}, f64)));
+  }
   CHECK_ERROR(optim::SOAP({w}, {.max_precond_dim = -1}), "[SOAP] expected max_precond_dim of 0 or more");
   CHECK_ERROR(optim::SOAP({w}, {.precondition_frequency = 0}), "[SOAP] expected precondition_frequency of 1 or more");
 }

@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include <xgrad/autodiff/ops.hpp>
+#include "optim/rules/orthogonal.hpp"
 
 namespace xgrad::optim {
 
@@ -27,13 +27,8 @@ void MuonRule::update(Tensor& p, const Tensor& g, Tensor& buffer, const Step& st
   buffer = momentum * buffer + (1 - momentum) * g;
   const Tensor u = nesterov ? momentum * buffer + (1 - momentum) * g : buffer;
   const auto rows = static_cast<double>(p.size(0)), columns = static_cast<double>(p.size(1));
-  const bool tall = rows > columns;  // the same result by the smaller product
-  Tensor x = (tall ? transpose(u) : u) / maximum(norm(u), eps);
-  for (int i = 0; i < steps; ++i) {
-    const Tensor y = matmul(x, transpose(x));
-    x = a * x + matmul(b * y + c * matmul(y, y), x);
-  }
-  if (tall) x = transpose(x);
+  const bool tall = rows > columns;
+  const Tensor x = nearly_orthogonal(u, steps, a, b, c, eps);
   const double scale = match_rms_adamw ? 0.2 * sqrt(tall ? rows : columns) : sqrt(tall ? rows / columns : 1);
   p = (1 - step.lr * weight_decay) * p - step.lr * scale * x;
 }

@@ -7,6 +7,7 @@ namespace rows {
 
 std::vector<Row> all() {
   using optim::Graft;
+  using optim::ScionNorm;
   std::vector<Row> table;
 #define OPTIMIZER(Name, ...) table.push_back(row(#__VA_ARGS__, optim::Name##Rule{__VA_ARGS__}));
 #include "optimizers/table.def"
@@ -28,6 +29,7 @@ std::vector<Row> of_loss() {
 
 std::vector<Published> published() {
   using optim::Graft;
+  using optim::ScionNorm;
   std::vector<Published> list;
 #define OF(problem, Name, whose, tolerance, options, ...) \
   list.push_back({#problem, #Name, whose, tolerance, MAKES(Name, options), {__VA_ARGS__}});
@@ -48,6 +50,7 @@ Goal goal(const char* problem, int steps, double below, const Rule& rule) {
 
 std::vector<Goal> goals() {
   using optim::Graft;
+  using optim::ScionNorm;
   std::vector<Goal> list;
 #define COMES_TO(problem, Name, steps, below, options) \
   list.push_back(goal(#problem, steps, below, optim::Name##Rule{OPTIONS options}));

@@ -1,7 +1,7 @@
 """The same, of all parameters of a group: each member has p, g and s; the group's own state is `shared`, t its steps."""
 import numpy as np
 
-from formulas_of_numbers import DEFAULTS, adam_step
+from formulas_of_numbers import DEFAULTS, adam_step, ema
 
 GROUPS = {}
 
@@ -139,3 +139,35 @@ def Eve(o, shared, members, t):
         x.s["t"] = x.s.get("t", 0) + 1
         out.append(x.p - o.lr / shared["d"] * adam_step(o, x.s, x.g, x.s["t"]))
     return out
+
+
+@formula(lr=1, beta=0.9, f_min=0, weight_decay=0)
+def MoMo(o, shared, members, t):
+    def mean(of, key, x):
+        of[key] = o.beta * of[key] + (1 - o.beta) * x if key in of else x
+        return of[key]
+
+    f = mean(shared, "f", o.loss)
+    m = [mean(x.s, "m", x.g) for x in members]
+    lines = f - sum(mean(x.s, "c", np.sum(x.g * x.p)) for x in members)
+    shrink = 1 + o.lr * o.weight_decay
+    wanted = shrink * (lines - o.f_min) + sum(np.sum(a * x.p) for a, x in zip(m, members))
+    rate = min(o.lr, max(wanted, 0) / sum(np.sum(a * a) for a in m))
+    return [(x.p - rate * a) / shrink for a, x in zip(m, members)]
+
+
+@formula(lr=1e-2, beta1=0.9, beta2=0.999, eps=1e-8, f_min=0, weight_decay=0)
+def MoMoAdam(o, shared, members, t):
+    shared["f"] = o.beta1 * shared.get("f", 0) + (1 - o.beta1) * o.loss
+    shrink, below, above, squares, moves = 1 + o.lr * o.weight_decay, 0, 0, 0, []
+    for x in members:
+        x.s["t"] = x.s.get("t", 0) + 1
+        hat = 1 - o.beta1 ** x.s["t"]
+        m = ema(x.s, "m", o.beta1, x.g) / hat
+        d = np.sqrt(ema(x.s, "v", o.beta2, x.g ** 2) / (1 - o.beta2 ** x.s["t"])) + o.eps
+        below = below + ema(x.s, "c", o.beta1, np.sum(x.g * x.p)) / hat
+        above, squares = above + np.sum(m * x.p), squares + np.sum(m * m / d)
+        moves.append(m / d)
+    wanted = shrink * (shared["f"] / (1 - o.beta1 ** t) - o.f_min - below) + above
+    rate = min(o.lr, max(wanted, 0) / squares)
+    return [(x.p - rate * u) / shrink for u, x in zip(moves, members)]

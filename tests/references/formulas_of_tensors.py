@@ -38,6 +38,32 @@ def Muon(o, s, p, g, t):
     return p * (1 - o.lr * o.weight_decay) - o.lr * scale * x
 
 
+@formula(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0)
+def AdamMini(o, s, p, g, t):
+    m = ema(s, "m", o.beta1, g)
+    squares = g * g if g.ndim < 2 else np.mean(g * g, tuple(range(1, g.ndim)), keepdims=True)
+    v = ema(s, "v", o.beta2, squares)
+    u = m / (1 - o.beta1 ** t) / (np.sqrt(v / (1 - o.beta2 ** t)) + o.eps)
+    return p * (1 - o.lr * o.weight_decay) - o.lr * u
+
+
+@formula(lr=1e-3, momentum=0.9, radius=1, norm="automatic", unconstrained=False)
+def Scion(o, s, p, g, t):
+    m = ema(s, "m", o.momentum, g)
+    rows = m.reshape(len(m), -1) if m.ndim > 1 else m.reshape(-1, 1)
+    if o.norm == "sign":
+        u = np.sign(m) / rows.shape[1]
+    elif m.ndim < 2:
+        u = m / (np.sqrt(np.mean(m * m)) + 1e-8)
+    else:
+        x = rows / max(length(rows), 1e-7)
+        for _ in range(5):
+            right = x.T @ x
+            x = 3.4445 * x - 4.775 * x @ right + 2.0315 * x @ right @ right
+        u = np.sqrt(m.shape[0] / m.shape[1]) / np.prod(m.shape[2:]) * x.reshape(m.shape)
+    return p * (1 if o.unconstrained else 1 - o.lr) - o.lr * o.radius * u
+
+
 def rms(x):
     return length(x) / np.sqrt(x.size)
 

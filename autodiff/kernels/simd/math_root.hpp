@@ -22,7 +22,7 @@ XGRAD_INLINE Batch<T> cbrt(const Batch<T>& x) {
   if constexpr (sizeof(T) == 8) y = madd(y * nmadd(z * y, y * y, one), third, y);
   const B square = y * y, c = z * square;
   const B root = nmadd(nmadd(c * c, c, z) * square, B(T(-1) / T(3)), c) * power_of_2(k);
-  return pick(a > B(T(0)) & a < B(infinity<T>), with_sign(root, x), x);
+  return pick((a > B(T(0))) & (a < B(infinity<T>)), with_sign(root, x), x);
 }
 
 }  // namespace

@@ -122,8 +122,8 @@ XGRAD_INLINE Batch<T> minimum(const Batch<T>& x, const Batch<T>& y) {
   return pick(x == x, lower(x, y), x);
 }
 
-// x - floor(x / y) y, of the sign of y, and floor(x / y), both as they would be rounded. Lane by lane, by the C library:
-// NaN where y is 0.
+// x - floor(x / y) y, of the sign of y, and floor(x / y), both as they would be rounded. Lane by lane, by the C library.
+// Where y is 0: NaN, and x / y.
 template <class T, bool quotient>
 [[gnu::noinline]] Batch<T> divided(const Batch<T>& x, const Batch<T>& y) {
   alignas(64) T a[width<T>], b[width<T>];
@@ -133,8 +133,8 @@ template <class T, bool quotient>
     const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]), r = ::fmod(x, y);
     const bool below = r != 0 && (r < 0) != (y < 0);
     if constexpr (quotient) {
-      double q = ::nearbyint((x - r) / y) - below;
-      if (::fabs(q) >= 0x1p50) {  // may be one off, as x - r was rounded
+      double q = y == 0 ? x / y : ::nearbyint((x - r) / y) - below;
+      if (::fabs(q) >= 0x1p50 && y != 0) {  // may be one off, as x - r was rounded
         const double rest = ::fma(-q, y, x);
         if ((rest < 0 && y > 0) || (rest > 0 && y < 0)) q -= 1;
         else if (::fabs(rest) >= ::fabs(y)) q += 1;

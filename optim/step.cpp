@@ -270,10 +270,10 @@ void Optimizer::State::forget_loss() noexcept {
 
 void Optimizer::look_at(const Tensor& loss, Source source) try {
   State& state = state_or_fail(source);
+  if (!looks_at_loss()) return;
   if (!loss.defined() || loss.numel() != 1)
     fail(source.named(name_), "expected a loss of one element, got {}",
          loss.defined() ? fmt::format("{} {}", name(loss.dtype()), loss.shape()) : "an empty tensor");
-  if (!looks_at_loss()) return;
   bool curved = false;
   for (const Item& item : state.items) curved |= wants_curvature(item.group, step_of(item, source));
   state.has_loss = true;

@@ -53,6 +53,7 @@ Wide power(Wide x, Wide y) {  // glibc's for long double makes (-inf)^(-2^63) in
   return std::isinf(x) ? Wide(std::pow(static_cast<double>(x), static_cast<double>(y))) : std::pow(x, y);
 }
 Wide floor_quotient(Wide x, Wide y) {
+  if (y == 0) return x / y;
   const Wide r = std::fmod(x, y);
   return std::isnan(r) ? r : std::nearbyint((x - r) / y) - (r != 0 && (r < 0) != (y < 0));
 }

@@ -5,6 +5,8 @@
 namespace xgrad::optim {
 namespace {
 
+Tensor wide(const Tensor& x) { return cast(x, f64); }
+
 // Of the whole group: <m, p>, c and |m|^2.
 struct Sums {
   Tensor along = zeros({}, f64), before = zeros({}, f64), squares = zeros({}, f64);
@@ -31,12 +33,12 @@ void MoMoRule::update_all(std::vector<Member>& all, Tensors& shared, const Step&
   Sums sums;
   for (Member& x : all) {
     Tensor &m = x.slots[0], &c = x.slots[1];
-    const Tensor now = sum(x.g * x.p);
+    const Tensor now = wide(sum(x.g * x.p));
     m = x.t == 1 ? x.g : beta * m + (1 - beta) * x.g;
     c = x.t == 1 ? now : beta * c + (1 - beta) * now;
-    sums.along = sums.along + sum(m * x.p);
+    sums.along = sums.along + wide(sum(m * x.p));
     sums.before = sums.before + c;
-    sums.squares = sums.squares + sum(square(m));
+    sums.squares = sums.squares + wide(sum(square(m)));
   }
   const double shrink = 1 + step.lr * weight_decay;
   const Tensor rate = sums.rate(loss - f_min, step.lr, shrink);
@@ -63,12 +65,12 @@ void MoMoAdamRule::update_all(std::vector<Member>& all, Tensors& shared, const S
     const double of_m = 1 - pow(beta1, x.t);
     m = beta1 * m + (1 - beta1) * x.g;
     v = beta2 * v + (1 - beta2) * square(x.g);
-    c = beta1 * c + (1 - beta1) * sum(x.g * x.p);
+    c = beta1 * c + (1 - beta1) * wide(sum(x.g * x.p));
     const Tensor mean = m / of_m;
     moves.push_back(mean / (sqrt(v / (1 - pow(beta2, x.t))) + eps));
-    sums.along = sums.along + sum(mean * x.p);
+    sums.along = sums.along + wide(sum(mean * x.p));
     sums.before = sums.before + c / of_m;
-    sums.squares = sums.squares + sum(mean * moves.back());
+    sums.squares = sums.squares + wide(sum(mean * moves.back()));
   }
   const double shrink = 1 + step.lr * weight_decay;
   const Tensor rate = sums.rate(loss / (1 - pow(beta1, step.t)) - f_min, step.lr, shrink);

@@ -348,8 +348,8 @@ void Quiet::give_resting(ThreadState& t) noexcept {
 namespace {
 
 // A child has the calling thread alone, and its memory as it is at that moment. So nobody may be inside of what a lock
-// guards, nor in a pass of the pool or a call of a library: every lock is taken, those first under which others are. States of threads that are not in the child stay as they
-// are: nobody adopts them.
+// guards, nor in a pass of the pool or a call of a library: every lock is taken, those first under which others are.
+// States of threads that are not in the child stay as they are: nobody adopts them.
 void before_fork() {
   last_resort().mutex.lock();
   dense_lock.lock();

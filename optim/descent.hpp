@@ -25,7 +25,8 @@
 //   shared, first_shared(slot) const      names and first values of state that the group has, as Prodigy's d
 //   update_all(vector<Member>&, Tensors& shared, step) const    instead of update: all parameters of a group at once
 //   evaluated(p, slots, step) const       the weights to be judged by, for eval()
-//   maximize                              an option: true where it goes up, which minimize() refuses
+//   maximize                              an option: where it is true the formula is given -g, the negative of the loss and of its
+//                                         curvature, and so goes up. minimize() refuses it
 //   by_rows() const                       true: a step leaves rows alone whose gradient is zero, and their state. Of an embedding
 //                                         only the rows are worked on that were picked (elementwise rules)
 // Parameters without elements are not shown to it, but for elementwise rules.

@@ -173,13 +173,27 @@ Parameters Optimizer::parameters(Source source) const {
   return list;
 }
 
+Parameters Optimizer::parameters(Size group, Source source) const {
+  const State& state = state_or_fail(source);
+  check_group(group, source);
+  Parameters list;
+  for (const Item& item : state.items)
+    if (item.group == group) list.add(item.entry);
+  return list;
+}
+
 Size Optimizer::groups() const { return state_ ? static_cast<Size>(state_->groups.size()) : 0; }
 
 bool Optimizer::maximizes(Source source) const {
   (void)state_or_fail(source);
   bool any = false;
-  for (int group = 0; group < static_cast<int>(groups()); ++group) any |= manner(group).maximizes;
+  for (Size group = 0; group < groups(); ++group) any |= maximizes(group, source);
   return any;
+}
+bool Optimizer::maximizes(Size group, Source source) const {
+  (void)state_or_fail(source);
+  check_group(group, source);
+  return manner(static_cast<int>(group)).maximizes;
 }
 
 void Optimizer::check_group(Size group, Source source) const {

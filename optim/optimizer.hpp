@@ -56,8 +56,10 @@ class Optimizer {
   void train(Source source = Source::here());
 
   Parameters parameters(Source source = Source::here()) const;  // that it updates, of all groups
+  Parameters parameters(Size group, Source source = Source::here()) const;
   Size groups() const;
-  bool maximizes(Source source = Source::here()) const;  // does a group, as {.maximize = true} says?
+  bool maximizes(Source source = Source::here()) const;              // does a group, as {.maximize = true} says?
+  bool maximizes(Size group, Source source = Source::here()) const;  // does this one?
   double lr(Size group = 0, Source source = Source::here()) const;
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
   void set_lr(double lr, Size group, Source source = Source::here());
@@ -94,7 +96,7 @@ class Optimizer {
     bool evaluates = false;                 // evaluated() gives other weights
     bool by_rows = false;                   // a row whose gradient is zero stays as it is, and so does its state
     bool of_loss = false;                   // it looks at the loss: step(loss)
-    bool maximizes = false;                 // by its option of that name
+    bool maximizes = false;                 // by its option of that name: the rule is shown -g, -loss and -curvature
   };
 
  private:
@@ -127,6 +129,7 @@ class Optimizer {
   void check_changed_options(Source source);
   void take_first(Item& item, Source source) const;
   Step step_of(const Item& item, Source source) const;  // the next one
+  Tensor downhill(int group, const Tensor& g) const;
   void find_curvature(const Tensor& loss, Source source);
   void evaluate_gradients(Source source) const;
   const char* dense_gradient(const Item& item, Source source);

@@ -48,10 +48,15 @@ void require_count(const char* name, const char* of_what, std::size_t got, std::
   if (got != expected) fail(source.named(name), "its update left {} {} where {} came", got, of_what, expected);
 }
 
+// As a rule is shown it, which goes down.
+Tensor Optimizer::downhill(int group, const Tensor& g) const {
+  return state_->groups[static_cast<std::size_t>(group)]->manner.maximizes ? -g : g;
+}
+
 void Optimizer::update_whole(Item& item, Whole& whole, Source source) const {
   const std::vector<const char*>& names = state_->groups[static_cast<std::size_t>(item.group)]->manner.slots;
   const Tensor p = item.entry.value().detach();
-  Tensors x{p, item.entry.grad().detach()};
+  Tensors x{p, downhill(item.group, item.entry.grad().detach())};
   for (const Tensor& slot : item.slots) x.push_back(slot);
   update(item.group, x, step_of(item, source));
   require_count(name_, "slots", x.size() - 2, item.slots.size(), source);
@@ -74,12 +79,14 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   for (Item* item : state_->stepped) {
     if (item->group != group || item->n == 0) continue;
     items.push_back(item);
-    all.push_back({item->entry.value().detach(), item->entry.grad().detach(), item->slots, item->t + 1});
+    all.push_back(
+        {item->entry.value().detach(), downhill(group, item->entry.grad().detach()), item->slots, item->t + 1});
   }
   if (items.empty()) return;
   Tensors shared = own.shared;
+  const double rate = state_->rates->groups[static_cast<std::size_t>(group)].lr;
   update_all(group, all, shared,
-             {state_->rates->groups[static_cast<std::size_t>(group)].lr, most + 1, nullptr, state_->loss, {}, source});
+             {rate, most + 1, nullptr, own.manner.maximizes ? -state_->loss : state_->loss, {}, source});
   require_count(name_, "parameters", all.size(), items.size(), source);
   require_count(name_, "tensors of the group's state", shared.size(), own.shared.size(), source);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -114,6 +121,11 @@ void Optimizer::step(Source source) try {
   engine::Own<Ahead> ahead;
   if (!state.rates->around.empty()) [[unlikely]] {
     ahead = engine::Own<Ahead>(new Ahead(*this, source));
+    if (ahead->verdict == Verdict::wait && looks_at_loss())
+      fail(
+          source.named(name_),
+          "looks at the loss, of which what stands around it waits for more parts; call look_at(loss) and backward() for "
+          "each part, without zero_grad() between them, and step() once");
     if (ahead->verdict != Verdict::step) return ahead->keep();
   }
   state.work.clear();
@@ -164,9 +176,11 @@ void Optimizer::step(Source source) try {
         prepared = static_cast<int>(formulas.size());
         const auto nth = static_cast<std::size_t>(std::count_if(
             formulas.begin(), formulas.end(), [&](const Formula& f) { return f.group == group && f.dtype == dtype; }));
-        const Fused* fused = renewed(
-            own.formulas[dtype == DType::f64], nth, [&](Tensors& x) { update(group, x, step); }, 2 + slots, dtype,
-            name_, source);
+        const auto formula = [&](Tensors& x) {
+          x[1] = downhill(group, x[1]);
+          update(group, x, step);
+        };
+        const Fused* fused = renewed(own.formulas[dtype == DType::f64], nth, formula, 2 + slots, dtype, name_, source);
         formulas.push_back({group, fused, store->memory.get(), store->stride, slots, dtype, {}});
       }
     }
@@ -217,11 +231,13 @@ void Optimizer::step(Source source) try {
 }
 
 Step Optimizer::step_of(const Item& item, Source source) const {
-  return {state_->rates->groups[static_cast<std::size_t>(item.group)].lr,
+  const auto group = static_cast<std::size_t>(item.group);
+  const bool up = state_->groups[group]->manner.maximizes;
+  return {state_->rates->groups[group].lr,
           item.t + 1,
           item.next.data(),
-          state_->loss,
-          item.curvature,
+          up ? -state_->loss : state_->loss,
+          item.curvature.defined() ? downhill(item.group, item.curvature) : item.curvature,
           source};
 }
 

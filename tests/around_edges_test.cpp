@@ -114,6 +114,20 @@ struct Says {
   optim::Verdict before(std::vector<optim::Gradient>&, Tensors&, Size) const { return verdict; }
 };
 }  // namespace
+// What waits for more gradients would leave such a rule with the last part's loss.
+BOOST_AUTO_TEST_CASE(no_loss_of_parts) {
+  Parameter a = parameter(1.0);
+  optim::Polyak polyak({a});
+  {
+    optim::Accumulate parts(polyak, {.steps = 2});
+    BOOST_CHECK_EXCEPTION(polyak.step(square(a)), Error, says("[Polyak] looks at the loss, of which"));
+    BOOST_TEST(parts.shared()[0].item() == 0);
+  }
+  BOOST_TEST(a.item() == 1);
+  polyak.step(square(a));
+  BOOST_TEST(a.item() != 1);
+}
+
 BOOST_AUTO_TEST_CASE(verdicts) {
   Parameter a = parameter(1.0);
   optim::SGD sgd({a}, {.lr = 0.5});

@@ -250,6 +250,38 @@ BOOST_AUTO_TEST_CASE(every_optimizer_in_every_loop) {
   }
 }
 
+// What one makes of a loss is, in every bit, what the other makes of its negative: with groups of both, and around them too.
+BOOST_AUTO_TEST_CASE(every_optimizer_goes_up) {
+  const Tensor x = reshape(sin(cast(arange(24), f64)), {8, 3}), y = reshape(cos(cast(arange(16), f64)), {8, 2});
+  const auto loss_of = [&](const Tensor& w) { return mean(square(linear(x, w) - y)) + 0.01 * sum(square(square(w))); };
+  const auto start = [] { return parameter(reshape(0.1 * cast(arange(6), f64) - 0.2, {2, 3})); };
+  for (const rows::Row& row : each_optimizer())
+    for (const bool in_sam : {false, true}) {
+      const auto run = [&](optim::Optimizer& optimizer, const auto& loss) {
+        manual_seed(6);
+        for (int t = 0; t < 6; ++t) {
+          if (in_sam) optim::SAM{.rho = 1e-2}.step(optimizer, loss);
+          else optimizer.step(loss());
+        }
+      };
+      Parameter w = start(), v = start();
+      const auto made = row.make({w}), turned = row.turned({v});
+      BOOST_TEST(made->maximizes() != turned->maximizes(), row.key);
+      run(*made, [&] { return loss_of(w); });
+      run(*turned, [&] { return -loss_of(v); });
+      BOOST_TEST(same_bits(v, w), row.key << (in_sam ? ", SAM" : ""));
+      BOOST_TEST(!same_bits(w, start()), row.key);
+    }
+  // Of two groups one goes up: a saddle is left for its middle.
+  Parameter up = parameter(1.0), down = parameter(1.0);
+  optim::Adamax saddle({down}, {.lr = 0.05});
+  saddle.add_group({up}, {.lr = 0.05, .maximize = true});
+  for (int t = 0; t < 300; ++t) optim::SAM{.rho = 1e-3}.step(saddle, [&] { return square(down) - square(up); });
+  BOOST_TEST(std::abs(up.item()) < 0.05);
+  BOOST_TEST(std::abs(down.item()) < 0.05);
+  CHECK_ERROR(training::lr_range_test(saddle, [&] { return square(down); }), "got one with {.maximize = true}");
+}
+
 // Squares of such gradients are lost to 0.
 BOOST_AUTO_TEST_CASE(gradients_whose_squares_are_lost) {
   const struct {

@@ -43,7 +43,6 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
   require.not_negative("rho", rho);
   require.not_negative("eta", eta);
   require(adaptive || eta == 0, "eta only where it is adaptive", eta);
-  const Parameters all = optimizer.parameters(source);
   const RandomPoint random = random_point();
   optimizer.zero_grad();
   Tensor value = loss_of(loss, source);
@@ -55,15 +54,17 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
   {
     const NoGrad constant;
     Tensor total = 0.0;
-    std::vector<Tensor> directions;
-    for (const Parameters::Entry& p : all) {
-      if (!p.grad().defined()) continue;
-      some.add(p);
-      const Tensor g = p.grad().detach(source), at = p.value().detach(source);
-      const Tensor scaled = adaptive ? (abs(at) + eta) * g : g;
-      total = total + sum(square(cast(scaled, f64)));
-      directions.push_back(adaptive ? (abs(at) + eta) * scaled : g);
-    }
+    std::vector<Tensor> directions;  // to where it is worse: down, where a group goes up
+    for (Size group = 0; group < optimizer.groups(); ++group)
+      for (const Parameters::Entry& p : optimizer.parameters(group, source)) {
+        if (!p.grad().defined()) continue;
+        some.add(p);
+        const Tensor at = p.value().detach(source), climb = p.grad().detach(source);
+        const Tensor g = optimizer.maximizes(group, source) ? -climb : climb;
+        const Tensor scaled = adaptive ? (abs(at) + eta) * g : g;
+        total = total + sum(square(cast(scaled, f64)));
+        directions.push_back(adaptive ? (abs(at) + eta) * scaled : g);
+      }
     const double length = std::sqrt(total.item(source));
     if (!std::isfinite(length))
       fail(source.named("SAM"),

@@ -21,6 +21,7 @@ struct AdaBeliefRule {
   double eps = 1e-16;
   double weight_decay = 0;
   bool rectify = false;
+  bool maximize = false;
 
   static constexpr const char* name = "AdaBelief";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_var"};

@@ -21,6 +21,7 @@ struct AdaBoundRule {
   double eps = 1e-8;
   double weight_decay = 0;
   bool amsbound = false;
+  bool maximize = false;
 
   static constexpr const char* name = "AdaBound";
   static constexpr bool elementwise = true;
@@ -41,6 +42,7 @@ struct PadamRule {
   double partial = 0.25;
   double eps = 1e-8;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "Padam";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};

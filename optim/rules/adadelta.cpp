@@ -11,7 +11,6 @@ void AdadeltaRule::check(const Require& require) const {
 }
 
 void AdadeltaRule::update(Tensor& p, Tensor g, Tensor& v, Tensor& u, const Step& step) const {
-  if (maximize) g = -g;
   if (weight_decay != 0) g = g + weight_decay * p;
   v = rho * v + (1 - rho) * square(g);
   const Tensor d = g * sqrt((u + eps) / (v + eps));

@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first):
+// With g + weight_decay p for g:
 //   v <- rho v + (1 - rho) g^2       d = g sqrt((u + eps) / (v + eps))       u <- rho u + (1 - rho) d^2
 //   p <- p - lr d
 // (Zeiler 2012), as PyTorch has it.

@@ -20,11 +20,10 @@ void AdafactorRule::check(const Require& require) const {
   require.not_negative("weight_decay", weight_decay);
 }
 
-void AdafactorRule::update(Tensor& p, Tensor g, Tensor& rows, Tensor& columns, Tensor& variance,
+void AdafactorRule::update(Tensor& p, const Tensor& g, Tensor& rows, Tensor& columns, Tensor& variance,
                            const Step& step) const {
   const double least = eps1 > 0 ? eps1 : p.dtype() == f64 ? 0x1p-52 : 0x1p-23;
   const double fresh = pow(step.t, beta2_decay), root = sqrt(static_cast<double>(p.numel()));
-  if (maximize) g = -g;
   Tensor v;
   if (p.dim() > 1) {
     rows = (1 - fresh) * rows + fresh * mean(square(g), -1, true);

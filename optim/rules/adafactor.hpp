@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// b = 1 - t^beta2_decay, t from 1; RMS(x) = |x| / sqrt(n)       (to maximize: g's negative)
+// b = 1 - t^beta2_decay, t from 1; RMS(x) = |x| / sqrt(n)
 //   matrices, over the last two axes:  R <- b R + (1 - b) mean of g^2 by row,  C likewise by column,
 //                                      V = R C / max(mean R, eps1)
 //   others:                            V <- b V + (1 - b) g^2
@@ -29,7 +29,7 @@ struct AdafactorRule {
 
   Tensor first(std::size_t slot, const Tensor& p) const;
   void check(const Require& require) const;
-  void update(Tensor& p, Tensor g, Tensor& rows, Tensor& columns, Tensor& variance, const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& rows, Tensor& columns, Tensor& variance, const Step& step) const;
 };
 using Adafactor = Descent<AdafactorRule>;
 

@@ -12,7 +12,6 @@ void AdagradRule::check(const Require& require) const {
 }
 
 void AdagradRule::update(Tensor& p, Tensor g, Tensor& s, const Step& step) const {
-  if (maximize) g = -g;
   if (weight_decay != 0) g = g + weight_decay * p;
   const double rate = step.lr / (1 + static_cast<double>(step.t - 1) * lr_decay);
   s = s + square(g);

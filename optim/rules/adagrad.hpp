@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first), t from 1:
+// With g + weight_decay p for g, t from 1:
 //   s <- s + g^2       p <- p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
 // (Duchi, Hazan & Singer 2011), as PyTorch has it: s begins at 0, eps outside of the root.
 struct AdagradRule {

@@ -18,7 +18,7 @@ struct AdamStep {
   bool maximize;
 };
 
-// With g + weight_decay p for g (to maximize: its negative first), t from 1:
+// With g + weight_decay p for g, t from 1:
 //   m <- beta1 m + (1 - beta1) g     v <- beta2 v + (1 - beta2) g^2
 //   p <- p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 // (Kingma & Ba 2015, algorithm 1). AMSGrad takes the greatest v so far, uncorrected, for v (Reddi et al. 2018), as

@@ -18,6 +18,7 @@ struct AdamMiniRule {
   double eps = 1e-8;
   double weight_decay = 0;
   int rows = 1;
+  bool maximize = false;
 
   static constexpr const char* name = "AdamMini";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

@@ -12,7 +12,6 @@ void AdamaxRule::check(const Require& require) const {
 }
 
 void AdamaxRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& u, const Step& step) const {
-  if (maximize) g = -g;
   if (decoupled_weight_decay) p = (1 - step.lr * weight_decay) * p;
   else if (weight_decay != 0) g = g + weight_decay * p;
   m = beta1 * m + (1 - beta1) * g;

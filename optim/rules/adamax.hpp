@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first; decoupled: p (1 - lr weight_decay) first instead), t from 1:
+// With g + weight_decay p for g (decoupled: p (1 - lr weight_decay) first instead), t from 1:
 //   m <- beta1 m + (1 - beta1) g       u <- max(beta2 u, |g| + eps)
 //   p <- p - lr / (1 - beta1^t) m / u
 // (Kingma & Ba 2015, algorithm 2), as PyTorch has it: eps inside of the maximum.

@@ -22,6 +22,7 @@ struct AdamPRule {
   double delta = 0.1;
   double wd_ratio = 0.1;
   bool nesterov = false;
+  bool maximize = false;
 
   static constexpr const char* name = "AdamP";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};
@@ -42,6 +43,7 @@ struct SGDPRule {
   double eps = 1e-8;
   double delta = 0.1;
   double wd_ratio = 0.1;
+  bool maximize = false;
 
   static constexpr const char* name = "SGDP";
   static constexpr const char* slots[] = {"momentum"};

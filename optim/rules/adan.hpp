@@ -20,6 +20,7 @@ struct AdanRule {
   double eps = 1e-8;
   double weight_decay = 0;
   bool no_prox = false;
+  bool maximize = false;
 
   static constexpr const char* name = "Adan";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_diff", "exp_avg_sq", "previous_grad"};

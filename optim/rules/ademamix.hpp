@@ -23,6 +23,7 @@ struct AdEMAMixRule {
   double weight_decay = 0;
   double alpha_warmup = 0;  // steps; 0: none
   double beta3_warmup = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "AdEMAMix";
   static constexpr const char* slots[] = {"exp_avg_fast", "exp_avg_slow", "exp_avg_sq"};
@@ -42,6 +43,7 @@ struct SimplifiedAdEMAMixRule {
   double beta2 = 0.95;
   double alpha = 0;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "SimplifiedAdEMAMix";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

@@ -12,7 +12,6 @@ void ADOPTRule::check(const Require& require) const {
 }
 
 void ADOPTRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, const Step& step) const {
-  if (maximize) g = -g;
   if (weight_decay != 0 && !decoupled_weight_decay) g = g + weight_decay * p;
   if (step.t == 1) {
     v = square(g);

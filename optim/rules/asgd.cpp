@@ -14,7 +14,6 @@ void ASGDRule::check(const Require& require) const {
 void ASGDRule::update(Tensor& p, Tensor g, Tensor& average, const Step& step) const {
   const auto before = static_cast<double>(step.t - 1);
   const double eta = step.lr / pow(1 + lambd * step.lr * before, alpha);
-  if (maximize) g = -g;
   if (weight_decay != 0) g = g + weight_decay * p;
   p = (1 - lambd * eta) * p - eta * g;
   if (const double steps = before - t0; steps > 1) average = average + (p - average) / steps;

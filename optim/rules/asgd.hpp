@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first), t from 1:
+// With g + weight_decay p for g, t from 1:
 //   eta = lr / (1 + lambd lr (t - 1))^alpha
 //   p <- p (1 - lambd eta) - eta g
 //   a <- a + (p - a) / max(1, t - 1 - t0)       so that a is p until t0

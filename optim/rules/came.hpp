@@ -21,6 +21,7 @@ struct CAMERule {
   double eps1 = 1e-30, eps2 = 1e-16;
   double d = 1;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "CAME";
   // of a parameter, those without use are empty

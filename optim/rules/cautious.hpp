@@ -17,6 +17,7 @@ struct CautiousAdamWRule {
   double beta2 = 0.999;
   double eps = 1e-6;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "CautiousAdamW";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};
@@ -34,6 +35,7 @@ struct CautiousLionRule {
   double beta1 = 0.9;
   double beta2 = 0.99;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "CautiousLion";
   static constexpr const char* slots[] = {"exp_avg"};

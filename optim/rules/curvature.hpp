@@ -21,6 +21,7 @@ struct SophiaHRule {
   double eps = 1e-8;
   double weight_decay = 1e-4;
   int every = 10;
+  bool maximize = false;
 
   static constexpr const char* name = "SophiaH";
   static constexpr const char* slots[] = {"exp_avg", "hessian"};
@@ -43,6 +44,7 @@ struct AdaHessianRule {
   double eps = 1e-8;
   double weight_decay = 0;
   double hessian_power = 1;
+  bool maximize = false;
 
   static constexpr const char* name = "AdaHessian";
   static constexpr const char* slots[] = {"exp_avg", "exp_hessian_diag_sq"};

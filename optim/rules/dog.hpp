@@ -15,6 +15,7 @@ struct DoGRule {
   double lr = 1;
   double reps_rel = 1e-6;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "DoG";
   static constexpr const char* slots[] = {"x0"};
@@ -32,6 +33,7 @@ struct LDoGRule {
   double lr = 1;
   double reps_rel = 1e-6;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "LDoG";
   static constexpr const char* slots[] = {"x0", "distance", "gradients"};
@@ -48,6 +50,7 @@ using LDoG = Descent<LDoGRule>;
 struct DoWGRule {
   double lr = 1;
   double eps = 1e-4;
+  bool maximize = false;
 
   static constexpr const char* name = "DoWG";
   static constexpr const char* slots[] = {"x0"};
@@ -64,6 +67,7 @@ using DoWG = Descent<DoWGRule>;
 // (Wu, Ward & Bottou 2018).
 struct WNGradRule {
   double lr = 1;
+  bool maximize = false;
 
   static constexpr const char* name = "WNGrad";
   static constexpr const char* shared[] = {"b"};

@@ -19,6 +19,7 @@ struct FTRLRule {
   double l1 = 0, l2 = 0;
   double initial_accumulator_value = 0;
   bool keep_weights = false;
+  bool maximize = false;
 
   static constexpr const char* name = "FTRL";
   static constexpr const char* slots[] = {"accumulator", "linear"};
@@ -39,6 +40,7 @@ struct FTMLRule {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "FTML";
   static constexpr const char* slots[] = {"exp_avg_sq", "d", "z"};

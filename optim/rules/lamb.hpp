@@ -18,6 +18,7 @@ struct LAMBRule {
   double beta2 = 0.999;
   double eps = 1e-6;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "LAMB";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

@@ -16,6 +16,7 @@ struct LaPropRule {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-15;
+  bool maximize = false;
 
   static constexpr const char* name = "LaProp";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};
@@ -37,6 +38,7 @@ struct GramsRule {
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "Grams";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

@@ -19,6 +19,7 @@ struct LARSRule {
   double trust_coefficient = 1e-3;
   double eps = 0;
   bool nesterov = false;
+  bool maximize = false;
 
   static constexpr const char* name = "LARS";
   static constexpr const char* slots[] = {"momentum_buffer"};
@@ -33,6 +34,7 @@ using LARS = Descent<LARSRule>;
 struct FromageRule {
   double lr = 1e-2;
   double min_norm = 1e-6;
+  bool maximize = false;
 
   static constexpr const char* name = "Fromage";
 

@@ -14,10 +14,9 @@ void LazyAdamRule::check(const Require& require) const {
   require(lr * weight_decay < 1, "lr weight_decay below 1", lr * weight_decay);
 }
 
-void LazyAdamRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& last, const Step& step) const {
+void LazyAdamRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& last, const Step& step) const {
   const auto t = static_cast<double>(step.t);
   const double rate = step.lr / (1 - std::pow(beta1, t)), root = 1 / std::sqrt(1 - std::pow(beta2, t));
-  if (maximize) g = -g;
   const Tensor missed = t - last;
   m = pow(beta1, missed) * m + (1 - beta1) * g;
   v = pow(beta2, missed) * v + (1 - beta2) * square(g);

@@ -27,7 +27,7 @@ struct LazyAdamRule {
   static constexpr bool elementwise = true;
   bool by_rows() const { return true; }
   void check(const Require& require) const;
-  void update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& last, const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& last, const Step& step) const;
 };
 using LazyAdam = Descent<LazyAdamRule>;
 

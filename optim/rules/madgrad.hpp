@@ -16,6 +16,7 @@ struct MADGRADRule {
   double momentum = 0.9;
   double eps = 1e-6;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "MADGRAD";
   static constexpr const char* slots[] = {"s", "grad_sum_sq", "x0"};

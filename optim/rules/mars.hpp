@@ -22,6 +22,7 @@ struct MARSRule {
   double eps = 1e-8;
   double weight_decay = 0;
   bool lion = false;
+  bool maximize = false;
 
   static constexpr const char* name = "MARS";
 

@@ -17,6 +17,7 @@ struct MoMoRule {
   double beta = 0.9;
   double f_min = 0;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "MoMo";
   static constexpr const char* slots[] = {"grad_avg", "grad_dot_w"};
@@ -39,6 +40,7 @@ struct MoMoAdamRule {
   double eps = 1e-8;
   double f_min = 0;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "MoMoAdam";
   static constexpr const char* slots[] = {"grad_avg", "grad_avg_sq", "grad_dot_w"};

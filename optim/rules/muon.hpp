@@ -21,6 +21,7 @@ struct MuonRule {
   double a = 3.4445, b = -4.775, c = 2.0315;  // of the iteration
   double eps = 1e-7;
   bool match_rms_adamw = false;  // a step as long as AdamW's would be, so that its lr fits
+  bool maximize = false;
 
   static constexpr const char* name = "Muon";
   static constexpr const char* slots[] = {"momentum_buffer"};

@@ -25,7 +25,6 @@ void NAdamRule::advance(double* product, const Step& step) const {
 
 void NAdamRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, const Step& step) const {
   const double now = mu(*this, step.t), next = mu(*this, step.t + 1), product = step.numbers[0];
-  if (maximize) g = -g;
   if (decoupled_weight_decay) p = (1 - step.lr * weight_decay) * p;
   else if (weight_decay != 0) g = g + weight_decay * p;
   m = beta1 * m + (1 - beta1) * g;

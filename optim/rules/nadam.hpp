@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first; decoupled: p (1 - lr weight_decay) first instead), t from 1:
+// With g + weight_decay p for g (decoupled: p (1 - lr weight_decay) first instead), t from 1:
 //   mu[t] = beta1 (1 - 0.96^(t momentum_decay) / 2),  M[t] their product up to t
 //   m <- beta1 m + (1 - beta1) g       v <- beta2 v + (1 - beta2) g^2
 //   p <- p - lr ((1 - mu[t]) g / (1 - M[t]) + mu[t + 1] m / (1 - M[t + 1])) / (sqrt(v / (1 - beta2^t)) + eps)

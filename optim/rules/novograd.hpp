@@ -18,6 +18,7 @@ struct NovoGradRule {
   double eps = 1e-8;
   double weight_decay = 0;
   bool grad_averaging = false;
+  bool maximize = false;
 
   static constexpr const char* name = "NovoGrad";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

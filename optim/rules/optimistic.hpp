@@ -13,6 +13,7 @@ struct OptimisticSGDRule {
   double lr = 1e-3;
   double alpha = 1;
   double beta = 1;
+  bool maximize = false;
 
   static constexpr const char* name = "OptimisticSGD";
   static constexpr const char* slots[] = {"previous"};
@@ -31,6 +32,7 @@ struct OptimisticAdamRule {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "OptimisticAdam";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "previous"};

@@ -14,6 +14,7 @@ namespace xgrad::optim {
 struct SMORMS3Rule {
   double lr = 1e-3;
   double eps = 1e-16;
+  bool maximize = false;
 
   static constexpr const char* name = "SMORMS3";
   static constexpr const char* slots[] = {"k", "grad_avg", "square_avg"};
@@ -35,6 +36,7 @@ struct DeltaBarDeltaRule {
   double phi = 0.2;
   double theta = 0.5;
   double min_step = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "DeltaBarDelta";
   static constexpr const char* slots[] = {"step_size", "grad_avg"};
@@ -54,6 +56,7 @@ struct COCOBRule {
   double lr = 1;
   double alpha = 100;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "COCOB";
   static constexpr const char* slots[] = {"x0", "scale", "subgradients", "reward", "direction"};

@@ -19,6 +19,7 @@ struct PolyakRule {
   double f_min = 0;
   double eps = 0;
   double batches_per_epoch = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "Polyak";
   static constexpr const char* shared[] = {"step_size"};
@@ -41,6 +42,7 @@ struct EveRule {
   double clip = 10;
   double eps = 1e-8;
   double f_min = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "Eve";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

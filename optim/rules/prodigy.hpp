@@ -26,6 +26,7 @@ struct ProdigyRule {
   double d_coef = 1;
   bool use_bias_correction = false;
   bool safeguard_warmup = false;
+  bool maximize = false;
 
   static constexpr const char* name = "Prodigy";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "s", "p0"};
@@ -47,6 +48,7 @@ struct DAdaptSGDRule {
   double momentum = 0;
   double weight_decay = 0;
   double d0 = 1e-6;
+  bool maximize = false;
 
   static constexpr const char* name = "DAdaptSGD";
   static constexpr const char* slots[] = {"s", "x0"};
@@ -71,6 +73,7 @@ struct DAdaptAdamRule {
   double eps = 1e-8;
   double weight_decay = 0;
   double d0 = 1e-6;
+  bool maximize = false;
 
   static constexpr const char* name = "DAdaptAdam";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "s"};

@@ -14,6 +14,7 @@ struct QHMRule {
   double momentum = 0.999;
   double nu = 0.7;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "QHM";
   static constexpr const char* slots[] = {"momentum_buffer"};
@@ -35,6 +36,7 @@ struct QHAdamRule {
   double nu2 = 1;
   double eps = 1e-8;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "QHAdam";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};
@@ -51,6 +53,7 @@ struct AggMoRule {
   double lr = 1e-3;
   double beta1 = 0, beta2 = 0.9, beta3 = 0.99;
   double weight_decay = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "AggMo";
   static constexpr const char* slots[] = {"momentum_buffer1", "momentum_buffer2", "momentum_buffer3"};

@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first; decoupled: p (1 - lr weight_decay) first instead), t from 1:
+// With g + weight_decay p for g (decoupled: p (1 - lr weight_decay) first instead), t from 1:
 //   m <- beta1 m + (1 - beta1) g       v <- beta2 v + (1 - beta2) g^2
 //   rho[t] = R - 2 t beta2^t / (1 - beta2^t),  R = 2 / (1 - beta2) - 1
 //   r = sqrt((rho - 4) (rho - 2) R / ((R - 4) (R - 2) rho))

@@ -19,7 +19,6 @@ void RMSpropRule::check(const Require& require) const {
 }
 
 void RMSpropRule::update(Tensor& p, Tensor g, Tensors& slots, const Step& step) const {
-  if (maximize) g = -g;
   if (weight_decay != 0) g = g + weight_decay * p;
   Tensor& v = slots[0];
   v = alpha * v + (1 - alpha) * square(g);

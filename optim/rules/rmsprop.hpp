@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first):
+// With g + weight_decay p for g:
 //   v <- alpha v + (1 - alpha) g^2       centered: a <- alpha a + (1 - alpha) g, and max(v - a^2, 0) is taken for v
 //   b <- momentum b + g / (sqrt(v) + eps)
 //   p <- p - lr b

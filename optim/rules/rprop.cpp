@@ -13,8 +13,7 @@ void RpropRule::check(const Require& require) const {
   require(step_max >= step_min && step_max - step_max == 0, "a finite step_max of step_min or more", step_max);
 }
 
-void RpropRule::update(Tensor& p, Tensor g, Tensor& before, Tensor& s, const Step&) const {
-  if (maximize) g = -g;
+void RpropRule::update(Tensor& p, const Tensor& g, Tensor& before, Tensor& s, const Step&) const {
   const Tensor turn = g * before;
   s = clamp(where(turn > 0, eta_plus * s, where(turn < 0, eta_minus * s, s)), step_min, step_max);
   before = where(turn < 0, 0.0, g);

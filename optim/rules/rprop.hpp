@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// Of each number (to maximize: of g's negative); s begins at lr, and set_lr() does not change it any more:
+// Of each number; s begins at lr, and set_lr() does not change it any more:
 //   s <- s eta_plus where g g_before > 0, s eta_minus where it is below 0; then kept in [step_min, step_max]
 //   g <- 0 where g g_before < 0
 //   p <- p - s sign(g)       g_before <- g
@@ -25,7 +25,7 @@ struct RpropRule {
 
   Tensor first(std::size_t slot, const Tensor& p) const;
   void check(const Require& require) const;
-  void update(Tensor& p, Tensor g, Tensor& before, Tensor& s, const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& before, Tensor& s, const Step& step) const;
 };
 using Rprop = Descent<RpropRule>;
 

@@ -20,6 +20,7 @@ struct ScheduleFreeSGDRule {
   double weight_decay = 0;
   double warmup_steps = 0;
   double r = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "ScheduleFreeSGD";
   static constexpr const char* slots[] = {"z"};
@@ -45,6 +46,7 @@ struct ScheduleFreeAdamWRule {
   double weight_decay = 0;
   double warmup_steps = 0;
   double r = 0;
+  bool maximize = false;
 
   static constexpr const char* name = "ScheduleFreeAdamW";
   static constexpr const char* slots[] = {"z", "exp_avg_sq"};
@@ -69,6 +71,7 @@ struct ScheduleFreeRAdamRule {
   double weight_decay = 0;
   double r = 0;
   bool silent_sgd_phase = true;
+  bool maximize = false;
 
   static constexpr const char* name = "ScheduleFreeRAdam";
   static constexpr const char* slots[] = {"z", "exp_avg_sq"};

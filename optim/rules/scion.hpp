@@ -24,6 +24,7 @@ struct ScionRule {
   double radius = 1;
   ScionNorm norm = ScionNorm::automatic;
   bool unconstrained = false;
+  bool maximize = false;
 
   static constexpr const char* name = "Scion";
   static constexpr const char* slots[] = {"momentum_buffer"};

@@ -7,7 +7,7 @@
 
 namespace xgrad::optim {
 
-// With g + weight_decay p for g (to maximize: its negative first; decoupled: p (1 - lr weight_decay) first instead, SGDW of
+// With g + weight_decay p for g (decoupled: p (1 - lr weight_decay) first instead, SGDW of
 // Loshchilov & Hutter 2019):
 //   b <- g at the first step, else momentum b + (1 - dampening) g
 //   p <- p - lr (nesterov ? g + momentum b : b)

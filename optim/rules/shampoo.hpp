@@ -32,6 +32,7 @@ struct ShampooRule {
   Graft graft = Graft::none;
   double graft_eps = 1e-10;
   double graft_beta2 = 0.999;
+  bool maximize = false;
 
   static constexpr const char* name = "Shampoo";
 

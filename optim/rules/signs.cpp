@@ -9,8 +9,7 @@ void SignumRule::check(const Require& require) const {
   require.not_negative("weight_decay", weight_decay);
 }
 
-void SignumRule::update(Tensor& p, Tensor g, Tensor& m, const Step& step) const {
-  if (maximize) g = -g;
+void SignumRule::update(Tensor& p, const Tensor& g, Tensor& m, const Step& step) const {
   m = momentum * m + (1 - momentum) * g;
   p = (1 - step.lr * weight_decay) * p - step.lr * sign(m);
 }
@@ -21,8 +20,7 @@ void LionRule::check(const Require& require) const {
   require.not_negative("weight_decay", weight_decay);
 }
 
-void LionRule::update(Tensor& p, Tensor g, Tensor& m, const Step& step) const {
-  if (maximize) g = -g;
+void LionRule::update(Tensor& p, const Tensor& g, Tensor& m, const Step& step) const {
   p = (1 - step.lr * weight_decay) * p - step.lr * sign(beta1 * m + (1 - beta1) * g);
   m = beta2 * m + (1 - beta2) * g;
 }

@@ -20,7 +20,7 @@ struct SignumRule {
   static constexpr bool elementwise = true;
 
   void check(const Require& require) const;
-  void update(Tensor& p, Tensor g, Tensor& m, const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& m, const Step& step) const;
 };
 using Signum = Descent<SignumRule>;
 
@@ -38,7 +38,7 @@ struct LionRule {
   static constexpr bool elementwise = true;
 
   void check(const Require& require) const;
-  void update(Tensor& p, Tensor g, Tensor& m, const Step& step) const;
+  void update(Tensor& p, const Tensor& g, Tensor& m, const Step& step) const;
 };
 using Lion = Descent<LionRule>;
 
@@ -48,6 +48,7 @@ struct TigerRule {
   double lr = 1e-3;
   double beta = 0.965;
   double weight_decay = 0.01;
+  bool maximize = false;
 
   static constexpr const char* name = "Tiger";
   static constexpr const char* slots[] = {"exp_avg"};

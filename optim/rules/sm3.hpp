@@ -15,6 +15,7 @@ struct SM3Rule {
   double lr = 1e-3;
   double momentum = 0.9;
   double eps = 1e-8;
+  bool maximize = false;
 
   static constexpr const char* name = "SM3";
   static constexpr const char* slots[] = {"exp_avg", "mu"};

@@ -25,6 +25,7 @@ struct SOAPRule {
   double weight_decay = 0.01;
   int precondition_frequency = 10;
   int max_precond_dim = 10000;
+  bool maximize = false;
 
   static constexpr const char* name = "SOAP";
   // L and Q of all axes lie one after the other.

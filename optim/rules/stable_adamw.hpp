@@ -18,6 +18,7 @@ struct StableAdamWRule {
   double beta2 = 0.99;
   double eps = 1e-6;
   double weight_decay = 1e-2;
+  bool maximize = false;
 
   static constexpr const char* name = "StableAdamW";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

@@ -20,6 +20,7 @@ struct SWATSRule {
   double eps = 1e-9;
   double weight_decay = 0;
   double tolerance = 1e-9;
+  bool maximize = false;
 
   static constexpr const char* name = "SWATS";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq", "momentum_buffer", "lambda",

@@ -17,6 +17,7 @@ struct YogiRule {
   double beta2 = 0.999;
   double eps = 1e-3;
   double initial_accumulator_value = 1e-6;
+  bool maximize = false;
 
   static constexpr const char* name = "Yogi";
   static constexpr const char* slots[] = {"exp_avg", "exp_avg_sq"};

@@ -82,7 +82,7 @@ void step(const Rule& rule, std::vector<Variable*> all, Tensors& shared, double 
     for (const Variable* x : all) most = std::max(most, x->t);
     std::vector<optim::Member> members;
     std::erase_if(all, [](Variable* x) { return !x->g.defined() || (++x->t, x->p.numel() == 0); });
-    for (Variable* x : all) members.push_back({x->p, x->g, x->slots, x->t});
+    for (Variable* x : all) members.push_back({x->p, rule.maximize ? -x->g : x->g, x->slots, x->t});
     if (members.empty()) return;
     rule.update_all(members, shared, {lr, most + 1});
     for (std::size_t i = 0; i < all.size(); ++i) keep(*all[i], members[i].p, members[i].slots);
@@ -90,6 +90,7 @@ void step(const Rule& rule, std::vector<Variable*> all, Tensors& shared, double 
     for (Variable* x : all) {
       if (!x->g.defined()) continue;
       Variable now = *x;
+      if (rule.maximize) now.g = -now.g;
       update(rule, now, {lr, ++x->t});
       keep(*x, now.p, now.slots);
       x->numbers = now.numbers;
@@ -104,7 +105,8 @@ struct Row {
   double lr;
   std::vector<std::string> slots;
   std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)> make;
-  std::function<void(optim::Optimizer&, const Parameters&)> add;  // another group
+  std::function<std::unique_ptr<optim::Optimizer>(const Parameters&)> turned;  // goes up where `make` goes down
+  std::function<void(optim::Optimizer&, const Parameters&)> add;               // another group
   // by hand
   std::function<Variable(const Tensor& p)> begin;
   std::function<Tensors()> begin_shared;
@@ -123,6 +125,11 @@ Row row(const std::string& options, const Rule& rule) {
   r.lr = rule.lr;
   r.slots = slots_of(rule);
   r.make = [=](const Parameters& p) { return std::make_unique<optim::Descent<Rule>>(p, rule); };
+  r.turned = [=](const Parameters& p) {
+    Rule turned = rule;
+    turned.maximize = !rule.maximize;
+    return std::make_unique<optim::Descent<Rule>>(p, turned);
+  };
   r.add = [=](optim::Optimizer& to, const Parameters& p) {
     dynamic_cast<optim::Descent<Rule>&>(to).add_group(p, rule);
   };

@@ -49,8 +49,8 @@ struct Gelu {
     size = normal_range(x);
     const Two<T> square = product(size, size);
     const Batch<T> quarter(T(0.25));
-    h = exp_of_minus(Two<T>{square.high * quarter, square.low * quarter});
-    c = Batch<T>(T(0.5)) * erfc_scaled(size * Batch<T>(T(0.70710678118654752)));
+    h = exp_of_minus_small(Two<T>{square.high * quarter, square.low * quarter});
+    c = tail_scaled(size);
   }
 };
 template <class T>

@@ -36,7 +36,13 @@ XGRAD_INLINE Batch<T> erf(const Batch<T>& x) {
   return with_sign(pick(a < split, near, far), x);
 }
 
-// exp(-s)
+// exp(-s), s within the range that exp has; and of any s
+template <class T>
+XGRAD_INLINE Batch<T> exp_of_minus_small(const Two<T>& s) {
+  Batch<T> k;
+  const Batch<T> r = reduce_exp(negate(s.high), k) - s.low;
+  return scale(expm1_reduced(r) + Batch<T>(T(1)), k);
+}
 template <class T>
 XGRAD_INLINE Batch<T> exp_of_minus(const Two<T>& s) {
   const Batch<T> inside = lower(Batch<T>(exp_highest<T>), upper(Batch<T>(exp_lowest<T>), negate(s.high)));
@@ -54,30 +60,33 @@ XGRAD_INLINE Batch<T> gaussian(const Batch<T>& x, const Batch<T>& y) {
   return exp_of_minus(Two<T>{s.high, madd(p.low, x, s.low)});
 }
 
-// exp(a^2) erfc(a), 0 <= a <= 10.5 (28): p(q) / (1 + 2 a), q = (a - c) / (a + c)   (Shepherd & Laframboise 1981)
+// exp(a^2 / 2) times the normal distribution's tail past a, 0 <= a <= 14.86 (39.7): r p(q), r = 1 / (a + c), q = 1 - 2 c r, which is
+// (a - c) / (a + c)   (after Shepherd & Laframboise 1981)
 template <class T>
-XGRAD_INLINE Batch<T> erfc_scaled(const Batch<T>& a) {
-  const Batch<T> c(sizeof(T) == 4 ? T(3) : T(4)), q = (a - c) / (a + c);
+XGRAD_INLINE Batch<T> tail_scaled(const Batch<T>& a) {
+  constexpr T c = sizeof(T) == 4 ? T(4.2) : T(5.5);
+  const Batch<T> r = Batch<T>(T(1)) / (a + Batch<T>(c)), q = nmadd(r, Batch<T>(2 * c), Batch<T>(T(1)));
   Batch<T> p;
   if constexpr (sizeof(T) == 4)
-    p = polynomial(q, 1.2530080581370375, -0.13562114905995366, -0.047562318168041814, 0.12964671485294684,
-                   -0.11927191933722656, 0.068293029055253058, -0.023794664534199443, 0.002576856516801767,
-                   0.0020017712255442631, -0.00078812075303741059, -0.00027359599926303439);
+    p = polynomial(q, 0.75875151338389935, -0.62186246292850289, 0.41224657219112515, -0.21381695236370832,
+                   0.080178995636094166, -0.01677020059333021, -0.0014845305550468327, 0.0021231524570122168,
+                   -0.00023838846955973275, -0.00021937895403768761);
   else
-    p = polynomial(q, 1.2329951186255525, -0.13962111684056289, 0.015379652102620741, 0.068097054254737324,
-                   -0.10103906603635213, 0.093732834996794116, -0.066330365811529384, 0.037167515562492866,
-                   -0.016197734059115007, 0.0050319697558954261, -0.00075777334141333004, -0.00019925550755614952,
-                   0.00015062224394830299, -2.4403169244974075e-5, -1.1224789135154701e-5, 5.7178872846321852e-6,
-                   3.0135049944875395e-7, -8.3516196886968471e-7, 6.2707271571983109e-8, 1.1534943745754157e-7,
-                   -7.7154186144178301e-9, -1.3670989863347382e-8, -1.8206098680308683e-9);
-  return p / madd(a, Batch<T>(T(2)), Batch<T>(T(1)));
+    p = polynomial(q, 0.77376963427640677, -0.68518342057433805, 0.5355964890624944, -0.36704906529362588,
+                   0.21787243285797053, -0.10970308995854807, 0.045097580814749559, -0.013923510567866411,
+                   0.0024429826751107584, 0.00026960401623415919, -0.00032452264975161275, 7.1414787545331854e-5,
+                   1.631995437917284e-5, -1.2118742407211328e-5, 4.4645842093173811e-7, 1.4836434442182565e-6,
+                   -2.6798943832802104e-7, -1.7744491661628903e-7, 5.0467880635431435e-8, 2.293007422830407e-8,
+                   -5.7411087782594673e-9, -2.60848167671135e-9);
+  return p * r;
 }
 
 // 1 - erf x, whose digits it has where erf is 1
 template <class T>
 XGRAD_INLINE Batch<T> erfc(const Batch<T>& x) {
   const Batch<T> a = lower(Batch<T>(sizeof(T) == 4 ? T(10.5) : T(28)), magnitude(x));
-  const Batch<T> tail = exp_of_minus(product(a, a)) * erfc_scaled(a);
+  const Batch<T> scaled = tail_scaled(a * Batch<T>(T(1.4142135623730951)));
+  const Batch<T> tail = exp_of_minus_small(product(a, a)) * (scaled + scaled);
   return pick(x < Batch<T>(T(0)), Batch<T>(T(2)) - tail, tail);
 }
 
@@ -86,19 +95,13 @@ template <class T>
 XGRAD_INLINE Batch<T> normal_range(const Batch<T>& x) {
   return lower(Batch<T>(sizeof(T) == 4 ? T(14.8) : T(39.5)), magnitude(x));
 }
-// exp(-x^2 / 2)
-template <class T>
-XGRAD_INLINE Batch<T> normal_decay(const Batch<T>& x) {
-  const Batch<T> b = normal_range(x), half(T(0.5));
-  const Two<T> square = product(b, b);
-  return exp_of_minus(Two<T>{square.high * half, square.low * half});
-}
 
 // The normal distribution: erfc(-x / sqrt 2) / 2, but exp(-x^2 / 2) of x itself
 template <class T>
 XGRAD_INLINE Batch<T> ndtr(const Batch<T>& x) {
   const Batch<T> b = normal_range(x), half(T(0.5));
-  const Batch<T> tail = normal_decay(x) * (half * erfc_scaled(b * Batch<T>(T(0.70710678118654752))));
+  const Two<T> square = product(b, b);
+  const Batch<T> tail = exp_of_minus_small(Two<T>{square.high * half, square.low * half}) * tail_scaled(b);
   return pick(x > Batch<T>(T(0)), Batch<T>(T(1)) - tail, tail);
 }
 

@@ -38,6 +38,7 @@
 #include <utility>
 
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/optim/rule.hpp>
 
 #pragma GCC visibility push(default)  // what the library exports
 
@@ -75,15 +76,10 @@ class Descent final : public Optimizer {
     if constexpr (requires { Rule::name; }) return Rule::name;
     else return "Descent";
   }
-  static constexpr std::size_t slot_count() {
-    if constexpr (requires { Rule::slots[0]; }) return sizeof(Rule::slots) / sizeof(*Rule::slots);
-    else return 0;
-  }
   static constexpr bool is_elementwise() {
     if constexpr (requires { Rule::elementwise; }) return Rule::elementwise;
     else return false;
   }
-  static constexpr bool has_names = requires(const Rule& r) { r.slot_names(); };
   static constexpr bool of_all = requires(const Rule& r, std::vector<Member>& all, Tensors& t, const Step& s) {
     r.update_all(all, t, s);
   };
@@ -107,10 +103,9 @@ class Descent final : public Optimizer {
     Manner m;
     static_assert(
         of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
-    if constexpr (has_names) m.slots = of(group).slot_names();
-    else if constexpr (slot_count() > 0) m.slots.assign(Rule::slots, Rule::slots + slot_count());
-    if constexpr (requires { Rule::numbers[0]; })
-      m.numbers.assign(Rule::numbers, Rule::numbers + sizeof(Rule::numbers) / sizeof(*Rule::numbers));
+    m.slots = slots_of(of(group));
+    if constexpr (count_of_numbers<Rule>() > 0)
+      m.numbers.assign(Rule::numbers, Rule::numbers + count_of_numbers<Rule>());
     static_assert(!(of_all && requires { Rule::numbers[0]; }),
                   "numbers of a parameter are for update: update_all has shared state");
     if constexpr (requires { Rule::shared[0]; })
@@ -139,36 +134,24 @@ class Descent final : public Optimizer {
     if constexpr (requires(const Rule& r, const Require& require) { r.check_parameter(require, p); })
       of(group).check_parameter(Require{name(), source, p.value().dtype() == DType::f32}, p);
   }
-  Tensor first(int group, std::size_t slot, const Tensor& p) const override {
-    if constexpr (requires(const Rule& r) { r.first(slot, p); }) return of(group).first(slot, p);
-    else return {};
-  }
+  Tensor first(int group, std::size_t slot, const Tensor& p) const override { return first_of(of(group), slot, p); }
   Tensor first_shared(int group, std::size_t slot) const override {
     if constexpr (requires(const Rule& r) { r.first_shared(slot); }) return of(group).first_shared(slot);
     else return {};
   }
-  void advance(int group, double* numbers, const Step& step) const override {
-    if constexpr (requires(const Rule& r) { r.advance(numbers, step); }) of(group).advance(numbers, step);
-  }
+  void advance(int group, double* numbers, const Step& step) const override { advance_by(of(group), numbers, step); }
   bool wants_curvature(int group, const Step& step) const override {
     if constexpr (requires(const Rule& r) { r.wants_curvature(step); }) return of(group).wants_curvature(step);
     else return false;
   }
-  template <std::size_t... slot>
-  void update(const Rule& rule, Tensors& x, const Step& step, std::index_sequence<slot...>) const {
-    rule.update(x.begin()[0], x.begin()[1], x.begin()[2 + slot]..., step);
-  }
   void update(int group, Tensors& x, const Step& step) const override {
-    if constexpr (of_all) {
-    } else if constexpr (has_names) {
+    if constexpr (!of_all) {
       Tensors slots;
       for (std::size_t k = 2; k < x.size(); ++k) slots.push_back(std::move(x.begin()[k]));
-      of(group).update(x.begin()[0], x.begin()[1], slots, step);
+      update_by(of(group), x.begin()[0], x.begin()[1], slots, step);
       Tensors after{std::move(x.begin()[0]), std::move(x.begin()[1])};
       for (Tensor& slot : slots) after.push_back(std::move(slot));
       x = std::move(after);
-    } else {
-      update(of(group), x, step, std::make_index_sequence<slot_count()>());
     }
   }
   void update_all(int group, std::vector<Member>& all, Tensors& shared, const Step& step) const override {
@@ -182,8 +165,13 @@ class Descent final : public Optimizer {
   struct None {};
   template <class R>
   static auto prepared_of(const R& r, const Step& s) {
-    if constexpr (is_compiled) return r.prepare(s);
-    else return None{};
+    if constexpr (is_compiled) {
+      auto prepared = r.prepare(s);
+      prepared.maximize = r.maximize;
+      return prepared;
+    } else {
+      return None{};
+    }
   }
   using Prepared = decltype(prepared_of(std::declval<const Rule&>(), std::declval<const Step&>()));
 

@@ -54,6 +54,7 @@
 #include <xgrad/optim/rules/muon.hpp>
 #include <xgrad/optim/rules/nadam.hpp>
 #include <xgrad/optim/rules/novograd.hpp>
+#include <xgrad/optim/rules/of_rules.hpp>
 #include <xgrad/optim/rules/optimistic.hpp>
 #include <xgrad/optim/rules/own_rates.hpp>
 #include <xgrad/optim/rules/polyak.hpp>

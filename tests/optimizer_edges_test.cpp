@@ -250,6 +250,42 @@ BOOST_AUTO_TEST_CASE(every_optimizer_in_every_loop) {
   }
 }
 
+// What is made of a rule is the rule of that name, where there is one.
+BOOST_AUTO_TEST_CASE(rules_of_rules) {
+  const auto trained = [](auto&& make) {
+    Parameter w = parameter(start_of_a());
+    const auto optimizer = make(w);
+    for (int t = 0; t < 50; ++t) optimizer->step(sum(square(square(w) - 0.5)));
+    const Tensor last = w;
+    optimizer->eval();
+    return concat({reshape(last, {-1}), reshape(w, {-1})});
+  };
+  using namespace optim;
+  const Tensor of_sgd = trained([](Parameter& w) {
+    return std::make_unique<ScheduleFree<SGDRule>>(Parameters{w}, ScheduleFreeRule<SGDRule>{{.lr = 0.05}});
+  });
+  const Tensor sgd = trained(
+      [](Parameter& w) { return std::make_unique<ScheduleFreeSGD>(Parameters{w}, ScheduleFreeSGDRule{.lr = 0.05}); });
+  BOOST_TEST(allclose(of_sgd, sgd, 1e-12, 1e-14));
+  const Tensor of_adam = trained([](Parameter& w) {
+    return std::make_unique<ScheduleFree<AdamRule>>(Parameters{w},
+                                                    ScheduleFreeRule<AdamRule>{{.lr = 0.05, .beta1 = 0}});
+  });
+  const Tensor adam = trained([](Parameter& w) {
+    return std::make_unique<ScheduleFreeAdamW>(Parameters{w}, ScheduleFreeAdamWRule{.lr = 0.05});
+  });
+  BOOST_TEST(allclose(of_adam, adam, 1e-11, 1e-14));
+  const Tensor of_lion = trained([](Parameter& w) {
+    return std::make_unique<Cautious<LionRule>>(Parameters{w}, CautiousRule<LionRule>{{.lr = 1e-2, .beta1 = 0}});
+  });
+  const Tensor lion =
+      trained([](Parameter& w) { return std::make_unique<Lion>(Parameters{w}, LionRule{.lr = 1e-2, .beta1 = 0}); });
+  BOOST_TEST(allclose(of_lion, lion, 1e-12, 1e-14));  // without a momentum nothing goes uphill
+  Parameter w = parameter(1.0);
+  CHECK_ERROR(ScheduleFree<YogiRule>({w}, {{}, 1}), "[ScheduleFree<Yogi>] expected average in (0, 1), got 1");
+  CHECK_ERROR(ScheduleFree<YogiRule>({w}, {{.beta1 = 2}}), "[ScheduleFree<Yogi>] expected beta1 in [0, 1)");
+}
+
 // What one makes of a loss is, in every bit, what the other makes of its negative: with groups of both, and around them too.
 BOOST_AUTO_TEST_CASE(every_optimizer_goes_up) {
   const Tensor x = reshape(sin(cast(arange(24), f64)), {8, 3}), y = reshape(cos(cast(arange(16), f64)), {8, 2});

@@ -50,10 +50,12 @@ BOOST_AUTO_TEST_CASE(each_on_each) {
                goal.rule << " solves " << goal.problem);
   }
   for (const auto& table : {rows::all(), rows::of_loss()})
-    for (const rows::Row& row : table)
+    for (const rows::Row& row : table) {
+      if (row.name.find('<') != std::string::npos) continue;  // made of another rule
       for (const auto& [name, problem] : all_problems()) {
         const bool matrices = problem.start[0].dim() == 2;
         if (!row.of_matrices || matrices)
           BOOST_TEST(met.count({row.name, name}) == 1, row.name << " has no row for " << name);
       }
+    }
 }

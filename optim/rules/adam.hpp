@@ -13,9 +13,9 @@ struct AdamStep {
   double rate;  // lr / (1 - beta1^t)
   double root;  // 1 / sqrt(1 - beta2^t)
   double eps;
-  double weight_decay;  // of the gradient (Adam)
-  double shrink;        // of the parameter: 1 - lr weight_decay (AdamW)
-  bool maximize;
+  double weight_decay;    // of the gradient (Adam)
+  double shrink;          // of the parameter: 1 - lr weight_decay (AdamW)
+  bool maximize = false;  // as Descent sets it
 };
 
 // With g + weight_decay p for g, t from 1:

@@ -34,7 +34,7 @@ struct SGDRule {
 };
 struct SGDRule::Prepared {
   double lr, momentum, undampened, weight_decay, shrink;
-  bool nesterov, first, maximize;
+  bool nesterov, first, maximize = false;  // as Descent sets it
 };
 using SGD = Descent<SGDRule>;
 extern template class Descent<SGDRule>;

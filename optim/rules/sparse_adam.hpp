@@ -29,7 +29,7 @@ struct SparseAdamRule {
   struct Prepared {
     double rest1, rest2;  // 1 - beta1, 1 - beta2
     double rate, eps;
-    bool maximize;
+    bool maximize = false;  // as Descent sets it
   };
   Prepared prepare(const Step& step) const;
   static void run(const Work& w, const Prepared& step);

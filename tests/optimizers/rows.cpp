@@ -3,6 +3,16 @@
 #include <cmath>
 #include <limits>
 
+// Rules made of another, by a word.
+namespace xgrad::optim {
+using CautiousOfQHMRule = CautiousRule<QHMRule>;
+using CautiousOfLaPropRule = CautiousRule<LaPropRule>;
+using CautiousOfLAMBRule = CautiousRule<LAMBRule>;
+using ScheduleFreeOfYogiRule = ScheduleFreeRule<YogiRule>;
+using ScheduleFreeOfLaPropRule = ScheduleFreeRule<LaPropRule>;
+using ScheduleFreeOfLAMBRule = ScheduleFreeRule<LAMBRule>;
+}  // namespace xgrad::optim
+
 namespace rows {
 
 std::vector<Row> all() {

@@ -44,9 +44,12 @@ def rows():
         with open(os.path.join(HERE, "..", "optimizers", table)) as f:
             text += f.read()
     for kind, name, options in re.findall(r"^(OPTIMIZER|OF_LOSS)\((\w+)(?:, (.*))?\)$", text, re.M):
-        pairs = re.findall(r"\.(\w+) = ([^,]+)", options)
+        pairs = re.findall(r"\.(\w+) = ([^,}]+)", options)
         read = {k: values[v] if v in values else v.split("::")[1] if "::" in v else float(v) for k, v in pairs}
-        yield f"{name} {options}".strip(), name, read, kind == "OF_LOSS"
+        of = re.match(r"(Cautious|ScheduleFree)Of(\w+)", name)
+        if of:  # made of another rule, and options of its own by their places
+            read.update(zip(("average", "r"), map(float, re.findall(r", ([\d.]+)", options.split("}")[1]))))
+        yield f"{'%s<%s>' % of.groups() if of else name} {options}".strip(), name, read, kind == "OF_LOSS"
 
 
 class OfTorch:
@@ -86,8 +89,38 @@ class OfTorch:
             return self.optimizer.state[self.p[n]]["ax"].numpy()
 
 
+def make_of_rule(name, kind, base):
+    """A rule made of another, in FORMULAS."""
+    step = FORMULAS[base]
+    if kind == "Cautious":
+        DEFAULTS[name] = DEFAULTS[base]
+
+        def cautious(o, s, p, g, t):
+            u = p - step(o, s, p, g, t)
+            mask = (u * g > 0).astype(float)
+            return p - u * (mask / max(np.mean(mask), 1e-3))
+        FORMULAS[name] = cautious
+    else:
+        DEFAULTS[name] = {**DEFAULTS[base], "average": 0.9, "r": 0}
+
+        def schedule_free(o, s, y, g, t):  # as the authors' ScheduleFreeWrapper: y to x, the step at z, x to y
+            z = s.get("z of all", y)
+            x = y + (1 - 1 / o.average) * (z - y)
+            z = s["z of all"] = step(o, s, z, g, t)
+            s["greatest"] = max(o.lr, s.get("greatest", 0))
+            weight = t ** o.r * s["greatest"] ** 2
+            s["weights of all"] = s.get("weights of all", 0) + weight
+            x = x + weight / s["weights of all"] * (z - x)
+            return x + (1 - o.average) * (z - x)
+        FORMULAS[name] = schedule_free
+        EVALUATED[name] = lambda o, s, y: y + (1 - 1 / o.average) * (s["z of all"] - y)
+
+
 class OfFormulas:
     def __init__(self, name, options, start):
+        of = re.match(r"(Cautious|ScheduleFree)Of(\w+)", name)
+        if of:
+            make_of_rule(name, *of.groups())
         self.name = name
         self.o = Options(**{**DEFAULTS[name], **options})
         self.p = {n: np.array(v) for n, v in start.items()}

@@ -58,14 +58,8 @@ void check_options(const Rule& r, const Require& require) {
 template <class Rule>
 AdamStep corrected(const Rule& r, const Step& step, double weight_decay, double shrink) {
   const auto t = static_cast<double>(step.t);
-  return {r.beta1,
-          r.beta2,
-          step.lr / (1 - std::pow(r.beta1, t)),
-          1 / std::sqrt(1 - std::pow(r.beta2, t)),
-          r.eps,
-          weight_decay,
-          shrink,
-          r.maximize};
+  return {r.beta1,      r.beta2, step.lr / (1 - std::pow(r.beta1, t)), 1 / std::sqrt(1 - std::pow(r.beta2, t)), r.eps,
+          weight_decay, shrink};
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ std::vector<const char*> SGDRule::slot_names() const {
 SGDRule::Prepared SGDRule::prepare(const Step& step) const {
   const double joins = decoupled_weight_decay ? 0 : weight_decay,
                shrink = decoupled_weight_decay ? 1 - step.lr * weight_decay : 1;
-  return {step.lr, momentum, 1 - dampening, joins, shrink, nesterov, step.t == 1, maximize};
+  return {step.lr, momentum, 1 - dampening, joins, shrink, nesterov, step.t == 1};
 }
 
 template class Descent<SGDRule>;

@@ -42,7 +42,7 @@ void SparseAdamRule::check(const Require& require) const {
 
 SparseAdamRule::Prepared SparseAdamRule::prepare(const Step& step) const {
   const auto t = static_cast<double>(step.t);
-  return {1 - beta1, 1 - beta2, step.lr * std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t)), eps, maximize};
+  return {1 - beta1, 1 - beta2, step.lr * std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t)), eps};
 }
 
 template class Descent<SparseAdamRule>;

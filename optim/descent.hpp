@@ -103,9 +103,9 @@ class Descent final : public Optimizer {
     Manner m;
     static_assert(
         of_all || !requires { Rule::shared[0]; }, "shared state is changed by update_all, which this rule has not");
-    m.slots = slots_of(of(group));
-    if constexpr (count_of_numbers<Rule>() > 0)
-      m.numbers.assign(Rule::numbers, Rule::numbers + count_of_numbers<Rule>());
+    m.slots = of_rule::slots_of(of(group));
+    if constexpr (of_rule::count_of_numbers<Rule>() > 0)
+      m.numbers.assign(Rule::numbers, Rule::numbers + of_rule::count_of_numbers<Rule>());
     static_assert(!(of_all && requires { Rule::numbers[0]; }),
                   "numbers of a parameter are for update: update_all has shared state");
     if constexpr (requires { Rule::shared[0]; })
@@ -134,12 +134,16 @@ class Descent final : public Optimizer {
     if constexpr (requires(const Rule& r, const Require& require) { r.check_parameter(require, p); })
       of(group).check_parameter(Require{name(), source, p.value().dtype() == DType::f32}, p);
   }
-  Tensor first(int group, std::size_t slot, const Tensor& p) const override { return first_of(of(group), slot, p); }
+  Tensor first(int group, std::size_t slot, const Tensor& p) const override {
+    return of_rule::first_of(of(group), slot, p);
+  }
   Tensor first_shared(int group, std::size_t slot) const override {
     if constexpr (requires(const Rule& r) { r.first_shared(slot); }) return of(group).first_shared(slot);
     else return {};
   }
-  void advance(int group, double* numbers, const Step& step) const override { advance_by(of(group), numbers, step); }
+  void advance(int group, double* numbers, const Step& step) const override {
+    of_rule::advance_by(of(group), numbers, step);
+  }
   bool wants_curvature(int group, const Step& step) const override {
     if constexpr (requires(const Rule& r) { r.wants_curvature(step); }) return of(group).wants_curvature(step);
     else return false;
@@ -148,7 +152,7 @@ class Descent final : public Optimizer {
     if constexpr (!of_all) {
       Tensors slots;
       for (std::size_t k = 2; k < x.size(); ++k) slots.push_back(std::move(x.begin()[k]));
-      update_by(of(group), x.begin()[0], x.begin()[1], slots, step);
+      of_rule::update_by(of(group), x.begin()[0], x.begin()[1], slots, step);
       Tensors after{std::move(x.begin()[0]), std::move(x.begin()[1])};
       for (Tensor& slot : slots) after.push_back(std::move(slot));
       x = std::move(after);

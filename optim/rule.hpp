@@ -1,4 +1,5 @@
-// What a rule has (descent.hpp lists it), asked at compile time: for Descent, and for rules that are made of another.
+// What a rule has (descent.hpp lists it), asked at compile time: for Descent, and for rules that are made of another. In a
+// namespace of its own, for a program may have functions of these names.
 #pragma once
 
 #include <utility>
@@ -9,7 +10,7 @@
 
 #pragma GCC visibility push(default)  // what the library exports
 
-namespace xgrad::optim {
+namespace xgrad::optim::of_rule {
 
 // The length of a static array of names.
 template <auto& names>
@@ -52,6 +53,6 @@ void update_by(const Rule& rule, Tensor& p, const Tensor& g, Tensors& slots, con
   }
 }
 
-}  // namespace xgrad::optim
+}  // namespace xgrad::optim::of_rule
 
 #pragma GCC visibility pop

@@ -36,13 +36,15 @@ struct CautiousRule : Base {
   static constexpr const char* name = both.text;
   static constexpr bool elementwise = false;
   static_assert(
-      requires(const Base& b, Tensor& p, Tensors& slots, const Step& step) { update_by(b, p, p, slots, step); },
+      requires(const Base& b, Tensor& p, Tensors& slots, const Step& step) {
+        of_rule::update_by(b, p, p, slots, step);
+      },
       "Cautious is made of a rule with an `update`");
 
-  std::vector<const char*> slot_names() const { return slots_of<Base>(*this); }
+  std::vector<const char*> slot_names() const { return of_rule::slots_of<Base>(*this); }
   void update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
     Tensor there = p;
-    update_by<Base>(*this, there, g, slots, step);
+    of_rule::update_by<Base>(*this, there, g, slots, step);
     const Tensor u = p - there, k = where(u * g > 0, ones_like(g), 0.0);
     p = p - k * u / maximum(mean(k), 1e-3);
   }
@@ -69,12 +71,12 @@ struct ScheduleFreeRule : Base {
       "ScheduleFree is made of a rule that has no weights of its own to be judged by");
 
   std::vector<const char*> slot_names() const {
-    std::vector<const char*> names = slots_of<Base>(*this);
+    std::vector<const char*> names = of_rule::slots_of<Base>(*this);
     names.push_back("z");
     return names;
   }
   Tensor first(std::size_t slot, const Tensor& p) const {
-    return slot == slots_of<Base>(*this).size() ? p : first_of<Base>(*this, slot, p);
+    return slot == of_rule::slots_of<Base>(*this).size() ? p : of_rule::first_of<Base>(*this, slot, p);
   }
   void check(const Require& require) const {
     if constexpr (requires(const Base& b) { b.check(require); }) Base::check(require);
@@ -83,7 +85,7 @@ struct ScheduleFreeRule : Base {
   }
   bool by_rows() const { return false; }  // an average goes on without a gradient
 
-  static constexpr std::size_t own = count_of_numbers<Base>();
+  static constexpr std::size_t own = of_rule::count_of_numbers<Base>();
   template <class>
   struct Names;
   template <std::size_t... k>
@@ -92,7 +94,7 @@ struct ScheduleFreeRule : Base {
   };
   static constexpr auto& numbers = Names<std::make_index_sequence<own>>::all;
   void advance(double* all, const Step& step) const {
-    advance_by<Base>(*this, all, step);
+    of_rule::advance_by<Base>(*this, all, step);
     if (step.lr > all[own + 1]) all[own + 1] = step.lr;
     all[own] += weight(all, step);
   }
@@ -102,7 +104,7 @@ struct ScheduleFreeRule : Base {
     const Tensor x = p + (1 - 1 / average) * (z - p);
     Tensors of_base;
     for (std::size_t k = 0; k + 1 < slots.size(); ++k) of_base.push_back(slots.begin()[k]);
-    update_by<Base>(*this, z, g, of_base, step);
+    of_rule::update_by<Base>(*this, z, g, of_base, step);
     const Tensor mean = x + c * (z - x);
     p = mean + (1 - average) * (z - mean);
     of_base.push_back(z);

@@ -177,8 +177,10 @@ void Optimizer::step(Source source) try {
         const auto nth = static_cast<std::size_t>(std::count_if(
             formulas.begin(), formulas.end(), [&](const Formula& f) { return f.group == group && f.dtype == dtype; }));
         const auto formula = [&](Tensors& x) {
-          x[1] = downhill(group, x[1]);
+          const Tensor g = x[1];
+          x[1] = downhill(group, g);
           update(group, x, step);
+          x[1] = g;  // which stays as it is
         };
         const Fused* fused = renewed(own.formulas[dtype == DType::f64], nth, formula, 2 + slots, dtype, name_, source);
         formulas.push_back({group, fused, store->memory.get(), store->stride, slots, dtype, {}});

@@ -137,11 +137,7 @@ struct Pass {
   void fold_rows(const Instruction& op, char* partials, const char* x, Size start, Size n) const {
     const Size item = item_size(op.dtype), length = op.length;
     const Folding fold = fold_of(op);
-    if (length <= chunk) {
-      for (Size i = 0; i < n / length; ++i)
-        fold(op.out.base + (start / length + i) * item, x + i * length * item, length);
-      return;
-    }
+    if (length <= chunk) return fold.rows(op.out.base + start / length * item, x, n / length, length);
     const Size parts = partials_of(length), r = start / length, in_row = start % length;
     char* own = partials + r * parts * item;
     fold(own + in_row / chunk * item, x, n);

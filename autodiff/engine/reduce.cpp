@@ -121,10 +121,12 @@ void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out
     }
     fold_partials(fold, y, partials, parts, item);
   };
-  if (r.length <= chunk && r.outer * r.length <= 65536) {
-    for (Size i = 0; i < r.outer; ++i) fold_row(out + i * item, i * r.length, nullptr);
-    return;
-  }
+  const auto fold_some = [&](Size first, Size last, char* partials) {
+    if (r.length <= chunk && x.in_place())
+      return fold.rows(out + first * item, x.at(first * r.length, 0, nullptr), last - first, r.length);
+    for (Size i = first; i < last; ++i) fold_row(out + i * item, i * r.length, partials);
+  };
+  if (r.length <= chunk && r.outer * r.length <= 65536) return fold_some(0, r.outer, nullptr);
   if (r.outer == 1 && r.length > chunk) {  // one long row: its chunks side by side
     const Size parts = partials_of(r.length), together = 64;
     Buffer partials(parts * item, n);
@@ -141,8 +143,7 @@ void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out
   const Size jobs = (r.outer + together - 1) / together;
   Buffer partials(jobs * parts * item, n);
   parallel_for(jobs, [&](Size job) {
-    for (Size i = job * together; i < std::min(r.outer, (job + 1) * together); ++i)
-      fold_row(out + i * item, i * r.length, partials.data + job * parts * item);
+    fold_some(job * together, std::min(r.outer, (job + 1) * together), partials.data + job * parts * item);
   });
 }
 

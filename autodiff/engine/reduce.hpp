@@ -50,8 +50,36 @@ struct Folding {
     if (dtype == DType::f32) add_few<float>(y, x, n);
     else add_few<double>(y, x, n);
   }
+  // Each of `rows` rows of n.
+  void rows(char* y, const char* x, Size rows, Size n) const {
+    if (n > 1 && n <= 8 && adds)
+      return dtype == DType::f32 ? add_rows<float>(y, x, rows, n) : add_rows<double>(y, x, rows, n);
+    const Size item = item_size(dtype);
+    for (Size r = 0; r < rows; ++r) (*this)(y + r * item, x + r * n * item, n);
+  }
 
  private:
+  template <class T, int n>
+  static void add_rows_of(char* y, const char* x, Size rows) {
+    const T* from = reinterpret_cast<const T*>(x);
+    for (Size r = 0; r < rows; ++r, from += n) {
+      T sum = from[0];
+      for (int i = 1; i < n; ++i) sum += from[i];
+      reinterpret_cast<T*>(y)[r] = sum;
+    }
+  }
+  template <class T>
+  static void add_rows(char* y, const char* x, Size rows, Size n) {
+    switch (n) {
+      case 2: return add_rows_of<T, 2>(y, x, rows);
+      case 3: return add_rows_of<T, 3>(y, x, rows);
+      case 4: return add_rows_of<T, 4>(y, x, rows);
+      case 5: return add_rows_of<T, 5>(y, x, rows);
+      case 6: return add_rows_of<T, 6>(y, x, rows);
+      case 7: return add_rows_of<T, 7>(y, x, rows);
+      default: return add_rows_of<T, 8>(y, x, rows);
+    }
+  }
   template <class T>
   static void add_few(char* y, const char* x, Size n) {
     const T* from = reinterpret_cast<const T*>(x);

@@ -36,6 +36,24 @@ Layout broadcast_layout(Node* x, const Shape& to) {
 
 namespace {
 
+template <class T, int columns>
+void copy_rows_of(T* out, const T* x, Size rows, Size down, Size across) {
+  for (Size r = 0; r < rows; ++r, x += down, out += columns)
+    for (int c = 0; c < columns; ++c) out[c] = x[c * across];
+}
+template <class T>
+void copy_rows(T* out, const T* x, Size rows, Size columns, Size down, Size across) {
+  switch (columns) {
+    case 1: return copy_rows_of<T, 1>(out, x, rows, down, across);
+    case 2: return copy_rows_of<T, 2>(out, x, rows, down, across);
+    case 3: return copy_rows_of<T, 3>(out, x, rows, down, across);
+    case 4: return copy_rows_of<T, 4>(out, x, rows, down, across);
+    default:
+      for (Size r = 0; r < rows; ++r, x += down)
+        for (Size c = 0; c < columns; ++c) *out++ = x[c * across];
+  }
+}
+
 template <class T>
 void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size start, Size n) {
   T* out = reinterpret_cast<T*>(out_bytes);
@@ -44,14 +62,6 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
   if (rank == 0) {
     std::fill(out, out + n, *base);
     return;
-  }
-  if (start == 0 && rank == 2 && n == l.extents[0] * l.extents[1]) {  // all of a matrix
-    const Size rows = l.extents[0], columns = l.extents[1], down = l.strides[0], across = l.strides[1];
-    if (columns <= 16) {
-      for (Size r = 0; r < rows; ++r, base += down)
-        for (Size c = 0; c < columns; ++c) *out++ = base[c * across];
-      return;
-    }
   }
   Shape index;
   index.resize(rank);
@@ -63,7 +73,30 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
   }
   const Size inner = l.extents[rank - 1], stride = l.strides[rank - 1];
   Size in_row = index[rank - 1];
+  const auto next = [&](int axis) {  // the axes before it go on by one
+    for (int i = axis; i-- > 0;) {
+      at += l.strides[i];
+      if (++index[i] < l.extents[i]) break;
+      at -= l.extents[i] * l.strides[i];
+      index[i] = 0;
+    }
+  };
   while (n > 0) {
+    if (rank > 1 && inner <= 16 && in_row == 0 && n >= inner) {  // whole short rows
+      const Size down = l.strides[rank - 2], left = l.extents[rank - 2] - index[rank - 2];
+      const Size rows = std::min(left, n / inner);
+      copy_rows(out, base + at, rows, inner, down, stride);
+      out += rows * inner;
+      n -= rows * inner;
+      if (n == 0) return;
+      at += rows * down;
+      index[rank - 2] += rows;
+      if (rows < left) continue;
+      at -= l.extents[rank - 2] * down;
+      index[rank - 2] = 0;
+      next(rank - 2);
+      continue;
+    }
     const Size run = std::min(n, inner - in_row);
     const T* from = base + at;
     if (stride == 1) {
@@ -80,12 +113,7 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
     if (n == 0) return;
     at -= in_row * stride;
     in_row = 0;
-    for (int i = rank - 1; i-- > 0;) {
-      at += l.strides[i];
-      if (++index[i] < l.extents[i]) break;
-      at -= index[i] * l.strides[i];
-      index[i] = 0;
-    }
+    next(rank - 1);
   }
 }
 

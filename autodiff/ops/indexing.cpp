@@ -93,9 +93,19 @@ void compute_index_select(Node* n) {
   const Picked p = pick_from(n);
   const Size item = item_size(n->dtype);
   const Size bytes = p.out.inner * item;
-  along(p.out, p.in, indices(p.index), [&](Size to, Size from) {
-    std::memcpy(p.memory + to * bytes, p.x.node()->data + from * bytes, static_cast<std::size_t>(bytes));
-  });
+  const auto pick = [&](auto number) {  // as many bytes as one has, no call for each
+    using T = decltype(number);
+    T* y = reinterpret_cast<T*>(p.memory);
+    const T* x = p.x.node()->data.as<const T>();
+    along(p.out, p.in, indices(p.index), [=](Size to, Size from) { y[to] = x[from]; });
+  };
+  if (bytes == 4) pick(std::uint32_t{});
+  else if (bytes == 8) pick(std::uint64_t{});
+  else if (bytes == 1) pick(std::uint8_t{});
+  else
+    along(p.out, p.in, indices(p.index), [&](Size to, Size from) {
+      std::memcpy(p.memory + to * bytes, p.x.node()->data + from * bytes, static_cast<std::size_t>(bytes));
+    });
   n->data = p.memory;
 }
 Tensors vjp_index_select(const Step& s) { return pick_back(Op::index_add, s); }
@@ -180,8 +190,12 @@ void compute_index_add(Node* n) {
   with_type(n->dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* x = p.x.node()->data.as<const T>();
-    add_rows(reinterpret_cast<T*>(p.memory), p.out.outer * p.out.length, x, p.in.inner, p.in.length,
-             [&](const auto& add) { along(p.in, p.out, indices(p.index), add); });
+    const auto add_all = [&](auto inner) {
+      add_rows(reinterpret_cast<T*>(p.memory), p.out.outer * p.out.length, x, inner, p.in.length,
+               [&](const auto& add) { along(p.in, p.out, indices(p.index), add); });
+    };
+    if (p.in.inner == 1) add_all(std::integral_constant<Size, 1>());
+    else add_all(p.in.inner);
   });
   n->data = p.memory;
 }

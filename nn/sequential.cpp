@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <memory>
 #include <typeinfo>
 
 #include <xgrad/autodiff/memory.hpp>
@@ -136,9 +137,11 @@ void Sequential::fail_type(Size i, const std::type_info& asked, Source source) c
 
 std::string type_name(const std::type_info& type) {
   int status = 0;
-  char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
-  std::string name = status == 0 ? demangled : type.name();
-  std::free(demangled);
+  struct Free {
+    void operator()(char* text) const { std::free(text); }
+  };
+  const std::unique_ptr<char, Free> demangled(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status));
+  std::string name = status == 0 ? demangled.get() : type.name();
   if (name.find("{lambda") != std::string::npos) return "function";
   // "main::Net" or "main()::Net" or "xgrad::nn::Linear"; what is between < and > stays
   const std::size_t scope = name.substr(0, name.find('<')).rfind("::");

@@ -353,9 +353,11 @@ BOOST_AUTO_TEST_CASE(a_process_killed_while_it_saves) {
     fs::remove(path);
     int between = 0;  // files left with another name
     for (int i = 0; i < 100; ++i) {
+      int ready[2];  // the child says that it has saved once, however slow the machine is
+      BOOST_TEST_REQUIRE(::pipe(ready) == 0);
       const pid_t child = ::fork();
       if (child == 0)
-        for (;;) {
+        for (bool first = true;; first = false) {
           if (nameless) {
             write_safetensors(path, {{"x", x}});
           } else {
@@ -363,8 +365,12 @@ BOOST_AUTO_TEST_CASE(a_process_killed_while_it_saves) {
             file.write(whole.data(), whole.size());
             file.commit();
           }
+          if (first && ::write(ready[1], "x", 1) != 1) ::_exit(1);
         }
-      ::usleep(static_cast<useconds_t>(2'000 + i * 61));
+      char byte;
+      BOOST_TEST_REQUIRE(::read(ready[0], &byte, 1) == 1);
+      ::close(ready[0]), ::close(ready[1]);
+      ::usleep(static_cast<useconds_t>(i * 61));
       ::kill(child, SIGKILL);
       ::waitpid(child, nullptr, 0);
       between += folder.count() - fs::exists(path) > 0;

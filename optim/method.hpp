@@ -53,7 +53,8 @@ class Method {
   virtual bool uses_jacobian() const { return false; }  // at each point that it goes to?
   virtual const Separable& separable() const = 0;       // bounds and L1 penalty
   virtual void begin() = 0;                             // forgets what it knows of another problem
-  virtual Advance advance(Objective& f) = 0;            // one iteration
+  virtual void went_back() {}                 // the parameters are at the best point, which is not its last one
+  virtual Advance advance(Objective& f) = 0;  // one iteration
 
  protected:
   Method(const char* name, const Parameters& parameters, Source source) : name_(name), parameters_(parameters) {

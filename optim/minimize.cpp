@@ -43,8 +43,11 @@ class BestPoint {
   void look() {
     if (f_.value() < best_.value) best_ = without_history(f_.here());
   }
-  void go_back(bool at_once) {  // at once: without a call of the function, where it is now
-    if (at_once || !f_.finite() || !(f_.value() <= best_.value)) f_.move_to(best_);
+  // At once: without a call of the function, where it is now. Did it?
+  bool go_back(bool at_once) {
+    const bool back = at_once || !f_.finite() || !(f_.value() <= best_.value);
+    if (back) f_.move_to(best_);
+    return back;
   }
   void done() { done_ = true; }
 
@@ -97,7 +100,7 @@ class Run {
     }
     result_.reason = *reason;
     result_.converged = *reason <= Reason::exact;
-    if (*reason > Reason::asked) best.go_back(*reason == Reason::interrupted);
+    if (*reason > Reason::asked && best.go_back(*reason == Reason::interrupted)) method_.went_back();
     best.done();
     result_.value = f_.value();
     result_.gradient_norm = f_.gradient_norm();
@@ -199,6 +202,7 @@ class FirstOrder final : public Method {
   bool keeps_record() const override { return optimizer_.looks_at_loss(); }
   const Separable& separable() const override { return none_; }
   void begin() override {}
+  void went_back() override { optimizer_.best_is_back(); }
   Advance advance(Objective& f) override {
     const Tensors& g = f.gradients();
     optimizer_.zero_grad();

@@ -236,12 +236,16 @@ void Optimizer::eval(Source source) { switch_to(true, source); }
 void Optimizer::train(Source source) { switch_to(false, source); }
 
 // All values are there before the first is stored.
+void Optimizer::best_is_back() noexcept {
+  if (state_) state_->best_is_back = true;
+}
+
 void Optimizer::switch_to(bool evaluating, Source source) try {
   State& state = state_or_fail(source);
   bool any = false;
   for (const auto& group : state.groups) any |= group->manner.evaluates;
   for (const auto& place : state.rates->around) any |= place->manner.evaluates;
-  if (!any || state.evaluating == evaluating) return;
+  if (!any || state.evaluating == evaluating || state.best_is_back) return;
   const NoGrad constant;
   Parameters stored;
   std::vector<Tensor> values;

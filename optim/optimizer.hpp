@@ -55,6 +55,10 @@ class Optimizer {
   void eval(Source source = Source::here());
   void train(Source source = Source::here());
 
+  // The best weights so far, those to be judged by, were put back into the parameters: fit and minimize say so where they do. eval()
+  // then leaves them; and a rule whose state belongs to other weights (Schedule-Free, ASGD) takes no step from there.
+  void best_is_back() noexcept;
+
   Parameters parameters(Source source = Source::here()) const;  // that it updates, of all groups
   Parameters parameters(Size group, Source source = Source::here()) const;
   Size groups() const;
@@ -129,6 +133,7 @@ class Optimizer {
   void check_changed_options(Source source);
   void take_first(Item& item, Source source) const;
   Step step_of(const Item& item, Source source) const;  // the next one
+  void go_on_from_best(Source source);
   Tensor downhill(int group, const Tensor& g) const;
   void find_curvature(const Tensor& loss, Source source);
   void evaluate_gradients(Source source) const;

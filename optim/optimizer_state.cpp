@@ -220,6 +220,7 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   next = 0;
   for (Place* place : around)
     for (Tensor& value : place->shared) value = std::move(around_shared[next++]);
+  own.best_is_back = false;
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);
 }

@@ -18,9 +18,10 @@ class Scheduler {
   Scheduler(const Optimizer& optimizer, Schedule schedule, Source source = Source::here());
   // Any option of f64: Scheduler(adam, &AdamRule::beta1, schedule). What comes out must be a value that the
   // optimizer takes; else its next step is an Error.
-  template <class Rule>
-  Scheduler(const Descent<Rule>& optimizer, double Rule::*option, Schedule schedule, Source source = Source::here())
-      : Scheduler(optimizer, place(option), std::move(schedule), source) {}
+  template <class Rule, class Base>
+  requires std::is_base_of_v<Base, Rule>  // a rule made of another has its options, too
+  Scheduler(const Descent<Rule>& optimizer, double Base::*option, Schedule schedule, Source source = Source::here())
+      : Scheduler(optimizer, place<Rule>(option), std::move(schedule), source) {}
   Scheduler(Scheduler&& other) noexcept;
   Scheduler& operator=(Scheduler&& other) noexcept;
   ~Scheduler();

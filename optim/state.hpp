@@ -64,6 +64,7 @@ struct Optimizer::State {
   std::vector<std::unique_ptr<Group>> groups;
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
   bool evaluating = false;
+  bool best_is_back = false;
   bool options_may_have_changed = false;
   bool has_loss = false;  // the next step was told it
   double loss = 0;

@@ -106,12 +106,23 @@ void Optimizer::update_group(int group, Whole& whole, Source source) const {
   }
 }
 
+void Optimizer::go_on_from_best(Source source) {
+  for (const auto& group : state_->groups)
+    if (group->manner.evaluates)
+      fail(
+          source.named(name_),
+          "the best weights were put back, and its state belongs to others; to train on from there build a new optimizer");
+  state_->best_is_back = false;
+}
+
 void Optimizer::step(Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating)
     fail(source.named(name_), "step() while the parameters are those to be evaluated; call train() first");
   if (state.options_may_have_changed) [[unlikely]]
     check_changed_options(source);
+  if (state.best_is_back) [[unlikely]]
+    go_on_from_best(source);
   if (!state.has_loss && looks_at_loss())
     fail(source.named(name_),
          "looks at the loss: call step(loss), in place of zero_grad(), backward() and step(), or look_at(loss) before "

@@ -68,14 +68,14 @@ BOOST_AUTO_TEST_CASE(making_layers) {
   t.add([&] { nn::ConvTranspose2d(4, 6, 3, {.groups = 4}); }, {"[ConvTranspose2d]", "4 groups do not divide"});
   t.add([&] { nn::ConvTranspose2d(4, 6, 3, {.output_padding = -1}); }, {"[ConvTranspose2d]", "output_padding"});
   t.add([&] { nn::BatchNorm2d(0); }, {"[BatchNorm2d]", "at least 1"});
-  t.add([&] { nn::BatchNorm2d(3, {.eps = 0}); }, {"[BatchNorm2d]", "eps above 0"});
+  t.add([&] { nn::BatchNorm2d(3, {.eps = -1e-5}); }, {"[BatchNorm2d]", "eps of 0 or more"});
   t.add([&] { nn::BatchNorm2d(3, {.eps = 1e-50}); }, {"[BatchNorm2d]", "eps", "range of f32"});
   t.add([&] { nn::BatchNorm2d(3, {.momentum = 2}); }, {"[BatchNorm2d]", "momentum in [0, 1], got 2"});
   t.add([&] { nn::BatchNorm2d(3, {.dtype = boolean}); }, {"[BatchNorm2d]", "got boolean"});
   t.add([&] { nn::InstanceNorm1d(3, {.momentum = nan_}); }, {"[InstanceNorm1d]", "momentum"});
   t.add([&] { nn::LayerNorm{Shape{}}; }, {"[LayerNorm]", "extents"});
   t.add([&] { nn::LayerNorm({3, 0}); }, {"[LayerNorm]", "at least 1"});
-  t.add([&] { nn::RMSNorm(3, {.eps = -1}); }, {"[RMSNorm]", "eps above 0"});
+  t.add([&] { nn::RMSNorm(3, {.eps = -1}); }, {"[RMSNorm]", "eps of 0 or more"});
   t.add([&] { nn::GroupNorm(2, 3); }, {"[GroupNorm]", "2 groups do not divide 3"});
   t.add([&] { nn::GroupNorm(0, 3); }, {"[GroupNorm]", "at least 1"});
   t.add([&] { nn::Bilinear(3, 4, 0); }, {"[Bilinear]", "at least 1"});

@@ -373,7 +373,30 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   refused({.patience = -1}, "[fit] expected a patience of 0 or more");
   refused({.monitor = "f1"}, "[fit] expected a monitor that is a loss, an accuracy or a metric's name, got f1");
   refused({.monitor = "validation_loss"}, "[fit] expected validation data, for validation_loss is to be monitored");
+  const data::DataLoader none({randn({3, 3}), randint(0, 2, {3})}, {.batch_size = 4, .drop_last = true});
+  refused({.validation = none},
+          "[fit] expected validation batches, got none of 3 rows, with a batch_size of 4 and drop_last");
+  CHECK_ERROR(training::fit(net, optimizer, none, {.progress = false}), "[fit] expected training batches, got none");
+  optim::SGD up(nn::parameters(net), {.lr = 0.5, .maximize = true});
+  CHECK_ERROR(training::fit(net, up, batches, {.progress = false}), "[fit] expected an optimizer that goes down");
   const Net constant = net;
   CHECK_ERROR(training::fit(constant, optimizer, batches, {.progress = false, .keep_best = true}),
               "[fit] expected a model that may be changed");
+}
+
+// Classes that cross_entropy leaves out count for nothing, in whatever batches they come.
+BOOST_AUTO_TEST_CASE(rows_that_are_left_out) {
+  manual_seed(3);
+  Net net;
+  const Tensor x = randn({8, 3}), y = tensor({0, 1, -100, 0, -100, -100, 1, 1});
+  const Tensor kept = tensor({0, 1, 3, 6, 7});
+  const training::Evaluation want = training::evaluate(
+      net, data::DataLoader({index_select(x, 0, kept), index_select(y, 0, kept)}, {.batch_size = 5}));
+  for (const Size batch_size : {8, 4, 3}) {
+    const training::Evaluation seen = training::evaluate(net, data::DataLoader({x, y}, {.batch_size = batch_size}));
+    BOOST_TEST(seen.loss == want.loss, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(seen.accuracy == want.accuracy);
+  }
+  BOOST_TEST(training::accuracy(net, {x, y}) == want.accuracy);
+  CHECK_ERROR(training::accuracy(net, {x, y + 1}), "i64 labels [n] of 0 ... classes - 1 (-100: left out)");
 }

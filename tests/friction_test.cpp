@@ -168,3 +168,17 @@ BOOST_AUTO_TEST_CASE(lists_of_parameters) {
   for (const int wrong : {-1, 2})
     BOOST_CHECK_EXCEPTION(params[wrong], Error, says(fmt::format("number below 2, got {}", wrong)));
 }
+
+// One size in braces, as PyTorch's users write it.
+BOOST_AUTO_TEST_CASE(layers_of_one_size) {
+  const Tensor x = ones({2, 3, 6});
+  BOOST_TEST((nn::LayerNorm({6})(x).shape() == x.shape()));
+  BOOST_TEST((nn::LayerNorm({6}, {.eps = 1e-3}).weight.value().shape() == Shape{6}));
+  BOOST_TEST((nn::LayerNorm({3, 6}).weight.value().shape() == Shape{3, 6}));
+  BOOST_TEST((nn::RMSNorm({6})(x).shape() == x.shape()));
+  BOOST_TEST((nn::MaxPool1d({3})(x).shape() == Shape{2, 3, 2}));
+  BOOST_TEST((nn::AvgPool1d({3}, {.stride = 1})(x).shape() == Shape{2, 3, 4}));
+  BOOST_TEST((nn::AdaptiveAvgPool1d({2})(x).shape() == Shape{2, 3, 2}));
+  BOOST_TEST((nn::AdaptiveMaxPool1d({2})(x).shape() == Shape{2, 3, 2}));
+  BOOST_TEST((nn::ZeroPad1d({1})(x).shape() == Shape{2, 3, 8}));
+}

@@ -325,7 +325,7 @@ BOOST_AUTO_TEST_CASE(options_and_targets_that_are_refused) {
   CHECK_ERROR(nn::info_nce_loss(x, y, {.temperature = 0}), "[info_nce_loss] expected a temperature above 0");
   CHECK_ERROR(nn::info_nce_loss(ones({3}), ones({3})), "[info_nce_loss] expected queries and keys [n, k]");
   CHECK_ERROR(nn::triplet_margin_loss(x, y, ones({3})),
-              "[triplet_margin_loss] expected prediction and target of one shape");
+              "[triplet_margin_loss] expected two tensors of vectors of one shape");
   const Tensor p = log_softmax(ones({5, 2, 4}), -1), labels = tensor({{1, 2}, {3, 0}}), two = tensor({2, 1}),
                five = tensor({5, 5});
   CHECK_ERROR(nn::ctc_loss(ones({5, 2, 4}, i64), labels, five, two), "[ctc_loss] expected floats");

@@ -284,6 +284,46 @@ BOOST_AUTO_TEST_CASE(rules_of_rules) {
   Parameter w = parameter(1.0);
   CHECK_ERROR(ScheduleFree<YogiRule>({w}, {{}, 1}), "[ScheduleFree<Yogi>] expected average in (0, 1), got 1");
   CHECK_ERROR(ScheduleFree<YogiRule>({w}, {{.beta1 = 2}}), "[ScheduleFree<Yogi>] expected beta1 in [0, 1)");
+  CHECK_ERROR(Cautious<SparseAdamRule>({w}), "[Cautious<SparseAdam>] expected a rule that steps all numbers");
+  Cautious<AdamRule> driven({w}, {{.lr = 0.1}});
+  Scheduler betas(driven, &AdamRule::beta1, constant({.factor = 0.5, .steps = 10})),
+      rate(driven, step_decay({.every = 5}));
+  Parameter v = parameter(1.0);
+  Cautious<AdamRule> given({v}, {{.lr = 0.1, .beta1 = 0.45}});
+  driven.step(square(w)), given.step(square(v));
+  BOOST_TEST(same_bits(w, v));
+}
+
+// Weights of two times are no weights at all: where the best are put back, they are what the model is judged by.
+BOOST_AUTO_TEST_CASE(best_weights_are_back) {
+  const auto check = [](auto&& optimizer, Parameter& w, const char* name) {
+    const auto bumpy = [&] { return sum(square(w)) * (1 + 10 * square(sin(20 * sum(w)))); };
+    const optim::Result made = optim::minimize(optimizer, bumpy, {.max_iterations = 23});
+    const Tensor best = w;
+    optimizer.eval();
+    BOOST_TEST(same_bits(w, best), name);
+    BOOST_TEST(bumpy().item() == made.value, name);
+    optimizer.train();
+    CHECK_ERROR(optimizer.step(bumpy()), "the best weights were put back, and its state belongs to others");
+    BOOST_TEST(same_bits(w, best), name);
+    optimizer.load_state(optimizer.state());
+    optimizer.step(bumpy());
+  };
+  Parameter a = parameter(start_of_a()), b = parameter(start_of_a());
+  check(optim::ScheduleFreeSGD({a}, {.lr = 0.05}), a, "ScheduleFreeSGD");
+  check(optim::ASGD({b}, {.lr = 0.05, .t0 = 0}), b, "ASGD");
+  Net net{parameter(reshape(0.1 * cast(arange(6), f64), {2, 3}))};
+  const Tensor x = reshape(sin(cast(arange(24), f64)), {8, 3}), y = reshape(cos(cast(arange(16), f64)), {8, 2});
+  optim::ScheduleFreeAdamW free(nn::parameters(net), {.lr = 0.5});
+  const data::DataLoader rows({x, y}, {.batch_size = 4, .shuffle = false});
+  const training::History seen = training::fit(
+      net, free, rows, {.epochs = 4, .progress = false, .loss = nn::mse_loss, .validation = rows, .keep_best = true});
+  const Tensor best = net.w;
+  free.eval();
+  BOOST_TEST(same_bits(net.w, best));
+  BOOST_TEST(std::abs(nn::mse_loss(net(x), y).item() - seen.best) < 1e-12);
+  CHECK_ERROR(training::fit(net, free, rows, {.epochs = 1, .progress = false, .loss = nn::mse_loss}),
+              "build a new optimizer");
 }
 
 // What one makes of a loss is, in every bit, what the other makes of its negative: with groups of both, and around them too.

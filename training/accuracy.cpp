@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -29,9 +29,10 @@ double accuracy_of_called(const Called& model, const data::Dataset& rows, const 
     const auto h = hits(outputs, labels, options.threshold, true, source);
     if (!h)
       fail(source.named("accuracy"),
-           "expected outputs [n, classes] and i64 labels [n], or one column and labels 0 or "
-           "1, got {} and {} {}",
-           outputs.shape(), name(labels.dtype()), labels.shape());
+           "expected outputs [n, classes] and i64 labels [n] of 0 ... classes - 1 (-100: left out), or one column and "
+           "labels 0 or 1, got {} and {} {}{}",
+           outputs.shape(), name(labels.dtype()), labels.shape(),
+           labels.numel() > 0 ? fmt::format(" of {} ... {}", amin(labels).item(), amax(labels).item()) : "");
     all.right += h->right;
     all.of += h->of;
   }

@@ -73,7 +73,7 @@ class Seen {
     for (Metric& m : metrics_) m.reset();
   }
   void add(const Tensors& outputs, const Tensors& batch, Size inputs, double loss) {
-    const auto n = static_cast<double>(batch[0].size(0));
+    const double n = rows_that_count(batch[inputs]);
     loss_ += loss * n;
     rows_ += n;
     if (const auto h = classes_ ? hits(outputs[0], batch[inputs], 0, false, source_) : std::nullopt) {
@@ -211,7 +211,10 @@ class Loop {
       if (o_.after_epoch && !o_.after_epoch(history_.epochs.back())) history_.stopped = true;
       if (o_.patience > 0 && epoch - last_best_ >= o_.patience && epoch < o_.epochs) history_.stopped = true;
     }
-    if (o_.keep_best && history_.best_epoch > 0) best_.put_back();
+    if (o_.keep_best && history_.best_epoch > 0) {
+      best_.put_back();
+      optimizer_.best_is_back();
+    }
     return std::move(history_);
   }
 
@@ -220,6 +223,16 @@ class Loop {
     const auto refuse = [&](const std::string& what) { fail(source_.named("fit"), "expected " + what); };
     if (o_.epochs < 0) refuse(fmt::format("0 epochs or more, got {}", o_.epochs));
     if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
+    if (optimizer_.maximizes(source_))
+      refuse(
+          "an optimizer that goes down, got one with {.maximize = true}; leave that out, and give the negative as the loss");
+    const auto require_batches = [&](const data::DataLoader& loader, const char* what) {
+      if (loader.size() == 0)
+        refuse(fmt::format("{} batches, got none of {} rows, with a batch_size of {}{}", what, loader.rows(),
+                           loader.options().batch_size, loader.options().drop_last ? " and drop_last" : ""));
+    };
+    if (o_.epochs > 0) require_batches(batches_, "training");
+    if (o_.epochs > 0 && o_.validation) require_batches(*o_.validation, "validation");
     if (!(o_.clip_norm >= 0)) refuse(fmt::format("a clip_norm of 0 or more, got {}", o_.clip_norm));
     if (!(o_.clip_value >= 0)) refuse(fmt::format("a clip_value of 0 or more, got {}", o_.clip_value));
     if (o_.sam && o_.accumulate > 1)

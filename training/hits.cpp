@@ -14,6 +14,8 @@ std::optional<Hits> hits_of_column(const Tensor& outputs, const Tensor& targets,
   return Hits{sum(right && !isnan(scores)).item(), static_cast<double>(labels.numel())};
 }
 
+constexpr Size ignored = -100;  // as cross_entropy has it
+
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
 
 }  // namespace
@@ -28,8 +30,16 @@ std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double th
   Shape rest = outputs.shape();
   rest.erase(1);
   if (!(rest == targets.shape())) return {};
-  return Hits{sum(argmax(outputs, 1) == targets && !any(isnan(outputs), 1)).item(),
-              static_cast<double>(targets.numel())};
+  const Tensor counts = targets != ignored;
+  if (any(counts && (targets < 0 || targets >= outputs.size(1))).item() != 0) return {};
+  return Hits{sum(counts && argmax(outputs, 1) == targets && !any(isnan(outputs), 1)).item(), sum(counts).item()};
+}
+
+double rows_that_count(const Tensor& targets) {
+  const auto rows = static_cast<double>(targets.size(0));
+  if (targets.dtype() != i64 || targets.numel() == 0) return rows;
+  const NoGrad no_grad;
+  return rows * (sum(targets != ignored).item() / static_cast<double>(targets.numel()));
 }
 
 }  // namespace xgrad::training

@@ -164,6 +164,7 @@ Tensor binary_converted(ThreadState& t, Op op, const In& x, const In& y, const S
 Tensor simple_power(const In& x, double y) {
   if (y == 1) return current().no_grad ? Tensor(share(x.node())).detach() : share(x.node());
   if (y == 2) return unary(Op::square, x);
+  if (y == 3) return binary(Op::mul, unary(Op::square, x), x);
   if (y == 0.5) return unary(Op::pow_half, x);
   if (y == -1) return unary(Op::reciprocal, x);
   return {};

@@ -178,8 +178,39 @@ void repeat_all(char* out, const char* x, Size bytes, Size all) {
     std::memcpy(out + have, out, static_cast<std::size_t>(std::min(have, all - have)));
 }
 
+// Matrices whose columns lie side by side, by tiles: a line of memory is read once for all rows that it has numbers of.
+constexpr Size tile = 16;
+bool is_turned(const Layout& l) {
+  const int last = l.extents.rank() - 1;
+  return last > 0 && l.strides[last - 1] == 1 && l.strides[last] >= tile && l.extents[last] >= tile &&
+         l.extents[last - 1] >= tile;
+}
+template <class T>
+void copy_turned(char* out_bytes, const char* x_bytes, const Layout& l, Size n) {
+  const int last = l.extents.rank() - 1;
+  const Size rows = l.extents[last - 1], columns = l.extents[last], across = l.strides[last];
+  const Size bands = (rows + tile - 1) / tile, matrices = n / (rows * columns);
+  const Size together = std::max<Size>(1, (1 << 16) / (tile * columns));
+  parallel_for((matrices * bands + together - 1) / together, [&](Size job) {
+    for (Size b = job * together; b < std::min(matrices * bands, (job + 1) * together); ++b) {
+      Size at = 0, rest = b / bands;
+      for (int i = last - 1; i-- > 0; rest /= l.extents[i]) at += rest % l.extents[i] * l.strides[i];
+      const Size first = b % bands * tile, end = std::min(rows, first + tile);
+      const T* x = reinterpret_cast<const T*>(x_bytes) + at;
+      T* out = reinterpret_cast<T*>(out_bytes) + b / bands * rows * columns;
+      for (Size c = 0; c < columns; c += tile)
+        for (Size r = first; r < end; ++r)
+          for (Size k = c; k < std::min(columns, c + tile); ++k) out[r * columns + k] = x[r + k * across];
+    }
+  });
+}
+
 void copy_strided(char* out, const char* x, const Layout& l, Size item, Size n) {
   constexpr Size block = 1 << 16;
+  if (is_turned(l)) {
+    if (item == 4) return copy_turned<std::uint32_t>(out, x, l, n);
+    if (item == 8) return copy_turned<std::uint64_t>(out, x, l, n);
+  }
   if (n <= block) {
     if (l.dense()) std::memcpy(out, x, static_cast<std::size_t>(n * item));
     else gather_elements(out, x, l, item, 0, n);

@@ -26,6 +26,7 @@ template <class T>
 bool worth_own(bool ta, bool tb, Size m, Size n, Size k) {
   const double work = work_of(m, n, k);
   if (work <= least_of_library) return true;
+  if (m == 1 && !ta && (tb || sizeof(T) == 8)) return true;  // reads the matrix once, as it lies
 #if defined(__x86_64__)
   constexpr Size few_rows = 4, least_inner = 32;  // of a short inner axis OpenBLAS stores what it has the faster
   const bool worth_it = (sizeof(T) == 4 && k >= least_inner) || (m <= few_rows && tb && !ta);
@@ -68,7 +69,7 @@ void add_row(Size m, Size n, const T* plus, T* c, Size ldc) {
 void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb,
          const float* plus, float* c, Size ldc) {
   const Libraries& l = libraries();
-  if (l.dnnl && worth_dnnl(work_of(m, n, k), lda, ldb)) {
+  if (l.dnnl && !(m == 1 && tb && !ta) && worth_dnnl(work_of(m, n, k), lda, ldb)) {
     const LibraryCall call;
     const int threads = l.most_omp_threads();
     if (threads != 1) l.set_omp_threads(1);
@@ -101,6 +102,16 @@ void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
              Size ldc) {
   if (k == 0 || std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())  // beyond the libraries' sizes
     return own(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
+  // A matrix and a column, as a row and the matrix: C^T = B^T A^T.
+  if (n == 1 && m > 1 && ldc == 1 && !plus && work_of(m, n, k) > least_of_library) {
+    std::vector<T> row;
+    if (!tb && ldb != 1) {
+      row.resize(static_cast<std::size_t>(k));
+      for (Size i = 0; i < k; ++i) row[static_cast<std::size_t>(i)] = b[i * ldb];
+      b = row.data();
+    }
+    return at_once<T>(false, !ta, 1, m, k, b, k, a, lda, nullptr, c, m);
+  }
   // A transposed A, which makes a weight's gradient, is split by the weight's rows, as an optimizer splits them: the
   // gradient is in the caches of the core that will read it.
   const bool rows = m >= n || (n < 256 && m >= 64) || (ta && m >= 128);

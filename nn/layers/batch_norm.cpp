@@ -19,8 +19,7 @@ ChannelNorm::ChannelNorm(bool of_batch, int axes, Extent channels, const BatchNo
     : options(o), of_batch_(of_batch), axes_(axes), channels_(channels.value) {
   require_sizes(name(), "a number of channels", {channels.value}, source);
   require_float(name(), o.dtype, source);
-  require_positive(name(), "an eps", o.eps, source);
-  check_option(o.dtype, name(), "eps", o.eps, source);
+  require_eps(name(), o.eps, o.dtype, source);
   if (o.momentum && !(*o.momentum >= 0 && *o.momentum <= 1))
     fail(source.named(name()), "expected a momentum in [0, 1], got {}", *o.momentum);
   const Located at(source, name());
@@ -79,10 +78,9 @@ Tensor ChannelNorm::operator()(In x) const {
     for (int axis = 0; axis < full_rank; ++axis)
       if (axis > 1 || (axis == 0 && of_batch_)) axes.push_back(axis), n *= static_cast<double>(v.shape()[axis]);
     if (n == 1)
-      fail(source.named(name()),
-           "expected more than one number a channel to take the variance of, got the shape {}; nn::eval(model) "
-           "uses running statistics",
-           input.shape());
+      fail(source.named(name()), "expected more than one number a channel to take the variance of, got the shape {}{}",
+           input.shape(),
+           running_mean.defined() ? "; nn::eval(model) uses running statistics" : "; give it a longer one");
     if (v.numel() == 0) {
       y = v;
       if (training && of_batch_ && num_batches_tracked.defined()) num_batches_tracked = num_batches_tracked + 1;

@@ -92,6 +92,8 @@ Tensor interpolate(In x_in, const InterpolateOptions& o) try {
   const bool nearest = o.mode == Interpolation::nearest || o.mode == Interpolation::nearest_exact;
   if (!nearest && !is_float(x.dtype()))
     fail(source.named("interpolate"), "expected floats, got {}; cast first: cast(x, f32)", name(x.dtype()));
+  if (o.align_corners && (nearest || o.mode == Interpolation::area))
+    fail(source.named("interpolate"), "align_corners is for linear and bicubic, which have numbers between pixels");
   if (o.mode == Interpolation::bicubic && axes != 2)
     fail(source.named("interpolate"), "bicubic is for images of two axes, got the shape {}", x.shape());
   const std::vector<double>& factors = o.scale_factor.list();

@@ -26,8 +26,7 @@ void require_shape(const char* op, const char* what, const Tensor& t, const Shap
 
 Shape checked(const char* layer, const Shape& shape, DType dtype, double eps, Source source) {
   require_float(layer, dtype, source);
-  require_positive(layer, "an eps", eps, source);
-  check_option(dtype, layer, "eps", eps, source);
+  require_eps(layer, eps, dtype, source);
   if (shape.empty()) fail(source.named(layer), "expected the extents of the last axes, got none");
   for (const Size extent : shape) require_sizes(layer, "extents", {extent}, source);
   return shape;

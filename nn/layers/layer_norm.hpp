@@ -32,6 +32,9 @@ struct LayerNorm {
   LayerNorm() = default;  // empty, until one with sizes is assigned
   explicit LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options = {},
                      Source source = Source::here());
+  template <class T>  // LayerNorm({64})
+  explicit LayerNorm(const T (&shape)[1], const LayerNormOptions& o = {}, Source source = Source::here())
+      : LayerNorm(Shape(shape[0]), o, source) {}
   Tensor operator()(In x) const;
   XGRAD_FIELDS(weight, bias)
 };
@@ -48,6 +51,9 @@ struct RMSNorm {
 
   RMSNorm() = default;
   explicit RMSNorm(const Shape& normalized_shape, const RMSNormOptions& options = {}, Source source = Source::here());
+  template <class T>
+  explicit RMSNorm(const T (&shape)[1], const RMSNormOptions& o = {}, Source source = Source::here())
+      : RMSNorm(Shape(shape[0]), o, source) {}
   Tensor operator()(In x) const;
   XGRAD_FIELDS(weight)
 };

@@ -20,6 +20,12 @@ void require_float(const char* layer, DType dtype, Source source) {
   if (!is_float(dtype)) fail(source.named(layer), "expected the dtype f32 or f64, got {}", name(dtype));
 }
 
+void require_eps(const char* layer, double eps, DType dtype, Source source) {
+  if (!(eps >= 0 && std::isfinite(eps)))
+    fail(source.named(layer), "expected an eps of 0 or more, and finite, got {}", eps);
+  if (eps > 0) check_option(dtype, layer, "eps", eps, source);
+}
+
 void require_positive(const char* layer, const char* what, double number, Source source) {
   if (!(number > 0 && std::isfinite(number)))
     fail(source.named(layer), "expected {} above 0, and finite, got {}", what, number);

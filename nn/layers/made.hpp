@@ -10,6 +10,8 @@ namespace xgrad::nn {
 void require_sizes(const char* layer, const char* what, std::initializer_list<Size> sizes,
                    Source source);  // each at least 1
 void require_float(const char* layer, DType dtype, Source source);
+void require_eps(const char* layer, double eps, DType dtype,
+                 Source source);  // 0 or more, and 0 in the dtype only if it is
 void require_positive(const char* layer, const char* what, double number, Source source);  // and finite
 
 // A parameter that is uniform in +-bound. The layer's stream (LayerStream) is the caller's.

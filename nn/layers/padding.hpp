@@ -36,10 +36,12 @@ struct PaddingLayer {
 };
 
 // Of one axis, two or three. padding: one number for all sides, or one for each.
-#define XGRAD_PADDING_LAYER(Name, axes, mode)                            \
-  struct Name : PaddingLayer {                                           \
-    explicit Name(const Shape& all, Source source = Source::here())      \
-        : PaddingLayer(axes, #Name, all, {PaddingMode::mode}, source) {} \
+#define XGRAD_PADDING_LAYER(Name, axes, mode)                                                         \
+  struct Name : PaddingLayer {                                                                        \
+    explicit Name(const Shape& all, Source source = Source::here())                                   \
+        : PaddingLayer(axes, #Name, all, {PaddingMode::mode}, source) {}                              \
+    template <class T>                                                                                \
+    explicit Name(const T (&all)[1], Source source = Source::here()) : Name(Shape(all[0]), source) {} \
   };
 XGRAD_PADDING_LAYER(ZeroPad1d, 1, zeros)
 XGRAD_PADDING_LAYER(ZeroPad2d, 2, zeros)

@@ -23,6 +23,9 @@ Tensor adaptive_max_pool3d(In x, const Shape& output_size);
     Shape kernel_size;                                                                                                \
     MaxPoolOptions options;                                                                                           \
     explicit MaxPool##axes##d(const Shape& kernel, const MaxPoolOptions& o = {}) : kernel_size(kernel), options(o) {} \
+    template <class T>                                                                                                \
+    explicit MaxPool##axes##d(const T (&kernel)[1], const MaxPoolOptions& o = {})                                     \
+        : MaxPool##axes##d(Shape(kernel[0]), o) {}                                                                    \
     Tensor operator()(In x) const;                                                                                    \
     XGRAD_FIELDS()                                                                                                    \
   };                                                                                                                  \
@@ -30,18 +33,25 @@ Tensor adaptive_max_pool3d(In x, const Shape& output_size);
     Shape kernel_size;                                                                                                \
     AvgPoolOptions options;                                                                                           \
     explicit AvgPool##axes##d(const Shape& kernel, const AvgPoolOptions& o = {}) : kernel_size(kernel), options(o) {} \
+    template <class T>                                                                                                \
+    explicit AvgPool##axes##d(const T (&kernel)[1], const AvgPoolOptions& o = {})                                     \
+        : AvgPool##axes##d(Shape(kernel[0]), o) {}                                                                    \
     Tensor operator()(In x) const;                                                                                    \
     XGRAD_FIELDS()                                                                                                    \
   };                                                                                                                  \
   struct AdaptiveAvgPool##axes##d {                                                                                   \
     Shape output_size;                                                                                                \
     explicit AdaptiveAvgPool##axes##d(const Shape& size) : output_size(size) {}                                       \
+    template <class T>                                                                                                \
+    explicit AdaptiveAvgPool##axes##d(const T (&size)[1]) : output_size(size[0]) {}                                   \
     Tensor operator()(In x) const;                                                                                    \
     XGRAD_FIELDS()                                                                                                    \
   };                                                                                                                  \
   struct AdaptiveMaxPool##axes##d {                                                                                   \
     Shape output_size;                                                                                                \
     explicit AdaptiveMaxPool##axes##d(const Shape& size) : output_size(size) {}                                       \
+    template <class T>                                                                                                \
+    explicit AdaptiveMaxPool##axes##d(const T (&size)[1]) : output_size(size[0]) {}                                   \
     Tensor operator()(In x) const;                                                                                    \
     XGRAD_FIELDS()                                                                                                    \
   };

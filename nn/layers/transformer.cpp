@@ -114,7 +114,11 @@ TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Ext
                                        std::optional<LayerNorm> last, Source source)
     : norm(std::move(last)) {
   check_stack("TransformerEncoder", num_layers, source);
-  layers.assign(static_cast<std::size_t>(num_layers.value), layer);
+  try {
+    layers.assign(static_cast<std::size_t>(num_layers.value), layer);
+  } catch (const std::exception&) {  // bad_alloc, length_error
+    fail_no_memory(source, "TransformerEncoder");
+  }
 }
 
 Tensor TransformerEncoder::operator()(In x) const { return (*this)(x, {}); }
@@ -129,7 +133,11 @@ TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Ext
                                        std::optional<LayerNorm> last, Source source)
     : norm(std::move(last)) {
   check_stack("TransformerDecoder", num_layers, source);
-  layers.assign(static_cast<std::size_t>(num_layers.value), layer);
+  try {
+    layers.assign(static_cast<std::size_t>(num_layers.value), layer);
+  } catch (const std::exception&) {  // bad_alloc, length_error
+    fail_no_memory(source, "TransformerDecoder");
+  }
 }
 
 Tensor TransformerDecoder::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {

@@ -27,15 +27,13 @@ Tensor times(const Tensor& weight, const Tensor& loss, double infinite) {
   return weight * where(logical_and(weight == 0, loss == infinite), 0, loss);
 }
 
-void check_pair(const char* op, In x, In y) {
+void check_pair(const char* op, In x, In y, const char* names) {
   for (const In* operand : {&x, &y})
-    if (!operand->is_number() && !operand->node())
-      fail(line_of(x, op), "expected a prediction and a target, got an empty tensor");
+    if (!operand->is_number() && !operand->node()) fail(line_of(x, op), "expected {}, got an empty tensor", names);
   if (y.is_number() || x.is_number()) return;
   const Tensor a = x, b = y;
   if (b.dim() != 0 && a.shape() != b.shape())
-    fail(line_of(x, op), "expected prediction and target of one shape, got {} and {}; reshape one of them", a.shape(),
-         b.shape());
+    fail(line_of(x, op), "expected {} of one shape, got {} and {}; reshape one of them", names, a.shape(), b.shape());
 }
 
 void check_floats(const char* op, const Tensor& x, Source source) {

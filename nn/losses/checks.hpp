@@ -18,7 +18,7 @@ Tensor times(const Tensor& weight, const Tensor& loss, double infinite = infinit
 
 // A target that broadcasts makes a loss of the wrong pairs: (n, 1) next to (n) gives (n, n). So the shapes must agree; the
 // target may be one number.
-void check_pair(const char* op, In x, In y);
+void check_pair(const char* op, In x, In y, const char* names = "prediction and target");
 void check_floats(const char* op, const Tensor& x, Source source);  // and not empty
 // A prediction of floats and its target, as check_pair says; the target as floats.
 Tensor target_of(const char* op, In x, In y);

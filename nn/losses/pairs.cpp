@@ -11,7 +11,7 @@ namespace xgrad::nn {
 namespace {
 
 void check_vectors(const char* op, In x, In y) {
-  check_pair(op, x, y);
+  check_pair(op, x, y, "two tensors of vectors");
   if (x.is_number() || y.is_number() || Tensor(x).dim() == 0 || Tensor(y).dim() == 0)
     fail(line_of(x, op), "expected vectors along the last axis, got a number");
   check_floats(op, x, line_of(x));
@@ -51,7 +51,7 @@ Tensor cosine_similarity(In x, In y, double eps) {
 Tensor margin_ranking_loss(In a, In b, In target, RankingOptions options) {
   constexpr const char* op = "margin_ranking_loss";
   const Located at(a, op);
-  check_pair(op, a, b);
+  check_pair(op, a, b, "two tensors of scores");
   const Tensor x = a;
   check_floats(op, x, line_of(a));
   check_option(a, op, "margin", options.margin);

@@ -40,6 +40,9 @@ struct CautiousRule : Base {
         of_rule::update_by(b, p, p, slots, step);
       },
       "Cautious is made of a rule with an `update`");
+  static_assert(
+      !requires(const Base& b, const Tensor& p, const Tensors& s, const Step& step) { b.evaluated(p, s, step); },
+      "Cautious is made of a rule that has no weights of its own to be judged by");
 
   std::vector<const char*> slot_names() const { return of_rule::slots_of<Base>(*this); }
   void update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
@@ -47,6 +50,12 @@ struct CautiousRule : Base {
     of_rule::update_by<Base>(*this, there, g, slots, step);
     const Tensor u = p - there, k = where(u * g > 0, ones_like(g), 0.0);
     p = p - k * u / maximum(mean(k), 1e-3);
+  }
+  void check(const Require& require) const {
+    if constexpr (requires(const Base& b) { b.check(require); }) Base::check(require);
+    if constexpr (requires(const Base& b) { b.by_rows(); })
+      require(!Base::by_rows(),
+              "a rule that steps all numbers, not one that leaves rows alone (of which mean k is that much less)", 0);
   }
   void prepare(const Step&) const = delete;  // Base's compiled formula
 };
@@ -66,6 +75,11 @@ struct ScheduleFreeRule : Base {
 
   static constexpr NameOfTwo<Base> both{"ScheduleFree"};
   static constexpr const char* name = both.text;
+  static_assert(
+      requires(const Base& b, Tensor& p, Tensors& slots, const Step& step) {
+        of_rule::update_by(b, p, p, slots, step);
+      },
+      "ScheduleFree is made of a rule with an `update`");
   static_assert(
       !requires(const Base& b, const Tensor& p, const Tensors& s, const Step& step) { b.evaluated(p, s, step); },
       "ScheduleFree is made of a rule that has no weights of its own to be judged by");

@@ -122,10 +122,10 @@ XGRAD_INLINE Batch<T> minimum(const Batch<T>& x, const Batch<T>& y) {
   return pick(x == x, lower(x, y), x);
 }
 
-// x - floor(x / y) y, of the sign of y, and floor(x / y), both as they would be rounded. Lane by lane, by the C library.
-// Where y is 0: NaN, and x / y.
+// x - floor(x / y) y, of the sign of y, and floor(x / y), both as they would be rounded. Where y is 0: NaN, and x / y.
+// Lane by lane, by the C library.
 template <class T, bool quotient>
-[[gnu::noinline]] Batch<T> divided(const Batch<T>& x, const Batch<T>& y) {
+[[gnu::noinline]] Batch<T> divided_by_lanes(const Batch<T>& x, const Batch<T>& y) {
   alignas(64) T a[width<T>], b[width<T>];
   x.store_aligned(a);
   y.store_aligned(b);
@@ -145,6 +145,25 @@ template <class T, bool quotient>
     }
   }
   return Batch<T>::load_aligned(a);
+}
+// All lanes at once, where quotients are exact integers: x / y, rounded, may have come up to the next one, and never below its
+// floor; that is seen by the sign of what is left, which a fused multiplication rounds once.
+template <class T, bool quotient>
+XGRAD_INLINE Batch<T> divided(const Batch<T>& x, const Batch<T>& y) {
+  using B = Batch<T>;
+  if constexpr (fused_madd) {
+    const B d = x / y, zero(T(0));
+    const Mask<T> fast = (magnitude(d) < B(sizeof(T) == 4 ? T(0x1p22) : T(0x1p50))) & (magnitude(y) < B(infinity<T>));
+    if (xsimd::all(fast)) [[likely]] {
+      const B q0 = floor(d), left = nmadd(q0, y, x);
+      const Mask<T> over = ((left < zero) & (zero < y)) | ((zero < left) & (y < zero));
+      const B q = pick(over, q0 - B(T(1)), q0);
+      if constexpr (quotient) return pick(q == zero, with_sign(zero, y), q);
+      const B r = nmadd(q, y, x);
+      return pick(r == zero, with_sign(zero, x), r);
+    }
+  }
+  return divided_by_lanes<T, quotient>(x, y);
 }
 template <class T>
 XGRAD_INLINE Batch<T> modulo(const Batch<T>& x, const Batch<T>& y) {

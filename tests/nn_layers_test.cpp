@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::nll_loss(x, tensor({0, 1, 2, 9})), "[nll_loss] expected classes");
   CHECK_ERROR(nn::cross_entropy(Tensor(), labels), "empty tensor");
   CHECK_ERROR(nn::mse_loss(ones({4, 1}), ones({4})), "[mse_loss] expected prediction and target of one shape");
-  CHECK_ERROR(nn::mse_loss(x, Tensor()), "[mse_loss] expected a prediction and a target, got an empty tensor");
+  CHECK_ERROR(nn::mse_loss(x, Tensor()), "[mse_loss] expected prediction and target, got an empty tensor");
   CHECK_ERROR(nn::huber_loss(x, x, {.delta = 0}), "[huber_loss] expected a delta above 0");
   CHECK_ERROR(nn::smooth_l1_loss(x, x, {.beta = -1}), "[smooth_l1_loss] expected a beta");
   CHECK_ERROR(nn::binary_cross_entropy_with_logits(x, ones({3})), "one shape");

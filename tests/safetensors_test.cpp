@@ -345,6 +345,10 @@ BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file) {
 // What a process leaves that is killed while it saves: the old file or the new one, whole, and nothing that keeps
 // another from saving. `nameless` false: as on a file system that has no nameless files.
 BOOST_AUTO_TEST_CASE(a_process_killed_while_it_saves) {
+#ifdef __SANITIZE_THREAD__
+  BOOST_TEST_MESSAGE("skipped: under the thread sanitizer a child of fork() can start no threads");
+  return;
+#endif
   const Folder folder;
   const std::string path = folder.file("net");
   const Tensor x = evaluate(ones({200'000}));
@@ -368,8 +372,9 @@ BOOST_AUTO_TEST_CASE(a_process_killed_while_it_saves) {
           if (first && ::write(ready[1], "x", 1) != 1) ::_exit(1);
         }
       char byte;
+      ::close(ready[1]);  // so that a child that has ended is no wait for ever
       BOOST_TEST_REQUIRE(::read(ready[0], &byte, 1) == 1);
-      ::close(ready[0]), ::close(ready[1]);
+      ::close(ready[0]);
       ::usleep(static_cast<useconds_t>(i * 61));
       ::kill(child, SIGKILL);
       ::waitpid(child, nullptr, 0);

@@ -2,6 +2,7 @@
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include <xgrad/nn/losses/classes.hpp>
 
 namespace xgrad::training {
 namespace {
@@ -14,7 +15,7 @@ std::optional<Hits> hits_of_column(const Tensor& outputs, const Tensor& targets,
   return Hits{sum(right && !isnan(scores)).item(), static_cast<double>(labels.numel())};
 }
 
-constexpr Size ignored = -100;  // as cross_entropy has it
+Size ignored() { return nn::CrossEntropyOptions().ignore_index; }
 
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
 
@@ -30,7 +31,7 @@ std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double th
   Shape rest = outputs.shape();
   rest.erase(1);
   if (!(rest == targets.shape())) return {};
-  const Tensor counts = targets != ignored;
+  const Tensor counts = targets != ignored();
   if (any(counts && (targets < 0 || targets >= outputs.size(1))).item() != 0) return {};
   return Hits{sum(counts && argmax(outputs, 1) == targets && !any(isnan(outputs), 1)).item(), sum(counts).item()};
 }
@@ -39,7 +40,7 @@ double rows_that_count(const Tensor& targets) {
   const auto rows = static_cast<double>(targets.size(0));
   if (targets.dtype() != i64 || targets.numel() == 0) return rows;
   const NoGrad no_grad;
-  return rows * (sum(targets != ignored).item() / static_cast<double>(targets.numel()));
+  return rows * (sum(targets != ignored()).item() / static_cast<double>(targets.numel()));
 }
 
 }  // namespace xgrad::training

@@ -18,6 +18,9 @@ double work_of(Size m, Size n, Size k) {
   return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 }
 
+// A row times rows, sums that go along both: our own kernel reads the matrix once, as it lies.
+bool is_row_by_rows(bool ta, bool tb, Size m) { return m == 1 && tb && !ta; }
+
 // Is our own kernel the faster one? Up to a few thousand multiplications a library's call costs more than it saves. With
 // vectors of 256 bits it is faster in f32 until oneDNN begins to be, and wherever few rows meet rows: libraries lay those
 // out by columns first. (Where there is no oneDNN, OpenBLAS begins there too.)
@@ -26,7 +29,7 @@ template <class T>
 bool worth_own(bool ta, bool tb, Size m, Size n, Size k) {
   const double work = work_of(m, n, k);
   if (work <= least_of_library) return true;
-  if (m == 1 && !ta && (tb || sizeof(T) == 8)) return true;  // reads the matrix once, as it lies
+  if (is_row_by_rows(ta, tb, m) || (m == 1 && !ta && sizeof(T) == 8)) return true;
 #if defined(__x86_64__)
   constexpr Size few_rows = 4, least_inner = 32;  // of a short inner axis OpenBLAS stores what it has the faster
   const bool worth_it = (sizeof(T) == 4 && k >= least_inner) || (m <= few_rows && tb && !ta);
@@ -69,7 +72,7 @@ void add_row(Size m, Size n, const T* plus, T* c, Size ldc) {
 void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb,
          const float* plus, float* c, Size ldc) {
   const Libraries& l = libraries();
-  if (l.dnnl && !(m == 1 && tb && !ta) && worth_dnnl(work_of(m, n, k), lda, ldb)) {
+  if (l.dnnl && !is_row_by_rows(ta, tb, m) && worth_dnnl(work_of(m, n, k), lda, ldb)) {
     const LibraryCall call;
     const int threads = l.most_omp_threads();
     if (threads != 1) l.set_omp_threads(1);

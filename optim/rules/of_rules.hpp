@@ -27,6 +27,41 @@ struct NameOfTwo {
   }
 };
 
+namespace of_rule {
+
+template <class Base, std::size_t... k>
+constexpr bool takes_slots(std::index_sequence<k...>) {
+  return requires(const Base& b, Tensor& p, const Tensor& g, Tensors& slots, const Step& step) {
+    b.update(p, g, slots.begin()[k]..., step);
+  };
+}
+// Can update_by() call it?
+template <class Base>
+constexpr bool has_update() {
+  if constexpr (requires(const Base& b) { b.slot_names(); })
+    return requires(const Base& b, Tensor& p, const Tensor& g, Tensors& slots, const Step& step) {
+      b.update(p, g, slots, step);
+    };
+  else if constexpr (requires { Base::slots[0]; })
+    return takes_slots<Base>(std::make_index_sequence<length_of<Base::slots>>());
+  else return takes_slots<Base>(std::index_sequence<>());
+}
+// What is asked of a rule that another is made of.
+template <class Base>
+constexpr bool may_be_base() {
+  static_assert(has_update<Base>(), "Cautious and ScheduleFree are made of a rule with an `update`");
+  static_assert(
+      !requires(const Base& b, const Tensor& p, const Tensors& s, const Step& step) { b.evaluated(p, s, step); },
+      "Cautious and ScheduleFree are made of a rule that has no weights of its own to be judged by");
+  return true;
+}
+template <class Base>
+void check_base(const Base& base, const Require& require) {
+  if constexpr (requires { base.check(require); }) base.check(require);
+}
+
+}  // namespace of_rule
+
 // Of the step u = p - (p after Base's step) only what goes downhill by the present gradient: k = 1 where u g > 0, else 0;
 //   p <- p - k u / max(mean k, 1e-3), the mean of the whole tensor
 // (Liang et al. 2024). What Base's decay does is part of u; CautiousAdamW and CautiousLion, as their authors have them, leave it out.
@@ -35,14 +70,7 @@ struct CautiousRule : Base {
   static constexpr NameOfTwo<Base> both{"Cautious"};
   static constexpr const char* name = both.text;
   static constexpr bool elementwise = false;
-  static_assert(
-      requires(const Base& b, Tensor& p, Tensors& slots, const Step& step) {
-        of_rule::update_by(b, p, p, slots, step);
-      },
-      "Cautious is made of a rule with an `update`");
-  static_assert(
-      !requires(const Base& b, const Tensor& p, const Tensors& s, const Step& step) { b.evaluated(p, s, step); },
-      "Cautious is made of a rule that has no weights of its own to be judged by");
+  static_assert(of_rule::may_be_base<Base>());
 
   std::vector<const char*> slot_names() const { return of_rule::slots_of<Base>(*this); }
   void update(Tensor& p, const Tensor& g, Tensors& slots, const Step& step) const {
@@ -52,7 +80,7 @@ struct CautiousRule : Base {
     p = p - k * u / maximum(mean(k), 1e-3);
   }
   void check(const Require& require) const {
-    if constexpr (requires(const Base& b) { b.check(require); }) Base::check(require);
+    of_rule::check_base<Base>(*this, require);
     if constexpr (requires(const Base& b) { b.by_rows(); })
       require(!Base::by_rows(),
               "a rule that steps all numbers, not one that leaves rows alone (of which mean k is that much less)", 0);
@@ -75,14 +103,7 @@ struct ScheduleFreeRule : Base {
 
   static constexpr NameOfTwo<Base> both{"ScheduleFree"};
   static constexpr const char* name = both.text;
-  static_assert(
-      requires(const Base& b, Tensor& p, Tensors& slots, const Step& step) {
-        of_rule::update_by(b, p, p, slots, step);
-      },
-      "ScheduleFree is made of a rule with an `update`");
-  static_assert(
-      !requires(const Base& b, const Tensor& p, const Tensors& s, const Step& step) { b.evaluated(p, s, step); },
-      "ScheduleFree is made of a rule that has no weights of its own to be judged by");
+  static_assert(of_rule::may_be_base<Base>());
 
   std::vector<const char*> slot_names() const {
     std::vector<const char*> names = of_rule::slots_of<Base>(*this);
@@ -93,7 +114,7 @@ struct ScheduleFreeRule : Base {
     return slot == of_rule::slots_of<Base>(*this).size() ? p : of_rule::first_of<Base>(*this, slot, p);
   }
   void check(const Require& require) const {
-    if constexpr (requires(const Base& b) { b.check(require); }) Base::check(require);
+    of_rule::check_base<Base>(*this, require);
     require(average > 0 && average < 1, "average in (0, 1)", average);
     require.not_negative("r", r);
   }

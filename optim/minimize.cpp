@@ -194,10 +194,7 @@ class FirstOrder final : public Method {
  public:
   FirstOrder(Optimizer& optimizer, Source source)
       : Method("minimize", optimizer.parameters(source), source), optimizer_(optimizer), source_(source) {
-    if (optimizer.maximizes(source))
-      fail(source.named(name()),
-           "expected an optimizer that goes down, got one with {.maximize = true}; leave that out, and give the "
-           "negative of what is to be greatest");
+    optimizer.require_descent(name(), source);
   }
   bool keeps_record() const override { return optimizer_.looks_at_loss(); }
   const Separable& separable() const override { return none_; }

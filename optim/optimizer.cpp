@@ -190,6 +190,12 @@ bool Optimizer::maximizes(Source source) const {
   for (Size group = 0; group < groups(); ++group) any |= maximizes(group, source);
   return any;
 }
+void Optimizer::require_descent(const char* op, Source source) const {
+  if (maximizes(source))
+    fail(source.named(op),
+         "expected an optimizer that goes down, got one with {.maximize = true}; leave that out, and give the negative "
+         "of what is to be greatest");
+}
 bool Optimizer::maximizes(Size group, Source source) const {
   (void)state_or_fail(source);
   check_group(group, source);

@@ -64,6 +64,7 @@ class Optimizer {
   Size groups() const;
   bool maximizes(Source source = Source::here()) const;              // does a group, as {.maximize = true} says?
   bool maximizes(Size group, Source source = Source::here()) const;  // does this one?
+  void require_descent(const char* op, Source source = Source::here()) const;  // Error of `op` where a group maximizes
   double lr(Size group = 0, Source source = Source::here()) const;
   void set_lr(double lr, Source source = Source::here());  // of every group; schedules go on from it
   void set_lr(double lr, Size group, Source source = Source::here());

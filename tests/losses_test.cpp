@@ -207,6 +207,17 @@ BOOST_AUTO_TEST_CASE(probabilities_of_0_and_1) {
   }
 }
 
+// PyTorch adds 1e-12 to the squares of the lengths: of vectors of 1e-6 that is as much as they have.
+BOOST_AUTO_TEST_CASE(cosines_of_tiny_and_of_huge_vectors) {
+  for (const DType dtype : {f32, f64})
+    for (const auto& [length, cosine] : {std::pair{1e-6, 0.5}, {1e-3, 1 / (1 + 1e-6)}, {0.0, 0.0}, {1e30, 1.0}}) {
+      const Tensor x = watch(cast(tensor({{length, 0.0}}), dtype));
+      const Tensor loss = nn::cosine_embedding_loss(x, x, ones({1}, dtype));
+      BOOST_TEST(std::abs(loss.item() - (1 - cosine)) < (dtype == f32 ? 1e-6 : 1e-12));
+      BOOST_TEST(all_finite(grad(loss, x)[0]));
+    }
+}
+
 // Targets of 0 beside logarithms of 0, distributions that are 0 somewhere.
 BOOST_AUTO_TEST_CASE(divergences_at_0) {
   const Tensor log_p = watch(tensor({-inf, 0.0})), q = watch(tensor({0.0, 1.0}));
@@ -296,6 +307,38 @@ BOOST_AUTO_TEST_CASE(errors_name_the_loss) {
       }
   }
   BOOST_TEST(refused > 900);
+}
+
+// Labels of 0 and 1 to a loss of -1 and 1 train something else without a word, and 2 and 255 are classes or pixels.
+BOOST_AUTO_TEST_CASE(labels_that_a_loss_cannot_mean) {
+  int seen = 0;
+  for (const Row& row : rows)
+    for (const DType dtype : {f32, f64}) {
+      const std::vector<std::string> names = names_of(row);
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        const bool signs = names[i].ends_with("signs"), bits = names[i].ends_with("bits");
+        if (!signs && !bits) continue;
+        Tensors v = operands_of(row, dtype);
+        const double wrong = signs ? 0 : 2;
+        const Tensor last = reshape(arange(v[i].numel()), v[i].shape()) == v[i].numel() - 1;
+        v[i] = where(last, wrong, v[i]);
+        const std::string text = fmt::format(": [{}] expected targets of {}", row.function(),
+                                             signs ? "-1 and 1" : "0 and 1"),
+                          place = fmt::format(", got {} at position {}; check the labels", wrong, v[i].numel() - 1);
+        BOOST_CHECK_EXCEPTION(row.loss(v, Reduction::sum), Error, [&](const Error& e) {
+          const std::string what = e.what();
+          return what.find(text) != std::string::npos && what.find(place) != std::string::npos;
+        });
+        v[i] = where(last, dtype == f32 ? 1.0000001 : 1 + 1e-9, operands_of(row, dtype)[i]);  // computed, and rounded
+        BOOST_CHECK_NO_THROW(evaluate(row.loss(v, Reduction::sum)));
+        ++seen;
+      }
+    }
+  BOOST_TEST(seen >= 30);
+  CHECK_ERROR(nn::hinge_loss(ones({3}), tensor({1, 0, 1})),
+              "expected targets of -1 and 1 (of labels 0 and 1: 2 * labels - 1), got 0");
+  CHECK_ERROR(nn::binary_cross_entropy_with_logits(ones({3}), tensor({1, 0, 2})),
+              "expected targets of 0 and 1, or between, got 2");
 }
 
 BOOST_AUTO_TEST_CASE(options_and_targets_that_are_refused) {

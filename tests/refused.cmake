@@ -1,6 +1,13 @@
 # Compiles PROGRAM (refused.cpp) once for each of its names, and looks at the first error: it must hold the text that stands
-# behind the name. "compiles" means that there is none. CXX is the compiler, INCLUDE where <xgrad/...> is.
+# behind the name. "compiles" means that there is none. CXX is the compiler, INCLUDE where <xgrad/...> is,
+# SCRATCH a folder to work in.
 cmake_policy(VERSION 3.25)
+set(compile ${CXX} -std=c++20 -I${INCLUDE} -I${SCRATCH})
+cmake_path(GET PROGRAM PARENT_PATH folder)
+file(MAKE_DIRECTORY ${SCRATCH})
+configure_file(${folder}/refused.hpp ${SCRATCH}/refused.hpp COPYONLY)
+configure_file(${PROGRAM} ${SCRATCH}/refused.cpp COPYONLY)
+execute_process(COMMAND ${compile} -w -x c++-header ${SCRATCH}/refused.hpp -o ${SCRATCH}/refused.hpp.gch COMMAND_ERROR_IS_FATAL ANY)
 file(STRINGS ${PROGRAM} lines REGEX "^#(el)?if defined")
 set(wrong "")
 foreach(line ${lines})
@@ -9,7 +16,7 @@ foreach(line ${lines})
   endif()
   set(name ${CMAKE_MATCH_1})
   set(text "${CMAKE_MATCH_2}")
-  execute_process(COMMAND ${CXX} -std=c++20 -fsyntax-only -D${name} -I${INCLUDE} ${PROGRAM}
+  execute_process(COMMAND ${compile} -fsyntax-only -D${name} ${SCRATCH}/refused.cpp
     RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE output)
   set(first "no error")
   if(output MATCHES "error: ([^\n]*)")

@@ -1,12 +1,5 @@
 // Programs that do not compile; the first error says why. refused.cmake compiles each with its name defined.
-#include <memory>
-#include <unordered_map>
-
-#include <xgrad/autodiff.hpp>
-#include <xgrad/data.hpp>
-#include <xgrad/nn.hpp>
-#include <xgrad/optim.hpp>
-#include <xgrad/training.hpp>
+#include "refused.hpp"
 
 // clang-format off
 using namespace xgrad;

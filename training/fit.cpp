@@ -223,9 +223,7 @@ class Loop {
     const auto refuse = [&](const std::string& what) { fail(source_.named("fit"), "expected " + what); };
     if (o_.epochs < 0) refuse(fmt::format("0 epochs or more, got {}", o_.epochs));
     if (o_.accumulate < 1) refuse(fmt::format("to accumulate 1 batch or more, got {}", o_.accumulate));
-    if (optimizer_.maximizes(source_))
-      refuse(
-          "an optimizer that goes down, got one with {.maximize = true}; leave that out, and give the negative as the loss");
+    optimizer_.require_descent("fit", source_);
     const auto require_batches = [&](const data::DataLoader& loader, const char* what) {
       if (loader.size() == 0)
         refuse(fmt::format("{} batches, got none of {} rows, with a batch_size of {}{}", what, loader.rows(),

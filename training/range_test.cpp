@@ -78,10 +78,7 @@ void run(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const Rang
 RangeTest lr_range_test(optim::Optimizer& optimizer, const Callable<Tensor()>& loss, const RangeOptions& options,
                         Source source) {
   check(options, source);
-  if (optimizer.maximizes(source))
-    fail(source.named("lr_range_test"),
-         "expected an optimizer that goes down, got one with {.maximize = true}; leave that out, and give the "
-         "negative of what is to be greatest");
+  optimizer.require_descent("lr_range_test", source);
   AsBefore before(optimizer, source);
   RangeTest seen;
   try {

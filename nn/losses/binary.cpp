@@ -18,6 +18,7 @@ Tensor binary_cross_entropy_with_logits(In logits, In target, const BinaryCrossE
   const Located at(logits, op);
   const Source source = line_of(logits);
   const Tensor y = target_of(op, logits, target), x = logits;
+  check_probabilities(op, y, line_of(logits));
   const Tensor q_y = options.pos_weight.defined() ? y * options.pos_weight : y;
   const Tensor positive = times(q_y, softplus(-x));
   check_weight_of_each(op, positive, options.pos_weight, "pos_weight", x.shape(), source);
@@ -45,6 +46,7 @@ Tensor binary_cross_entropy(In probabilities, In target, const WeightOptions& op
   const Located at(probabilities, op);
   const Source source = line_of(probabilities);
   const Tensor y = target_of(op, probabilities, target), p = probabilities;
+  check_probabilities(op, y, source);
   Tensor loss = -(y * bounded_log(p) + (1 - y) * bounded_log(1 - p));
   if (options.weight.defined()) {
     loss = options.weight * loss;
@@ -58,6 +60,7 @@ Tensor sigmoid_focal_loss(In logits, In target, FocalOptions options) {
   constexpr const char* op = "sigmoid_focal_loss";
   const Located at(logits, op);
   const Tensor y = target_of(op, logits, target), x = logits;
+  check_probabilities(op, y, line_of(logits));
   const auto [reduction, a, gamma] = options;
   if (!(a <= 1)) fail(line_of(logits, op), "expected an alpha in [0, 1], or below 0, got {}", a);
   check_least(op, "gamma", gamma, 0, logits);
@@ -71,6 +74,7 @@ Tensor dice_loss(In probabilities, In target, DiceOptions options) {
   const Located at(probabilities, op);
   const Source source = line_of(probabilities);
   const Tensor y = target_of(op, probabilities, target), p = probabilities;
+  check_probabilities(op, y, source);
   check_least(op, "smooth", options.smooth, 0, probabilities);
   if (p.dim() == 0) fail(source.named(op), "expected numbers [examples, ...], got a 0-d tensor");
   const auto rows = [](const Tensor& x) {
@@ -87,6 +91,7 @@ namespace {
 
 Tensor hinge(const char* op, In scores, In target, const MarginOptions& options) {
   const Tensor y = target_of(op, scores, target);
+  check_signs(op, y, line_of(scores));
   check_option(scores, op, "margin", options.margin);
   return relu(options.margin - scores * y);
 }
@@ -105,9 +110,11 @@ Tensor squared_hinge_loss(In scores, In target, MarginOptions options) {
 }
 
 Tensor soft_margin_loss(In scores, In target, LossOptions options) {
-  const Located at(scores, "soft_margin_loss");
-  const Tensor y = target_of("soft_margin_loss", scores, target);
-  return reduce("soft_margin_loss", softplus(-(scores * y)), options.reduction, line_of(scores));
+  constexpr const char* op = "soft_margin_loss";
+  const Located at(scores, op);
+  const Tensor y = target_of(op, scores, target);
+  check_signs(op, y, line_of(scores));
+  return reduce(op, softplus(-(scores * y)), options.reduction, line_of(scores));
 }
 
 }  // namespace xgrad::nn

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
@@ -47,6 +49,42 @@ Tensor target_of(const char* op, In x, In y) {
   const Tensor prediction = x;
   check_floats(op, prediction, line_of(x));
   return y.is_number() || !is_float(Tensor(y).dtype()) ? cast(y, prediction.dtype()) : Tensor(y);
+}
+
+namespace {
+
+constexpr double slack = 1e-3;
+
+// The first that is not `good`, and where it stands.
+template <class T>
+std::optional<std::pair<double, Size>> first_bad(const T* y, Size n, auto good) {
+  bool all = true;
+  for (Size i = 0; i < n; ++i) all &= good(y[i]);
+  for (Size i = 0; !all && i < n; ++i)
+    if (!good(y[i])) return std::pair{static_cast<double>(y[i]), i};
+  return {};
+}
+
+void check_each(const char* op, const Tensor& y, const char* expected, Source source, auto good) {
+  if (is_example(y)) return;
+  const Tensor dense = contiguous(y.detach(), source);
+  const void* at = readable(dense, source);
+  const auto bad = y.dtype() == f32 ? first_bad(static_cast<const float*>(at), y.numel(), good)
+                                    : first_bad(static_cast<const double*>(at), y.numel(), good);
+  if (bad)
+    fail(source.named(op), "expected targets {}, got {} at position {}; check the labels", expected, bad->first,
+         bad->second);
+}
+
+}  // namespace
+
+void check_probabilities(const char* op, const Tensor& y, Source source) {
+  check_each(op, y, "of 0 and 1, or between", source, [](auto t) { return !(t < -slack) && !(t > 1 + slack); });
+}
+
+void check_signs(const char* op, const Tensor& y, Source source) {
+  check_each(op, y, "of -1 and 1 (of labels 0 and 1: 2 * labels - 1)", source,
+             [](auto t) { return !(std::abs(std::abs(t) - 1) > slack); });
 }
 
 void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which,

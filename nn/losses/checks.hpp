@@ -22,6 +22,10 @@ void check_pair(const char* op, In x, In y, const char* names = "prediction and 
 void check_floats(const char* op, const Tensor& x, Source source);  // and not empty
 // A prediction of floats and its target, as check_pair says; the target as floats.
 Tensor target_of(const char* op, In x, In y);
+// Targets that mean yes or no: in [0, 1], or of a sign, -1 or 1; give or take a thousandth, as they may be computed. NaN passes, and
+// inside of vmap nobody knows them yet.
+void check_probabilities(const char* op, const Tensor& y, Source source);
+void check_signs(const char* op, const Tensor& y, Source source);
 // A weight that broadcasts to the losses, which `weighted` is made of already.
 void check_weight_of_each(const char* op, const Tensor& weighted, const Tensor& weight, const char* which,
                           const Shape& shape, Source source);

@@ -171,6 +171,7 @@ Tensor multilabel_soft_margin_loss(In logits, In target, const WeightOptions& op
   const Located at(logits, op);
   const Source source = line_of(logits);
   const Tensor t = target_of(op, logits, target), x = logits;
+  check_probabilities(op, t, source);
   if (x.dim() == 0 || x.size(-1) == 0)
     fail(source.named(op), "expected logits [..., classes], of one class or more, got {}", x.shape());
   Tensor loss = times(t, softplus(-x)) + times(1 - t, softplus(x));

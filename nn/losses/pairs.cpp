@@ -56,6 +56,7 @@ Tensor margin_ranking_loss(In a, In b, In target, RankingOptions options) {
   check_floats(op, x, line_of(a));
   check_option(a, op, "margin", options.margin);
   const Tensor y = target_of_rows(op, target, x, line_of(a));
+  check_signs(op, y, line_of(a));
   return reduce(op, relu(options.margin - y * (a - b)), options.reduction, line_of(a));
 }
 
@@ -63,17 +64,30 @@ Tensor hinge_embedding_loss(In distance, In target, MarginOptions options) {
   constexpr const char* op = "hinge_embedding_loss";
   const Located at(distance, op);
   const Tensor y = target_of(op, distance, target), x = distance;
+  check_signs(op, y, line_of(distance));
   check_option(distance, op, "margin", options.margin);
   const Tensor loss = where(y != -1.0, x, 0.0) + where(y != 1.0, relu(options.margin - x), 0.0);
   return reduce(op, loss, options.reduction, line_of(distance));
 }
 
+namespace {
+
+// sqrt(|x|^2 + 1e-12), PyTorch's; where the square could leave the range, |x|
+Tensor smooth_length(const Tensor& x) {
+  const Tensor length = norm(x, 2, -1, true), small = length < 1e6;
+  return where(small, sqrt(sum(square(where(small, x, 0.0)), -1, true) + 1e-12), length);
+}
+
+}  // namespace
+
 Tensor cosine_embedding_loss(In a, In b, In target, RankingOptions options) {
   constexpr const char* op = "cosine_embedding_loss";
   const Located at(a, op);
-  const Tensor likeness = cosine_similarity(a, b);
+  check_vectors(op, a, b);
+  const Tensor likeness = sum(a / smooth_length(a) * b / smooth_length(b), -1);
   check_option(a, op, "margin", options.margin);
   const Tensor y = target_of_rows(op, target, likeness, line_of(a));
+  check_signs(op, y, line_of(a));
   const Tensor loss = where(y == 1.0, 1 - likeness, 0.0) + where(y == -1.0, relu(likeness - options.margin), 0.0);
   return reduce(op, loss, options.reduction, line_of(a));
 }
@@ -85,6 +99,7 @@ Tensor contrastive_loss(In a, In b, In target, MarginOptions options) {
   check_option(a, op, "margin", options.margin);
   const Tensor squared = sum(square(a - b), -1), d = norm(a - b, 2, -1);
   const Tensor y = target_of_rows(op, target, d, line_of(a));
+  check_probabilities(op, y, line_of(a));
   const Tensor loss = 0.5 * (y * squared + (1 - y) * square(relu(options.margin - d)));
   return reduce(op, loss, options.reduction, line_of(a));
 }

@@ -28,7 +28,7 @@ struct RankingOptions {
 Tensor margin_ranking_loss(In a, In b, In target, RankingOptions options = {});
 // y = 1: x;  y = -1: max(0, margin - x). x is a distance.
 Tensor hinge_embedding_loss(In distance, In target, MarginOptions options = {});
-// y = 1: 1 - cos(a, b);  y = -1: max(0, cos(a, b) - margin)
+// y = 1: 1 - cos(a, b);  y = -1: max(0, cos(a, b) - margin). cos = a b / sqrt((|a|^2 + 1e-12) (|b|^2 + 1e-12)), PyTorch's
 Tensor cosine_embedding_loss(In a, In b, In target, RankingOptions options = {});
 // y d^2 / 2 + (1 - y) max(0, margin - d)^2 / 2, d = |a - b|, y = 1 of what is alike, else 0 (Hadsell, Chopra, LeCun 2006)
 Tensor contrastive_loss(In a, In b, In target, MarginOptions options = {});

@@ -78,26 +78,36 @@ XGRAD_INLINE void map_as(T* out, Size n, const Body& body) {
   else map(out, n, body);
 }
 
+// Of operands that are one value each: that of one element, everywhere; f is compiled no second time.
+template <class T>
+void repeat(Kernel of_elements, void* out, const void* a, const void* b, const void* c, Size n) {
+  T y;
+  of_elements(&y, a, b, c, 1);
+  fill(static_cast<T*>(out), Batch<T>(y), n);
+}
+
 template <class F, class T, int mask>
 void map_unary(void* out, const void* a, const void*, const void*, Size n) {
-  const Operand<T, mask & 1> x(a);
-  T* y = static_cast<T*>(out);
-  if constexpr (mask & 1) fill(y, F::lane(x.value), n);
-  else map_as<F>(y, n, [&](Size i, Size k) XGRAD_LAMBDA { return F::lane(k >= width<T> ? x.at(i) : x.part(i, k)); });
+  if constexpr (mask == 1) repeat<T>(map_unary<F, T, 0>, out, a, nullptr, nullptr, n);
+  else {
+    const Operand<T, false> x(a);
+    map_as<F>(static_cast<T*>(out), n,
+              [&](Size i, Size k) XGRAD_LAMBDA { return F::lane(k >= width<T> ? x.at(i) : x.part(i, k)); });
+  }
 }
 
 template <class F, class T, int mask>
 void map_binary(void* out, const void* a, const void* b, const void*, Size n) {
-  const Operand<T, mask & 1> x(a);
-  const Operand<T, (mask & 2) != 0> y(b);
-  T* z = static_cast<T*>(out);
-  if constexpr ((mask & 3) == 3) fill(z, F::lane(x.value, y.value), n);
-  else
-    map_as<F>(z, n, [&](Size i, Size k) XGRAD_LAMBDA {
+  if constexpr (mask == 3) repeat<T>(map_binary<F, T, 0>, out, a, b, nullptr, n);
+  else {
+    const Operand<T, mask & 1> x(a);
+    const Operand<T, (mask & 2) != 0> y(b);
+    map_as<F>(static_cast<T*>(out), n, [&](Size i, Size k) XGRAD_LAMBDA {
       if (k >= width<T>) [[likely]]
         return F::lane(x.at(i), y.at(i));
       return F::lane(x.part(i, k), y.part(i, k));
     });
+  }
 }
 
 template <class F, class T>
@@ -109,17 +119,17 @@ void set_binary(Table& t, Elementwise op, DType dtype) {
 
 template <class F, class T, int mask>
 void map_ternary(void* out, const void* a, const void* b, const void* c, Size n) {
-  const Operand<T, mask & 1> x(a);
-  const Operand<T, (mask & 2) != 0> y(b);
-  const Operand<T, (mask & 4) != 0> z(c);
-  T* w = static_cast<T*>(out);
-  if constexpr (mask == 7) fill(w, F::lane(x.value, y.value, z.value), n);
-  else
-    map_as<F>(w, n, [&](Size i, Size k) XGRAD_LAMBDA {
+  if constexpr (mask == 7) repeat<T>(map_ternary<F, T, 0>, out, a, b, c, n);
+  else {
+    const Operand<T, mask & 1> x(a);
+    const Operand<T, (mask & 2) != 0> y(b);
+    const Operand<T, (mask & 4) != 0> z(c);
+    map_as<F>(static_cast<T*>(out), n, [&](Size i, Size k) XGRAD_LAMBDA {
       if (k >= width<T>) [[likely]]
         return F::lane(x.at(i), y.at(i), z.at(i));
       return F::lane(x.part(i, k), y.part(i, k), z.part(i, k));
     });
+  }
 }
 
 template <class F, class T>

@@ -37,7 +37,7 @@ const std::vector<Row> rows = {
     {"bias and gelu, 256 x 4096", {"bias_gelu.256x4096", "bias_gelu.256x4096", nullptr}, 2},
     {"embedding, 256 rows of 100,000 x 64, SGD", {"embedding.256", "embedding.256", nullptr}, 50},
     {"the same, libtorch by sparse gradients", {"embedding_sparse.256", "embedding.256", nullptr}},
-    {"MLP 784-128-10, 16 inferences of 1", {"inference.784-128-10", "inference.784-128-10", nullptr}, 5},
+    {"MLP 784-128-10, 16 inferences of 1", {"inference.784-128-10", "inference.784-128-10", "inference.784-128-10"}, 5},
     {"the same by each of two threads at once", {"inference.two", "inference.two", nullptr}, 5, 0, 1e-3, false, 0, true},
     {"LSTM 32-64, 16 sequences of 50, Adam", {"lstm", "lstm", nullptr}, 3},
     {"GRU 32-64, 16 sequences of 50, Adam", {"gru", "gru", nullptr}, 3},

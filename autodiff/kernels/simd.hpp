@@ -57,6 +57,9 @@ struct Simd {
   // of `lanes` numbers for each position.
   void (*correlate_weight_lanes[2])(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x,
                                     const Size* offset, Size depth, void* turned, Size lanes, double* sums);
+  // Where windows have their greatest number, the first of equals or the first NaN. Window p < count has x[p stride + taps[k]], k < n,
+  // n > 0, 0 <= taps[k] < 2^31: out[p] = first + p stride + taps[k].
+  void (*greatest[2])(const void* x, Size stride, const Size* taps, Size n, Size count, Size first, Size* out);
 };
 
 // Null where the machine, or the build, has no instruction set of this name.
@@ -78,6 +81,7 @@ const Simd& simd();
   void fill_random(Simd& all);      \
   void fill_matmul(Simd& all);      \
   void fill_convolution(Simd& all); \
+  void fill_windows(Simd& all);     \
   }
 XGRAD_ARCHES(XGRAD_FILLS)
 #undef XGRAD_FILLS

@@ -29,6 +29,7 @@ namespace {
       arch::fill_random(all);       \
       arch::fill_matmul(all);       \
       arch::fill_convolution(all);  \
+      arch::fill_windows(all);      \
       return all;                   \
     }();                            \
     return filled;                  \

@@ -27,6 +27,11 @@ void along(const Axis& picked, const Axis& whole, const Size* index, const F& f)
 // The same with an index for each number: f(number of the picked, number of the whole).
 template <class F>
 void each(const Axis& picked, const Axis& whole, const Size* index, const F& f) {
+  if (picked.inner == 1) {  // along the last axis, as pools do
+    for (Size o = 0; o < picked.outer; ++o)
+      for (Size k = o * picked.length; k < (o + 1) * picked.length; ++k) f(k, o * whole.length + index[k]);
+    return;
+  }
   for (Size o = 0; o < picked.outer; ++o)
     for (Size k = 0; k < picked.length; ++k)
       for (Size i = 0; i < picked.inner; ++i) {

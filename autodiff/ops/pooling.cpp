@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <xgrad/autodiff/convolution.hpp>
 
+#include "autodiff/kernels/simd.hpp"
 #include "autodiff/ops/convolution.hpp"
 #include "autodiff/parallel.hpp"
 
@@ -44,62 +44,16 @@ bool is_more(T v, T best) {
   return !(v <= best) && best == best;
 }
 
-// 16 bytes of numbers, as vectors of the compiler's: picking rounds nothing, so any instruction set gives the same.
-template <class T>
-struct Some {
-  static constexpr int lanes = static_cast<int>(16 / sizeof(T));
-  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;  // as wide as a number
-  typedef T Numbers __attribute__((vector_size(16)));
-  typedef Place Places __attribute__((vector_size(16)));
-
-  // Numbers that are a stride apart, and none beyond the last.
-  template <Size stride>
-  static Numbers load(const T* x, Size step) {
-    Numbers v = {}, w = {};
-    if constexpr (stride == 1) {
-      std::memcpy(&v, x, sizeof v);
-    } else if constexpr (stride == 2) {
-      std::memcpy(&v, x, sizeof v), std::memcpy(&w, x + (lanes - 1), sizeof w);
-      if constexpr (lanes == 4) v = __builtin_shufflevector(v, w, 0, 2, 5, 7);
-      else v = __builtin_shufflevector(v, w, 0, 3);
-    } else {
-      for (int i = 0; i < lanes; ++i) v[i] = x[i * step];
-    }
-    return v;
-  }
-};
-
-// Windows of a line side by side, tap after tap. x: tap (0, 0, 0) of the first one would be at `from`; rows of taps lie
-// `depth` and `height` numbers apart.
-template <Size stride, class T>
-void greatest_of_some(const T* x, Size from, const Window& w, const Inside& z, const Inside& y, Size depth, Size height,
-                      Size* places) {
-  using S = Some<T>;
-  using Place = typename S::Place;
-  const Size step = w.stride[2], begin = z.first * depth + y.first * height;
-  typename S::Numbers best = S::template load<stride>(x + (from + begin), step);
-  typename S::Places place = typename S::Places{} + static_cast<Place>(begin);
-  for (Size a = z.first; a < z.end; ++a)
-    for (Size b = y.first; b < y.end; ++b) {
-      Size tap = a * depth + b * height;
-      for (Size c = 0; c < w.kernel[2]; ++c, tap += w.dilation[2]) {
-        const typename S::Numbers v = S::template load<stride>(x + (from + tap), step);
-        const typename S::Places more = ~(v <= best) & (best == best);  // as is_more
-        best = more ? v : best;
-        place = more ? typename S::Places{} + static_cast<Place>(tap) : place;
-      }
-    }
-  for (int i = 0; i < S::lanes; ++i) places[i] = from + i * step + place[i];
-}
-
 // Where in its image each window's greatest number is.
-template <Size stride, class T>
+template <class T>
 void greatest_places(const Window& w, const T* x, const Planes& p, Size* places) {
   const Size depth = w.dilation[0] * p.image[1] * p.image[2], height = w.dilation[1] * p.image[2];
+  constexpr Size most = 512;
+  Size taps[most], n = 0, planes_of_taps = 0, lines_of_taps = 0;
   Size first = p.result[2], last = first;  // what is done side by side
-  if constexpr (sizeof(T) >= 4)
-    if (p.last - p.first >= Some<T>::lanes &&
-        (sizeof(T) > 4 || p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max()))
+  if constexpr (std::is_floating_point_v<T>)
+    if (w.kernel[0] * w.kernel[1] * w.kernel[2] <= most &&
+        p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max())
       first = p.first, last = p.last;
   for (Size p0 = 0; p0 < p.result[0]; ++p0) {
     const Inside z(w, 0, p.image[0], p0);
@@ -119,10 +73,18 @@ void greatest_places(const Window& w, const T* x, const Planes& p, Size* places)
         places[p2] = at;
       };
       for (Size p2 = 0; p2 < first; ++p2) one(p2);
-      if constexpr (sizeof(T) >= 4)
-        for (Size next = first; next < last; next += Some<T>::lanes) {  // at the end some of them again
-          const Size p2 = std::min(next, last - Some<T>::lanes);
-          greatest_of_some<stride>(x, line + p2 * w.stride[2] - w.padding[2], w, z, y, depth, height, places + p2);
+      if constexpr (std::is_floating_point_v<T>)
+        if (first < last) {
+          const Size begin = z.first * depth + y.first * height;  // of the first tap that is inside
+          if (planes_of_taps != z.end - z.first || lines_of_taps != y.end - y.first) {
+            planes_of_taps = z.end - z.first, lines_of_taps = y.end - y.first, n = 0;
+            for (Size a = 0; a < planes_of_taps; ++a)
+              for (Size b = 0; b < lines_of_taps; ++b)
+                for (Size c = 0; c < w.kernel[2]; ++c) taps[n++] = a * depth + b * height + c * w.dilation[2];
+          }
+          const Size from = line + begin + first * w.stride[2] - w.padding[2];
+          kernels::simd().greatest[std::is_same_v<T, double>](x + from, w.stride[2], taps, n, last - first, from,
+                                                              places + first);
         }
       for (Size p2 = last; p2 < p.result[2]; ++p2) one(p2);
     }
@@ -145,14 +107,11 @@ void compute_max_pool_places(Node* n) {
   auto* out = reinterpret_cast<Size*>(allocate(n));
   with_type(n->in[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto greatest = w.stride[2] == 1   ? greatest_places<1, T>
-                          : w.stride[2] == 2 ? greatest_places<2, T>
-                                             : greatest_places<0, T>;
     constexpr Size worth_a_job = 1 << 14;  // results
     share_out(n->shape[0] * n->shape[1], std::max<Size>(1, worth_a_job / std::max<Size>(1, of_result)),
               [&](Size first, Size last) {
                 for (Size i = first; i < last; ++i)
-                  greatest(w, x.node()->data.template as<const T>() + i * of_image, planes, out + i * of_result);
+                  greatest_places(w, x.node()->data.template as<const T>() + i * of_image, planes, out + i * of_result);
               });
   });
   n->data = reinterpret_cast<char*>(out);

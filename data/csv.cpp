@@ -279,6 +279,9 @@ Tensor Table::numbers(const std::vector<std::string>& columns, DType dtype, Sour
               if (!is_below_one(text)) fail_cell(row, column, "expected a number in the range of f64", source);
               *out = text[0] == '-' ? -0.0 : 0.0;
             }
+            if (dtype == f32 && std::isfinite(*out) && std::isinf(static_cast<float>(*out)))
+              fail_cell(row, column, "expected a number in the range of f32 (numbers(columns, f64) takes others)",
+                        source);
             ++out;
           }
       },
@@ -310,6 +313,10 @@ Table::Categories Table::categories(std::string_view column, std::vector<std::st
   std::vector<std::pair<std::string_view, Size>> sorted;
   for (std::size_t i = 0; i < names.size(); ++i) sorted.push_back({names[i], static_cast<Size>(i)});
   std::sort(sorted.begin(), sorted.end());
+  const auto twice =
+      std::adjacent_find(sorted.begin(), sorted.end(), [](const auto& x, const auto& y) { return x.first == y.first; });
+  if (twice != sorted.end())
+    fail(source.named("csv"), "expected names that differ, got \"{}\" twice; name each category once", twice->first);
   std::vector<Size> codes;
   for (Size row = 0; row < rows(); ++row) {
     const Cell& c = cell(row, at);

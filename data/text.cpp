@@ -46,6 +46,10 @@ void each_character(std::string_view text, const F& f) {
   }
 }
 
+void make_lower(std::string& word) {
+  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 template <class F>
 void each_word(std::string_view text, bool lower, const F& f) {
   std::string word;
@@ -58,8 +62,7 @@ void each_word(std::string_view text, bool lower, const F& f) {
     while (end < text.size() && is_in_word(text[end])) ++end;
     end = std::max(end, i + 1);
     word.assign(text.substr(i, end - i));
-    if (lower)
-      for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (lower) make_lower(word);
     f(std::string_view(word));
     i = end;
   }
@@ -141,7 +144,10 @@ Size Vocabulary::find(std::string_view token) const {
   const auto at = std::lower_bound(by_token_.begin(), by_token_.end(), token, [&](Size code, std::string_view wanted) {
     return std::string_view(tokens_[static_cast<std::size_t>(code)]) < wanted;
   });
-  return at != by_token_.end() && tokens_[static_cast<std::size_t>(*at)] == token ? *at : -1;
+  if (at != by_token_.end() && tokens_[static_cast<std::size_t>(*at)] == token) return *at;
+  std::string lower;
+  if (lower_) lower = token, make_lower(lower);
+  return lower_ && lower != token ? find(lower) : -1;
 }
 
 bool Vocabulary::has(std::string_view token) const { return find(token) >= 0; }

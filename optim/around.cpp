@@ -20,6 +20,8 @@ Standing::Standing(Optimizer& optimizer, engine::Own<Surround> rule, Source sour
   Surround& of = *rule;
   engine::Own<Place> place(new Place{state.rates->places, std::move(rule), of.manner()});
   const Surround::Manner& m = place->manner;
+  check_names(name, {m.slots}, source);
+  check_names(name, {m.shared}, source);
   const std::size_t items = state.items.size();
   if (m.after) {
     place->at.resize(items);

@@ -48,9 +48,10 @@ struct Gradient {
 
 // What becomes of a step.
 enum class Verdict {
-  step,  // it is taken, with the gradients as they are now
-  wait,  // it is not; slots and shared state are kept as they are now
-  skip,  // it is not, and nothing has changed
+  step,       // it is taken, with the gradients as they are now
+  wait,       // it is not, for more gradients are to come; slots and shared state are kept as they are now
+  leave_out,  // it is not, for these gradients are no good; slots and shared state are kept likewise
+  skip,       // it is not, and nothing has changed
 };
 
 // What the driver asks.

@@ -32,11 +32,14 @@ void check(const Stop& stop, const char* name, Source source) {
 // Puts the parameters to the best point when an exception goes by.
 class BestPoint {
  public:
-  explicit BestPoint(Objective& f) : f_(f), best_(without_history(f.here())) {}
+  BestPoint(Objective& f, Method& method) : f_(f), method_(method), best_(without_history(f.here())) {}
   ~BestPoint() {
     if (done_) return;
     try {
+      const std::vector<Tensor> now = f_.here().values;
       f_.move_to(best_);
+      const auto same = [](const Tensor& x, const Tensor& y) { return x.node() == y.node(); };
+      if (!std::equal(now.begin(), now.end(), best_.values.begin(), same)) method_.went_back();
     } catch (...) {  // an exception is on its way already
     }
   }
@@ -58,6 +61,7 @@ class BestPoint {
     return point;
   }
   Objective& f_;
+  Method& method_;
   Objective::Point best_;
   bool done_ = false;
 };
@@ -88,7 +92,7 @@ class Run {
   Result operator()() {
     method_.begin();
     begin();
-    BestPoint best(f_);
+    BestPoint best(f_, method_);
     f_.before_each_call([this] {
       if (interrupts_.requested()) throw Interrupted();
     });
@@ -201,17 +205,28 @@ class FirstOrder final : public Method {
   void begin() override {}
   void went_back() override { optimizer_.best_is_back(); }
   Advance advance(Objective& f) override {
-    const Tensors& g = f.gradients();
-    optimizer_.zero_grad();
-    if (keeps_record()) optimizer_.look_at(f.here().result, source_);
-    for (std::size_t i = 0; i < parameters().size(); ++i) parameters()[i].set_grad(g[i].detach(), source_);
-    optimizer_.step(source_);
-    optimizer_.zero_grad();
-    f.moved();
+    const Size before = optimizer_.steps(source_);
+    for (int calls = 0; optimizer_.steps(source_) == before;
+         ++calls) {  // what stands around it may wait, and leave out
+      if (calls == most_calls)
+        fail(source_.named(name()),
+             "expected a step, but in {} calls what stands around the optimizer has let none pass: it waits "
+             "(Accumulate), or leaves gradients out that are not finite (RequireFinite)",
+             calls);
+      const Tensors& g = f.gradients();
+      optimizer_.zero_grad();
+      if (keeps_record()) optimizer_.look_at(f.here().result, source_);
+      for (std::size_t i = 0; i < parameters().size(); ++i) parameters()[i].set_grad(g[i].detach(), source_);
+      optimizer_.step(source_);
+      optimizer_.zero_grad();
+      f.moved();
+    }
     return Advance::moved;
   }
 
  private:
+  static constexpr int most_calls = 100'000;
+
   Optimizer& optimizer_;
   Source source_;
   Separable none_;

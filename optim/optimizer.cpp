@@ -85,6 +85,8 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
   auto group = std::make_unique<State::Group>();
   group->manner = manner(number);
   const Manner& m = group->manner;
+  check_names(name_, {m.slots, m.numbers}, source);
+  check_names(name_, {m.shared}, source);
   const bool in_memory = m.elementwise || m.compiled;
   const NoGrad constant;
   std::vector<Item> items;
@@ -123,9 +125,12 @@ void Optimizer::add(const Parameters& parameters, double lr, Source source) try 
     const Tensor start = first_shared(number, k);
     group->shared.push_back(evaluate(start.defined() ? start : zeros(Shape{}, f64)));
   }
+  Rate rate{lr, lr};
+  for (const Attached& a : state.rates->attached)
+    if (a.option == Attached::lr) rate.set(a.number, a(lr, source));
   state.items.reserve(state.items.size() + items.size());
   state.groups.reserve(state.groups.size() + 1);
-  state.rates->groups.push_back({lr, lr});
+  state.rates->groups.push_back(std::move(rate));
   for (Item& item : items) state.items.push_back(std::move(item));
   state.groups.push_back(std::move(group));
 } catch (const std::bad_alloc&) {
@@ -243,15 +248,23 @@ void Optimizer::train(Source source) { switch_to(false, source); }
 
 // All values are there before the first is stored.
 void Optimizer::best_is_back() noexcept {
-  if (state_) state_->best_is_back = true;
+  if (!state_) return;
+  state_->best_is_back = true;
+  state_->evaluating = false;  // the weights are neither those that are trained nor an average now
+  for (Item& item : state_->items) item.trained = Tensor();
 }
+
+bool Optimizer::holds_best() const noexcept { return state_ && state_->best_is_back; }
+
+Size Optimizer::steps(Source source) const { return state_or_fail(source).steps; }
 
 void Optimizer::switch_to(bool evaluating, Source source) try {
   State& state = state_or_fail(source);
-  bool any = false;
+  if (state.evaluating == evaluating || (evaluating && state.best_is_back)) return;
+  bool any = !evaluating;  // an average that has left since eval() has left its weights in place of the trained ones
   for (const auto& group : state.groups) any |= group->manner.evaluates;
   for (const auto& place : state.rates->around) any |= place->manner.evaluates;
-  if (!any || state.evaluating == evaluating || state.best_is_back) return;
+  if (!any) return;
   const NoGrad constant;
   Parameters stored;
   std::vector<Tensor> values;

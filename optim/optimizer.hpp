@@ -55,9 +55,13 @@ class Optimizer {
   void eval(Source source = Source::here());
   void train(Source source = Source::here());
 
+  // Steps that were taken since it was made. Calls in which nothing moved are none: Accumulate waited, or RequireFinite left it out.
+  Size steps(Source source = Source::here()) const;
+
   // The best weights so far, those to be judged by, were put back into the parameters: fit and minimize say so where they do. eval()
   // then leaves them; and a rule whose state belongs to other weights (Schedule-Free, ASGD) takes no step from there.
   void best_is_back() noexcept;
+  bool holds_best() const noexcept;  // were they, and no step has been taken since?
 
   Parameters parameters(Source source = Source::here()) const;  // that it updates, of all groups
   Parameters parameters(Size group, Source source = Source::here()) const;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
@@ -42,16 +43,32 @@ Tensor of_groups(const std::vector<Rate>& groups, Source source, const F& number
 
 }  // namespace
 
+void check_names(const char* rule, std::initializer_list<std::vector<const char*>> lists, Source source) {
+  std::unordered_set<std::string> known{step_name};
+  for (const auto& list : lists)
+    for (const char* each : list)
+      if (!known.insert(each).second) {
+        if (each == std::string(step_name))
+          fail(
+              source.named(rule),
+              "expected names of what the rule keeps other than \"{}\", which is the count of steps where it is saved; "
+              "call it otherwise",
+              each);
+        fail(source.named(rule), "expected a name of its own for all that the rule keeps, got \"{}\" twice; rename one",
+             each);
+      }
+}
+
 NamedTensors Optimizer::state(Source source) const try {
   const State& own = state_or_fail(source);
   if (own.evaluating)
     fail(source.named(name_), "state() while the parameters are those to be evaluated; call train() first");
   const std::vector<Rate>& rates = own.rates->groups;
   NamedTensors made;
-  made.push_back({lr_name, of_groups(rates, source, [](const Rate& r) { return r.lr; })});
+  made.push_back({lr_name, of_groups(rates, source, [&](const Rate& r) { return own.rates->saved_lr(r); })});
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
-  for (std::size_t i = 0; i < own.rates->attached.size(); ++i)
-    made.push_back({schedule_name(i), tensor(own.rates->attached[i].memory, source)});
+  for (std::size_t i = 0; const Attached& a : own.rates->attached)
+    if (a.saved) made.push_back({schedule_name(i++), tensor(a.memory, source)});
   for (Item& item : state_->items) {
     if (item.t == 0) take_first(item, source);
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
@@ -123,8 +140,14 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
       broken(fmt::format("the base_lr {} is not a finite number of 0 or more", rate));
   // A state without schedules leaves them where they are.
   std::vector<std::vector<double>> memories, factors;
-  if (given.count(schedule_name(0)) != 0)
-    for (const Attached& a : own.rates->attached) {
+  std::vector<Attached*> restored;
+  bool others = false;  // that go on from where they are
+  const bool has_schedules = given.count(schedule_name(0)) != 0;
+  for (Attached& a : own.rates->attached)
+    if (!has_schedules || !a.saved) {
+      others = true;
+    } else {
+      restored.push_back(&a);
       memories.push_back(
           take(schedule_name(memories.size()), f64, {static_cast<Size>(a.memory.size())}).to_vector<double>());
       const double count = memories.back()[0];
@@ -137,7 +160,7 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
         if (!(factor >= 0) || std::isinf(factor)) broken(fmt::format("{} makes a factor of {}", a.name, factor));
     }
   if (given.count(schedule_name(memories.size())) != 0)
-    broken(fmt::format("it has more schedules than the {} here", own.rates->attached.size()));
+    broken(fmt::format("it has more schedules than the {} here", memories.size()));
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
   std::vector<double> numbers;
@@ -185,10 +208,11 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     rates[g].base = base[g];
   }
   for (std::size_t i = 0; i < memories.size(); ++i) {
-    Attached& a = own.rates->attached[i];
-    a.memory = memories[i];
-    for (std::size_t g = 0; g < factors[i].size(); ++g) rates[g].keep(a.number, factors[i][g]);
+    restored[i]->memory = memories[i];
+    for (std::size_t g = 0; g < factors[i].size(); ++g) rates[g].keep(restored[i]->number, factors[i][g]);
   }
+  for (Rate& rate : rates)
+    if (others) rate.lr = rate.base * rate.product();
   std::size_t next = 0, next_number = 0;
   for (std::size_t i = 0; i < own.items.size(); ++i) {
     Item& item = own.items[i];

@@ -17,7 +17,7 @@ struct Rate {
     double value;
   };
   double lr, base;
-  std::vector<Factor> factors = {};  // of the schedules that have taken a step since the group was added
+  std::vector<Factor> factors = {};  // of the schedules
 
   double product() const {
     double f = 1;
@@ -51,6 +51,7 @@ struct Attached {
   std::ptrdiff_t option;       // where it lies in the options, in bytes
   std::vector<double> memory;  // what is saved; the steps come first
   Callable<double(const std::vector<double>& memory, double base, Source source)> factor;
+  bool saved = true;  // with the optimizer
 
   double operator()(double base, Source source) const { return factor(memory, base, source); }
 };
@@ -70,6 +71,19 @@ struct Rates {
     std::size_t i = 0;
     while (attached[i].number != number) ++i;
     return attached[i];
+  }
+
+  // A group's, without what schedules that are not saved make of it.
+  double saved_lr(const Rate& rate) const {
+    bool all = true;
+    double product = 1;
+    for (const Rate::Factor& factor : rate.factors)
+      for (const Attached& a : attached)
+        if (a.number == factor.schedule) {
+          all &= a.saved;
+          if (a.saved) product *= factor.value;
+        }
+    return all ? rate.lr : rate.base * product;
   }
 
   // Multiplies the options that schedules drive; were there any?

@@ -69,6 +69,11 @@ void Scheduler::check_attached(Source source) const {
 
 Size Scheduler::steps() const { return rates_ ? static_cast<Size>(rates_->at(number_).memory[0]) : 0; }
 
+void Scheduler::keep_out_of_state(Source source) {
+  check_attached(source);
+  rates_->at(number_).saved = false;
+}
+
 const Scheduler::Memory& Scheduler::memory(Source source) const {
   check_attached(source);
   return rates_->at(number_).memory;

@@ -29,6 +29,8 @@ class Scheduler {
   void step(Source source = Source::here());                // once an epoch (or a batch: as its options count)
   void resume(Size steps, Source source = Source::here());  // as after so many steps
   Size steps() const;
+  void keep_out_of_state(
+      Source source = Source::here());  // of the optimizer's: for who makes it anew each time, as fit does
 
  protected:
   // With a memory of its own: numbers that are saved, the count of steps first; and what it makes of them.

@@ -43,6 +43,9 @@ struct Optimizer::Item {
   char* slot(std::size_t k) const { return store->memory.get() + static_cast<Size>(k) * store->stride + at; }
 };
 
+// What a rule keeps is saved by name, beside "step": an Error where a name is there twice.
+void check_names(const char* rule, std::initializer_list<std::vector<const char*>> lists, Source source);
+
 struct Optimizer::State {
   struct Group {
     Manner manner;
@@ -63,6 +66,7 @@ struct Optimizer::State {
   std::vector<Item> items;
   std::vector<std::unique_ptr<Group>> groups;
   engine::Ref<Rates> rates{new Rates};  // schedules hold it too, and see when the optimizer is gone
+  Size steps = 0;                       // that were taken
   bool evaluating = false;
   bool best_is_back = false;
   bool options_may_have_changed = false;

@@ -137,7 +137,7 @@ void Optimizer::step(Source source) try {
           source.named(name_),
           "looks at the loss, of which what stands around it waits for more parts; call look_at(loss) and backward() for "
           "each part, without zero_grad() between them, and step() once");
-    if (ahead->verdict != Verdict::step) return ahead->keep();
+    if (ahead->verdict != Verdict::step) return ahead->keep();  // which is no step
   }
   state.work.clear();
   state.stepped.clear();
@@ -238,6 +238,7 @@ void Optimizer::step(Source source) try {
   run_compiled();
   if (ahead) ahead->finish();
   for (Item* item : state.stepped) ++item->t, item->numbers.swap(item->next);
+  ++state.steps;
   state.held.clear();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, name_);

@@ -270,3 +270,77 @@ BOOST_AUTO_TEST_CASE(optimizers_that_average) {
   look(optim::ScheduleFreeAdamWRule{.lr = 0.1});
   look(optim::ASGDRule{.lr = 0.1, .t0 = 2});
 }
+
+// What leaves while the weights are those to be judged by gives back those that are trained.
+BOOST_AUTO_TEST_CASE(an_average_that_leaves_in_evaluation) {
+  Parameter a = parameter(1.0);
+  optim::SGD sgd({a}, {.lr = 0.1});
+  double trained = 0;
+  {
+    optim::EMA ema(sgd, {.decay = 0.5});
+    for (int i = 0; i < 3; ++i) sgd.step(square(a));
+    trained = a.item();
+    sgd.eval();
+    BOOST_TEST(a.item() != trained);
+  }
+  sgd.train();
+  BOOST_TEST(a.item() == trained);
+  sgd.step(square(a));
+  (void)sgd.state();
+  const optim::EMA again(sgd);
+}
+
+// Gradients that are no good are left out, of rules that look at the loss, too; steps are counted where they were taken.
+BOOST_AUTO_TEST_CASE(steps_that_were_taken) {
+  const auto run = [](auto optimizer, const Parameter& a) {
+    optim::RequireFinite finite(optimizer, {.skip = true});
+    const double bad = std::numeric_limits<double>::quiet_NaN();
+    for (const double factor : {1.0, bad, bad, 1.0}) {
+      const Tensor before = a;
+      optimizer.step(sum(square(a)) * factor);
+      BOOST_TEST(same_bits(a, before) == std::isnan(factor));
+    }
+    BOOST_TEST(finite.shared()[1].item() == 2);
+    BOOST_TEST(optimizer.steps() == 2);
+    finite.rule().most = 1;
+    BOOST_CHECK_NO_THROW(optimizer.step(sum(square(a)) * bad));
+    BOOST_CHECK_EXCEPTION(optimizer.step(sum(square(a)) * bad), Error, says("have been left out"));
+  };
+  Parameter a = parameter(tensor({1.0, 2.0}));
+  run(optim::Adam({a}), a);
+  run(optim::Polyak({a}), a);
+  run(optim::MoMo({a}), a);
+  run(optim::SophiaH({a}), a);
+
+  optim::SGD sgd({a}, {.lr = 0.1});
+  optim::Accumulate parts(sgd, {.steps = 8});
+  a = tensor({1.0, 2.0});
+  for (int i = 0; i < 6; ++i) sgd.step(sum(square(a)));
+  BOOST_TEST(sgd.steps() == 0);
+  parts.rule().steps = 2;  // the mean is that of the seven calls
+  sgd.step(sum(square(a)));
+  BOOST_TEST(sgd.steps() == 1);
+  BOOST_TEST(allclose(a, tensor({0.8, 1.6}), 1e-12));
+}
+
+namespace {
+template <int which>
+struct Named {
+  double lr = 0.1;
+  static constexpr const char* slots[] = {which == 0 ? "step" : "of", "other"};
+  static constexpr const char* numbers[] = {which == 1 ? "of" : "number"};
+  void advance(double*, const optim::Step&) const {}
+  void update(Tensor&, const Tensor&, Tensor&, Tensor&, const optim::Step&) const {}
+};
+struct NamedAround {
+  static constexpr const char* shared[] = {"sum", "sum"};
+  void before(std::vector<optim::Gradient>&, Tensors&, Size) const {}
+};
+}  // namespace
+BOOST_AUTO_TEST_CASE(names_of_what_a_rule_keeps) {
+  Parameter a = parameter(1.0);
+  BOOST_CHECK_EXCEPTION(optim::Descent<Named<0>>({a}), Error, says("other than \"step\", which is the count of steps"));
+  BOOST_CHECK_EXCEPTION(optim::Descent<Named<1>>({a}), Error, says("got \"of\" twice"));
+  optim::Descent<Named<2>> good({a});
+  BOOST_CHECK_EXCEPTION(optim::Around<NamedAround>{good}, Error, says("got \"sum\" twice"));
+}

@@ -400,3 +400,40 @@ BOOST_AUTO_TEST_CASE(rows_that_are_left_out) {
   BOOST_TEST(training::accuracy(net, {x, y}) == want.accuracy);
   CHECK_ERROR(training::accuracy(net, {x, y + 1}), "i64 labels [n] of 0 ... classes - 1 (-100: left out)");
 }
+
+// Steps are those that the optimizer took; a checkpoint that is saved in mid-fit can be loaded.
+BOOST_AUTO_TEST_CASE(around_and_schedules) {
+  manual_seed(1);
+  nn::Linear line(2, 2);
+  const Tensor x = randn({8, 2}), y = randint(0, 2, {8});
+  const data::DataLoader batches({x, y}, {.batch_size = 1});
+  optim::SGD sgd(nn::parameters(line), {.lr = 1.0});
+  NamedTensors checkpoint;
+  {
+    const optim::Accumulate parts(sgd, {.steps = 4});
+    std::vector<Size> steps;
+    double last = 0;
+    training::fit(
+        line, sgd, batches,
+        {.epochs = 1,
+         .progress = false,
+         .after_epoch = [&](const training::Epoch&) { return checkpoint = sgd.state(), true; },
+         .after_batch = [&](const training::Batch& b) { return steps.push_back(b.step), last = sgd.lr(), true; },
+         .schedule = optim::cosine({.steps = 4}),
+         .step_schedule = optim::step_decay({.every = 1, .gamma = 0.5})});
+    BOOST_TEST(steps == (std::vector<Size>{0, 0, 0, 1, 1, 1, 1, 2}), boost::test_tools::per_element());
+    BOOST_TEST(last == 0.25);
+  }
+  BOOST_TEST(sgd.lr() == 1);
+  optim::SGD again(nn::parameters(line), {.lr = 0.3});
+  const optim::Accumulate parts(again, {.steps = 4});
+  again.load_state(checkpoint);
+  BOOST_TEST(again.lr() == 1);
+
+  const std::vector<training::Metric> twice{training::Metric("rate", nn::metrics::Accuracy()),
+                                            training::Metric("rate", nn::metrics::Accuracy())},
+      loss{training::Metric("loss", nn::metrics::Accuracy())};
+  for (const auto& metrics : {twice, loss})
+    BOOST_CHECK_EXCEPTION(training::fit(line, sgd, batches, {.epochs = 1, .progress = false, .metrics = metrics}),
+                          Error, says("expected metrics of names that differ"));
+}

@@ -159,3 +159,19 @@ BOOST_AUTO_TEST_CASE(pictures) {
     BOOST_TEST(bytes.size() > 5000u, name);
   }
 }
+
+// Best weights that were put back before are still such afterwards, after an Error, too.
+BOOST_AUTO_TEST_CASE(best_weights) {
+  Parameter a = parameter(5.0);
+  optim::ScheduleFreeSGD free({a}, {.lr = 0.9});
+  for (int i = 0; i < 5; ++i) free.step(square(a - 1.0));
+  free.best_is_back();
+  BOOST_TEST(free.holds_best());
+  BOOST_CHECK_EXCEPTION(training::lr_range_test(free, [&] { return square(a - 1.0); }), Error,
+                        says("[ScheduleFreeSGD] the best"));
+  BOOST_TEST(free.holds_best());
+  optim::SGD sgd({a}, {.lr = 0.9});
+  sgd.best_is_back();
+  training::lr_range_test(sgd, [&] { return square(a - 1.0); });
+  BOOST_TEST(sgd.holds_best());
+}

@@ -148,3 +148,42 @@ BOOST_AUTO_TEST_CASE(logistic_regression) {
       BOOST_TEST(fit.iterations <= (first ? 9 : 120), row.name << " " << fit.iterations);
     }
 }
+
+// An optimizer that something stands around: a call that it only waits in is no iteration, and no end.
+BOOST_AUTO_TEST_CASE(optimizers_that_wait) {
+  for (const optim::Stop& stop : {optim::Stop{.loss_tolerance = 1e-9}, optim::Stop{.step_tolerance = 1e-9}}) {
+    Parameter w = parameter(5.0);
+    optim::SGD sgd({w}, {.lr = 0.1});
+    const optim::Accumulate parts(sgd, {.steps = 4});
+    const optim::Result fit = optim::minimize(
+        sgd, [&] { return square(w - 1.0); }, stop);
+    BOOST_TEST(fit.converged);
+    BOOST_TEST(fit.iterations == sgd.steps());
+    BOOST_TEST(std::abs(w.item() - 1) < 1e-6);
+  }
+  Parameter w = parameter(0.0);
+  optim::SGD sgd({w}, {.lr = 0.1});
+  const optim::Accumulate parts(sgd, {.steps = 200'000});
+  BOOST_CHECK_EXCEPTION(optim::minimize(sgd, [&] { return square(w - 1.0); }), Error, [](const Error& e) {
+    return std::string(e.what()).find("[minimize] expected a step, but in 100000 calls") != std::string::npos;
+  });
+  BOOST_TEST(w.item() == 0);
+}
+
+// A loss that throws: the best point is back, and the optimizer knows.
+BOOST_AUTO_TEST_CASE(best_points_after_an_exception) {
+  Parameter w = parameter(5.0);
+  int calls = 0;
+  optim::ScheduleFreeSGD free({w}, {.lr = 0.9});
+  BOOST_CHECK_THROW(optim::minimize(free,
+                                    [&] {
+                                      if (++calls > 20) throw std::runtime_error("mine");
+                                      return square(w - 1.0);
+                                    },
+                                    {.gradient_tolerance = 1e-300}),
+                    std::runtime_error);
+  const double best = w.item();
+  BOOST_TEST(free.holds_best());
+  free.eval();
+  BOOST_TEST(w.item() == best);
+}

@@ -279,3 +279,35 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   optim::SGD moved = std::move(sgd);
   BOOST_CHECK_EXCEPTION(optim::Scheduler(sgd, optim::warmup()), Error, says("[warmup] this optimizer was moved from"));
 }
+
+// Whatever a schedule is at, a group that joins and a state without schedules get the lr that it says.
+BOOST_AUTO_TEST_CASE(groups_and_states_that_come_later) {
+  Parameter a = parameter(1.0), b = parameter(1.0), c = parameter(1.0);
+  optim::SGD sgd({a}, {.lr = 0.1});
+  optim::Scheduler rate(sgd, optim::warmup({.steps = 10, .start = 0.01}));
+  sgd.add_group({b}, {.lr = 0.2});
+  BOOST_TEST(close(sgd.lr(0), 0.001));
+  BOOST_TEST(close(sgd.lr(1), 0.002));
+  optim::SGD old({c}, {.lr = 0.3});
+  old.add_group({b}, {.lr = 0.4});
+  sgd.load_state(old.state());
+  BOOST_TEST(close(sgd.lr(0), 0.003));
+  BOOST_TEST(close(sgd.lr(1), 0.004));
+  rate.step();
+  BOOST_TEST(close(sgd.lr(0), 0.3 * (0.01 + 0.099)));
+
+  // one that is kept out of the state: not saved, and it goes on after a load
+  optim::SGD other({a}, {.lr = 0.1});
+  optim::Scheduler kept(other, optim::step_decay({.every = 1, .gamma = 0.5}));
+  optim::Scheduler out(other, optim::warmup({.steps = 10, .start = 0.01}));
+  out.keep_out_of_state();
+  kept.step();
+  const NamedTensors saved = other.state();
+  optim::SGD without({b}, {.lr = 0.1});
+  optim::Scheduler again(without, optim::step_decay({.every = 1, .gamma = 0.5}));
+  without.load_state(saved);
+  BOOST_TEST(again.steps() == 1);
+  BOOST_TEST(close(without.lr(), 0.05));
+  other.load_state(saved);
+  BOOST_TEST(close(other.lr(), 0.05 * 0.01));
+}

@@ -131,6 +131,12 @@ BOOST_AUTO_TEST_CASE(malformed_tables) {
   CHECK_ERROR(t.rows_of(tensor({3})).numbers({"size"}), "got '12abc'");
   CHECK_ERROR(t.numbers({"sizes"}), "[csv] text has no column sizes; there are size, kind");
   CHECK_ERROR(t.numbers({"size"}, i64), "[csv] expected the dtype f32 or f64");
+  CHECK_ERROR(
+      parse_csv("x\n1\n-1e39\n").numbers({"x"}),
+      "[csv] text:3: column 1 (x): expected a number in the range of f32 (numbers(columns, f64) takes others), got '-1e39'");
+  BOOST_TEST(parse_csv("x\n1e39\ninf\n").numbers({"x"}, f64)[0].item() == 1e39);
+  BOOST_TEST(std::isinf(parse_csv("x\ninf\n").numbers({"x"}).item()));
+  CHECK_ERROR(t.categories("kind", {"a", "b", "c", "b"}), "[csv] expected names that differ, got \"b\" twice");
   CHECK_ERROR(t.categories("kind", {"a", "b"}),
               "[csv] text:5: column 2 (kind): expected one of the names that are given, got 'c'");
   CHECK_ERROR(t.except({"nobody"}), "has no column nobody");
@@ -276,6 +282,7 @@ BOOST_AUTO_TEST_CASE(vocabularies) {
   const data::Vocabulary w = data::Vocabulary::words(text);
   BOOST_TEST((w.tokens() == Strings{"the", "cat", "dog", "!", ".", "didn't", "saw", "see"}));
   BOOST_TEST(w.decode(w.encode("the Cat saw.")) == "the cat saw .");
+  BOOST_TEST((w.code("The") == w.code("the") && w.has("CAT")));
   CHECK_ERROR(w.encode("the cow"), "'cow' is not in the vocabulary");
   const data::Vocabulary few = data::Vocabulary::words(text, {.min_count = 2, .unknown = "<unk>"});
   BOOST_TEST((few.tokens() == Strings{"<unk>", "the", "cat", "dog"}));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <new>
 #include <optional>
+#include <set>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -193,8 +194,8 @@ class Loop {
     check();
     if (o_.clip_value > 0) clip_value_.emplace(optimizer, optim::ClipValueRule{o_.clip_value}, source);
     if (o_.clip_norm > 0) clip_norm_.emplace(optimizer, optim::ClipNormRule{.max_norm = o_.clip_norm}, source);
-    if (o_.schedule) by_epoch_.emplace(optimizer, *o_.schedule, source);
-    if (o_.step_schedule) by_step_.emplace(optimizer, *o_.step_schedule, source);
+    if (o_.schedule) by_epoch_.emplace(optimizer, *o_.schedule, source).keep_out_of_state(source);
+    if (o_.step_schedule) by_step_.emplace(optimizer, *o_.step_schedule, source).keep_out_of_state(source);
   }
 
   History run() {
@@ -239,6 +240,10 @@ class Loop {
           "over several put an optim::Accumulate around the optimizer");
     if (o_.patience < 0) refuse(fmt::format("a patience of 0 or more, got {}", o_.patience));
     if (!(o_.min_delta >= 0)) refuse(fmt::format("a min_delta of 0 or more, got {}", o_.min_delta));
+    std::set<std::string> names{"loss", "accuracy", "validation_loss", "validation_accuracy"};
+    for (const Metric& metric : o_.metrics)
+      if (!names.insert(metric.name()).second)
+        refuse(fmt::format("metrics of names that differ, and from loss and accuracy, got {} twice", metric.name()));
     const std::string& m = o_.monitor;
     const bool validation = m == "validation_loss" || m == "validation_accuracy";
     if (validation && !o_.validation) refuse(fmt::format("validation data, for {} is to be monitored", m));
@@ -264,6 +269,7 @@ class Loop {
     double lr = Epoch::none;
     for (const Tensors& batch : batches_) {
       Outcome made;
+      const Size before = optimizer_.steps(source_);
       const auto loss = [&] {
         if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_).loss;  // sam's second
         made = outcome_of(model_, batch, o_.loss, source_);
@@ -294,6 +300,8 @@ class Loop {
       if (++done % o_.accumulate == 0 || done == count) {
         lr = optimizer_.lr(0, source_);
         if (!o_.sam) optimizer_.step(source_);
+      }
+      if (optimizer_.steps(source_) != before) {  // what stands around it may have waited
         ++steps_;
         if (by_step_) by_step_->step(source_);
       }

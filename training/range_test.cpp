@@ -18,6 +18,7 @@ class AsBefore {
       : optimizer_(optimizer),
         parameters_(optimizer.parameters(source)),
         state_(optimizer.state(source)),
+        held_best_(optimizer.holds_best()),
         source_(source) {
     for (const Parameters::Entry& p : parameters_) values_.push_back(p.value().detach(source));
   }
@@ -25,12 +26,14 @@ class AsBefore {
     assign_all(parameters_, values_, source_);
     optimizer_.load_state(state_, source_);
     optimizer_.zero_grad();
+    if (held_best_) optimizer_.best_is_back();
   }
 
  private:
   optim::Optimizer& optimizer_;
   Parameters parameters_;
   NamedTensors state_;
+  bool held_best_;
   std::vector<Tensor> values_;
   Source source_;
 };

@@ -110,7 +110,7 @@ Verdict AccumulateRule::before(std::vector<Gradient>& all, Tensors& shared, Size
     double parts = x.slots[1].item();
     if (x.g.defined()) sum = parts++ == 0 ? x.g : sum + x.g;
     if (last) {
-      x.g = parts == 0 ? Tensor() : mean ? sum / number(steps) : sum;
+      x.g = parts == 0 ? Tensor() : mean ? sum / calls : sum;
       sum = zeros_like(x.p);
       parts = 0;
     }
@@ -163,7 +163,7 @@ Verdict RequireFiniteRule::before(std::vector<Gradient>& all, Tensors& shared, S
            x.name, most);
     shared[0] = full({}, in_a_row, f64);
     shared[1] = shared[1] + 1;
-    return Verdict::wait;
+    return Verdict::leave_out;
   }
   if (shared[0].item() != 0) shared[0] = zeros({}, f64);
   return Verdict::step;

@@ -232,6 +232,17 @@ class FirstOrder final : public Method {
   Separable none_;
 };
 
+// What the separable part has to do with where a run ended.
+void look_at_separable(Objective& f, Result& result) {
+  const NoGrad constant;
+  const auto& [lower, upper, l1] = f.separable();
+  if (l1.defined()) result.penalised = any(l1 > 0.0).item() != 0;
+  if (!lower.defined()) return;
+  const Tensor x = f.x(), g = f.gradient();
+  const Tensor held = lower == upper || (x <= lower && g > 0.0) || (x >= upper && g < 0.0);
+  result.held = static_cast<Size>(sum(cast(held, i64)).item());
+}
+
 Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind kind, const Stop& stop, Source source) {
   check(stop, method.name(), source);
   Objective f(method.name(), method.parameters(), function, kind, source);
@@ -240,6 +251,7 @@ Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind k
   Result result = Run(method, f, stop)();
   result.of_residuals = kind == Objective::Kind::residuals;
   result.fitted = f.size();
+  look_at_separable(f, result);
   return result;
 }
 

@@ -46,6 +46,8 @@ struct Result {
   std::vector<Point> trace;   // where asked for: the start, and after each iteration
   bool of_residuals = false;  // is it from least_squares?
   Size fitted = 0;            // numbers, of all parameters
+  bool penalised = false;     // was there an L1 penalty?
+  Size held = 0;              // numbers at a bound that the loss would fall beyond, or without room between two
 };
 
 // Moves the method's parameters to a minimum of the loss, a function of no arguments that reads them and returns one

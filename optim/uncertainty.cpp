@@ -15,6 +15,8 @@ namespace xgrad::optim {
 namespace {
 
 constexpr const char* op = "uncertainty";
+constexpr double some_ops =
+    8;  // units of rounding that a derivative may have: sums of 10^5 products were seen to have 4
 
 // The name of the parameter that number i of x belongs to.
 std::string owner(const Parameters& parameters, Size i) {
@@ -40,7 +42,8 @@ Tensor inverse_of_squares(Objective& f, Source source) {
            owner(f.parameters(), j));
   const Size m = jacobian.size(0);
   std::vector<double> unused(static_cast<std::size_t>(m));
-  const double least = 0x1p-52 * static_cast<double>(m);
+  // The columns' own rounding, and that of R.
+  const double least = some_ops * f.rounding() + 0x1p-52 * static_cast<double>(m);
   const Tensor scaled = contiguous(transpose(jacobian / lengths));
   const Matrix r = triangularise(static_cast<const double*>(readable(scaled)), m, n, unused);
   for (Size j = 0; j < n; ++j)
@@ -60,16 +63,32 @@ Tensor inverse_of_squares(Objective& f, Source source) {
   return matmul(transpose(columns), columns) / outer(lengths, lengths);
 }
 
+// H^-1 = D (L L^T)^-1 D, of D H D = L L^T with a diagonal of 1 (D_jj = H_jj^-1/2), so that units do not count. L_jj^2 is what the
+// parameters before j leave of that 1.
 Tensor inverse_hessian(Objective& f, Source source) {
-  try {
-    const Tensor lower = cholesky(f.hessian());
-    const Tensor inverse = solve_triangular(lower, eye(f.size(), f64));
-    return matmul(transpose(inverse), inverse);
-  } catch (const Error&) {
+  const Size n = f.size();
+  const Tensor hessian = f.hessian(), lengths = sqrt(abs(diagonal(hessian)));
+  const std::vector<double> length = lengths.to_vector<double>();
+  for (Size j = 0; j < n; ++j)
+    if (!(length[static_cast<std::size_t>(j)] > 0) || !std::isfinite(length[static_cast<std::size_t>(j)]))
+      fail(source.named(op),
+           "the loss does not curve with the parameter {} here, or not by a finite number; a fit says nothing of it",
+           owner(f.parameters(), j));
+  Matrix scaled(n, n);
+  scaled.numbers = (hessian / lengths / reshape(lengths, {n, 1})).to_vector<double>();
+  const double least = some_ops * f.rounding() * static_cast<double>(n);
+  if (const Size j = factorise(scaled, least); j < n) {
+    if (std::abs(scaled[j][j]) <= least)
+      fail(source.named(op),
+           "the loss does not determine the parameter {}: its effect is made of the others'; fix one of them",
+           owner(f.parameters(), j));
     fail(source.named(op),
-         "expected a positive definite Hessian, as at a minimum of a negative log likelihood, got another: "
-         "the fit has not converged, or does not determine all parameters");
+         "expected a positive definite Hessian, as at a minimum of a negative log likelihood, got one that does not "
+         "curve up with the parameter {}: the fit has not converged, or does not determine it",
+         owner(f.parameters(), j));
   }
+  const Tensor inverse = solve_triangular(tril(tensor(scaled.numbers, {n, n})), eye(n, f64));
+  return matmul(transpose(inverse), inverse) / outer(lengths, lengths);
 }
 
 }  // namespace
@@ -78,6 +97,17 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
                         UncertaintyOptions options, Source source) {
   const NoGrad constant;
   Require{op, source}.not_negative("variance", options.variance);
+  if (fit.penalised)
+    fail(
+        source.named(op),
+        "expected a fit without an L1 penalty, got one with: that draws numbers towards 0, and no covariance says how far they "
+        "vary; fit many samples of the data (bootstrap), or fit again without it");
+  if (fit.held > 0)
+    fail(
+        source.named(op),
+        "expected a minimum within the bounds, got one that they hold {} of {} numbers at, which do not vary as others do; fit "
+        "again with those fixed and left out of the parameters",
+        fit.held, fit.fitted);
   const auto kind = fit.of_residuals ? Objective::Kind::residuals : Objective::Kind::loss;
   Objective f(op, parameters, function, kind, source);
   if (!(std::abs(f.value() - fit.value) <= 1e-6 * std::abs(fit.value) + 1e-300))
@@ -127,10 +157,11 @@ Intervals confidence_intervals(const Uncertainty& of, const Parameters& paramete
   require(level > 0 && level < 1, "a level between 0 and 1", level);
   require(of.standard_errors.size() == parameters.size(), "the parameters that the uncertainty is of",
           static_cast<double>(parameters.size()));
-  const double part = (1 + level) / 2;
-  const double q = of.known_variance ? boost::math::quantile(boost::math::normal(), part)
-                                     : boost::math::quantile(
-                                           boost::math::students_t(static_cast<double>(of.degrees_of_freedom)), part);
+  const double freedom = static_cast<double>(of.degrees_of_freedom), outside = (1 - level) / 2;
+  require(of.known_variance || freedom > 0, "degrees of freedom above 0, or a variance that is known", freedom);
+  using boost::math::complement;
+  const double q = of.known_variance ? quantile(complement(boost::math::normal(), outside))
+                                     : quantile(complement(boost::math::students_t(freedom), outside));
   Intervals made;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor value = cast(parameters[i].value().detach(), f64), errors = of.standard_errors[i];

@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE least_squares
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <numbers>
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/optim.hpp>
@@ -155,6 +156,21 @@ BOOST_AUTO_TEST_CASE(intervals) {
   check(optim::uncertainty(fit, residuals, {a, c}, {.variance = 0.01}), 0.95, 1.959963984540054);
   BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a, c}, 1), Error,
                         says("a level between 0 and 1, got 1"));
+  // Next to 1: of one degree of freedom it is 1 / tan(pi (1 - level) / 2).
+  optim::Uncertainty one;
+  one.standard_errors = {tensor(1.0)};
+  Parameter zero = parameter(0.0);
+  const double level = 1 - 0x1p-53;
+  BOOST_CHECK_EXCEPTION(
+      optim::confidence_intervals(one, {zero}), Error,
+      says("[confidence_intervals] expected degrees of freedom above 0, or a variance that is known, got 0"));
+  one.degrees_of_freedom = 1;
+  BOOST_TEST(optim::confidence_intervals(one, {zero}, level).upper[0].item() == 2 / (std::numbers::pi * 0x1p-53),
+             boost::test_tools::tolerance(1e-12));
+  one.degrees_of_freedom = -1;  // of fewer residuals than parameters
+  one.known_variance = true;
+  BOOST_TEST(optim::confidence_intervals(one, {zero}, level).upper[0].item() == 8.292361075813595,
+             boost::test_tools::tolerance(1e-12));
   BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a}), Error,
                         says("the parameters that the uncertainty is of"));
   BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {c, a}), Error, says("of shape (1, 1) for ()"));
@@ -216,7 +232,74 @@ BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
           "expected all parameters of the fit, which have 3 numbers");
   fit.fitted = 2;
   fit.of_residuals = false;
-  refused([&] { return square(a) - square(b); }, {a, b}, "expected a positive definite Hessian");
+  refused([&] { return square(a) - square(b); }, {a, b},
+          "does not curve up with the parameter 1: the fit has not converged");
+  refused([&] { return -square(a) + square(b); }, {a, b}, "expected a positive definite Hessian");
+  refused([&] { return square(a) + b; }, {a, b}, "the loss does not curve with the parameter 1 here");
+}
+
+// What is singular but for rounding is singular: as a likelihood and by residuals, in both dtypes, whatever the scales.
+template <class T>
+void cannot_be_told_apart(DType dtype) {
+  manual_seed(8);
+  const Tensor t = rand({50}, dtype), s = rand({50}, dtype), y = randn({50}, dtype);
+  for (int k = 1; k <= 40; ++k) {
+    Parameter w = parameter(ones({2}, dtype)), c = parameter(T(1));
+    const Tensor made = T(0.3 * k) * t + T(1.7) * s;  // the column of w[1] or c, of the others'
+    const auto determined = [&](const Parameters& p, const Callable<Tensor()>& residuals, const std::string& owner) {
+      const auto likelihood = [&] { return T(0.1 * k) * sum(square(residuals())); };
+      optim::Result fit;
+      fit.value = likelihood().item();
+      BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, likelihood, p), Error,
+                            says("[uncertainty] the loss does not determine the parameter " + owner + ": its effect"));
+      fit.of_residuals = true;
+      fit.value = 0.5 * sum(square(cast(residuals(), f64))).item();
+      BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, residuals, p), Error,
+                            says("the residuals do not determine the parameter " + owner + ": its effect"));
+    };
+    determined(
+        {w}, [&] { return w[0] * t + w[1] * (T(0.37 * k) * t) - y; }, "0 (number 1 of it)");
+    determined(
+        {w, c}, [&] { return w[0] * t + w[1] * s + c * made - y; }, "1");
+  }
+  Parameter a = parameter(T(1)), b = parameter(T(2));  // told apart, by what is left of 1/1000 of b's column
+  const Tensor far = linspace(T(1000), T(1010), 50);
+  const auto residuals = [&] { return a + b * far - 1.0; };
+  const auto likelihood = [&] { return 0.5 * sum(square(residuals())); };
+  optim::Result fit;
+  fit.value = likelihood().item();
+  const double error = optim::uncertainty(fit, likelihood, {a, b}).standard_errors[1].item();
+  BOOST_TEST(error == 0.048020,
+             boost::test_tools::tolerance(dtype == f32 ? 2e-2 : 1e-4));  // 1 / sqrt(sum (t - mean)^2)
+}
+BOOST_AUTO_TEST_CASE(parameters_that_cannot_be_told_apart) {
+  cannot_be_told_apart<double>(f64);
+  cannot_be_told_apart<float>(f32);
+}
+
+// A covariance is of a minimum of the function alone.
+BOOST_AUTO_TEST_CASE(penalties_and_bounds) {
+  Parameter w = parameter(tensor({0.5, 0.5}));
+  const auto loss = [&] { return sum(square(w - tensor({2.0, -1.0}))); };
+  const auto fitted = [&](optim::Method& method) {
+    const optim::Result fit = optim::minimize(method, loss);
+    BOOST_TEST(fit.converged);
+    return fit;
+  };
+  const auto accepted = [&](const optim::Result& fit) {
+    BOOST_TEST(allclose(optim::uncertainty(fit, loss, {w}).covariance, 0.5 * eye(2, f64), 1e-12));
+  };
+  optim::OWLQN penalised({w}, {.l1 = 0.1}), free({w}, {.l1 = 0.0}), none({w}, {.l1 = {{w, 0.0}}});
+  BOOST_CHECK_EXCEPTION(optim::uncertainty(fitted(penalised), loss, {w}), Error,
+                        says("[uncertainty] expected a fit without an L1 penalty, got one with"));
+  accepted(fitted(free));
+  accepted(fitted(none));
+  optim::LBFGSB inside({w}, {.bounds = {-3.0, 3.0}}), at({w}, {.bounds = {0.0, 3.0}}),
+      fixed({w}, {.bounds = {{w, tensor({-3.0, -1.0}), tensor({3.0, -1.0})}}});
+  accepted(fitted(inside));
+  for (optim::LBFGSB* method : {&at, &fixed})
+    BOOST_CHECK_EXCEPTION(optim::uncertainty(fitted(*method), loss, {w}), Error,
+                          says("expected a minimum within the bounds, got one that they hold 1 of 2 numbers at"));
 }
 
 // Where there are fewer residuals than parameters, the step is the least one.

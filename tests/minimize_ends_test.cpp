@@ -108,6 +108,33 @@ BOOST_AUTO_TEST_CASE(known_ends) {
     }
 }
 
+// Across a stretch where the slope falls along the step: (1/a - 2)^2 / 2 is steep at 0.01, overshot to 1, and concave from 3/4 on;
+// log(1 + 10^4 a^2) is concave but next to 0. What was learnt where it was steep must not make steps short for ever.
+BOOST_AUTO_TEST_CASE(negative_curvature_on_the_way) {
+  std::vector<Row> all(std::begin(rows), std::end(rows));
+  const auto add = [&](const char* name, problems::Make make) { all.push_back({name, std::move(make), false, 0}); };
+  add("GradientDescent", problems::method<optim::GradientDescent>());
+  add("GradientDescent, Barzilai-Borwein, memory 1",
+      problems::method<optim::GradientDescent>(optim::GradientDescentRule{.barzilai_borwein = true}));
+  add("OWLQN", problems::method<optim::OWLQN>());
+  add("OWLQN, L1", problems::method<optim::OWLQN>(optim::OWLQNRule{.l1 = 1e-4}));
+  add("FISTA, L1", problems::method<optim::FISTA>(optim::FISTARule{.l1 = 1e-4}));
+  add("ProximalGradient", problems::method<optim::ProximalGradient>());
+  for (const Row& row : all) {
+    if (row.of_residuals) continue;
+    const auto ends = [&](double start, double least, const std::function<Tensor(const Tensor& a)>& loss) {
+      Parameter a = parameter(start);
+      const auto made = row.make(a);
+      const optim::Result fit = optim::minimize(*made, [&] { return loss(a); }, {.max_iterations = 100});
+      BOOST_TEST(fit.converged, row.name << " from " << start << ": " << to_string(fit.reason) << " at " << a.item());
+      BOOST_TEST(std::abs(a.item() - least) < 1e-4, row.name << " from " << start << ": " << a.item());
+    };
+    for (const double start : {0.01, 0.03})
+      ends(start, 0.5, [](const Tensor& a) { return 0.5 * square(1.0 / a - 2.0); });
+    ends(3, 0, [](const Tensor& a) { return log1p(1e4 * square(a)); });
+  }
+}
+
 // Rosenbrock's function of 100 parameters, coupled (each x_i with the next), from (-1.2, 1, ..): to 1s, or to the other
 // minimum that it has.
 BOOST_AUTO_TEST_CASE(rosenbrock_of_100) {

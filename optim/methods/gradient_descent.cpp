@@ -26,7 +26,7 @@ Advance GradientDescentRule::advance(Objective& f, State& state) const {
   if (barzilai_borwein && state.a > 0) {
     const Tensor s = x - state.x, y = g - state.g;
     const double sy = dot(s, y).item();
-    a = sy > 0 ? std::clamp(dot(s, s).item() / sy, 1e-10 * state.a, 1e10 * state.a) : state.a;
+    if (sy > 0) a = std::clamp(dot(s, s).item() / sy, 1e-10 * state.a, 1e10 * state.a);
   }
   a = std::min(a, longest);
   if (state.values.size() == static_cast<std::size_t>(memory)) state.values.erase(state.values.begin());

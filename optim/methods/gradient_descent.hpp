@@ -13,8 +13,8 @@ namespace xgrad::optim {
 // a is `grow` times the last one at first, and then `shrink` of it until that holds (optax's
 // scale_by_backtracking_linesearch, whose `first` and `longest` are 1).
 //
-// With barzilai_borwein (1988) it begins with s^T s / s^T y, s = x' - x, y = g' - g, within 1e-10 and 1e10 of the last a (and where
-// s^T y is not positive with the last a); then the decrease should count from the greatest of the last `memory` values,
+// With barzilai_borwein (1988) it begins with s^T s / s^T y, s = x' - x, y = g' - g, within 1e-10 and 1e10 of the last a (where
+// s^T y is not positive, with `grow` times the last a); then the decrease should count from the greatest of the last `memory` values,
 // and not from f(x) (Raydan 1997): {.barzilai_borwein = true, .memory = 10}.
 struct GradientDescentRule {
   static constexpr const char* name = "GradientDescent";

@@ -35,14 +35,14 @@ struct Middle {
   bool right = true;
 
   Middle(Matrix positive, Matrix below, Matrix end) : n(positive.rows), p(std::move(positive)), q(std::move(below)) {
-    right = factorise(p);
+    right = factorise(p) == n;
     schur = std::move(end);
     for (Size j = 0; right && j < n; ++j) {
       const Vector column = solve_factorised(p, Vector(q[j], q[j] + n));  // P^-1 (row j of Q)
       for (Size i = 0; i < n; ++i)
         for (Size k = 0; k < n; ++k) schur[i][j] += q[i][k] * column[at(k)];
     }
-    right = right && factorise(schur);
+    right = right && factorise(schur) == n;
   }
   Vector operator()(const Vector& v) const {
     const Vector first = solve_factorised(p, Vector(v.begin(), v.begin() + n));

@@ -13,6 +13,8 @@ namespace xgrad::optim {
 //   d = -H v, H from the pairs of f alone, and 0 where it does not lead down, d v >= 0
 //   x <- x + a d, a = 1, 1/2, .. (1 / |d| at first), and 0 where that would leave the orthant of x, or of -v where x = 0,
 //   until f + h <= f(x) + h(x) + armijo v^T (x' - x)
+// Where the first a is taken and f's slope does not rise along that step (negative curvature: no pair is learnt), 2 a, 4 a, .. while
+// f + h falls and that holds.
 // Numbers whose weight is 0 have no orthant: there it is L-BFGS with a search for values.
 struct OWLQNRule {
   static constexpr const char* name = "OWLQN";

@@ -91,16 +91,20 @@ std::vector<double> solve_normal(const Matrix& r, std::vector<double> b) {
   return solve_upper(r, b);
 }
 
-bool factorise(Matrix& a) {
+Size factorise(Matrix& a, double least) {
   for (Size i = 0; i < a.rows; ++i)
     for (Size j = 0; j <= i; ++j) {
       double rest = a[i][j];
       for (Size k = 0; k < j; ++k) rest -= a[i][k] * a[j][k];
-      if (i > j) a[i][j] = rest / a[j][j];
-      else if (rest > 0 && std::isfinite(rest)) a[i][i] = std::sqrt(rest);
-      else return false;
+      if (i > j) {
+        a[i][j] = rest / a[j][j];
+        continue;
+      }
+      const bool positive = rest > least && std::isfinite(rest);
+      a[i][i] = positive ? std::sqrt(rest) : rest;
+      if (!positive) return i;
     }
-  return true;
+  return a.rows;
 }
 
 std::vector<double> solve_factorised(const Matrix& lower, std::vector<double> b) {

@@ -32,8 +32,9 @@ std::vector<double> damped_step(const Matrix& r, const std::vector<double>& qtr,
 // x: R^T R x = b
 std::vector<double> solve_normal(const Matrix& r, std::vector<double> b);
 
-// a = L L^T of a symmetric a, whose lower half counts: L in its place. False: a is not positive definite.
-bool factorise(Matrix& a);
+// a = L L^T of a symmetric a, whose lower half counts: L in its place. Gives the rows done: all, or those before the first whose
+// L_ii^2, which is left at a[i][i], is not above `least`: a is not positive definite.
+Size factorise(Matrix& a, double least = 0);
 std::vector<double> solve_factorised(const Matrix& lower, std::vector<double> b);  // x: L L^T x = b
 
 }  // namespace xgrad::optim

@@ -76,9 +76,8 @@ class Objective {
   const Tensor& jacobian();     // dr/dx: f64 [m, size]
   const Tensor& columns();      // its transpose, whose rows lie one behind the other: contiguous
 
-  double rounding() const {
-    return rounding_;
-  }                // of a number: 2^-52, or 2^-23 where parameters or what the function gives are f32
+  // Of a number: 2^-52, or 2^-23 where parameters or what the function gives are f32. Known once the function was called.
+  double rounding() const { return rounding_; }
   double noise();  // differences of values below this are the rounding of the value, and of x
   bool finite();   // value, and gradient
   // At a point it has been at since the last forget_nonfinite(): was something that was asked for NaN or infinite; was the value

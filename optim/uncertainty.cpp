@@ -15,8 +15,8 @@ namespace xgrad::optim {
 namespace {
 
 constexpr const char* op = "uncertainty";
-constexpr double some_ops =
-    8;  // units of rounding that a derivative may have: sums of 10^5 products were seen to have 4
+// Units of rounding that a derivative may have; sums of 10^5 products were seen to have 4.
+constexpr double some_ops = 8;
 
 // The name of the parameter that number i of x belongs to.
 std::string owner(const Parameters& parameters, Size i) {
@@ -28,18 +28,28 @@ std::string owner(const Parameters& parameters, Size i) {
   return "?";
 }
 
+// `lengths`, one for each number of x, are above 0 and finite?
+void check_lengths(Objective& f, const Tensor& lengths, const char* what, Source source) {
+  Size j = 0;
+  for (const double length : lengths.to_vector<double>()) {
+    if (!(length > 0) || !std::isfinite(length))
+      fail(source.named(op), "the {} with the parameter {} here, or not by a finite number; a fit says nothing of it",
+           what, owner(f.parameters(), j));
+    ++j;
+  }
+}
+
+[[noreturn]] void undetermined(Objective& f, Size j, const char* what, Source source) {
+  fail(source.named(op), "the {} not determine the parameter {}: its effect is made of the others'; fix one of them",
+       what, owner(f.parameters(), j));
+}
+
 // (J^T J)^-1 = R^-1 R^-T, of J with columns of length 1, so that units do not count.
 Tensor inverse_of_squares(Objective& f, Source source) {
   const Tensor jacobian = f.jacobian();
   const Size n = f.size();
   const Tensor lengths = sqrt(sum(square(jacobian), 0));
-  const std::vector<double> length = lengths.to_vector<double>();
-  for (Size j = 0; j < n; ++j)
-    if (!(length[static_cast<std::size_t>(j)] > 0) || !std::isfinite(length[static_cast<std::size_t>(j)]))
-      fail(source.named(op),
-           "the residuals do not change with the parameter {} here, or not by a finite number; a fit "
-           "says nothing of it",
-           owner(f.parameters(), j));
+  check_lengths(f, lengths, "residuals do not change", source);
   const Size m = jacobian.size(0);
   std::vector<double> unused(static_cast<std::size_t>(m));
   // The columns' own rounding, and that of R.
@@ -47,11 +57,7 @@ Tensor inverse_of_squares(Objective& f, Source source) {
   const Tensor scaled = contiguous(transpose(jacobian / lengths));
   const Matrix r = triangularise(static_cast<const double*>(readable(scaled)), m, n, unused);
   for (Size j = 0; j < n; ++j)
-    if (r.rows <= j || std::abs(r[j][j]) <= least)
-      fail(source.named(op),
-           "the residuals do not determine the parameter {}: its effect is made of the others'; fix "
-           "one of them",
-           owner(f.parameters(), j));
+    if (r.rows <= j || std::abs(r[j][j]) <= least) undetermined(f, j, "residuals do", source);
   std::vector<double> inverse;  // R^-T, row by row: its rows are the columns of R^-1
   for (Size j = 0; j < n; ++j) {
     std::vector<double> unit(static_cast<std::size_t>(n));
@@ -68,20 +74,12 @@ Tensor inverse_of_squares(Objective& f, Source source) {
 Tensor inverse_hessian(Objective& f, Source source) {
   const Size n = f.size();
   const Tensor hessian = f.hessian(), lengths = sqrt(abs(diagonal(hessian)));
-  const std::vector<double> length = lengths.to_vector<double>();
-  for (Size j = 0; j < n; ++j)
-    if (!(length[static_cast<std::size_t>(j)] > 0) || !std::isfinite(length[static_cast<std::size_t>(j)]))
-      fail(source.named(op),
-           "the loss does not curve with the parameter {} here, or not by a finite number; a fit says nothing of it",
-           owner(f.parameters(), j));
+  check_lengths(f, lengths, "loss does not curve", source);
   Matrix scaled(n, n);
   scaled.numbers = (hessian / lengths / reshape(lengths, {n, 1})).to_vector<double>();
   const double least = some_ops * f.rounding() * static_cast<double>(n);
   if (const Size j = factorise(scaled, least); j < n) {
-    if (std::abs(scaled[j][j]) <= least)
-      fail(source.named(op),
-           "the loss does not determine the parameter {}: its effect is made of the others'; fix one of them",
-           owner(f.parameters(), j));
+    if (std::abs(scaled[j][j]) <= least) undetermined(f, j, "loss does", source);
     fail(source.named(op),
          "expected a positive definite Hessian, as at a minimum of a negative log likelihood, got one that does not "
          "curve up with the parameter {}: the fit has not converged, or does not determine it",

@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(functions_of_numbers) {
   BOOST_TEST(abs(-0.5f) == 0.5f);
   BOOST_TEST(xgrad::abs(-3) == 3);
   BOOST_TEST(xgrad::sqrt(4) == 2.0);
-  BOOST_TEST(std::abs(xgrad::cbrt(-27) + 3) < 1e-15);
+  const volatile int cube = -27;  // a compiler's own root may differ from the library's in the last bit
+  BOOST_TEST(xgrad::cbrt(int(cube)) == std::cbrt(int(cube)));
   BOOST_TEST(xgrad::log(2.0) == std::log(2.0));
   BOOST_TEST(xgrad::round(2.5) == 2.0);
   BOOST_TEST(xgrad::atan2(1.0, 1.0) == std::atan2(1.0, 1.0));

@@ -58,7 +58,7 @@ struct Simd {
   void (*correlate_weight_lanes[2])(const SumPiece* pieces, Size count, Size rows, Size ldg, const void* x,
                                     const Size* offset, Size depth, void* turned, Size lanes, double* sums);
   // Where windows have their greatest number, the first of equals or the first NaN. Window p < count has x[p stride + taps[k]], k < n,
-  // n > 0, 0 <= taps[k] < 2^31: out[p] = first + p stride + taps[k].
+  // n > 0, 0 <= taps[k] < 2^31: out[p] = first + p stride + taps[k]. At least 16 bytes of windows.
   void (*greatest[2])(const void* x, Size stride, const Size* taps, Size n, Size count, Size first, Size* out);
 };
 

@@ -52,7 +52,7 @@ void greatest_places(const Window& w, const T* x, const Planes& p, Size* places)
   Size taps[most], n = 0, planes_of_taps = 0, lines_of_taps = 0;
   Size first = p.result[2], last = first;  // what is done side by side
   if constexpr (std::is_floating_point_v<T>)
-    if (w.kernel[0] * w.kernel[1] * w.kernel[2] <= most &&
+    if ((p.last - p.first) * static_cast<Size>(sizeof(T)) >= 16 && w.kernel[0] * w.kernel[1] * w.kernel[2] <= most &&
         p.image[0] * p.image[1] * p.image[2] <= std::numeric_limits<std::int32_t>::max())
       first = p.first, last = p.last;
   for (Size p0 = 0; p0 < p.result[0]; ++p0) {

@@ -86,15 +86,7 @@ void greatest_apart(const T* x, Size step, const Size* taps, Size n, Size count,
   using Wide = Some<T, std::min<int>(32, sizeof(Batch<T>))>;
   using Narrow = Some<T, 16>;
   if (count >= Wide::lanes) return greatest_of_many<Wide, stride>(x, step, taps, n, count, first, out);
-  if (count >= Narrow::lanes) return greatest_of_many<Narrow, stride>(x, step, taps, n, count, first, out);
-  for (Size p = 0; p < count; ++p) {
-    Size at = p * step + taps[0];
-    for (Size k = 1; k < n; ++k) {
-      const Size here = p * step + taps[k];
-      if (!(x[here] <= x[at]) && x[at] == x[at]) at = here;
-    }
-    out[p] = first + at;
-  }
+  greatest_of_many<Narrow, stride>(x, step, taps, n, count, first, out);
 }
 
 template <class T>

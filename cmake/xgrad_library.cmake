@@ -13,8 +13,8 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/xgrad.hpp ${XGRAD_INCLUDE}/xgrad/xgrad.
 #   [PRIVATE_HEADERS names...])
 # The library of one top-level folder: xgrad_<name>, alias xgrad::<name>. Its sources and headers are the folder's own and
 # those of its FOLDERS; the headers are public but for the private ones: <xgrad/name/part.hpp>, and <xgrad/name.hpp>, which
-# includes them; each must compile by itself (target
-# all_verify_interface_header_sets). Sources write public headers so, and private ones as "name/folder/part.hpp". WITHOUT
+# includes them; each must compile by itself: as
+# the first that its own source includes, or by the target all_verify_interface_header_sets. Sources write public headers so, and private ones as "name/folder/part.hpp". WITHOUT
 # names sources that are left out. What a public header declares is exported, and nothing else: each says so.
 function(xgrad_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;SOURCES;WITHOUT;LINKS;PRIVATE_LINKS;PRIVATE_HEADERS")
@@ -37,7 +37,20 @@ function(xgrad_library name)
         "`#pragma GCC visibility pop` as its last line; else nothing of it is exported (a private one is listed in PRIVATE_HEADERS)")
     endif()
   endforeach()
+  set(first_of_own_source "")
+  foreach(header ${headers})
+    cmake_path(REPLACE_EXTENSION header LAST_ONLY cpp OUTPUT_VARIABLE source)
+    cmake_path(RELATIVE_PATH header BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE path)
+    if(source IN_LIST sources)
+      file(STRINGS ${source} include REGEX "^#include" LIMIT_COUNT 1)
+      if(include STREQUAL "#include <xgrad/${path}>")
+        list(APPEND first_of_own_source ${header})
+      endif()
+    endif()
+  endforeach()
+  list(REMOVE_ITEM headers ${first_of_own_source})
   list(TRANSFORM headers REPLACE ^${PROJECT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad)
+  list(TRANSFORM first_of_own_source REPLACE ^${PROJECT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad)
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${XGRAD_INCLUDE}/xgrad/${name} SYMBOLIC)
   configure_file(${name}.hpp ${XGRAD_INCLUDE}/xgrad/${name}.hpp COPYONLY)
 
@@ -46,6 +59,7 @@ function(xgrad_library name)
   add_library(xgrad::${name} ALIAS ${target})
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${XGRAD_INCLUDE}
     FILES ${XGRAD_INCLUDE}/xgrad/${name}.hpp ${headers})
+  target_sources(${target} PUBLIC FILE_SET compiled TYPE HEADERS BASE_DIRS ${XGRAD_INCLUDE} FILES ${first_of_own_source})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE ${XGRAD_LIBRARY_OPTIONS})
@@ -56,8 +70,10 @@ function(xgrad_library name)
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     INSTALL_RPATH $ORIGIN
-    VERIFY_INTERFACE_HEADER_SETS ON)
-  install(TARGETS ${target} EXPORT xgrad FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    VERIFY_INTERFACE_HEADER_SETS ON
+    INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+  install(TARGETS ${target} EXPORT xgrad
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILE_SET compiled DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()
 
 # The instruction sets, as autodiff/arches.hpp lists them: the first list is x86-64's, the second all others'.

@@ -1,3 +1,5 @@
+#include <xgrad/nn/clip.hpp>
+
 #include <fmt/core.h>
 
 #include <cmath>
@@ -6,7 +8,6 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/clip.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -1,3 +1,5 @@
+#include <xgrad/optim/minimize.hpp>
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -7,7 +9,6 @@
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/optim/minimize.hpp>
 
 #include "optim/interrupt.hpp"
 #include "optim/methods/vectors.hpp"

@@ -1,3 +1,5 @@
+#include <xgrad/optim/objective.hpp>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/optim/objective.hpp>
 
 #include "optim/methods/vectors.hpp"
 

@@ -1,3 +1,5 @@
+#include <xgrad/optim/schedule.hpp>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -5,7 +7,6 @@
 #include <numbers>
 
 #include <xgrad/optim/optimizer.hpp>
-#include <xgrad/optim/schedule.hpp>
 
 #include "optim/rates.hpp"
 

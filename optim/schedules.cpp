@@ -1,9 +1,9 @@
+#include <xgrad/optim/schedules.hpp>
+
 #include <fmt/core.h>
 
 #include <cmath>
 #include <limits>
-
-#include <xgrad/optim/schedules.hpp>
 
 #include "optim/state.hpp"
 

@@ -1,3 +1,5 @@
+#include <xgrad/optim/separable.hpp>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/optim/separable.hpp>
 
 namespace xgrad::optim {
 namespace {

@@ -1,3 +1,5 @@
+#include <xgrad/optim/uncertainty.hpp>
+
 #include <fmt/core.h>
 
 #include <boost/math/distributions/normal.hpp>
@@ -7,7 +9,6 @@
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/optim/uncertainty.hpp>
 
 #include "optim/methods/triangular.hpp"
 

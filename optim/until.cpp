@@ -1,3 +1,5 @@
+#include <xgrad/optim/until.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -5,7 +7,6 @@
 #include <vector>
 
 #include <xgrad/optim/optimizer.hpp>
-#include <xgrad/optim/until.hpp>
 
 namespace xgrad::optim {
 namespace {

@@ -1,7 +1,6 @@
 // Every elementwise kernel, of every instruction set that the machine has, against the C library in a wider type: the
 // greatest distance of each op and dtype, in units in the last place, over ordinary and great arguments, subnormals,
 // infinities and NaN.
-#define BOOST_TEST_MODULE accuracy
 #include <fmt/format.h>
 
 #include <boost/math/special_functions/digamma.hpp>

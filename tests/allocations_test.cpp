@@ -1,5 +1,4 @@
 // After warm-up a training step asks the system for no memory: counted at malloc, for many kinds of step.
-#define BOOST_TEST_MODULE allocations
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <memory>

@@ -1,5 +1,4 @@
 // What stands around an optimizer: Errors in mid-step, verdicts, coming and going, weights to be judged by.
-#define BOOST_TEST_MODULE around_edges
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

@@ -1,5 +1,4 @@
 // What works on the gradients before a step: noise, lent gradients, those that are not finite, those by rows.
-#define BOOST_TEST_MODULE around_gradients
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

@@ -1,6 +1,5 @@
 // What stands around an optimizer: 100 steps against other programs' numbers (references/make_around.py), alone and nested; files;
 // optimizers of whole tensors.
-#define BOOST_TEST_MODULE around
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <memory>

@@ -1,5 +1,4 @@
 // Every reduction over no axes, one, some in any order, and all, against loops; norms of every power; what is refused.
-#define BOOST_TEST_MODULE axes
 #include <fmt/format.h>
 
 #include <algorithm>

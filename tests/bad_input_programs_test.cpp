@@ -1,6 +1,5 @@
 // Bad input to derivatives, variables, models, optimizers, data and training: one Error each, with the user's line, and
 // nothing changes.
-#define BOOST_TEST_MODULE bad_input_programs
 #include "bad_input.hpp"
 
 #include <cmath>

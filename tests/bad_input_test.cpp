@@ -1,5 +1,4 @@
 // Bad input to tensors, ops and derivatives: one Error each, with the user's line, and nothing changes.
-#define BOOST_TEST_MODULE bad_input
 #include "bad_input.hpp"
 
 #include <cmath>

@@ -1,5 +1,4 @@
 // Bad input to layers: one Error each, with the user's line and the layer's name, and nothing changes.
-#define BOOST_TEST_MODULE bad_layers
 #include "bad_input.hpp"
 
 #include <limits>

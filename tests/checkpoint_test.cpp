@@ -1,5 +1,4 @@
 // checkpoint: the same values and derivatives of every order as the function itself, for less memory.
-#define BOOST_TEST_MODULE checkpoint
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // Convolutions and pools: PyTorch's numbers, loops in f64 at random geometries, edges, and what is refused.
-#define BOOST_TEST_MODULE convolution
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // The engine's own counts: none of them comes round in a program's life.
-#define BOOST_TEST_MODULE counters
 #include <boost/test/unit_test.hpp>
 #include <limits>
 

@@ -1,5 +1,4 @@
 // Loaders, made data and IDX files; the training loop and its pictures.
-#define BOOST_TEST_MODULE data
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <zlib.h>

@@ -1,5 +1,4 @@
 // Rules of a user's own that fail in mid-step, that are not what they say, or whose options are changed later.
-#define BOOST_TEST_MODULE descent_errors
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <string>

@@ -1,5 +1,4 @@
 // Rules of a user's own through every hook of Descent: state of any shape and of the group, weights to be judged by, rows, groups.
-#define BOOST_TEST_MODULE descent
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <string>

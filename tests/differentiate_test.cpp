@@ -1,5 +1,4 @@
 // Derivatives of functions: each transform against differences, and gradcheck, which must see what is wrong.
-#define BOOST_TEST_MODULE differentiate
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

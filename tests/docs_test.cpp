@@ -1,5 +1,4 @@
 // docs/ops.md lists the ops that there are: the build has written it.
-#define BOOST_TEST_MODULE docs
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>

@@ -1,5 +1,4 @@
 // Reductions where numbers are huge, tiny or infinite: lengths, deviations, logsumexp; values and derivatives by hand.
-#define BOOST_TEST_MODULE edges
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

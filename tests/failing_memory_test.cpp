@@ -1,5 +1,4 @@
 // The n-th request of memory fails, for every n: each time an Error, everything as before, and the next try succeeds.
-#define BOOST_TEST_MODULE failing_memory
 #include <fmt/format.h>
 
 #include <array>

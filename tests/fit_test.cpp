@@ -1,6 +1,5 @@
 // What fit's options do: validation and metrics, early stopping, the best model, accumulation, clipping, schedules, callbacks,
 // several inputs and outputs.
-#define BOOST_TEST_MODULE fit
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <memory>

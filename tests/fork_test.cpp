@@ -1,5 +1,4 @@
 // fork() beside threads that work, and processors that a process may use.
-#define BOOST_TEST_MODULE fork
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,5 +1,4 @@
 // Parameters that are not trained for a while.
-#define BOOST_TEST_MODULE freeze
 #include <boost/test/unit_test.hpp>
 
 #include <xgrad/xgrad.hpp>

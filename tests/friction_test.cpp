@@ -1,5 +1,4 @@
 // What people write at first, compiles, and means what they think it means.
-#define BOOST_TEST_MODULE friction
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <type_traits>

@@ -1,5 +1,4 @@
 // Formulas run over memory in place, against the same formulas on tensors.
-#define BOOST_TEST_MODULE fused
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <limits>

@@ -1,5 +1,4 @@
 // What gradients are, and what they cost: values without a history, by whatever was asked for, in linear time.
-#define BOOST_TEST_MODULE gradients
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <limits>

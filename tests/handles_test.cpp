@@ -1,5 +1,4 @@
 // Handles that outlive their threads, travel between them, and die at odd times.
-#define BOOST_TEST_MODULE handles
 #include <atomic>
 #include <barrier>
 #include <boost/test/unit_test.hpp>

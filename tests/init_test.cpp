@@ -1,6 +1,5 @@
 // Initialisers: the distributions that they say, with PyTorch's formulas for gains and fans; orthogonal, sparse and identity
 // weights are that exactly.
-#define BOOST_TEST_MODULE init
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

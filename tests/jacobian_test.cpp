@@ -1,5 +1,4 @@
 // Jacobians of recorded results, by rows, by columns and by points: each against its rows, taken one by one.
-#define BOOST_TEST_MODULE jacobian
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <map>

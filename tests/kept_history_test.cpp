@@ -1,5 +1,4 @@
 // What takes a tensor and gives one keeps its history, and so does an op's result where the slope is 0.
-#define BOOST_TEST_MODULE kept_history
 #include <boost/test/unit_test.hpp>
 #include <functional>
 

@@ -1,6 +1,5 @@
 // Every elementwise kernel, of every instruction set that the machine has: comparisons, two ops in one pass, parts of
 // vectors, single values, and results that are written over an operand. accuracy_test has the values.
-#define BOOST_TEST_MODULE kernels
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>

@@ -1,5 +1,4 @@
 // Layers beyond the sweep (layers_test.cpp): slopes far out, random layers, running statistics, rows, containers, first weights.
-#define BOOST_TEST_MODULE layer_details
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,5 @@
 // One sweep over the table of layers (layers/): results, all gradients and buffers against PyTorch's (references/make_layers.py), in
 // training and in evaluation, f32 and f64; derivatives against differences; files; copies; batches by vmap.
-#define BOOST_TEST_MODULE layers
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,5 @@
 // Bits of a matrix product depend on shapes and on the program, not on when values are looked at: every layout of the
 // operands, every kernel (our own, oneDNN, OpenBLAS, batches), values and gradients.
-#define BOOST_TEST_MODULE layouts
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,5 @@
 // Least squares against NIST's certified fits: parameters, sums of squares and standard deviations; what uncertainty
 // refuses.
-#define BOOST_TEST_MODULE least_squares
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numbers>

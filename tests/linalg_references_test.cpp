@@ -1,5 +1,4 @@
 // Linear algebra, with its derivatives, against PyTorch's numbers (references/make_linalg.py).
-#define BOOST_TEST_MODULE linalg_references
 #include <boost/test/unit_test.hpp>
 
 #include <functional>

@@ -1,5 +1,4 @@
 // Linear algebra: what results are held to, by the library's sizes and by the own loops'; and what has none.
-#define BOOST_TEST_MODULE linalg
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,5 @@
 // Long chains, long trainings, long lives: no recursion, flat memory, and work that does not grow with what is
 // recorded.
-#define BOOST_TEST_MODULE long_runs
 #include <pthread.h>
 
 #include <algorithm>

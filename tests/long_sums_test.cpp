@@ -1,5 +1,4 @@
 // Sums of millions of f32 numbers keep their digits: reductions, softmax and products do not add in one running total.
-#define BOOST_TEST_MODULE long_sums
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <string>

@@ -1,6 +1,5 @@
 // Losses against PyTorch's numbers (tests/references/make_losses.py), and what all of them are held to: derivatives, examples
 // one by one and through vmap, few rows, scores far out, bad input. A new loss is a row.
-#define BOOST_TEST_MODULE losses
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

@@ -1,5 +1,4 @@
 // A derivative is never missing without a word: recording where it must work, and Errors that name why there is none.
-#define BOOST_TEST_MODULE lost_history
 #include <boost/test/unit_test.hpp>
 #include <functional>
 

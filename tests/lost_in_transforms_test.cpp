@@ -1,5 +1,4 @@
 // Transforms of functions whose result does not depend on x by the record: an Error where that was lost, zeros where it is true.
-#define BOOST_TEST_MODULE lost_in_transforms
 #include <boost/test/unit_test.hpp>
 #include <functional>
 

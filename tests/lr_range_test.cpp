@@ -1,5 +1,4 @@
 // The range test of the learning rate against plain loops of doubles, and pictures of lines and paths.
-#define BOOST_TEST_MODULE lr_range
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>

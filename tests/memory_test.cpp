@@ -1,5 +1,4 @@
 // Memory: what is stored, what is shared, what is written in place, and what is left where none can be had.
-#define BOOST_TEST_MODULE memory
 #include <xgrad/autodiff/memory.hpp>
 
 #include <fmt/format.h>

@@ -1,5 +1,4 @@
 // Metrics against plain loops and scikit-learn's published numbers; over batches as over all at once.
-#define BOOST_TEST_MODULE metrics
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>

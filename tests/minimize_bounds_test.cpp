@@ -1,5 +1,4 @@
 // Minimisers within bounds, and what bounds and penalties refuse.
-#define BOOST_TEST_MODULE minimize_bounds
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

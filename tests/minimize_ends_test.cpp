@@ -1,6 +1,5 @@
 // Minimisers on problems with known ends, in so many steps at most: quadratics by condition, valleys, many minima,
 // regressions.
-#define BOOST_TEST_MODULE minimize_ends
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

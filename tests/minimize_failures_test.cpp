@@ -1,7 +1,6 @@
 // What goes wrong, in every method and every optimizer: NaN and infinity at the start and on the way, losses without a
 // minimum, without a gradient, with a singular Hessian, mistakes and exceptions. Each run ends, in so many calls; says
 // why; and leaves the parameters at the best point that it was at.
-#define BOOST_TEST_MODULE minimize_failures
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

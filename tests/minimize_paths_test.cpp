@@ -1,5 +1,4 @@
 // Minimisers step by step against other people's programs: SciPy 1.10.1, optax, and plain transcriptions.
-#define BOOST_TEST_MODULE minimize_paths
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 

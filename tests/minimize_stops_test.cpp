@@ -1,5 +1,4 @@
 // When minimize stops, what it says, where it leaves the parameters; exceptions and bad input.
-#define BOOST_TEST_MODULE minimize_stops
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <stdexcept>

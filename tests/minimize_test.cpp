@@ -1,5 +1,4 @@
 // Minimisers: every method on every problem, trajectories of other people's programs, any optimizer, shapes and dtypes.
-#define BOOST_TEST_MODULE minimize
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

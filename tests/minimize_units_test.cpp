@@ -1,5 +1,4 @@
 // Minima do not depend on the units that the loss is in: c (x^2 + 3 (y - 1/2)^2), by every method that takes a loss.
-#define BOOST_TEST_MODULE minimize_units
 #include <boost/test/unit_test.hpp>
 #include <fmt/core.h>
 

@@ -1,5 +1,4 @@
 // All minimisers on all problems of Moré, Garbow & Hillstrom, and the formulas of those against others' of the same.
-#define BOOST_TEST_MODULE more_garbow_hillstrom
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 

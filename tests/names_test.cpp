@@ -1,6 +1,5 @@
 // Every function of tensors names itself in its Errors, on the user's line, whatever ops it is made of: a table of all that
 // the headers declare, each with operands that it cannot take.
-#define BOOST_TEST_MODULE names
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>

@@ -1,6 +1,5 @@
 // Losses and activations at their edges: infinities, huge and tiny numbers, NaN, sure logits, options that a dtype cannot
 // hold, no rows; and the names that their Errors go by. What is expected is worked out by hand.
-#define BOOST_TEST_MODULE nn_edges
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

@@ -1,5 +1,4 @@
 // State dicts and files of models: both ways with PyTorch, and an Error that changes nothing where they do not fit.
-#define BOOST_TEST_MODULE nn_files
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <functional>

@@ -1,5 +1,4 @@
 // Layers and losses: values and gradients against PyTorch's (tests/references/make.py), and what bad input gets.
-#define BOOST_TEST_MODULE nn_layers
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <functional>

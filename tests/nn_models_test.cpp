@@ -1,5 +1,4 @@
 // What can be done with a whole model, of any kinds of fields: names, state, freezing, another dtype, a summary.
-#define BOOST_TEST_MODULE nn_models
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstdio>

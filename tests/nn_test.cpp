@@ -1,5 +1,4 @@
 // Walking models: XGRAD_FIELDS, names, Sequential, copies and assignments, modes, initialisers, the summary.
-#define BOOST_TEST_MODULE nn
 #include <xgrad/nn.hpp>
 
 #include <array>

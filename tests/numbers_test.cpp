@@ -1,5 +1,4 @@
 // Which dtype operands meet in: a table, by kind and by strength; gradients in their operands' dtypes; the default dtype.
-#define BOOST_TEST_MODULE numbers
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

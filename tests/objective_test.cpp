@@ -1,5 +1,4 @@
 // Objective: each answer is right, given once a point, and counted.
-#define BOOST_TEST_MODULE objective
 #include <boost/test/unit_test.hpp>
 #include <set>
 

@@ -1,5 +1,4 @@
 // Odd numbers that are no errors mean what C++ and IEEE say they are.
-#define BOOST_TEST_MODULE odd_numbers
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

@@ -1,5 +1,4 @@
 // Optimizers that look at the loss: step(loss), its value, its curvature.
-#define BOOST_TEST_MODULE of_loss
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 

@@ -1,5 +1,4 @@
 // What the comments of ops.hpp say of special values, line by line.
-#define BOOST_TEST_MODULE ops_page
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // The state of optimizers: kept whole where loading fails, gone on from where it succeeds; odd gradients.
-#define BOOST_TEST_MODULE optim_state
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

@@ -1,5 +1,4 @@
 // Optimizers and schedules against PyTorch's (tests/references/make.py); groups, state, moves and what bad input gets.
-#define BOOST_TEST_MODULE optim
 #include <xgrad/optim.hpp>
 
 #include <boost/test/unit_test.hpp>

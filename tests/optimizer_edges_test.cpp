@@ -1,6 +1,5 @@
 // Every optimizer, and what stands around one, where programs go off the usual way: weights that are stored after it was made,
 // parameters that are frozen or have no gradient, gradients whose squares leave the range, loops that are not the user's own.
-#define BOOST_TEST_MODULE optimizer_edges
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <optional>

@@ -1,5 +1,4 @@
 // Every optimizer on every problem: in the steps that it is given it comes to the value of problems.def.
-#define BOOST_TEST_MODULE optimizer_problems
 #include <boost/test/unit_test.hpp>
 #include <set>
 

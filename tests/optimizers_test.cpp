@@ -1,6 +1,5 @@
 // Every row of optimizers/table.def: against PyTorch's and the papers' numbers, against the rule run by hand, in files, groups and
 // threads.
-#define BOOST_TEST_MODULE optimizers
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>

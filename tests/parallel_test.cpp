@@ -1,5 +1,4 @@
 // The pool that all kernels share: every job runs once, whoever calls from wherever, and what a job throws arrives.
-#define BOOST_TEST_MODULE parallel
 #include <algorithm>
 #include <atomic>
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // x^y at zeros, infinities, NaN and of negative x: values as C's pow has them, by number and by tensor, and derivatives.
-#define BOOST_TEST_MODULE powers
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

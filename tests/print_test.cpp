@@ -1,5 +1,4 @@
 // How tensors are printed: as NumPy does.
-#define BOOST_TEST_MODULE print
 #include <fmt/format.h>
 
 #include <algorithm>

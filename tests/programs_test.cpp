@@ -1,7 +1,6 @@
 // Random programs: fused equals eager bit for bit, on one thread and on two, wherever values are read; and gradients
 // equal differences. XGRAD_PROGRAMS: how many; XGRAD_PROGRAM: the first one's seed. So a failure is seen again by
 //   XGRAD_PROGRAM=123 XGRAD_PROGRAMS=1 programs_test
-#define BOOST_TEST_MODULE programs
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

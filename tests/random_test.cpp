@@ -1,6 +1,5 @@
 // Random numbers: the same bits on every instruction set and machine. Each row's hash is fixed: a model's start must not
 // depend on where it runs, nor change with the library.
-#define BOOST_TEST_MODULE random
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
 // What waits, what is fused, what is kept: the rules of the record, by the engine's own counts. What is freed: tape_test.
-#define BOOST_TEST_MODULE record
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

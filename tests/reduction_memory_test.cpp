@@ -1,6 +1,5 @@
 // A reduction reads its input where it lies, block by block: expanded, transposed or boolean, it takes no memory for each
 // element.
-#define BOOST_TEST_MODULE reduction_memory
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // The user's functions that run inside of a sweep may do anything: sweep, evaluate, let go of what is being swept.
-#define BOOST_TEST_MODULE reentrance
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // The kernels of small products and of rows, of every instruction set that the machine has, against plain loops in f64.
-#define BOOST_TEST_MODULE row_kernels
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>

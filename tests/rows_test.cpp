@@ -1,5 +1,4 @@
 // Gradients by rows: of embeddings, whose steps touch only what was picked.
-#define BOOST_TEST_MODULE rows
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <vector>

@@ -1,6 +1,5 @@
 // Is the sweep complete, and does it see? Every derivative rule is asked by a row; each is broken in turn, in every way
 // that it can be, and a row that uses it must fail.
-#define BOOST_TEST_MODULE rules
 #include "sweep/rules.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,4 @@
 // .safetensors files: what is written comes back; a file that is not right is one Error; a failed write leaves the old.
-#define BOOST_TEST_MODULE safetensors
 #include <xgrad/autodiff/safetensors.hpp>
 
 #include <sys/resource.h>

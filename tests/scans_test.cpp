@@ -1,5 +1,4 @@
 // Running totals and products, against loops: every dtype, zeros, infinities, empty axes; and their slopes.
-#define BOOST_TEST_MODULE scans
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

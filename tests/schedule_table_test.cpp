@@ -1,6 +1,5 @@
 // Every schedule against PyTorch's values, or the published formula's (references/make_schedule_table.py), at steps 0 to 60:
 // as a value, attached to the option that it is for, and after a file has been loaded in the middle.
-#define BOOST_TEST_MODULE schedule_table
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>

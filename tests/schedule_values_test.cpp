@@ -1,5 +1,4 @@
 // Schedules as values: PyTorch's numbers, composed ones, any option, saved and loaded; reduce on plateau.
-#define BOOST_TEST_MODULE schedule_values
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>

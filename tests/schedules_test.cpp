@@ -1,5 +1,4 @@
 // Schedules come, go, move and outlive their optimizer: each factor multiplies while its schedule lives, and no longer.
-#define BOOST_TEST_MODULE schedules
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <memory>

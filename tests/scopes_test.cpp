@@ -1,6 +1,5 @@
 // Eager, NoGrad, detach, evaluate: what they do, and that they end when they are left, by an Error too; and that reading
 // a value changes no bits.
-#define BOOST_TEST_MODULE scopes
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <vector>

@@ -1,5 +1,4 @@
 // Searches along a line, on their own.
-#define BOOST_TEST_MODULE searches
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

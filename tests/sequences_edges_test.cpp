@@ -1,5 +1,4 @@
 // Recurrent layers, attention and transformers at the edges: odd shapes, padding, masks of everything, modes, bad input.
-#define BOOST_TEST_MODULE sequences_edges
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>

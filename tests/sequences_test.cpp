@@ -1,6 +1,5 @@
 // Recurrent layers, attention and transformers: every row of sequence_rows.cpp against PyTorch's numbers, and what else they are
 // all held to.
-#define BOOST_TEST_MODULE sequences
 #include <boost/test/unit_test.hpp>
 
 #include "helpers.hpp"

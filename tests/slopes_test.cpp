@@ -1,7 +1,6 @@
 // First and second slopes of every row of elementwise.def, and of the activations, against exact ones in a wider type:
 // numbers of every size and sign in the domain of the op, beside its singular points, and where its result saturates.
 // What accuracy_test is for values. A slope that overflows is infinite, and one below the range is 0.
-#define BOOST_TEST_MODULE slopes
 #include <fmt/format.h>
 
 #include <boost/math/special_functions/digamma.hpp>

@@ -1,5 +1,4 @@
 // Order along an axis against std::stable_sort: ties, NaN, infinities, every dtype, empty rows.
-#define BOOST_TEST_MODULE sorting
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>

@@ -1,5 +1,4 @@
 // Values and derivatives at zeros, ties, infinities and NaN: a table, as of the sweep's but by hand.
-#define BOOST_TEST_MODULE special_values
 #include <boost/test/unit_test.hpp>
 #include <bit>
 #include <cmath>

@@ -1,6 +1,5 @@
 // Rows less their mean and divided by their spread: the fused pass against the formula in f64, and what it keeps of numbers
 // that are far from 0. Derivatives are in the gradient sweep, and layers against PyTorch's numbers in nn_layers_test.
-#define BOOST_TEST_MODULE standardize
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

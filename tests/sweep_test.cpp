@@ -1,5 +1,4 @@
 // The gradient sweep: every op x shapes x layouts x f32 and f64 x orders x modes. The rows are in sweep/.
-#define BOOST_TEST_MODULE sweep
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
 

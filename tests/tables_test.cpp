@@ -1,5 +1,4 @@
 // Data that users have: CSV files, text, splits, standardisation, batches as structs.
-#define BOOST_TEST_MODULE tables
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <fstream>

@@ -1,5 +1,4 @@
 // The tape: how it is shown, what is freed of it and when, and whose cotangents those are.
-#define BOOST_TEST_MODULE tape
 #include <fmt/format.h>
 #include <unistd.h>
 

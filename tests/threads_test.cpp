@@ -1,5 +1,4 @@
 // Threads: the same bits for any number of them, a model that many read at once, handles that travel.
-#define BOOST_TEST_MODULE threads
 #include <boost/test/unit_test.hpp>
 #include <atomic>
 #include <functional>

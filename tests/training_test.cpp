@@ -1,5 +1,4 @@
 // fit and accuracy: the modes of layers, batches, losses and targets of every form, and gradients that go nowhere.
-#define BOOST_TEST_MODULE training
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>

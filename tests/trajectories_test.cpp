@@ -1,5 +1,4 @@
 // Optimizers against numbers that other programs gave, and what they say of themselves: optimizers/published.def.
-#define BOOST_TEST_MODULE trajectories
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>

@@ -1,5 +1,4 @@
 // Rules of when to stop, alone and combined; interrupts; and what goes wrong, as a table.
-#define BOOST_TEST_MODULE until
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <csignal>

@@ -1,5 +1,4 @@
 // What ops give, by hand, and what compiles: the table of ops of places, drawn numbers, values and variables.
-#define BOOST_TEST_MODULE values
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // vmap: a function of one example, for all; what a loop and stack() give. (Op by op: the sweep.)
-#define BOOST_TEST_MODULE vmap
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 

@@ -1,5 +1,4 @@
 // The bridge to xtensor: expressions become tensors, and tensors read-only views that own a share of their numbers.
-#define BOOST_TEST_MODULE xtensor
 #include <xgrad/autodiff/xtensor.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,5 @@
 // Values of every op that xtensor has against xtensor, an oracle that nobody here wrote: over the sweep's shapes and layouts,
 // and special values.
-#define BOOST_TEST_MODULE xtensor_values
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>

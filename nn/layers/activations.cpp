@@ -1,8 +1,9 @@
+#include <xgrad/nn/layers/activations.hpp>
+
 #include <fmt/core.h>
 
 #include <cmath>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/activations.hpp>
 
 #include "nn/layers/made.hpp"
 

@@ -1,9 +1,10 @@
+#include <xgrad/nn/layers/batch_norm.hpp>
+
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/autodiff/vmap.hpp>
-#include <xgrad/nn/layers/batch_norm.hpp>
 
 #include "nn/layers/made.hpp"
 

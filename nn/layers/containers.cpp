@@ -1,8 +1,9 @@
+#include <xgrad/nn/layers/containers.hpp>
+
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/containers.hpp>
 
 namespace xgrad::nn {
 

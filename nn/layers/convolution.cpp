@@ -1,3 +1,5 @@
+#include <xgrad/nn/layers/convolution.hpp>
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -5,7 +7,6 @@
 #include <xgrad/autodiff/convolution.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/convolution.hpp>
 
 #include "nn/layers/made.hpp"
 

@@ -1,8 +1,9 @@
+#include <xgrad/nn/layers/dropout.hpp>
+
 #include <fmt/format.h>
 
 #include <cmath>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/dropout.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -1,3 +1,5 @@
+#include <xgrad/nn/layers/embedding.hpp>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/autodiff/vmap.hpp>
-#include <xgrad/nn/layers/embedding.hpp>
 
 #include "nn/layers/made.hpp"
 

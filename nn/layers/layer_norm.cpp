@@ -1,9 +1,10 @@
+#include <xgrad/nn/layers/layer_norm.hpp>
+
 #include <fmt/format.h>
 
 #include <limits>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/layer_norm.hpp>
 
 #include "nn/layers/made.hpp"
 

@@ -1,9 +1,10 @@
+#include <xgrad/nn/layers/linear.hpp>
+
 #include <fmt/core.h>
 
 #include <cmath>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/linear.hpp>
 
 #include "nn/layers/made.hpp"
 

@@ -1,9 +1,10 @@
+#include <xgrad/nn/layers/pooling.hpp>
+
 #include <fmt/format.h>
 
 #include <vector>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/pooling.hpp>
 
 namespace xgrad::nn {
 namespace {

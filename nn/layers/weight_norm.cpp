@@ -1,8 +1,9 @@
+#include <xgrad/nn/layers/weight_norm.hpp>
+
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/nn/layers/weight_norm.hpp>
 
 namespace xgrad::nn {
 namespace {

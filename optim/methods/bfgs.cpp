@@ -1,8 +1,9 @@
+#include <xgrad/optim/methods/bfgs.hpp>
+
 #include <algorithm>
 #include <cmath>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/methods/bfgs.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/first_step.hpp"

@@ -1,9 +1,10 @@
+#include <xgrad/optim/methods/gauss_newton.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/methods/gauss_newton.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/triangular.hpp"

@@ -1,8 +1,9 @@
+#include <xgrad/optim/methods/gradient_descent.hpp>
+
 #include <algorithm>
 #include <cmath>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/methods/gradient_descent.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/first_step.hpp"

@@ -1,6 +1,7 @@
+#include <xgrad/optim/methods/lbfgs.hpp>
+
 #include <algorithm>
 
-#include <xgrad/optim/methods/lbfgs.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/first_step.hpp"

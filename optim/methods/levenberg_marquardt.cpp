@@ -1,8 +1,9 @@
+#include <xgrad/optim/methods/levenberg_marquardt.hpp>
+
 #include <algorithm>
 #include <cmath>
 
 #include <xgrad/autodiff/memory.hpp>
-#include <xgrad/optim/methods/levenberg_marquardt.hpp>
 
 #include "optim/methods/triangular.hpp"
 #include "optim/methods/vectors.hpp"

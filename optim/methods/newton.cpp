@@ -1,5 +1,6 @@
-#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/methods/newton.hpp>
+
+#include <xgrad/autodiff/ops.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/descending.hpp"

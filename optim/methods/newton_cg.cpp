@@ -1,9 +1,10 @@
+#include <xgrad/optim/methods/newton_cg.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/methods/newton_cg.hpp>
 
 #include "optim/methods/vectors.hpp"
 

@@ -1,9 +1,10 @@
+#include <xgrad/optim/methods/nonlinear_cg.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/methods/nonlinear_cg.hpp>
 #include <xgrad/optim/methods/searches.hpp>
 
 #include "optim/methods/first_step.hpp"

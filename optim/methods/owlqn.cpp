@@ -1,8 +1,8 @@
+#include <xgrad/optim/methods/owlqn.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include <xgrad/optim/methods/owlqn.hpp>
 
 #include "optim/methods/first_step.hpp"
 #include "optim/methods/two_loops.hpp"

@@ -1,10 +1,11 @@
+#include <xgrad/optim/methods/projected_newton.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include <xgrad/autodiff/ops.hpp>
-#include <xgrad/optim/methods/projected_newton.hpp>
 
 #include "optim/methods/descending.hpp"
 #include "optim/methods/vectors.hpp"

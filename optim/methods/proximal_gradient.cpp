@@ -1,10 +1,11 @@
+#include <xgrad/optim/methods/proximal_gradient.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
-#include <xgrad/optim/methods/proximal_gradient.hpp>
 
 #include "optim/methods/vectors.hpp"
 

@@ -37,7 +37,7 @@ Tensor clamp(const In& x, const In& low, const In& high);  // slope 1 in x on th
 Tensor lerp(const In& x, const In& y, const In& t);  // x + t (y - x), of floats: exactly x at t = 0, and y at t = 1
 
 // ---- functions of floats: integers and booleans become floats of the default dtype. Outside of its domain a function is
-// NaN. A C++ number gives a C++ number: sqrt(2.0) is a double
+// NaN. A C++ number gives a C++ number where numbers.hpp has the function: sqrt(2.0) is a double
 // x^y, as C's pow: 0^0 = 1, NaN^0 = 1, 1^NaN = 1; of x < 0 only whole y, and then without a slope in y: NaN. At x = 0
 // slopes are what they tend to; in y at 0^0 it is 0.
 Tensor pow(const In& x, const In& y);

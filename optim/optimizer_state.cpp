@@ -21,9 +21,16 @@ constexpr Size most_steps = Size{1} << 53;  // no optimizer takes more, and a do
 
 std::string shared_name(std::size_t group, const char* slot) { return fmt::format("group{}.{}", group, slot); }
 
-std::string schedule_name(std::size_t i) { return fmt::format("schedule.{}", i); }
+// Schedules, and what stands around, are numbered as they came; with their kind, for in another order they are others.
+constexpr const char *schedules = "schedule", *arounds = "around";
 
-std::string around_name(std::size_t i, const std::string& what) { return fmt::format("around.{}.{}", i, what); }
+std::string schedule_name(std::size_t i, const Attached& a) {
+  return fmt::format("{}.{}({}{})", schedules, i, a.name, a.option == Attached::lr ? "" : " of an option");
+}
+
+std::string around_name(std::size_t i, const Place& place, const std::string& what) {
+  return fmt::format("{}.{}({}).{}", arounds, i, place.rule->name(), what);
+}
 
 // Those that keep something, in order.
 std::vector<Place*> saved(const Rates& rates) {
@@ -68,7 +75,10 @@ NamedTensors Optimizer::state(Source source) const try {
   made.push_back({lr_name, of_groups(rates, source, [&](const Rate& r) { return own.rates->saved_lr(r); })});
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
   for (std::size_t i = 0; const Attached& a : own.rates->attached)
-    if (a.saved) made.push_back({schedule_name(i++), tensor(a.memory, source)});
+    if (a.saved) {
+      made.push_back({schedule_name(i, a), tensor(a.memory, source)});
+      ++i;
+    }
   for (Item& item : state_->items) {
     if (item.t == 0) take_first(item, source);
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});
@@ -85,15 +95,16 @@ NamedTensors Optimizer::state(Source source) const try {
   const std::vector<Place*> around = saved(*own.rates);
   for (std::size_t a = 0; a < around.size(); ++a) {
     Place& place = *around[a];
-    made.push_back({around_name(a, step_name), full({}, place.t, source)});
+    made.push_back({around_name(a, place, step_name), full({}, place.t, source)});
     for (std::size_t i = 0; i < own.items.size(); ++i) {
       if (!place.has_state(i)) place.take_first(own.items[i], i, source);
       const Tensors slots = place.slots_of(own.items[i], i, source);
       for (std::size_t k = 0; k < slots.size(); ++k)
-        made.push_back({around_name(a, own.items[i].entry.name + "." + place.manner.slots[k]), slots.begin()[k]});
+        made.push_back(
+            {around_name(a, place, own.items[i].entry.name + "." + place.manner.slots[k]), slots.begin()[k]});
     }
     for (std::size_t k = 0; k < place.shared.size(); ++k)
-      made.push_back({around_name(a, place.manner.shared[k]), place.shared.begin()[k]});
+      made.push_back({around_name(a, place, place.manner.shared[k]), place.shared.begin()[k]});
   }
   return made;
 } catch (const std::bad_alloc&) {
@@ -123,11 +134,22 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
     return contiguous(value, source);
   };
 
-  const auto steps_of = [&](const std::string& of) {
-    const Size step = take(of + "." + step_name, i64, {}).to_vector<Size>()[0];
+  const auto checked_steps = [&](const std::string& of, const std::string& name) {
+    const Size step = take(name, i64, {}).to_vector<Size>()[0];
     if (step < 0 || step > most_steps)
       broken(fmt::format("{} has taken {} steps, and 0 ... {} are possible", of, step, most_steps));
     return step;
+  };
+  // What was saved as the i-th schedule, or around; "" where there was none.
+  const auto saved_as = [&](const char* what, std::size_t i) {
+    const std::string begin = fmt::format("{}.{}(", what, i);
+    for (const auto& entry : given)
+      if (entry.first.starts_with(begin)) return entry.first.substr(0, entry.first.find(')') + 1);
+    return std::string();
+  };
+  const auto check_kind = [&](const std::string& here, const std::string& there) {
+    if (!here.starts_with(there))
+      broken(fmt::format("{} was saved, here it is {}", there, here.substr(0, here.find(')') + 1)));
   };
 
   const Shape each_group{groups()};
@@ -142,14 +164,15 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   std::vector<std::vector<double>> memories, factors;
   std::vector<Attached*> restored;
   bool others = false;  // that go on from where they are
-  const bool has_schedules = given.count(schedule_name(0)) != 0;
+  const bool has_schedules = !saved_as(schedules, 0).empty();
   for (Attached& a : own.rates->attached)
     if (!has_schedules || !a.saved) {
       others = true;
     } else {
       restored.push_back(&a);
-      memories.push_back(
-          take(schedule_name(memories.size()), f64, {static_cast<Size>(a.memory.size())}).to_vector<double>());
+      const std::string name = schedule_name(memories.size(), a);
+      check_kind(name, saved_as(schedules, memories.size()));
+      memories.push_back(take(name, f64, {static_cast<Size>(a.memory.size())}).to_vector<double>());
       const double count = memories.back()[0];
       if (!(count >= 0 && count <= static_cast<double>(most_steps) && count == std::floor(count)))
         broken(fmt::format("{} has taken {} steps", a.name, count));
@@ -159,13 +182,13 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
       for (const double factor : factors.back())
         if (!(factor >= 0) || std::isinf(factor)) broken(fmt::format("{} makes a factor of {}", a.name, factor));
     }
-  if (given.count(schedule_name(memories.size())) != 0)
+  if (!saved_as(schedules, memories.size()).empty())
     broken(fmt::format("it has more schedules than the {} here", memories.size()));
   std::vector<Size> steps;
   std::vector<Tensor> slots;  // of the items, in order
   std::vector<double> numbers;
   for (const Item& item : own.items) {
-    steps.push_back(steps_of(item.entry.name));
+    steps.push_back(checked_steps(item.entry.name, item.entry.name + "." + step_name));
     const Manner& manner = own.groups[static_cast<std::size_t>(item.group)]->manner;
     for (std::size_t k = 0; k < manner.slots.size(); ++k)
       slots.push_back(take(item.entry.name + "." + manner.slots[k],
@@ -184,22 +207,24 @@ void Optimizer::load_state(const NamedTensors& state, Source source) try {
   std::vector<Tensor> around_slots, around_shared;
   for (std::size_t a = 0; a < around.size(); ++a) {
     const Place& place = *around[a];
-    around_steps.push_back(steps_of(fmt::format("around.{}", a)));
+    const std::string name = around_name(a, place, step_name);
+    check_kind(name, saved_as(arounds, a));
+    around_steps.push_back(checked_steps(place.rule->name(), name));
     for (std::size_t i = 0; i < own.items.size(); ++i)
       for (std::size_t k = 0; k < place.manner.slots.size(); ++k) {
         const Item& item = own.items[i];
         const Tensor* held = place.manner.after ? nullptr : &place.slots[i].begin()[k];
-        around_slots.push_back(take(around_name(a, item.entry.name + "." + place.manner.slots[k]),
+        around_slots.push_back(take(around_name(a, place, item.entry.name + "." + place.manner.slots[k]),
                                     held ? held->dtype() : item.dtype,
                                     held ? held->shape() : item.entry.value().shape()));
       }
     for (std::size_t k = 0; k < place.shared.size(); ++k) {
       const Tensor& held = place.shared.begin()[k];
-      around_shared.push_back(take(around_name(a, place.manner.shared[k]), held.dtype(), held.shape()));
+      around_shared.push_back(take(around_name(a, place, place.manner.shared[k]), held.dtype(), held.shape()));
     }
   }
   if (!given.empty())
-    broken(given.count(around_name(around.size(), step_name)) != 0
+    broken(!saved_as(arounds, around.size()).empty()
                ? fmt::format("more stood around it than the {} with a state here", around.size())
                : given.begin()->first + " belongs to no parameter here");
 

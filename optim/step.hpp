@@ -28,7 +28,7 @@ struct Require {
   void not_negative(const char* option, double got) const;  // and finite
   void positive(const char* option, double got) const;      // finite and above 0
   void fraction(const char* option, double got) const;      // in [0, 1), as a beta is
-  void divisor(const char* option, double got) const;       // that too; and not lost to 0 in the parameters' dtype
+  void divisor(const char* option, double got) const;  // finite, 0 or more; and not lost to 0 in the parameters' dtype
 };
 
 }  // namespace xgrad::optim

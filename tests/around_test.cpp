@@ -184,12 +184,21 @@ BOOST_AUTO_TEST_CASE(states_that_do_not_fit) {
   without.step();
   BOOST_CHECK_EXCEPTION(without.load_state(with.state()), Error,
                         says("more stood around it than the 0 with a state here"));
-  BOOST_CHECK_EXCEPTION(with.load_state(without.state()), Error, says("around.0.step is missing"));
+  BOOST_CHECK_EXCEPTION(with.load_state(without.state()), Error, says("around.0(EMA).step is missing"));
   NamedTensors state = with.state();
   for (NamedTensor& entry : state)
-    if (entry.name == "around.0.0.average") entry.value = zeros({3}, f64);
-  BOOST_CHECK_EXCEPTION(with.load_state(state), Error, says("for around.0.0.average, got f64 (3,)"));
+    if (entry.name == "around.0(EMA).0.average") entry.value = zeros({3}, f64);
+  BOOST_CHECK_EXCEPTION(with.load_state(state), Error, says("for around.0(EMA).0.average, got f64 (3,)"));
   BOOST_TEST(ema.steps() == 1);
+  {  // in another order they would be judged by each other's
+    Parameter c = parameter(tensor({1.0, 2.0})), d = parameter(tensor({1.0, 2.0}));
+    optim::SGD one({c}, {.lr = 0.1}), other({d}, {.lr = 0.1});
+    optim::EMA first(one);
+    optim::SWA second(one), third(other);
+    optim::EMA fourth(other);
+    BOOST_CHECK_EXCEPTION(other.load_state(one.state()), Error,
+                          says("around.0(EMA) was saved, here it is around.0(SWA)"));
+  }
   with.eval();
   BOOST_TEST(same_bits(a, tensor({0.9, 1.8})));
 }

@@ -5,7 +5,7 @@ file(STRINGS ${LIBRARIES} libraries)
 # What headers that users compile need of the engine: counting handles, variables and nodes, and what templates call.
 set(inside_allowed this_thread retain release retain_shared release_shared release_last fail_empty_function fail_function_memory
   require_fills)
-set(most_names 660)  # classes and functions, each once, whatever it is overloaded for
+set(most_names 700)  # classes and functions, each once, whatever it is overloaded for
 set(wrong "")
 set(names "")
 foreach(library ${libraries})
@@ -45,7 +45,8 @@ if(count LESS 100)
 endif()
 if(count GREATER most_names)
   list(JOIN names "\n  " text)
-  message(FATAL_ERROR "${count} names are exported; expected at most ${most_names}:\n  ${text}")
+  message(FATAL_ERROR "${count} names are exported; expected at most ${most_names}. What users call counts: raise most_names in "
+    "tests/exports.cmake for it. What they do not is hidden: private headers are without #pragma GCC visibility.\n  ${text}")
 endif()
 if(wrong)
   list(REMOVE_DUPLICATES wrong)

@@ -40,7 +40,7 @@ foreach(library autodiff nn optim data training)
         endif()
       elseif(line MATCHES "<xgrad/([^>]+)>")
         if(NOT "${ROOT}/${CMAKE_MATCH_1}" IN_LIST public AND NOT CMAKE_MATCH_1 MATCHES "^[a-z]+\\.hpp$")
-          list(APPEND wrong "${shown}: not installed: ${line}")
+          list(APPEND wrong "${shown}: not installed, or made since CMake ran: ${line}")
         endif()
       elseif(file IN_LIST public AND line MATCHES "<([^>]+)>" AND NOT CMAKE_MATCH_1 IN_LIST light
              AND NOT shown STREQUAL "autodiff/xtensor.hpp")

@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(every_function_that_is_declared_has_a_row) {
     known.insert(part);  // of layers, which say their names
   const std::set<std::string> all = declared();
   BOOST_TEST(all.size() > 140u);
-  for (const std::string& name : all) BOOST_TEST(known.count(name) == 1, name << " has no row");
+  for (const std::string& name : all) BOOST_TEST(known.count(name) == 1, name << " has no row in tests/names_test.cpp");
 }
 
 // A formula that is run over memory is recorded on placeholders; its Error names what was written.

@@ -54,7 +54,8 @@ BOOST_AUTO_TEST_CASE(each_on_each) {
       for (const auto& [name, problem] : all_problems()) {
         const bool matrices = problem.start[0].dim() == 2;
         if (!row.of_matrices || matrices)
-          BOOST_TEST(met.count({row.name, name}) == 1, row.name << " has no row for " << name);
+          BOOST_TEST(met.count({row.name, name}) == 1,
+                     row.name << " has no row for " << name << " in optimizers/problems.def; find_problems finds it");
       }
     }
 }

@@ -314,13 +314,19 @@ BOOST_AUTO_TEST_CASE(on_any_number_of_threads) {
 
 BOOST_AUTO_TEST_CASE(bad_options) {
   Parameter w = parameter(ones({2, 2})), vector = parameter(ones({3}));
+  std::set<std::string> refused;
   for (const rows::Refusal& bad : rows::refusals()) {
+    refused.insert(bad.rule);
     const std::string what = fmt::format("{} {} = {}", bad.rule, bad.option, bad.value);
     CHECK_ERROR(bad.make(w), fmt::format("[{}] expected {}", bad.rule, bad.expected));
     w.set_grad(ones({2, 2}));
     CHECK_ERROR(bad.step_after_change(w), bad.option == "lr" ? "expected lr to be changed by set_lr()" : bad.expected);
     BOOST_TEST(same_bits(w, ones({2, 2})), what);
   }
+  for (const auto& table : {rows::all(), rows::of_loss()})
+    for (const rows::Row& row : table)
+      if (row.name.find('<') == std::string::npos)  // else made of another rule
+        BOOST_TEST(refused.count(row.name), row.name << " has no row in optimizers/bad_options.def");
   CHECK_ERROR(optim::RMSprop({w}, {.eps = 1e-50}), "[RMSprop] expected the eps to be in the range of f32");
   CHECK_ERROR(optim::Muon({w}, {.steps = -1}), "[Muon] expected steps of 0 or more, got -1");
   CHECK_ERROR(optim::Muon({w, vector}),

@@ -1,6 +1,7 @@
 #include <xgrad/optim/methods/lbfgs.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <xgrad/optim/methods/searches.hpp>
 
@@ -34,22 +35,21 @@ Direction::Direction(const double* g, Size n, const std::vector<LBFGSRule::State
   });
 }
 
-void remember(Objective& f, const Tensor& x, const Tensor& g, double fell, Size history,
-              std::vector<LBFGSRule::State::Pair>& pairs) {
-  LBFGSRule::State::Pair pair;
-  if (pairs.size() == static_cast<std::size_t>(history)) {
-    pair = std::move(pairs.front());
-    pairs.erase(pairs.begin());
-  }
+void remember(Objective& f, const Tensor& x, const Tensor& g, double fell, Size history, LBFGSRule::State& state) {
+  LBFGSRule::State::Pair& pair = state.next;
   const Size n = f.size();
   pair.s.resize(static_cast<std::size_t>(n));
   pair.y.resize(static_cast<std::size_t>(n));
   combine(pair.s.data(), numbers(f.x()), -1, numbers(x), n);
   combine(pair.y.data(), numbers(f.gradient()), -1, numbers(g), n);
   const double sy = dot(pair.s.data(), pair.y.data(), n);
+  if (!(sy > 0x1p-52 * fell)) return;
   pair.rho = 1 / sy;
   pair.scale = sy / dot(pair.y.data(), pair.y.data(), n);
-  if (sy > 0x1p-52 * fell) pairs.push_back(std::move(pair));
+  state.pairs.push_back(std::exchange(pair, {}));
+  if (state.pairs.size() <= static_cast<std::size_t>(history)) return;
+  pair = std::move(state.pairs.front());
+  state.pairs.erase(state.pairs.begin());
 }
 
 void LBFGSRule::check(const Require& require) const {
@@ -77,7 +77,7 @@ Advance LBFGSRule::advance(Objective& f, State& state) const {
     const double a = wolfe_search(f, along.d, first, wolfe);
     if (a >= wolfe.longest) return Advance::unbounded;
     if (a > 0) {
-      remember(f, x, g, -a * along.slope, history, state.pairs);
+      remember(f, x, g, -a * along.slope, history, state);
       return Advance::moved;
     }
     if (promised <= noise) return Advance::exact;

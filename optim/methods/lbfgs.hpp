@@ -26,6 +26,7 @@ struct LBFGSRule {
       double rho, scale;  // 1 / s^T y, s^T y / y^T y
     };
     std::vector<Pair> pairs;  // oldest first
+    Pair next;                // memory for one more
     Rounding rounding;
   };
   void check(const Require& require) const;

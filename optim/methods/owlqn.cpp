@@ -105,7 +105,7 @@ Advance OWLQNRule::advance(Objective& f, State& state) const {
         f.move_to(before);
         break;
       }
-      remember(f, from.x, from.g, -to.slope, history, state.pairs);
+      remember(f, from.x, from.g, -to.slope, history, state);
       return Advance::moved;
     }
     f.move_to(start);

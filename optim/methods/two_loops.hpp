@@ -15,10 +15,9 @@ struct Direction {
   Direction(const double* g, Size n, const std::vector<LBFGSRule::State::Pair>& pairs);
 };
 
-// Keeps the pair of a step from x to where f is, as the last of `history`; the oldest of so many goes, and its memory is used
-// again. Not kept where the slope along it did not rise by more than rounding: by less than 2^-52 of `fell`, how far the slope at
-// x says that the step leads down.
-void remember(Objective& f, const Tensor& x, const Tensor& g, double fell, Size history,
-              std::vector<LBFGSRule::State::Pair>& pairs);
+// Keeps the pair of a step from x to where f is, as the last of `history`: the oldest of so many goes. Not kept, and nothing
+// goes, where the slope along it did not rise by more than rounding: by less than 2^-52 of `fell`, how far the slope at x says
+// that the step leads down.
+void remember(Objective& f, const Tensor& x, const Tensor& g, double fell, Size history, LBFGSRule::State& state);
 
 }  // namespace xgrad::optim

@@ -7,11 +7,11 @@
 namespace xgrad::optim {
 
 void LazyAdamRule::check(const Require& require) const {
-  require(beta1 >= 0 && beta1 < 1, "beta1 in [0, 1)", beta1);
-  require(beta2 >= 0 && beta2 < 1, "beta2 in [0, 1)", beta2);
+  require.fraction("beta1", beta1);
+  require.fraction("beta2", beta2);
   require.divisor("eps", eps);
   require.not_negative("weight_decay", weight_decay);
-  require(lr * weight_decay < 1, "lr weight_decay below 1", lr * weight_decay);
+  require(!(lr * weight_decay >= 1), "lr weight_decay below 1", lr * weight_decay);
 }
 
 void LazyAdamRule::update(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, Tensor& last, const Step& step) const {

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes the reference numbers beside this file with PyTorch (made with 1.13). The tests read the files only:
-    python3 tests/references/make.py
+    /usr/bin/python3 tests/references/make.py
 The format is written and read here by hand, so that the library's own reader and writer are checked against another.
 """
 import itertools
@@ -18,11 +18,18 @@ DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
 
 def write(name, tensors, metadata=None):
+    """Numbers that differ from the file's by rounding alone, on another machine, stay as they are."""
     header, body = {}, b""
+    kept = read(name) if os.path.exists(os.path.join(HERE, name + ".safetensors")) else {}
     if metadata:
         header["__metadata__"] = metadata
     for key, value in tensors.items():
         a = np.asarray(value.detach() if isinstance(value, torch.Tensor) else value)
+        old = kept[key].numpy() if key in kept else None
+        if old is not None and old.shape == a.shape and old.dtype == a.dtype and a.dtype.kind == "f":
+            most = 1e-11 * np.max(np.abs(a), initial=0, where=np.isfinite(a))
+            if np.allclose(a, old, rtol=0, atol=most, equal_nan=True):
+                a = old
         raw = np.ascontiguousarray(a).tobytes()
         header[key] = {"dtype": KINDS[str(a.dtype)], "shape": list(a.shape),
                        "data_offsets": [len(body), len(body) + len(raw)]}

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes around.safetensors: 100 steps of what stands around an optimizer, in f64, on a small net. The optimizers are PyTorch's
 (1.13), clipping by norm and value and the averages too; the rest are transcriptions of the published formulas or programs:
-    python3 tests/references/make_around.py
+    /usr/bin/python3 tests/references/make_around.py
 """
 import math
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes layer_images.safetensors and layer_rows.safetensors beside this file with PyTorch (made with 1.13): what layers give, and their gradients.
-    python3 tests/references/make_layers.py
+    /usr/bin/python3 tests/references/make_layers.py
 Of each case: the inputs, the state dict, the result while it trains and its cotangent, the gradients of inputs and parameters, what
 of the state has changed, and the result of an evaluation before. Numbers are f64, and those that go in are f32 numbers, so that they
 serve for both.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes linalg.safetensors with PyTorch (1.13), f64:
-    python3 tests/references/make_linalg.py
+    /usr/bin/python3 tests/references/make_linalg.py
 For each size n and batch: a, a general matrix; s, a symmetric positive definite one; b, right-hand sides. NAME is the result, NAME.g a
 cotangent of it, and NAME.a, NAME.b the gradients of sum(NAME * NAME.g) by the operands. Eigenvectors come as v diag(w^2) v^T + v diag(w)
 v^T, which does not depend on their signs.

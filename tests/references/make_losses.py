@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes losses_more.safetensors with PyTorch (made with 1.13): losses, and the gradients of all their float operands.
-    python3 tests/references/make_losses.py
+    /usr/bin/python3 tests/references/make_losses.py
 What PyTorch does not have is its formula, as the paper writes it. Operands are the same numbers in both dtypes.
 """
 import numpy as np

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes minimisers.safetensors with SciPy (1.10.1) and PyTorch's derivatives (1.13), f64:
-    python3 tests/references/make_minimisers.py
+    /usr/bin/python3 tests/references/make_minimisers.py
 The problems are those of Moré, Garbow & Hillstrom (ACM TOMS 7, 1981), f = sum r^2, written here a second time:
     NN.f0, NN.g0         value and gradient at the start
     NN.least             f at the minimum that SciPy's MINPACK finds from the start, or the best of several methods

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes models.safetensors with PyTorch (made with 1.13): a model's state dict and outputs, and its outputs after loading
 models_from_xgrad.safetensors, which a program of the same model saved.
-    python3 tests/references/make_models.py
+    /usr/bin/python3 tests/references/make_models.py
 """
 import torch
 import torch.nn.functional as F

@@ -144,6 +144,8 @@ class OfFormulas:
             for n, p in zip(gradients, GROUPS[self.name](self.o, self.shared, members, before + 1)):
                 self.p[n] = p
         else:
+            if self.name not in FORMULAS:
+                raise SystemExit(f"{self.name} has no function in formulas_of_numbers.py or formulas_of_tensors.py")
             for n, g in gradients.items():
                 self.p[n] = FORMULAS[self.name](self.o, self.state[n], self.p[n], g, self.t[n])
             assert all(self.p[n].shape == g.shape for n, g in gradients.items()), self.name

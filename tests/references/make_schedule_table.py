@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes schedule_table.safetensors: the values of every schedule at steps 0 ... 60, by PyTorch 1.13 where it has it, else by
 the published formula, in plain Python:
-    python3 tests/references/make_schedule_table.py
+    /usr/bin/python3 tests/references/make_schedule_table.py
 """
 import math
 

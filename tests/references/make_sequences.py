@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes sequences.safetensors, the reference numbers of recurrent layers, attention and transformers, with PyTorch (made with 1.13):
-    python3 tests/references/make_sequences.py
+    /usr/bin/python3 tests/references/make_sequences.py
 Each row has a state dict, inputs, outputs, and the gradients of sum(c y) over the outputs y, for all of them. All was computed in f64; what
 f32 holds (states, inputs, c) is kept in it.
 """

@@ -25,7 +25,9 @@ class File {
   }
   const xgrad::Tensor& operator[](const std::string& key) const {
     const auto found = tensors_.find(key);
-    if (found == tensors_.end()) throw std::out_of_range(name_ + " has no " + key);
+    if (found == tensors_.end())
+      throw std::out_of_range(name_ + " has no " + key +
+                              "; add it to the program in tests/references that makes the file, and run it");
     return found->second;
   }
   bool has(const std::string& key) const { return tensors_.count(key) != 0; }

@@ -13,7 +13,8 @@ namespace {
 using namespace boost::math::policies;
 using NoErrors = policy<domain_error<ignore_error>, pole_error<ignore_error>, overflow_error<ignore_error>,
                         evaluation_error<ignore_error>, rounding_error<ignore_error>, underflow_error<ignore_error>>;
-using InDouble = normalise<NoErrors, promote_double<false>>::type;  // three times as fast; far off beside roots, below 0
+using InDouble =
+    normalise<NoErrors, promote_double<false>>::type;  // three times as fast; far off beside roots, below 0
 constexpr double infinity = std::numeric_limits<double>::infinity(),
                  not_a_number = std::numeric_limits<double>::quiet_NaN();
 

@@ -58,6 +58,7 @@ const Row rows[] = {
 #define TERNARY(op, ...) {#op, {CALL(op(none, two(), 0.5)), CALL(op(two(), three(), 0.5)), CALL(op(two(), two(), none))}},
 #include "autodiff/elementwise.def"
     {"clamp", {CALL(clamp(none, 0, 1)), CALL(clamp(two(), none, 1)), CALL(clamp(two(), 0, three()))}},
+    OF_TWO(logaddexp),
     OF_ONE(isnan),
     OF_ONE(isfinite),
     OF_TWO(logical_and),

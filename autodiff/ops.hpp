@@ -172,6 +172,7 @@ Tensor squeeze(const In& x, At axis);           // drops an extent of 1; another
 Tensor unsqueeze(const In& x, At axis);         // puts one in
 Tensor expand(const In& x, const Shape& shape);  // repeats extents of 1, as broadcasting does
 Tensor flip(const In& x, At axis);              // the other way round
+Tensor roll(const In& x, std::int64_t by, At axis);  // moved along the axis, around its end: y[k + by] = x[k]
 Tensor select(const In& x, At axis, At i);      // the i-th along the axis, which goes: x[i] along any axis
 Tensor slice(const In& x, At axis, At begin);   // to the end; -1 is the last. Out of range: an Error (NumPy clips)
 Tensor slice(const In& x, At axis, At begin, At end, At step = 1);  // without `end`; steps are 1 or more

@@ -101,6 +101,7 @@ const Row rows[] = {
     {"unsqueeze", {CALL(unsqueeze(none, 0)), CALL(unsqueeze(two(), 3))}},
     {"expand", {CALL(expand(none, {2})), CALL(expand(two(), {3})), CALL(expand(two(), {-1}))}},
     OF_AXIS(flip),
+    {"roll", {CALL(roll(none, 1, 0)), CALL(roll(two(), 1, 1))}},
     {"select", {CALL(select(none, 0, 0)), CALL(select(two(), 1, 0)), CALL(select(two(), 0, 2))}},
     {"slice", {CALL(slice(none, 0, 0)), CALL(slice(two(), 1, 0)), CALL(slice(two(), 0, 3)), CALL(slice(two(), 0, 0, 1, 0))}},
     {"pad", {CALL(pad(none, 0, 1, 1)), CALL(pad(two(), 1, 1, 1)), CALL(pad(two(), 0, -1, 1))}},

@@ -159,6 +159,7 @@ const std::vector<Along> alongs{
     ALONG("argmax", argmax(x, a), greatest_place(x, a), false),
     ALONG("argmin", argmin(x, a), xt::cast<double>(xt::argmin(x, static_cast<std::ptrdiff_t>(a))), false),
     ALONG("flip", flip(x, a), xt::flip(x, a)),
+    ALONG("roll", roll(x, 1, a), xt::roll(x, 1, static_cast<std::ptrdiff_t>(a)), false),
     ALONG("unsqueeze", unsqueeze(x, a), xt::expand_dims(x, a)),
     ALONG("concat", concat({x, 2 * x}, a), xt::concatenate(xt::xtuple(x, 2 * x), a)),
     ALONG("stack", stack({x, 2 * x}, a), xt::stack(xt::xtuple(x, 2 * x), a)),

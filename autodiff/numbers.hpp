@@ -40,6 +40,9 @@ XGRAD_OF_NUMBER(acos, __builtin_acos(x))
 XGRAD_OF_NUMBER(atan, __builtin_atan(x))
 XGRAD_OF_NUMBER(sinh, __builtin_sinh(x))
 XGRAD_OF_NUMBER(cosh, __builtin_cosh(x))
+XGRAD_OF_NUMBER(asinh, __builtin_asinh(x))
+XGRAD_OF_NUMBER(acosh, __builtin_acosh(x))
+XGRAD_OF_NUMBER(atanh, __builtin_atanh(x))
 XGRAD_OF_NUMBER(erf, __builtin_erf(x))
 #undef XGRAD_OF_NUMBER
 
@@ -58,6 +61,10 @@ Real<T, U> pow(T x, U y) {
 template <Number T, Number U>
 Real<T, U> atan2(T y, U x) {
   return static_cast<Real<T, U>>(__builtin_atan2(static_cast<double>(y), static_cast<double>(x)));
+}
+template <Number T, Number U>
+Real<T, U> hypot(T x, U y) {
+  return static_cast<Real<T, U>>(__builtin_hypot(static_cast<double>(x), static_cast<double>(y)));
 }
 
 }  // namespace xgrad

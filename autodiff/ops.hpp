@@ -61,8 +61,12 @@ Tensor asin(const In& x);                       // -pi/2 ... pi/2
 Tensor acos(const In& x);                       // 0 ... pi
 Tensor atan(const In& x);                       // -pi/2 ... pi/2
 Tensor atan2(const In& y, const In& x);         // the angle of the point (x, y), -pi ... pi; no slope at (0, 0): NaN
+Tensor hypot(const In& x, const In& y);         // sqrt(x^2 + y^2), without overflow; derivatives 0 at (0, 0)
 Tensor sinh(const In& x);
 Tensor cosh(const In& x);
+Tensor asinh(const In& x);                      // the inverse of sinh
+Tensor acosh(const In& x);                      // the inverse of cosh, of x >= 1: 0 or more; slope infinite at 1
+Tensor atanh(const In& x);                      // the inverse of tanh, of -1 ... 1; infinite at both ends
 Tensor tanh(const In& x);
 Tensor erf(const In& x);                        // the error function
 Tensor erfc(const In& x);                       // 1 - erf(x), with all digits where that is small
@@ -72,6 +76,7 @@ Tensor digamma(const In& x);                    // its derivative; NaN at -1, -2
 Tensor polygamma(const In& n, const In& x);     // the n-th derivative of digamma; n is rounded to a whole number from 0 to 1,000
 Tensor sigmoid(const In& x);                    // 1 / (1 + e^-x)
 Tensor softplus(const In& x);                   // log(1 + e^x), without overflow
+Tensor logaddexp(const In& x, const In& y);     // log(e^x + e^y), without overflow; gradient 0 where both are -inf
 Tensor relu(const In& x);                       // max(x, 0); derivative 0 at 0
 Tensor leaky_relu(const In& x, const In& slope = 0.01);  // x > 0 ? x : slope x; `slope` may be a tensor, which has a gradient
 Tensor step(const In& x);                       // 1 where x > 0, else 0; NaN of NaN; derivative 0
@@ -167,6 +172,7 @@ Tensor squeeze(const In& x, At axis);           // drops an extent of 1; another
 Tensor unsqueeze(const In& x, At axis);         // puts one in
 Tensor expand(const In& x, const Shape& shape);  // repeats extents of 1, as broadcasting does
 Tensor flip(const In& x, At axis);              // the other way round
+Tensor roll(const In& x, std::int64_t by, At axis);  // moved along the axis, around its end: y[k + by] = x[k]
 Tensor select(const In& x, At axis, At i);      // the i-th along the axis, which goes: x[i] along any axis
 Tensor slice(const In& x, At axis, At begin);   // to the end; -1 is the last. Out of range: an Error (NumPy clips)
 Tensor slice(const In& x, At axis, At begin, At end, At step = 1);  // without `end`; steps are 1 or more

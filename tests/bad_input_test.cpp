@@ -107,6 +107,7 @@ BOOST_AUTO_TEST_CASE(empty_tensors) {
   EMPTY(unsqueeze(e, 0), "[unsqueeze]");
   EMPTY(expand(e, {1}), "[expand]");
   EMPTY(flip(e, 0), "[flip]");
+  EMPTY(roll(e, 1, 0), "[roll]");
   EMPTY(slice(e, 0, 0), "[slice]");
   EMPTY(pad(e, 0, 1, 1), "[pad]");
   EMPTY(concat({o.m, e}), "[concat]");

@@ -58,6 +58,7 @@ const Row rows[] = {
 #define TERNARY(op, ...) {#op, {CALL(op(none, two(), 0.5)), CALL(op(two(), three(), 0.5)), CALL(op(two(), two(), none))}},
 #include "autodiff/elementwise.def"
     {"clamp", {CALL(clamp(none, 0, 1)), CALL(clamp(two(), none, 1)), CALL(clamp(two(), 0, three()))}},
+    OF_TWO(logaddexp),
     OF_ONE(isnan),
     OF_ONE(isfinite),
     OF_TWO(logical_and),
@@ -100,6 +101,7 @@ const Row rows[] = {
     {"unsqueeze", {CALL(unsqueeze(none, 0)), CALL(unsqueeze(two(), 3))}},
     {"expand", {CALL(expand(none, {2})), CALL(expand(two(), {3})), CALL(expand(two(), {-1}))}},
     OF_AXIS(flip),
+    {"roll", {CALL(roll(none, 1, 0)), CALL(roll(two(), 1, 1))}},
     {"select", {CALL(select(none, 0, 0)), CALL(select(two(), 1, 0)), CALL(select(two(), 0, 2))}},
     {"slice", {CALL(slice(none, 0, 0)), CALL(slice(two(), 1, 0)), CALL(slice(two(), 0, 3)), CALL(slice(two(), 0, 0, 1, 0))}},
     {"pad", {CALL(pad(none, 0, 1, 1)), CALL(pad(two(), 1, 1, 1)), CALL(pad(two(), 0, -1, 1))}},

@@ -209,6 +209,8 @@ BOOST_AUTO_TEST_CASE(functions_of_numbers) {
   BOOST_TEST(xgrad::log(2.0) == std::log(2.0));
   BOOST_TEST(xgrad::round(2.5) == 2.0);
   BOOST_TEST(xgrad::atan2(1.0, 1.0) == std::atan2(1.0, 1.0));
+  BOOST_TEST(xgrad::hypot(3, 4.0f) == 5.0);
+  BOOST_TEST(xgrad::atanh(0.5) == std::log(3.0) / 2, boost::test_tools::tolerance(1e-15));
   const auto twice = [](const auto& x) { return x + exp(x); };
   BOOST_TEST(twice(1.0) == twice(tensor(1.0)).item(), boost::test_tools::tolerance(1e-14));
 }

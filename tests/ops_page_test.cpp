@@ -77,9 +77,9 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("cbrt: the cube root, of x < 0 too", cbrt(t({27.0, -8.0})), {3, -2});
     says("cbrt: slope infinite at 0", SLOPE_OF(cbrt(x), t({0.0})), {inf});
     says("log: -infinity at 0", log(t({0.0})), {-inf});
-    for (const Tensor& y :
-         {log(t({-1.0})), log1p(t({-2.0})), log2(t({-1.0})), log10(t({-1.0})), sqrt(t({-1.0})), rsqrt(t({-1.0})),
-          asin(t({1.5})), acos(t({-1.5})), sin(t({inf})), cos(t({inf})), tan(t({-inf}))})
+    for (const Tensor& y : {log(t({-1.0})), log1p(t({-2.0})), log2(t({-1.0})), log10(t({-1.0})), sqrt(t({-1.0})),
+                            rsqrt(t({-1.0})), asin(t({1.5})), acos(t({-1.5})), sin(t({inf})), cos(t({inf})),
+                            tan(t({-inf})), acosh(t({0.5})), atanh(t({1.5}))})
       says("outside of its domain a function is NaN", y, {not_a_number});
     says("expm1: exact near 0", 1e20 * expm1(t({1e-20})), {1});
     says("log1p: exact near 0", 1e20 * log1p(t({1e-20})), {1});
@@ -94,6 +94,12 @@ BOOST_AUTO_TEST_CASE(functions_of_floats) {
     says("atan: -pi/2 ... pi/2", atan(t({-inf, inf})), {-M_PI / 2, M_PI / 2});
     says("atan2: -pi ... pi", atan2(t({0.0, -1e-30}), t({-1.0, -1.0})), {M_PI, -M_PI});
     says("atan2: no slope at (0, 0)", SLOPE_OF(atan2(x, 0 * x), t({0.0})), {not_a_number});
+    says("hypot: without overflow", 1e-30 * hypot(t({3e30}), t({-4e30})), {5});
+    says("hypot: derivatives 0 at (0, 0)", SLOPE_OF(hypot(x, 0), t({0.0, 2.0})), {0, 1});
+    says("acosh: slope infinite at 1", SLOPE_OF(acosh(x), t({1.0})), {inf});
+    says("atanh: infinite at both ends", atanh(t({-1.0, 1.0})), {-inf, inf});
+    says("logaddexp: without overflow", logaddexp(t({1000.0, -1000.0}), t({1000.0, 0.0})), {1000 + std::log(2.), 0});
+    says("logaddexp: gradient 0 where both are -inf", SLOPE_OF(logaddexp(x, x), t({-inf})), {0});
     says("softplus: without overflow", softplus(t({-1000.0, 1000.0})), {0, 1000});
     says("relu: derivative 0 at 0", SLOPE_OF(relu(x), t({0.0, -0.0, 1.0})), {0, 0, 1});
     says("leaky_relu: x > 0 ? x : slope x", leaky_relu(t({-2.0, 0.0, 3.0, not_a_number})), {-0.02, 0, 3, not_a_number});

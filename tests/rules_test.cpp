@@ -166,6 +166,7 @@ const Mistake mistakes[] = {
     {"where with the other mask", Op::where,
      [](const Step& s, int i) { return i == 2 ? where(s.x(0), s.g, 0) : where(s.x(0), 0, s.g); }},
     {"cumsum from the same end", Op::cumsum, [](const Step& s, int) { return cumsum(s.g, axis_of(s)); }},
+    {"roll the same way", Op::roll, [](const Step& s, int) { return roll(s.g, s.a(1), axis_of(s)); }},
     {"permute by the same axes", Op::permute, [](const Step& s, int) { return permute(s.g, axes_of(s)); }},
     {"concat: the first part for all", Op::concat,
      [](const Step& s, int i) { return slice(s.g, axis_of(s), 0, s.x(i).size(axis_of(s))); }},

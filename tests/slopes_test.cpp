@@ -105,6 +105,7 @@ const std::map<std::string, Unary> unary{
 
 Wide step2(Wide x, Wide y) { return x > y ? 1 : x < y ? 0 : 0.5L; }
 Wide radius2(Wide x, Wide y) { return x * x + y * y; }
+Wide radius(Wide x, Wide y) { return std::sqrt(radius2(x, y)); }
 bool normal_radius(Wide x, Wide y) { return radius2(x, y) > 1e-75L; }
 Wide inverse_radius2(Wide x, Wide y) { return 1 / radius2(x, y); }
 // Its second slopes are products of which no factor leaves the range.

@@ -73,6 +73,11 @@ const Unary unary[] = {
     {"atan", atan, inf, pi / 2, 0}, {"atan", atan, -inf, -pi / 2, 0}, {"atan", atan, 0, 0, 1}, {"atan", atan, not_a_number, not_a_number, not_a_number},
     {"sinh", sinh, 0, 0, 1}, {"sinh", sinh, -inf, -inf, inf}, {"sinh", sinh, 1000, inf, inf}, {"sinh", sinh, not_a_number, not_a_number, not_a_number},
     {"cosh", cosh, 0, 1, 0}, {"cosh", cosh, -inf, inf, -inf}, {"cosh", cosh, -1000, inf, -inf}, {"cosh", cosh, not_a_number, not_a_number, not_a_number},
+    {"asinh", asinh, 0, 0, 1}, {"asinh", asinh, inf, inf, 0}, {"asinh", asinh, -inf, -inf, 0}, {"asinh", asinh, -1e30, -69.77069997038132, 1e-30}, {"asinh", asinh, not_a_number, not_a_number, not_a_number},
+    {"acosh", acosh, 1, 0, inf}, {"acosh", acosh, inf, inf, 0}, {"acosh", acosh, 1e30, 69.77069997038132, 1e-30}, {"acosh", acosh, 0.5, not_a_number, not_a_number},
+    {"acosh", acosh, -inf, not_a_number, not_a_number}, {"acosh", acosh, not_a_number, not_a_number, not_a_number},
+    {"atanh", atanh, 0, 0, 1}, {"atanh", atanh, 1, inf, inf}, {"atanh", atanh, -1, -inf, inf}, {"atanh", atanh, 2, not_a_number, -1.0 / 3},  // as its slope says
+    {"atanh", atanh, -inf, not_a_number, 0}, {"atanh", atanh, not_a_number, not_a_number, not_a_number},
     {"tanh", tanh, 0, 0, 1}, {"tanh", tanh, inf, 1, 0}, {"tanh", tanh, -inf, -1, 0}, {"tanh", tanh, 100, 1, 0}, {"tanh", tanh, not_a_number, not_a_number, not_a_number},
     {"sigmoid", sigmoid, 0, 0.5, 0.25}, {"sigmoid", sigmoid, inf, 1, 0}, {"sigmoid", sigmoid, -inf, 0, 0},
     {"sigmoid", sigmoid, -1000, 0, 0}, {"sigmoid", sigmoid, 1000, 1, 0}, {"sigmoid", sigmoid, not_a_number, not_a_number, not_a_number},
@@ -127,6 +132,11 @@ const Binary binary[] = {
     {"atan2", atan2, 0, 1, 0, 1, 0}, {"atan2", atan2, 1, 0, pi / 2, 0, -1}, {"atan2", atan2, 0, -1, pi, -1, 0},
     {"atan2", atan2, -0.0, -1, -pi, -1, 0}, {"atan2", atan2, -1, 0, -pi / 2, 0, 1},
     {"atan2", atan2, 0, 0, 0, not_a_number, not_a_number},  // 0 / 0: there is no direction
+    {"hypot", hypot, 0, -0.0, 0, 0, 0}, {"hypot", hypot, -3, 4, 5, -0.6, 0.8}, {"hypot", hypot, 3e-30, 4e-30, 5e-30, 0.6, 0.8}, {"hypot", hypot, 3e30, -4e30, 5e30, 0.6, -0.8},
+    {"hypot", hypot, inf, 1, inf, not_a_number, 0}, {"hypot", hypot, not_a_number, -inf, inf, not_a_number, not_a_number}, {"hypot", hypot, not_a_number, 1, not_a_number, not_a_number, not_a_number},
+    {"logaddexp", logaddexp, 0, 0, std::numbers::ln2, 0.5, 0.5}, {"logaddexp", logaddexp, 1000, 1000, 1000 + std::numbers::ln2, 0.5, 0.5}, {"logaddexp", logaddexp, -1000, 0, 0, 0, 1},
+    {"logaddexp", logaddexp, -inf, -inf, -inf, 0, 0}, {"logaddexp", logaddexp, -inf, 2, 2, 0, 1}, {"logaddexp", logaddexp, inf, -inf, inf, 1, 0}, {"logaddexp", logaddexp, inf, inf, inf, 0.5, 0.5},
+    {"logaddexp", logaddexp, not_a_number, -inf, not_a_number, not_a_number, not_a_number}, {"logaddexp", logaddexp, inf, not_a_number, not_a_number, not_a_number, not_a_number},
     {"atan2", atan2, 1, inf, 0, 0, 0}, {"atan2", atan2, inf, inf, pi / 4, 0, 0}, {"atan2", atan2, not_a_number, 1, not_a_number, not_a_number, not_a_number},
     // clang-format on
 };
@@ -190,6 +200,11 @@ BOOST_AUTO_TEST_CASE(higher_orders_at_zero) {
   orders([](const Tensor& x) { return square(x) * x; }, 0, {0, 0, 0, 6, 0});
   orders([](const Tensor& x) { return tanh(x); }, 0, {0, 1, 0, -2, 0, 16});
   orders([](const Tensor& x) { return sqrt(x); }, 0, {0, inf, -inf});
+  orders([](const Tensor& x) { return asinh(x); }, 0, {0, 1, 0, -1, 0, 9});
+  orders([](const Tensor& x) { return atanh(x); }, 0, {0, 1, 0, 2, 0, 24});
+  orders([](const Tensor& x) { return hypot(x, 0); }, 0, {0, 0, 0, 0});
+  orders([](const Tensor& x) { return logaddexp(x, 0); }, 0, {std::numbers::ln2, 0.5, 0.25, 0, -0.125, 0});
+  orders([](const Tensor& x) { return logaddexp(0, x); }, 0, {std::numbers::ln2, 0.5, 0.25, 0, -0.125, 0});
 }
 
 // ---- choosing: what is on the other side does not leak

@@ -70,6 +70,8 @@ BOOST_AUTO_TEST_CASE(what_ops_of_places_give) {
     const Row rows[] = {
         {"flip 0", flip(x, 0), {5, 4, 2, 1, 5, 2}},
         {"flip 1", flip(x, 1), {2, 5, 1, 2, 4, 5}},
+        {"roll 0", roll(x, 1, 0), {5, 4, 2, 1, 5, 2}},
+        {"roll 1", roll(x, -4, 1), {5, 2, 1, 4, 2, 5}},
         {"pad", pad(v, 0, 1, 2), {0, 3, 1, 3, 1, 0, 0}},
         {"pad 1", pad(x, 1, 0, 1), {1, 5, 2, 0, 5, 4, 2, 0}},
         {"cumsum 0", cumsum(x, 0), {1, 5, 2, 6, 9, 4}},

@@ -43,6 +43,18 @@ Tensor clamp(const In& x, const In& low, const In& high) {
   return at_most(at_least(x, low), high);
 }
 
+// g + log(1 + e^(l - g)) of the greater and the lesser, of equals either: so slopes of all orders are right there.
+// Equal infinities have no difference.
+Tensor logaddexp(const In& x, const In& y) {
+  require_pair(x, y, "logaddexp");
+  const Located at(x, "logaddexp");
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  const Tensor above = x > y, g = engine::floats(where(above, x, y)), l = engine::floats(where(above, y, x));
+  const Tensor stuck = logical_and(l == g, abs(g) == infinite);
+  const Tensor sum = g + softplus(where(stuck, 0, l - g));
+  return where(stuck, where(g > 0, 0.5 * (g + l), -infinite), sum);
+}
+
 // No ops of their own: comparisons, with which whole numbers are finite.
 Tensor isnan(const In& x) {
   const Tensor t = engine::operand(x, "isnan");
@@ -102,6 +114,9 @@ Tensor pow_slope_log(const Tensor& x, const Tensor& y) {
 
 // z x, where z vanishes faster than an infinite x grows
 Tensor times(const Tensor& z, const Tensor& x) { return where(z == 0, 0, z * x); }
+
+// x / z of the length z of a vector; 0 where that is 0, with all its derivatives, as a norm has it
+Tensor over(const Tensor& x, const Tensor& z) { return x / where(z == 0, std::numeric_limits<double>::infinity(), z); }
 }  // namespace
 
 namespace {

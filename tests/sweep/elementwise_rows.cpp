@@ -107,6 +107,10 @@ std::vector<Row> select_rows() {
                    {{0}, {1}, {}},
                    {{1531}, {1531}, {}},
                    {{37, 45}, {37, 1}, {45}}}});
+  two("logaddexp", [](const Tensors& in) { return logaddexp(in[0], in[1]); });
+  one("logaddexp with a number", [](const Tensors& in) { return logaddexp(in[0], 0.25); });
+  one("logaddexp of a number", [](const Tensors& in) { return logaddexp(-0.5, in[0]); });
+  one("logaddexp with itself", [](const Tensors& in) { return logaddexp(in[0], in[0]); });
   two("operators", [](const Tensors& in) { return (in[0] + in[1]) * (2 - in[0]) - -in[1] / 4 + +in[0]; });
   two("compound assignment", [](const Tensors& in) {
     Tensor z = in[0] * in[1];

@@ -65,6 +65,9 @@ void add_permutations(Views& v) {
   v.standard("flip 0", [](const Tensor& x) { return flip(x, 0); }, {no_axis(0)});
   v.standard("flip -1", [](const Tensor& x) { return flip(square(x), -1); }, {no_axis(0)});
   v.standard("flip 1", [](const Tensor& x) { return flip(x, 1) * x; }, {no_axis(1)});
+  v.standard("roll -1", [](const Tensor& x) { return roll(square(x), 1, -1) * x; }, {no_axis(0)});
+  v.standard("roll 0, back", [](const Tensor& x) { return roll(x, -2, 0); }, {no_axis(0)});
+  v.standard("roll 1, by more than there are", [](const Tensor& x) { return roll(x, 1000003, 1) * x; }, {no_axis(1)});
 }
 
 void add_expansions(Views& v) {

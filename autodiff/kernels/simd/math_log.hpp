@@ -1,4 +1,4 @@
-// log, log1p, log2, pow. Within 4 ulp.
+// log, log1p, log2, log10, asinh, acosh, atanh. Within 4 ulp.
 #pragma once
 
 #include "autodiff/kernels/simd/lanes.hpp"
@@ -148,6 +148,41 @@ XGRAD_INLINE Batch<T> log1p(const Batch<T>& x) {
 template <class T>
 XGRAD_INLINE Batch<T> log1p_of_fraction(const Batch<T>& x) {
   return pick(x == x, log1p_inside(x), x);
+}
+
+// Past these 1 + x^2 is x^2, and 2 x^2 is in range.
+template <class T>
+inline constexpr T great_square = sizeof(T) == 4 ? T(0x1p60) : T(0x1p500);
+
+// asinh |x| = log(1 + a + a^2 / (1 + sqrt(1 + a^2))),  a = |x|;  log a + log 2 of a great a
+template <class T>
+XGRAD_INLINE Batch<T> asinh(const Batch<T>& x) {
+  using B = Batch<T>;
+  const B a = magnitude(x), one(T(1)), zero(T(0));
+  const Mask<T> great = a > B(great_square<T>);
+  const B z = pick(great, zero, a * a);
+  const B y = log1p_inside(a + z / (one + xsimd::sqrt(one + z))) + pick(great, B(T(0.69314718055994531)), zero);
+  return pick(a < B(infinity<T>), with_sign(magnitude(y), x), x);
+}
+
+// acosh x = log(1 + t + sqrt(2 t + t^2)),  t = x - 1: exact where it is small;  log t + log 2 of a great t
+template <class T>
+XGRAD_INLINE Batch<T> acosh(const Batch<T>& x) {
+  using B = Batch<T>;
+  const B t = x - B(T(1)), zero(T(0));
+  const Mask<T> great = t > B(great_square<T>);
+  const B root = xsimd::sqrt(pick(great, zero, madd(t, t, t + t)));
+  const B y = log1p_inside(t + root) + pick(great, B(T(0.69314718055994531)), zero);
+  return pick((t >= zero) & (t < B(infinity<T>)), y, pick(t < zero, B(not_a_number<T>), x));
+}
+
+// atanh |x| = log(1 + 2 a / (1 - a)) / 2,  a = |x|
+template <class T>
+XGRAD_INLINE Batch<T> atanh(const Batch<T>& x) {
+  using B = Batch<T>;
+  const B a = magnitude(x), one(T(1));
+  const B y = B(T(0.5)) * log1p_inside((a + a) / (one - a));
+  return pick(a < one, with_sign(magnitude(y), x), pick(a > one, B(not_a_number<T>), x / (one - a)));
 }
 
 }  // namespace

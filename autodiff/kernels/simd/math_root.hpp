@@ -1,4 +1,4 @@
-// The cube root. Within 1 ulp.
+// The cube root, and the length of a vector of two. Within 1 ulp.
 #pragma once
 
 #include "autodiff/kernels/simd/math_exp.hpp"
@@ -23,6 +23,23 @@ XGRAD_INLINE Batch<T> cbrt(const Batch<T>& x) {
   const B square = y * y, c = z * square;
   const B root = nmadd(nmadd(c * c, c, z) * square, B(T(-1) / T(3)), c) * power_of_2(k);
   return pick((a > B(T(0))) & (a < B(infinity<T>)), with_sign(root, x), x);
+}
+
+// sqrt(x^2 + y^2), times a power of two where the greater square leaves the range. Infinite if either is, as C has it.
+template <class T>
+XGRAD_INLINE Batch<T> hypot(const Batch<T>& x, const Batch<T>& y) {
+  using B = Batch<T>;
+  constexpr bool single = sizeof(T) == 4;
+  const B a = magnitude(x), b = magnitude(y), h = upper(a, b), l = lower(a, b), one(T(1));
+  const Mask<T> great = h > B(single ? T(0x1p60) : T(0x1p500)), small = h < B(single ? T(0x1p-50) : T(0x1p-400));
+  const B down(single ? T(0x1p-70) : T(0x1p-600)), up(single ? T(0x1p100) : T(0x1p600));
+  const B s = pick(great, down, pick(small, up, one)), p = h * s, q = l * s;
+  const B back = pick(great, one / down, pick(small, one / up, one));
+  const B z = xsimd::sqrt(madd(q, q, p * p)) * back, infinite(infinity<T>);
+  const Mask<T> finite = (a < infinite) & (b < infinite);
+  if (xsimd::all(finite)) [[likely]]
+    return z;
+  return pick(finite, z, pick((a == infinite) | (b == infinite), infinite, a + b));
 }
 
 }  // namespace

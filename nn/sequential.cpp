@@ -142,7 +142,8 @@ std::string type_name(const std::type_info& type) {
   };
   const std::unique_ptr<char, Free> demangled(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status));
   std::string name = status == 0 ? demangled.get() : type.name();
-  if (name.find("{lambda") != std::string::npos) return "function";
+  for (const char* lambda : {"{lambda", "'lambda", "$_"})  // GCC's, and Clang's two
+    if (name.find(lambda) != std::string::npos) return "function";
   // "main::Net" or "main()::Net" or "xgrad::nn::Linear"; what is between < and > stays
   const std::size_t scope = name.substr(0, name.find('<')).rfind("::");
   if (scope != std::string::npos) name = name.substr(scope + 2);

@@ -194,7 +194,7 @@ std::vector<Kind> kinds() {
 BOOST_AUTO_TEST_CASE(every_request_is_counted) {
   std::unique_ptr<int> one;
   std::vector<double> many;
-  void *aligned = nullptr, *cleared = nullptr;
+  void* volatile aligned = nullptr, * volatile cleared = nullptr;  // else compilers leave them out
   BOOST_TEST(memory_hooks::requests([&] { one = std::make_unique<int>(1); }) == 1);
   BOOST_TEST(memory_hooks::requests([&] { many.resize(1000); }) == 1);
   BOOST_TEST(memory_hooks::requests([&] { aligned = std::aligned_alloc(64, 640); }) == 1);

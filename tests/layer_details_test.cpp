@@ -484,15 +484,15 @@ BOOST_AUTO_TEST_CASE(layers_compute_in_their_own_dtype) {
       {[](DType d) { return nn::PReLU(1, {.dtype = d}); }, {2, 3}},
       {[](DType d) { return nn::WeightNorm(nn::Linear(4, 2, {.dtype = d})); }, {2, 4}},
   };
-  for (const auto& [make, shape] : rows)
+  for (const auto& row : rows)
     for (const DType own : {f32, f64}) {
-      const nn::Layer layer = make(own);
+      const nn::Layer layer = row.first(own);
       for (const DType given : {f32, f64}) {
-        const Parameter x(randn(shape, given));
+        const Parameter x(randn(row.second, given));
         const Tensor y = layer(x);
         BOOST_TEST((y.dtype() == own));
         BOOST_TEST((grad(sum(square(y)), {x})[0].dtype() == given));
       }
-      CHECK_ERROR(layer(ones(shape, i64)), "expected floats, got i64; cast them first");
+      CHECK_ERROR(layer(ones(row.second, i64)), "expected floats, got i64; cast them first");
     }
 }

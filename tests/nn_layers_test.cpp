@@ -162,10 +162,11 @@ BOOST_AUTO_TEST_CASE(losses_of_classes) {
   const references::File file("losses");
   for (const auto& [kind, dtype] : kinds)
     for (const char* shape : {"rows", "pixels", "one"})
-      for (const auto& [reduction_name, reduction] : reductions)
+      for (const auto& each : reductions)
         for (const int weighted : {0, 1})
           for (const char* target : {"index", "some", "probabilities"}) {
-            const std::string k = kind, input = k + "." + shape;
+            const std::string k = kind, input = k + "." + shape, reduction_name = each.first;
+            const nn::Reduction reduction = each.second;
             if (shape == std::string("one") && target == std::string("some")) continue;
             const Tensor weight = weighted ? file[k + ".class_weight"] : Tensor();
             const Tensor x = file[input + ".x"], t = file[input + "." + target];

@@ -243,12 +243,13 @@ BOOST_AUTO_TEST_CASE(no_grad_acts_on_ops_that_change_nothing) {
       {"amax of a number", [](const Tensor& x) { return amax(x[0][0]); }}};
   // clang-format on
   for (const Size n : {3, 3000})
-    for (const auto& [name, op] : ops) {
+    for (const Unchanging& each : ops) {
+      const char* const name = each.name;
       const Tensor x = watch(ones({1, n})) * 2;
-      BOOST_TEST(op(x).requires_grad(), name);
+      BOOST_TEST(each.op(x).requires_grad(), name);
       const Tensor inside = [&] {
         const NoGrad no_grad;
-        return op(x);
+        return each.op(x);
       }();
       BOOST_TEST(!inside.requires_grad(), name << " of " << n);
     }

@@ -112,7 +112,10 @@ double wolfe_search(Objective& f, const Tensor& d, double first, const Wolfe& op
   for (Size trial = 0; trial < options.max_trials; ++trial) {
     const Tensor next =
         filled({n}, f64, [&](void* to) { combine(static_cast<double*>(to), numbers(x), a, numbers(along), n); });
-    if (std::equal(numbers(next), numbers(next) + n, numbers(f.x()))) break;  // rounded to the last trial
+    const auto rounds_to = [&](const Tensor& there) {
+      return std::equal(numbers(next), numbers(next) + n, numbers(there));
+    };
+    if (rounds_to(f.x()) || rounds_to(x)) break;  // the last trial, or where it began
     f.move_to(next);
     Trial t = look(a);
     if (!std::isfinite(t.f) || !std::isfinite(t.slope)) {

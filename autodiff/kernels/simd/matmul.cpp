@@ -151,11 +151,11 @@ void dots(const T* a, Size lda, const T* b, Size ldb, Size k, const Result<T>& r
 template <class T, int rows, int columns>
 void all_dots(const T* a, Size lda, const T* b, Size ldb, Size k, Result<T> result, Size n) {
   const auto next = [&](Size some) XGRAD_LAMBDA {
-    b += some * ldb, result.c += some, n -= some;
+    b += some * ldb, result.c += some;
     if (result.plus) result.plus += some;
   };
-  for (; n >= columns; next(columns)) dots<T, rows, columns>(a, lda, b, ldb, k, result);
-  for (; n > 0; next(1)) dots<T, rows, 1>(a, lda, b, ldb, k, result);
+  for (; n >= columns; n -= columns, next(columns)) dots<T, rows, columns>(a, lda, b, ldb, k, result);
+  for (; n > 0; --n, next(1)) dots<T, rows, 1>(a, lda, b, ldb, k, result);
 }
 
 template <class T>

@@ -169,6 +169,7 @@ struct Worst {
 };
 template <class T>
 void note(Worst& worst, T got, Wide exact, bool signed_zero, T x, const T* y = nullptr, Wide size = 0) {
+  if (worst.off >= 0.5 && got == static_cast<T>(exact) && got != 0) return;  // rounded rightly: within half an ulp
   const double off = distance(got, exact, signed_zero, size);
   if (!(off > worst.off)) return;
   worst.off = off;

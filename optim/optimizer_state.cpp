@@ -75,10 +75,7 @@ NamedTensors Optimizer::state(Source source) const try {
   made.push_back({lr_name, of_groups(rates, source, [&](const Rate& r) { return own.rates->saved_lr(r); })});
   made.push_back({base_name, of_groups(rates, source, [](const Rate& r) { return r.base; })});
   for (std::size_t i = 0; const Attached& a : own.rates->attached)
-    if (a.saved) {
-      made.push_back({schedule_name(i, a), tensor(a.memory, source)});
-      ++i;
-    }
+    if (a.saved) made.push_back({schedule_name(i++, a), tensor(a.memory, source)});
   for (Item& item : state_->items) {
     if (item.t == 0) take_first(item, source);
     made.push_back({item.entry.name + "." + step_name, full({}, item.t, source)});

@@ -25,11 +25,7 @@ struct Found {
 
 Found run(const rows::Row& row, const problems::Problem& problem, double below, double lr) {
   manual_seed(1);
-  std::vector<Parameter> p;
-  Parameters trained;
-  for (const Tensor& start : problem.start) p.push_back(parameter(start));
-  for (Parameter& x : p)
-    if (!row.of_matrices || x.value().dim() == 2) trained.add(std::to_string(trained.size()), x);
+  const auto [p, trained] = problems::Begun(problem, row.of_matrices);
   if (trained.size() == 0) return {};
   const auto optimizer = row.make(trained);
   optimizer->set_lr(lr);

@@ -16,20 +16,13 @@ const std::map<std::string, Problem>& all_problems() {
   return all;
 }
 
-// Only matrices may be orthogonal.
-bool can_move(const Goal& goal, const Parameter& x) { return goal.rule != "Muon" || x.value().dim() == 2; }
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(comes_below) {
   for (const Goal& goal : rows::goals()) {
     manual_seed(1);
     const Problem& problem = all_problems().at(goal.problem);
-    std::vector<Parameter> p;
-    Parameters trained;
-    for (const Tensor& start : problem.start) p.push_back(parameter(start));
-    for (Parameter& x : p)
-      if (can_move(goal, x)) trained.add(std::to_string(trained.size()), x);
+    const auto [p, trained] = problems::Begun(problem, goal.rule == "Muon");  // only matrices may be orthogonal
     const double start = problem.value(p), below = goal.below > 0 ? goal.below : problem.reach;
     const auto optimizer = goal.make(trained);
     for (int step = 0; step < goal.steps; ++step) optimizer->step(problem.loss(p));

@@ -244,13 +244,12 @@ BOOST_AUTO_TEST_CASE(no_grad_acts_on_ops_that_change_nothing) {
   // clang-format on
   for (const Size n : {3, 3000})
     for (const Unchanging& each : ops) {
-      const char* const name = each.name;
       const Tensor x = watch(ones({1, n})) * 2;
-      BOOST_TEST(each.op(x).requires_grad(), name);
+      BOOST_TEST(each.op(x).requires_grad(), each.name);
       const Tensor inside = [&] {
         const NoGrad no_grad;
         return each.op(x);
       }();
-      BOOST_TEST(!inside.requires_grad(), name << " of " << n);
+      BOOST_TEST(!inside.requires_grad(), each.name << " of " << n);
     }
 }

@@ -22,6 +22,17 @@ struct Problem {
   double value(const std::vector<Parameter>& p) const { return (judged ? judged : loss)(p).item(); }
 };
 
+// A problem at its start, and those of its parameters that an optimizer may move: all, or the matrices.
+struct Begun {
+  std::vector<Parameter> p;
+  Parameters trained;
+  Begun(const Problem& problem, bool of_matrices) {
+    for (const Tensor& start : problem.start) p.push_back(parameter(start));
+    for (Parameter& x : p)
+      if (!of_matrices || x.value().dim() == 2) trained.add(std::to_string(trained.size()), x);
+  }
+};
+
 inline Tensor ordinals(Size n) { return cast(arange(n), f64); }
 
 // sum c x^2 / 2 of ten numbers, c from 1 to `condition`

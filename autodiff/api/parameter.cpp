@@ -28,7 +28,8 @@ void set_grad_of(Variable* v, const Tensor& g, Source source) {
     return;
   }
   if (g.dtype(source) != v->leaf.dtype() || !(g.shape(source) == v->leaf.shape()))
-    fail(source.named("set_grad"), "the variable holds {}, got {} {}", v->what(), name(g.dtype()), g.shape());
+    fail(source.named("set_grad"), "the variable holds {}, got {} {}", engine::described(v), name(g.dtype()),
+         g.shape());
   const Tensor own = g.detach();
   engine::forget_gradient(v);
   v->grad = own;

@@ -25,7 +25,9 @@ void release_weak(Variable* v) noexcept {
   if (v->weak.fetch_sub(1, std::memory_order_acq_rel) == 1) delete v;
 }
 
-std::string Variable::what() const { return fmt::format("{} {}", name(leaf.node()->dtype), leaf.node()->shape); }
+std::string described(const Variable* v) {
+  return fmt::format("{} {}", name(v->leaf.node()->dtype), v->leaf.node()->shape);
+}
 
 namespace {
 
@@ -75,7 +77,7 @@ Tensor prepared(Variable* v, const Tensor& value, const char* op, Source source)
   if (!value.defined()) fail(source.named(op), "expected a value, got an empty tensor");
   const Node *held = v->leaf.node(), *n = value.node();
   if (held->dtype != n->dtype || !(held->shape == n->shape))
-    fail(source.named(op), "the variable holds {}, got {} {}; a variable keeps its shape and dtype", v->what(),
+    fail(source.named(op), "the variable holds {}, got {} {}; a variable keeps its shape and dtype", described(v),
          name(n->dtype), n->shape);
   evaluate(value.node(), op, source);
   return new_leaf(v, value, {held->file, held->line});

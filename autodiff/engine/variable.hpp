@@ -18,9 +18,9 @@ struct Variable {
   std::size_t sum = 0;                        // scratch of that: the place among its sums
   bool frozen = false;                        // no derivative leads here
   std::uint64_t origin = 0;                   // the same for copies of a Parameter, and theirs
-  // "f32 (3, 4)". Hidden for Clang too, which goes by where Variable is declared first.
-  [[gnu::visibility("hidden")]] std::string what() const;
 };
+
+std::string described(const Variable* v);  // "f32 (3, 4)"
 
 // A variable that holds the value, evaluated, without its history. No bytes are copied where that can be.
 Variable* new_variable(const Tensor& value, Source source);

@@ -1,4 +1,4 @@
-// The cube root, and the length of a vector of two. Within 1 ulp.
+// The cube root, within 1 ulp, and the length of a vector of two, within 1.25.
 #pragma once
 
 #include "autodiff/kernels/simd/math_exp.hpp"

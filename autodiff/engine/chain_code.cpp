@@ -23,25 +23,32 @@ using kernels::From;
 using kernels::ChainStep;
 using namespace kernels::x86;
 
-constexpr int strip = strip_bytes / 32;  // vectors that go through the chain together
-// Registers: the running values, another operand of each, one number, scratch.
-constexpr int running = 0, others = strip, spread_number = others + 4, mask = spread_number + 1, most = mask + 1;
+// Registers: the running values of a strip (of 256 bits: 8 vectors, of 512: 4), another operand of each, one number, scratch.
+constexpr int running = 0, others = static_cast<int>(strip_bytes) / 32, spread_number = others + 4;
+constexpr int mask = spread_number + 1, most = mask + 1;
 constexpr int other(int v) { return others + v % 4; }
 // (steps, scratch, start, n): where the steps are, the scratch block's elements, the position in memory in bytes, and its end.
 constexpr int steps_at = rdi, in_scratch = rsi, in_memory = rdx, end = rcx, address = rax, second = r8, scratch = r9;
 
-alignas(32) constexpr std::uint32_t sign_bits[2][8] = {
-    {0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000},
-    {0, 0x80000000, 0, 0x80000000, 0, 0x80000000, 0, 0x80000000}};
-alignas(32) constexpr std::uint32_t other_bits[2][8] = {
-    {0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff},
-    {0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff, 0xffffffff, 0x7fffffff}};
+// Bits of each lane, by the dtype: f32, f64.
+struct alignas(64) Bits {
+  std::uint64_t words[8];
+  constexpr explicit Bits(std::uint64_t word) {
+    for (std::uint64_t& w : words) w = word;
+  }
+};
+constexpr Bits sign_bits[2] = {Bits(0x8000000080000000), Bits(0x8000000000000000)};
+constexpr Bits other_bits[2] = {Bits(0x7fffffff7fffffff), Bits(0x7fffffffffffffff)};
 
 From from(const ChainStep& s, int place) { return static_cast<From>(s.form >> (8 * place) & 255); }
 
 class ChainWriter {
  public:
-  explicit ChainWriter(DType dtype) : wide_(dtype == DType::f64), code_(wide_) {}
+  ChainWriter(DType dtype, Width width)
+      : wide_(dtype == DType::f64),
+        vector_bytes_(bytes_of(width)),
+        strip_(static_cast<int>(strip_bytes) / vector_bytes_),
+        code_(wide_, width) {}
 
   std::vector<std::uint8_t> operator()(const ChainStep* steps) {
     // in_memory = start * size, end = in_memory + n * size: n is a multiple of strips
@@ -66,11 +73,11 @@ class ChainWriter {
  private:
   template <class F>
   void each(const F& f) {
-    for (int v = 0; v < strip; ++v) f(v);
+    for (int v = 0; v < strip_; ++v) f(v);
   }
   // Vector v of the operand at `place`, whose address find() has looked up.
   Operand element(const ChainStep& s, int place, int v) const {
-    return indexed(address, from(s, place) == From::scratch ? in_scratch : in_memory, 32 * v);
+    return indexed(address, from(s, place) == From::scratch ? in_scratch : in_memory, vector_bytes_ * v);
   }
   void find(std::size_t field) { code_.load_address(address, steps_at, at_ + static_cast<std::int32_t>(field)); }
 
@@ -114,8 +121,8 @@ class ChainWriter {
       case Act::end: return;
     }
   }
-  void with_bits(Avx op, const std::uint32_t* bits) {
-    code_.load_address(address, bits);
+  void with_bits(Avx op, const Bits& bits) {
+    code_.load_address(address, &bits);
     code_.load(mask, memory(address, 0));
     each([&](int v) { code_.avx(op, running + v, running + v, vector(mask)); });
   }
@@ -135,12 +142,12 @@ class ChainWriter {
   }
   // The sums that lie side by side, in scratch memory: see sums.hpp.
   void add_up() {
-    constexpr int parts = static_cast<int>(kept_sums) / 32;
+    const int parts = static_cast<int>(kept_sums) / vector_bytes_;
     find(offsetof(ChainStep, y));
     for (int k = 0; k < parts; ++k) {
-      code_.load(other(k), indexed(address, scratch, 32 * k));
-      for (int v = k; v < strip; v += parts) code_.avx(Avx::add, other(k), other(k), vector(running + v));
-      code_.store(indexed(address, scratch, 32 * k), other(k));
+      code_.load(other(k), indexed(address, scratch, vector_bytes_ * k));
+      for (int v = k; v < strip_; v += parts) code_.avx(Avx::add, other(k), other(k), vector(running + v));
+      code_.store(indexed(address, scratch, vector_bytes_ * k), other(k));
     }
   }
   void with_product(const ChainStep& s, Avx op, bool reversed) {
@@ -172,6 +179,7 @@ class ChainWriter {
   }
 
   bool wide_;
+  int vector_bytes_, strip_;  // vectors that go through the chain together
   Code code_;
   std::int32_t at_ = 0;  // bytes, of the step
 };
@@ -217,7 +225,7 @@ kernels::Chain chain_code(const ChainStep* steps, DType dtype, Size work) {
   if (!known.code) {
     known.work += work;
     if (known.work < worth_code && code_when() != CodeWhen::always) return nullptr;
-    auto code = std::make_unique<Pages>(ChainWriter(dtype)(steps));
+    auto code = std::make_unique<Pages>(ChainWriter(dtype, code_width())(steps));
     known.impossible = !code->memory;
     if (known.impossible) return nullptr;
     known.code = std::move(code);

@@ -165,6 +165,7 @@ bool write_lines(const Formula& formula, Registers& registers) {
 
 struct MachineCode::Own {
   DType dtype;
+  Size vector_bytes;
   int operands;
   std::vector<char> changed;
   Numbers numbers;
@@ -172,14 +173,14 @@ struct MachineCode::Own {
 };
 
 MachineCode::MachineCode(const Formula& formula)
-    : own_(new Own{formula.dtype, formula.operands, {}, Numbers(formula), nullptr}) {
+    : own_(new Own{formula.dtype, bytes_of(code_width()), formula.operands, {}, Numbers(formula), nullptr}) {
   for (int k = 0; k < formula.operands; ++k) own_->changed.push_back(formula.results[static_cast<std::size_t>(k)] >= 0);
-  Registers registers(formula, {});
+  Registers registers(formula, code_width(), {});
   if (!write_lines(formula, registers)) return;
   // Registers that are left hold numbers.
   std::vector<int> kept = registers.read_numbers();
   kept.resize(std::min(kept.size(), static_cast<std::size_t>(registers.untouched())));
-  Registers again(formula, kept);
+  Registers again(formula, code_width(), kept);
   write_lines(formula, again);
   own_->pages = std::make_unique<Pages>(again.function());
 }
@@ -197,13 +198,14 @@ std::unique_ptr<MachineCode> MachineCode::of(const Formula& formula) {
 void MachineCode::set_numbers(const std::vector<double>& numbers) { own_->numbers.set(numbers); }
 
 void MachineCode::operator()(char* const* base, Size begin, Size end) const {
-  const Size item = item_size(own_->dtype), lanes = vector_bytes / item, whole = (end - begin) / lanes * lanes;
+  const Size vector_bytes = own_->vector_bytes, item = item_size(own_->dtype), lanes = vector_bytes / item;
+  const Size whole = (end - begin) / lanes * lanes;
   const auto run = reinterpret_cast<Function>(own_->pages->memory);
   if (whole > 0) run(base, own_->numbers.data(), begin * item, (begin + whole) * item);
   const Size from = begin + whole;
   if (from == end) return;
   // the rest, as one vector
-  alignas(vector_bytes) char part[Registers::most_operands][vector_bytes] = {};
+  alignas(most_bytes) char part[Registers::most_operands][most_bytes] = {};
   char* own[Registers::most_operands];
   const auto bytes = static_cast<std::size_t>((end - from) * item);
   for (int k = 0; k < own_->operands; ++k) {

@@ -1,5 +1,5 @@
 // Elementwise formulas as machine code: each vector of the operands goes through the whole formula in registers. Where the
-// machine has AVX2 (x86-64); elsewhere formulas are programs of kernels, with the same bits.
+// machine has AVX2 (x86-64), of 512 bits where it has AVX-512; elsewhere formulas are programs of kernels, with the same bits.
 #pragma once
 
 #include <cstdint>

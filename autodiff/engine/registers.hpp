@@ -12,7 +12,7 @@
 
 namespace xgrad::engine {
 
-inline constexpr Size vector_bytes = 32;
+inline constexpr Size most_bytes = kernels::x86::bytes_of(kernels::x86::Width::bits_512);  // of a vector
 
 // Numbers that code reads, each as a whole vector: a few that ops are made of, then the formula's own.
 class Numbers {
@@ -34,12 +34,12 @@ class Numbers {
 
   static std::int32_t offset(int value) {
     const int at = value >= first_made ? value - first_made : value - Formula::first_number + made_count;
-    return static_cast<std::int32_t>(at * vector_bytes);
+    return static_cast<std::int32_t>(at * most_bytes);
   }
 
  private:
-  struct alignas(vector_bytes) Vector {
-    char bytes[vector_bytes];
+  struct alignas(most_bytes) Vector {
+    char bytes[most_bytes];
   };
   void put(int at, double number) {
     std::uint64_t bits;
@@ -54,7 +54,7 @@ class Numbers {
     put_bits(at, bits);
   }
   void put_bits(int at, std::uint64_t bits) {
-    for (int k = 0; k < vector_bytes; k += 8) std::memcpy(vectors_[at].bytes + k, &bits, 8);
+    for (int k = 0; k < most_bytes; k += 8) std::memcpy(vectors_[at].bytes + k, &bits, 8);
   }
 
   DType dtype_;
@@ -68,13 +68,13 @@ class Registers {
   static constexpr int most_operands = 12;
 
   // kept: numbers that stay in registers all the time
-  Registers(const Formula& f, const std::vector<int>& kept)
+  Registers(const Formula& f, kernels::x86::Width width, const std::vector<int>& kept)
       : f_(f),
-        code_(f.dtype == DType::f64),
+        code_(f.dtype == DType::f64, width),
         values_(f.lines.size() + static_cast<std::size_t>(f.operands)),
         kept_(kept) {
     in_.fill(nobody);
-    limit_ = registers - static_cast<int>(kept.size());
+    limit_ = kernels::x86::registers_of(width) - static_cast<int>(kept.size());
     // An op whose result nobody wants is not computed, and what it is made of is not used by it.
     for (const int line : f.results)
       if (line >= 0) value(line).used = true;
@@ -151,7 +151,7 @@ class Registers {
     if (id >= Formula::first_number) return kernels::x86::memory(numbers, number_offset(id));
     const Value& v = value(id);
     if (v.spilled >= 0)
-      return kernels::x86::memory(kernels::x86::rsp, static_cast<std::int32_t>(v.spilled * vector_bytes));
+      return kernels::x86::memory(kernels::x86::rsp, v.spilled * kernels::x86::bytes_of(code_.width()));
     return kernels::x86::indexed(pointers[-1 - id], index);
   }
 
@@ -166,8 +166,9 @@ class Registers {
   // The whole function: (base, numbers, begin, end), of bytes.
   std::vector<std::uint8_t> function() const {
     using namespace kernels::x86;
-    Code all(f_.dtype == DType::f64);
-    const int saved = std::max(0, f_.operands - first_saved), stack = static_cast<int>(spills_ * vector_bytes);
+    Code all(f_.dtype == DType::f64, code_.width());
+    const int vector_bytes = bytes_of(code_.width());
+    const int saved = std::max(0, f_.operands - first_saved), stack = spills_ * vector_bytes;
     for (int k = 0; k < saved; ++k) all.push(pointers[first_saved + k]);
     if (stack > 0) all.add(rsp, -stack);
     for (int k = 0; k < f_.operands; ++k)
@@ -177,7 +178,7 @@ class Registers {
       all.load(limit_ + static_cast<int>(i), memory(numbers, Numbers::offset(kept_[i])));
     const std::size_t loop = all.here();
     all.append(code_);
-    all.add(index, static_cast<std::int32_t>(vector_bytes));
+    all.add(index, vector_bytes);
     all.compare(index, end);
     all.jump_if_not_equal(loop);
     if (stack > 0) all.add(rsp, stack);
@@ -194,7 +195,7 @@ class Registers {
     int in = -1;       // register
     int spilled = -1;  // on the stack
   };
-  static constexpr int registers = 16, nobody = -1000000, temporary = -1000001;
+  static constexpr int nobody = -1000000, temporary = -1000001;
   static constexpr int numbers = kernels::x86::rsi, index = kernels::x86::rdx, end = kernels::x86::rcx;
   // What points to the operands; from the sixth on such as the caller wants back.
   static constexpr int pointers[most_operands] = {
@@ -274,7 +275,7 @@ class Registers {
   std::vector<Value> values_;
   std::vector<int> kept_;
   std::vector<std::pair<int, int>> reads_;  // numbers in memory, and how often they are read
-  std::array<int, registers> in_;           // what is in them
+  std::array<int, 32> in_;                  // what is in them
   unsigned busy_ = 0;                       // those that the line works with
   int limit_, touched_ = 0, line_ = 0, spills_ = 0;
 };

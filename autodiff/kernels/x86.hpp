@@ -1,5 +1,5 @@
-// What machine code is written with, on x86-64: AVX instructions on vectors of 256 bits, and the few others that a loop needs.
-// Intel's manual, volume 2: "Instruction format", "VEX prefix". Nothing here runs anything.
+// What machine code is written with, on x86-64: AVX instructions on vectors of 256 or 512 bits, and the few others that a loop
+// needs. Intel's manual, volume 2: "Instruction format", "VEX prefix", "EVEX prefix". Nothing here runs anything.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,11 @@ namespace xgrad::kernels::x86 {
 
 // General registers, by their numbers in instructions.
 enum Reg : int { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 };
+
+// Of vectors: registers ymm0 to ymm15 (AVX2), or zmm0 to zmm31 (AVX-512 with DQ).
+enum class Width { bits_256, bits_512 };
+constexpr int bytes_of(Width w) { return w == Width::bits_512 ? 64 : 32; }
+constexpr int registers_of(Width w) { return w == Width::bits_512 ? 32 : 16; }
 
 // A vector in a register, or in memory at base + index + offset.
 struct Operand {
@@ -35,7 +40,9 @@ enum class Than : std::uint8_t { equal = 0x00, not_equal = 0x04, less = 0x11, le
 
 class Code {
  public:
-  explicit Code(bool of_doubles) : pp_(of_doubles) {}
+  Code(bool of_doubles, Width width) : of_doubles_(of_doubles), width_(width) {}
+
+  Width width() const { return width_; }
 
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
   void append(const Code& more) {
@@ -44,21 +51,33 @@ class Code {
   std::size_t here() const { return bytes_.size(); }
 
   // to = x op y; of one operand: to = op y, x = 0
-  void avx(Avx op, int to, int x, const Operand& y) { vex(1, pp_, static_cast<std::uint8_t>(op), to, x, y); }
+  void avx(Avx op, int to, int x, const Operand& y) {
+    code(1, of_doubles_, static_cast<int>(op), to, x, y);
+    if (op != Avx::store && to == in_k1_) in_k1_ = -1;
+  }
   void load(int to, const Operand& from) { avx(Avx::load, to, 0, from); }
   void store(const Operand& to, int from) { avx(Avx::store, from, 0, to); }
+  // All bits of a lane where it is so, else none.
   void compare(Than than, int to, int x, const Operand& y) {
-    avx(Avx::compare, to, x, y), byte(static_cast<int>(than));
+    code(1, of_doubles_, static_cast<int>(Avx::compare), to_mask(to), x, y), byte(static_cast<int>(than));
+    if (width_ == Width::bits_256) return;
+    code(2, spread_mask, 0x38, to, 0, vector(k1));
+    in_k1_ = to;
   }
   void round(int to, const Operand& x, int mode) {
-    vex(3, 1, static_cast<std::uint8_t>(0x08 + pp_), to, 0, x), byte(mode);
+    code(3, 1, 0x08 + of_doubles_, to, 0, x), byte(mode);
+    if (to == in_k1_) in_k1_ = -1;
   }
   // to = mask ? x : y, lane by lane
   void choose(int to, int mask, const Operand& x, int y) {
-    vex(3, 1, static_cast<std::uint8_t>(0x4a + pp_), to, y, x), byte(mask << 4);
+    if (width_ == Width::bits_256) return code(3, 1, 0x4a + of_doubles_, to, y, x), byte(mask << 4);
+    if (mask != in_k1_) code(2, spread_mask, 0x39, k1, 0, vector(mask));
+    in_k1_ = mask == to ? -1 : mask;
+    code(2, 1, 0x65, to, y, x, k1);
   }
   void spread(int to, int base) {  // one number, at [base], to all lanes; base not rsp or r12
-    vex(2, 1, static_cast<std::uint8_t>(0x18 + pp_), to, 0, memory(base, 0));
+    code(2, 1, 0x18 + of_doubles_, to, 0, memory(base, 0));
+    if (to == in_k1_) in_k1_ = -1;
   }
   void zero_upper() { byte(0xc5), byte(0xf8), byte(0x77); }
 
@@ -94,26 +113,38 @@ class Code {
     std::memcpy(b, &w, 4);
     bytes_.insert(bytes_.end(), b, b + 4);
   }
-  void vex(int map, int pp, std::uint8_t opcode, int reg, int x, const Operand& y) {
+  // pp: the prefix that is part of it: 0: none, 1: 66, 2: F3. mask: 0: all lanes
+  void code(int map, int pp, int opcode, int reg, int x, const Operand& y, int mask = 0) {
     const int rm = y.vector >= 0 ? y.vector : y.base, index = y.index >= 0 ? y.index : 0;
-    byte(0xc4);
-    byte((~reg & 8) << 4 | (~index & 8) << 3 | (~rm & 8) << 2 | map);
-    byte((~x & 15) << 3 | 4 | pp);
+    const int b = (~reg & 8) << 4 | (~rm & 8) << 2, v = (~x & 15) << 3 | 4 | pp;
+    if (width_ == Width::bits_256) {
+      byte(0xc4), byte(b | (~index & 8) << 3 | map), byte(v);
+    } else {
+      const int x_bit = y.vector >= 0 ? (~rm & 16) << 2 : (~index & 8) << 3;
+      byte(0x62), byte(b | x_bit | (~reg & 16) | map), byte(of_doubles_ << 7 | v);
+      byte(0x40 | (~x & 16) >> 1 | mask);
+    }
     byte(opcode);
     const int r = (reg & 7) << 3;
     if (y.vector >= 0) return byte(0xc0 | r | (rm & 7));
-    if (y.index >= 0) {
-      const bool near = y.offset >= -128 && y.offset < 128;
-      byte((near ? 0x44 : 0x84) | r), byte((index & 7) << 3 | (rm & 7));
-      return near ? byte(y.offset) : word(y.offset);
-    }
-    byte(0x80 | r | (rm & 7));
-    if ((rm & 7) == 4) byte(0x24);
+    // a byte of offset counts vectors where these have 512 bits
+    const int unit = width_ == Width::bits_512 ? bytes_of(width_) : 1, parts = y.offset / unit;
+    const bool near = y.index >= 0 && y.offset % unit == 0 && parts >= -128 && parts < 128;
+    const int mod = near ? 0x40 : 0x80;
+    if (y.index >= 0) byte(mod | 4 | r), byte((index & 7) << 3 | (rm & 7));
+    else byte(mod | r | (rm & 7));
+    if (y.index < 0 && (rm & 7) == 4) byte(0x24);
+    if (near) return byte(parts);
     word(y.offset);
   }
+  int to_mask(int to) const { return width_ == Width::bits_512 ? k1 : to; }
+
+  static constexpr int k1 = 1, spread_mask = 2;
 
   std::vector<std::uint8_t> bytes_;
-  int pp_;
+  bool of_doubles_;
+  Width width_;
+  int in_k1_ = -1;  // the vector whose lanes the mask register k1 is of; -1: none
 };
 
 }  // namespace xgrad::kernels::x86

@@ -68,6 +68,20 @@ const Row rows[] = {
        for (int i = 39; i > 0; --i) y = maximum(y * 0.5, kept[i]) - kept[39 - i];
        x[1] = y, x[2] = first + kept[20], x[3] = y + 0.25 * kept[7];
      }},
+    {"masks of masks", [](Tensors& x) {
+       const Tensor a = x[0], b = x[1], c = x[2];
+       const Tensor less = a < b, both = a < b && b < c, none = !(b < c);
+       x[0] = where(a < c && c < b, a, b) + where(less, b, c);
+       x[1] = where(!(a < c), where(both, a * c, b), c);
+       x[2] = where(none, maximum(a, b), c) - where(both || none, a, b);
+     }},
+    {"more masks than registers", [](Tensors& x) {
+       Tensors masks;
+       for (int i = 0; i < 40; ++i) masks.push_back(x[i % 3] < x[(i + 1) % 3] * (0.1 * i));
+       Tensor y = x[0] + x[1];
+       for (int i = 40; i-- > 0;) y = where(masks[i], y * 0.9 + x[3], where(masks[39 - i], x[2], y));
+       x[1] = y;
+     }},
     {"a slope beside its function", [](Tensors& x) { x[0] = tanh(x[1]) * x[0]; x[1] = tanh_slope(x[1]) + x[2]; }},
 };
 // clang-format on

@@ -68,6 +68,14 @@ const Row rows[] = {
        for (int i = 39; i > 0; --i) y = maximum(y * 0.5, kept[i]) - kept[39 - i];
        x[1] = y, x[2] = first + kept[20], x[3] = y + 0.25 * kept[7];
      }},
+    {"bounds that are numbers", [](Tensors& x) {
+       const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+       const Tensor a = x[0], b = x[1], c = x[2];
+       x[0] = maximum(minimum(a, 0.5), -0.25) + maximum(-1.5, minimum(2.0, x[3]));
+       x[1] = maximum(b, -0.0);
+       x[2] = minimum(c, 0.0);
+       x[3] = clamp(a, -inf, 1.0) + maximum(b, nan) * 0.0 + minimum(nan, minimum(c, inf));
+     }},
     {"masks of masks", [](Tensors& x) {
        const Tensor a = x[0], b = x[1], c = x[2];
        const Tensor less = a < b, both = a < b && b < c, none = !(b < c);
@@ -174,6 +182,16 @@ BOOST_AUTO_TEST_CASE(renewed) {
       fused.renew(f, "Rule");
       BOOST_TEST_CONTEXT(a << " " << other) check(fused, f, x);
     }
+  }
+  // A bound that becomes 0 or NaN, whose code is not that of other numbers.
+  double bound = 0.5;
+  const auto bounded = [&](Tensors& y) { y[0] = minimum(maximum(y[0], bound), -bound); };
+  Fused clamped(bounded, 2, f32, "Rule");
+  const Tensors odd{cast(tensor({0.0, -0.0, 2.0, -2.0, std::numeric_limits<double>::quiet_NaN()}), f32), zeros({5})};
+  for (const double now : {0.5, 0.0, -0.5, -0.0, std::numeric_limits<double>::quiet_NaN(), 1.0}) {
+    bound = now;
+    clamped.renew(bounded, "Rule");
+    BOOST_TEST_CONTEXT(bound) check(clamped, bounded, odd);
   }
   // What is not elementwise any more is refused, and the formula is as it was.
   other = false;

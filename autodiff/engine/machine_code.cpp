@@ -137,14 +137,22 @@ class Writer {
     r_.code().avx(Avx::bit_or, r_.result_over(line), a, kernels::x86::vector(a));
     return done();
   }
-  // x where that is NaN, else max(x, y), which is y where that is NaN
+  // x where that is NaN, else max(x, y), which is y where that is NaN or both are the same
   bool extreme(Avx op, int line, int x, int y) {
+    if (is_plain_number(y)) return binary(op, line, y, x);
+    if (is_plain_number(x)) return binary(op, line, x, y);
     const int a = r_.in_register(x), most = r_.scratch(), mask = r_.scratch();
     const Operand b = r_.operand(y);
     r_.code().avx(op, most, a, b);
     r_.code().compare(Than::unordered, mask, a, kernels::x86::vector(a));
     r_.code().choose(r_.result(line), mask, kernels::x86::vector(a), most);
     return done();
+  }
+
+  // Neither NaN nor 0, whose sign would count: the instruction's own rule is enough.
+  bool is_plain_number(int x) const {
+    return x >= Formula::first_number &&
+           Formula::is_plain(formula_.numbers[static_cast<std::size_t>(x - Formula::first_number)]);
   }
 
   const Formula& formula_;

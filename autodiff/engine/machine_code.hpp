@@ -2,6 +2,7 @@
 // machine has AVX2 (x86-64), of 512 bits where it has AVX-512; elsewhere formulas are programs of kernels, with the same bits.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -26,9 +27,12 @@ struct Formula {
   std::vector<int> results;     // by operand: the line that it becomes, or -1 - k where it stays
   std::vector<double> numbers;  // in the order of their uses, exact
 
+  // Code may be made for a number that is plain.
+  static bool is_plain(double number) { return number < 0 || number > 0; }
   bool same_but_numbers(const Formula& other) const {
+    const auto both_plain = [](double a, double b) { return is_plain(a) == is_plain(b); };
     return dtype == other.dtype && operands == other.operands && lines == other.lines && results == other.results &&
-           numbers.size() == other.numbers.size();
+           std::equal(numbers.begin(), numbers.end(), other.numbers.begin(), other.numbers.end(), both_plain);
   }
 };
 

@@ -19,8 +19,8 @@ namespace xgrad::kernels {
 
 namespace {
 
-constexpr Size strip_rows = 8, strip_length = 512;  // results of some channels, before what is none is dropped
-constexpr double worth_a_job = 1 << 18;             // multiplications
+constexpr Size strip_rows = 8, strip_length = 16 * 34;  // results of some channels, before what is none is dropped
+constexpr double worth_a_job = 1 << 18;                 // multiplications
 
 // A box of positions of rows of results: out[r][p] = bias[r] + sum over k of a[r][k] x[offset[k] + p].
 template <class T>
@@ -41,25 +41,26 @@ struct Box {
     const Size length = strip_length + slack, across = planes.extent[2];
     for (Size r = 0; r < rows; r += strip_rows) {
       const Size together = std::min(strip_rows, rows - r);
-      simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i), offset, depth, strip,
-                                       length, (some - 1) * across + count);
+      const Size apart = simd().correlate[sizeof(T) == 8](a + r * depth, together, depth, x + planes.at(z, y, i),
+                                                          offset, depth, strip, length, some, count, across);
       for (Size k = 0; k < together; ++k) {
         const T* from = strip + k * length;
         T* to = out + (r + k) * out_row + z * out_step[0] + y * out_step[1] + i * out_step[2];
         if (out_step[2] == 1) {
-          simd().take_lines[sizeof(T) == 8](from, across, some, count, bias ? bias + r + k : nullptr, to, out_step[1]);
+          simd().take_lines[sizeof(T) == 8](from, apart, some, count, bias ? bias + r + k : nullptr, to, out_step[1]);
           continue;
         }
         const T plus = bias ? bias[r + k] : T(-0.0);
         for (Size line = 0; line < some; ++line)
-          for (Size p = 0; p < count; ++p) to[line * out_step[1] + p * out_step[2]] = from[line * across + p] + plus;
+          for (Size p = 0; p < count; ++p) to[line * out_step[1] + p * out_step[2]] = from[line * apart + p] + plus;
       }
     }
   }
   void all() const {
     if (product(extent) == 0) return;
     const Size across = planes.extent[2];
-    const Size together = extent[2] > strip_length ? 1 : (strip_length - extent[2]) / across + 1;
+    const Size most = extent[2] > strip_length ? 1 : (strip_length - extent[2]) / across + 1;
+    const Size strips = (extent[1] + most - 1) / most, together = (extent[1] + strips - 1) / strips;
     for (Size z = 0; z < extent[0]; ++z)
       for (Size y = 0; y < extent[1]; y += together)
         for (Size i = 0; i < extent[2]; i += strip_length)

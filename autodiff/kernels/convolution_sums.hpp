@@ -162,16 +162,23 @@ void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
                          own_sums));
     else run(Sums<T>(rows, result, own, offset, depth, own_sums));
   });
-  for (Size group = 0; group < c.groups; ++group)
-    for (Size o = 0; o < c.out; ++o)
+  // The parts' sums, of some rows at a time, become w.
+  for (Size block = 0; block < jobs.blocks; ++block) {
+    const Size first = block / blocks * c.out + block % blocks * jobs.block;  // row of w
+    const Size rows = std::min(jobs.block, c.out - block % blocks * jobs.block);
+    for (Size r = 0; r < rows; r += jobs.lanes)
       for (Size k = 0; k < depth; ++k) {
-        const Size row = o % jobs.block;
-        const double* from = sums + (group * blocks + o / jobs.block) * of_job + row / jobs.lanes * jobs.lanes * depth +
-                             k * jobs.lanes + row % jobs.lanes;
-        double sum = 0;
-        for (Size part = 0; part < jobs.parts; ++part) sum += from[part * jobs.blocks * of_job];
-        *w++ = static_cast<T>(sum);
+        const double* from = sums + block * of_job + r * depth + k * jobs.lanes;
+        const Size together = std::min(jobs.lanes, rows - r);
+        double total[SumJobs::many_block];
+        std::copy_n(from, together, total);
+        for (Size part = 1; part < jobs.parts; ++part) {
+          from += jobs.blocks * of_job;
+          for (Size i = 0; i < together; ++i) total[i] += from[i];
+        }
+        for (Size i = 0; i < together; ++i) w[(first + r + i) * depth + k] = static_cast<T>(total[i]);
       }
+  }
 }
 
 // Bytes of memory for that, on as many threads as there are; `numbers`: of an image that is laid out.

@@ -43,10 +43,10 @@ struct Simd {
   // C = op(A) op(B), as kernels::matmul, in one thread; `plus`, where it is not null, is added to each row.
   void (*matmul[2])(bool transpose_a, bool transpose_b, Size m, Size n, Size k, const void* a, Size lda, const void* b,
                     Size ldb, const void* plus, void* c, Size ldc);
-  // Of up to 8 rows: out[r][p] = sum over k of a[r][k] x[offset[k] + p] for p < count. Whole vectors of x are read, and of
-  // out are written, past that.
-  void (*correlate[2])(const void* a, Size rows, Size lda, const void* x, const Size* offset, Size depth, void* out,
-                       Size ldo, Size count);
+  // Of up to 8 rows and some lines: out[r][line][p] = sum over k of a[r][k] x[offset[k] + line across + p] for p < count.
+  // Returns how far apart lines are in out. Whole vectors of x are read, and of out are written, past their ends.
+  Size (*correlate[2])(const void* a, Size rows, Size lda, const void* x, const Size* offset, Size depth, void* out,
+                       Size ldo, Size lines, Size count, Size across);
   // Lines of `count` numbers, `across` apart, plus a number (null: none), to where they are `row` apart.
   void (*take_lines[2])(const void* from, Size across, Size lines, Size count, const void* plus, void* to, Size row);
   // Of up to 4 rows: sums[k][r] += sum over p of g[r][p] x[offset[k] + p], p going over lines of `length` positions, which

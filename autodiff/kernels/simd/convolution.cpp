@@ -8,16 +8,17 @@ namespace {
 
 constexpr Size most_depth = 1024;  // numbers that one running total is of
 
-// Rows x vectors of positions:  out[r][p] = or += sum over k of a[r][k] x[offset[k] + p]
+// Rows x vectors of positions:  out[r][v] = or += sum over k of a[r][k] x[offset[k] + start[v]]
 template <class T, int rows, int vectors>
-XGRAD_INLINE void tile(const T* a, Size lda, const T* x, const Size* offset, Size depth, bool add, T* out, Size ldo) {
+XGRAD_INLINE void tile(const T* a, Size lda, const T* x, const Size (&start)[3], const Size* offset, Size depth,
+                       bool add, T* out, Size ldo) {
   Batch<T> sums[rows][vectors];
   for (auto& row : sums)
     for (auto& sum : row) sum = Batch<T>(T(0));
   for (Size k = 0; k < depth; ++k) {
     const T* at = x + offset[k];
     Batch<T> y[vectors];
-    for (int v = 0; v < vectors; ++v) y[v] = load(at + v * width<T>);
+    for (int v = 0; v < vectors; ++v) y[v] = load(at + start[v]);
     for (int r = 0; r < rows; ++r) {
       const Batch<T> w(a[r * lda + k]);
       for (int v = 0; v < vectors; ++v) sums[r][v] = madd(w, y[v], sums[r][v]);
@@ -30,37 +31,58 @@ XGRAD_INLINE void tile(const T* a, Size lda, const T* x, const Size* offset, Siz
     }
 }
 
+// Vectors of positions that lie side by side in the results: of each line so many, and lines are `across` apart in x.
+struct Vectors {
+  Size count, of_line, across;
+};
+
 template <class T, int rows>
-void strip(const T* a, Size lda, const T* x, const Size* offset, Size depth, T* out, Size ldo, Size count) {
+void strip(const T* a, Size lda, const T* x, const Size* offset, Size depth, T* out, Size ldo, const Vectors& all) {
   Size from = 0;
   do {
     const Size some = depth - from < most_depth ? depth - from : most_depth;
-    const auto at = [&]<int vectors>(Size p) XGRAD_LAMBDA {
-      tile<T, rows, vectors>(a + from, lda, x + p, offset + from, some, from > 0, out + p, ldo);
-    };
-    Size p = 0;
-    for (; p + 2 * width<T> < count; p += 3 * width<T>) at.template operator()<3>(p);
-    if (count - p > width<T>) at.template operator()<2>(p);
-    else if (count > p) at.template operator()<1>(p);
+    Size line = 0, in_line = 0;  // of the next vector
+    for (Size v = 0; v < all.count; v += 3) {
+      const Size left = all.count - v;
+      Size start[3] = {};
+      for (Size i = 0; i < 3 && i < left; ++i) {
+        start[i] = line * all.across + in_line * width<T>;
+        if (++in_line == all.of_line) ++line, in_line = 0;
+      }
+      const auto at = [&]<int vectors>() XGRAD_LAMBDA {
+        tile<T, rows, vectors>(a + from, lda, x, start, offset + from, some, from > 0, out + v * width<T>, ldo);
+      };
+      if (left > 2) at.template operator()<3>();
+      else if (left == 2) at.template operator()<2>();
+      else at.template operator()<1>();
+    }
     from += some;
   } while (from < depth);
 }
 
 template <class T>
-void correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, const Size* offset, Size depth,
-               void* out_bytes, Size ldo, Size count) {
+Size correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, const Size* offset, Size depth,
+               void* out_bytes, Size ldo, Size lines, Size count, Size across) {
   const T *a = static_cast<const T*>(a_bytes), *x = static_cast<const T*>(x_bytes);
   T* out = static_cast<T*>(out_bytes);
+  // Vectors of each line, or of all with what is between them, whichever are fewer.
+  const Size of_line = (count + width<T> - 1) / width<T>;
+  const Size of_all = ((lines - 1) * across + count + width<T> - 1) / width<T>;
+  const bool by_lines = lines * of_line <= of_all;
+  const Vectors all{by_lines ? lines * of_line : of_all, by_lines ? of_line : of_all, across};
+  const auto strip_of = [&]<int some>() { strip<T, some>(a, lda, x, offset, depth, out, ldo, all); };
+  const Size apart = by_lines ? of_line * width<T> : across;
 #if defined(__AVX512F__)  // 32 registers
-  if (rows == 8) return strip<T, 8>(a, lda, x, offset, depth, out, ldo, count);
+  if (rows == 8) return strip_of.template operator()<8>(), apart;
 #endif
-  for (; rows > 4; rows -= 4, a += 4 * lda, out += 4 * ldo) strip<T, 4>(a, lda, x, offset, depth, out, ldo, count);
+  for (; rows > 4; rows -= 4, a += 4 * lda, out += 4 * ldo) strip_of.template operator()<4>();
   switch (rows) {
-    case 4: return strip<T, 4>(a, lda, x, offset, depth, out, ldo, count);
-    case 3: return strip<T, 3>(a, lda, x, offset, depth, out, ldo, count);
-    case 2: return strip<T, 2>(a, lda, x, offset, depth, out, ldo, count);
-    default: return strip<T, 1>(a, lda, x, offset, depth, out, ldo, count);
+    case 4: strip_of.template operator()<4>(); break;
+    case 3: strip_of.template operator()<3>(); break;
+    case 2: strip_of.template operator()<2>(); break;
+    default: strip_of.template operator()<1>();
   }
+  return apart;
 }
 
 template <class T>

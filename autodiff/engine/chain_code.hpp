@@ -6,11 +6,21 @@
 
 namespace xgrad::engine {
 
+// Which blocks of scratch memory, of so many bytes, are read after a chain: those beyond the first 64 may be.
+struct ReadLater {
+  std::uint64_t blocks;
+  Size bytes;
+  bool operator()(std::intptr_t offset) const {
+    const std::intptr_t block = offset / bytes;
+    return block >= 64 || blocks >> block & 1;
+  }
+};
+
 // Of steps up to one that ends, for whole strips of elements. `work`: steps times elements that it is about to serve. Null
 // where the machine has no AVX2, and where it is not worth it yet: what comes again and again is, at last. Code is made once for
-// the process, by the forms of the steps; addresses are read from those. What sums are added to (kept_sums bytes of scratch, at
-// the step's y) is 0 before and folded after it by the caller.
-kernels::Chain chain_code(const kernels::ChainStep* steps, DType dtype, Size work);
+// the process, by the forms of the steps and by which of their places are the same; addresses are read from those. What sums are
+// added to (kept_sums bytes of scratch, at the step's y) is 0 before and folded after it by the caller.
+kernels::Chain chain_code(const kernels::ChainStep* steps, DType dtype, Size work, const ReadLater& later);
 
 inline constexpr Size strip_bytes = 256, kept_sums = 128;
 

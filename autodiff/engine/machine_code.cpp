@@ -7,166 +7,48 @@
 #include <cstring>
 #include <string_view>
 
+#include "autodiff/engine/op_code.hpp"
 #include "autodiff/engine/pages.hpp"
-#include "autodiff/engine/registers.hpp"
 
 namespace xgrad::engine {
 
 namespace {
 
-using kernels::x86::Avx;
-using kernels::x86::Operand;
-using kernels::x86::Than;
-
-// What an op is in instructions; the lane values of elementwise.def, step by step.
-class Writer {
- public:
-  Writer(const Formula& formula, Registers& registers) : formula_(formula), r_(registers) {}
-
-  // False: an op that is not here.
-  bool operator()(int line) {
-    const Formula::Line& l = formula_.lines[static_cast<std::size_t>(line)];
-    const int x = l.in[0], y = l.in[1], z = l.in[2];
-    r_.begin(line);
-    switch (l.op) {
-      case Op::add: return binary(Avx::add, line, x, y);
-      case Op::sub: return binary(Avx::sub, line, x, y);
-      case Op::mul: return binary(Avx::mul, line, x, y);
-      case Op::div: return binary(Avx::div, line, x, y);
-      case Op::square: return binary(Avx::mul, line, x, x);
-      case Op::neg: return binary(Avx::bit_xor, line, x, r_.sign());
-      case Op::abs: return binary(Avx::bit_and, line, x, r_.all_but_sign());
-      case Op::reciprocal: return binary(Avx::div, line, r_.number(1), x);
-      case Op::relu: return binary(Avx::max, line, r_.number(0), x);  // max gives the second where one is NaN
-      case Op::logical_and: return binary(Avx::bit_and, line, x, y);
-      case Op::logical_or: return binary(Avx::bit_or, line, x, y);
-      case Op::logical_not: return binary(Avx::bit_xor, line, x, r_.all_bits());
-      case Op::equal: return compare(Than::equal, line, x, y);
-      case Op::not_equal: return compare(Than::not_equal, line, x, y);
-      case Op::less: return compare(Than::less, line, x, y);
-      case Op::less_equal: return compare(Than::less_equal, line, x, y);
-      case Op::greater: return compare(Than::greater, line, x, y);
-      case Op::greater_equal: return compare(Than::greater_equal, line, x, y);
-      case Op::floor: return round(line, x, 1);
-      case Op::ceil: return round(line, x, 2);
-      case Op::round: return round(line, x, 0);
-      case Op::sqrt: {
-        const Operand from = r_.operand(x);
-        r_.code().avx(Avx::sqrt, r_.result(line), 0, from);
-        return done();
-      }
-      case Op::rsqrt: {
-        const Operand from = r_.operand(x);
-        const int one = r_.in_register(r_.number(1)), root = r_.scratch();
-        r_.code().avx(Avx::sqrt, root, 0, from);
-        r_.code().avx(Avx::div, r_.result(line), one, kernels::x86::vector(root));
-        return done();
-      }
-      case Op::where: {
-        if (y == z) return copy(line, y);
-        const int mask = r_.in_register(x), no = r_.in_register(z);
-        const Operand yes = r_.operand(y);
-        r_.code().choose(r_.result(line), mask, yes, no);
-        return done();
-      }
-      case Op::maximum:
-      case Op::at_least: return extreme(Avx::max, line, x, y);
-      case Op::minimum:
-      case Op::at_most: return extreme(Avx::min, line, x, y);
-      case Op::sign: {  // with the sign of x: 1, but x where that is 0 or NaN
-        const int from = r_.in_register(x), one = r_.scratch(), apart = r_.scratch();
-        const Operand sign = r_.operand(r_.sign()), zero = r_.operand(r_.number(0)), unit = r_.operand(r_.number(1));
-        r_.code().compare(Than::different, apart, from, zero);
-        r_.code().avx(Avx::bit_and, one, from, sign);
-        r_.code().avx(Avx::bit_or, one, one, unit);
-        r_.code().choose(r_.result(line), apart, kernels::x86::vector(one), from);
-        return done();
-      }
-      case Op::leaky_relu: {
-        const int from = r_.in_register(x), slanted = r_.scratch(), mask = r_.scratch();
-        const Operand slope = r_.operand(y), zero = r_.operand(r_.number(0));
-        r_.code().avx(Avx::mul, slanted, from, slope);
-        r_.code().compare(Than::greater, mask, from, zero);
-        r_.code().choose(r_.result(line), mask, kernels::x86::vector(from), slanted);
-        return done();
-      }
-      case Op::lerp: {  // z < 0.5 ? x + z (y - x) : y - (1 - z) (y - x)
-        const int a = r_.in_register(x), b = r_.in_register(y), part = r_.in_register(z);
-        const int apart = r_.scratch(), low = r_.scratch(), high = r_.scratch();
-        const Operand half = r_.operand(r_.number(0.5));
-        r_.code().avx(Avx::sub, apart, b, kernels::x86::vector(a));
-        r_.code().avx(Avx::mul, low, part, kernels::x86::vector(apart));
-        r_.code().avx(Avx::add, low, a, kernels::x86::vector(low));
-        r_.code().load(high, r_.place(r_.number(1)));
-        r_.code().avx(Avx::sub, high, high, kernels::x86::vector(part));
-        r_.code().avx(Avx::mul, high, high, kernels::x86::vector(apart));
-        r_.code().avx(Avx::sub, high, b, kernels::x86::vector(high));
-        r_.code().compare(Than::less, apart, part, half);
-        r_.code().choose(r_.result(line), apart, kernels::x86::vector(low), high);
-        return done();
-      }
-      default: return false;
-    }
-  }
-
- private:
-  bool done() {
-    r_.end_of_line();
-    return true;
-  }
-  bool binary(Avx op, int line, int x, int y) {
-    if ((op == Avx::add || op == Avx::mul) && r_.is_in_memory(x)) std::swap(x, y);
-    const int a = r_.in_register(x);
-    const Operand b = r_.operand(y);
-    r_.code().avx(op, r_.result_over(line), a, b);
-    return done();
-  }
-  bool compare(Than than, int line, int x, int y) {
-    const int a = r_.in_register(x);
-    const Operand b = r_.operand(y);
-    r_.code().compare(than, r_.result_over(line), a, b);
-    return done();
-  }
-  bool round(int line, int x, int mode) {
-    const Operand from = r_.operand(x);
-    r_.code().round(r_.result_over(line), from, mode);
-    return done();
-  }
-  bool copy(int line, int x) {
-    const int a = r_.in_register(x);
-    r_.code().avx(Avx::bit_or, r_.result_over(line), a, kernels::x86::vector(a));
-    return done();
-  }
-  // x where that is NaN, else max(x, y), which is y where that is NaN or both are the same
-  bool extreme(Avx op, int line, int x, int y) {
-    if (is_plain_number(y)) return binary(op, line, y, x);
-    if (is_plain_number(x)) return binary(op, line, x, y);
-    const int a = r_.in_register(x), most = r_.scratch(), mask = r_.scratch();
-    const Operand b = r_.operand(y);
-    r_.code().avx(op, most, a, b);
-    r_.code().compare(Than::unordered, mask, a, kernels::x86::vector(a));
-    r_.code().choose(r_.result(line), mask, kernels::x86::vector(a), most);
-    return done();
-  }
-
-  // Neither NaN nor 0, whose sign would count: the instruction's own rule is enough.
-  bool is_plain_number(int x) const {
-    return x >= Formula::first_number &&
-           Formula::is_plain(formula_.numbers[static_cast<std::size_t>(x - Formula::first_number)]);
-  }
-
-  const Formula& formula_;
-  Registers& r_;
-};
-
 using Function = void (*)(char* const* base, const char* numbers, Size begin, Size end);  // bytes; whole vectors
 
 // The lines as a loop's body; false: an op is not there.
 bool write_lines(const Formula& formula, Registers& registers) {
-  Writer write(formula, registers);
+  OpWriter write(formula, registers);
   for (std::size_t i = 0; i < formula.lines.size(); ++i)
     if (registers.is_used(static_cast<int>(i)) && !write(static_cast<int>(i))) return false;
   return true;
+}
+
+// (base, numbers, begin, end), see Function.
+std::vector<std::uint8_t> function(const Formula& formula, const Registers& body, const std::vector<int>& kept) {
+  using namespace frame;
+  Code all(formula.dtype == DType::f64, body.code().width());
+  const int stack = body.spills() * body.vector_bytes();
+  const auto each_saved = [&](const auto& f) {
+    for (int k = first_saved; k < std::min(formula.operands, end_saved); ++k) f(k);
+  };
+  each_saved([&](int k) { all.push(pointers[k]); });
+  if (stack > 0) all.add(rsp, -stack);
+  for (int k = 0; k < formula.operands; ++k) all.load_address(pointers[k], rdi, 8 * k);  // rdi is the last of them
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    all.load(body.register_of_kept(i), memory(numbers, Numbers::offset(kept[i])));
+  const std::size_t loop = all.here();
+  all.append(body.code());
+  all.add(index, body.vector_bytes());
+  all.compare(index, end);
+  all.jump_if_not_equal(loop);
+  if (stack > 0) all.add(rsp, stack);
+  std::vector<int> saved;
+  each_saved([&](int k) { saved.push_back(pointers[k]); });
+  for (std::size_t i = saved.size(); i-- > 0;) all.pop(saved[i]);
+  all.zero_upper();
+  all.ret();
+  return all.bytes();
 }
 
 }  // namespace
@@ -183,19 +65,19 @@ struct MachineCode::Own {
 MachineCode::MachineCode(const Formula& formula)
     : own_(new Own{formula.dtype, bytes_of(code_width()), formula.operands, {}, Numbers(formula), nullptr}) {
   for (int k = 0; k < formula.operands; ++k) own_->changed.push_back(formula.results[static_cast<std::size_t>(k)] >= 0);
-  Registers registers(formula, code_width(), {});
+  Registers registers(formula, {code_width()}, {});
   if (!write_lines(formula, registers)) return;
   // Registers that are left hold numbers.
   std::vector<int> kept = registers.read_numbers();
   kept.resize(std::min(kept.size(), static_cast<std::size_t>(registers.untouched())));
-  Registers again(formula, code_width(), kept);
+  Registers again(formula, {code_width()}, kept);
   write_lines(formula, again);
-  own_->pages = std::make_unique<Pages>(again.function());
+  own_->pages = std::make_unique<Pages>(function(formula, again, kept));
 }
 MachineCode::~MachineCode() = default;
 
 std::unique_ptr<MachineCode> MachineCode::of(const Formula& formula) {
-  if (code_when() == CodeWhen::never || formula.lines.empty() || formula.operands > Registers::most_operands)
+  if (code_when() == CodeWhen::never || formula.lines.empty() || formula.operands > frame::most_operands)
     return nullptr;
   std::unique_ptr<MachineCode> made(new MachineCode(formula));
   if (!made->own_->pages || !made->own_->pages->memory) return nullptr;
@@ -213,8 +95,8 @@ void MachineCode::operator()(char* const* base, Size begin, Size end) const {
   const Size from = begin + whole;
   if (from == end) return;
   // the rest, as one vector
-  alignas(most_bytes) char part[Registers::most_operands][most_bytes] = {};
-  char* own[Registers::most_operands];
+  alignas(most_bytes) char part[frame::most_operands][most_bytes] = {};
+  char* own[frame::most_operands];
   const auto bytes = static_cast<std::size_t>((end - from) * item);
   for (int k = 0; k < own_->operands; ++k) {
     std::memcpy(part[k], base[k] + from * item, bytes);

@@ -184,12 +184,28 @@ void run_blocks(const Program& p, Size begin, Size end, char* scratch) {
 }
 
 void find_code(Program& p, Size elements) {
-  for (Instruction& op : p.code) {
-    if (op.what != Do::chain) continue;
-    const kernels::ChainStep *const first = &p.steps[static_cast<std::size_t>(op.step)], *s = first;
+  // Backwards, as what a chain need not store is what nobody reads after it.
+  ReadLater later{0, std::max<Size>(p.scratch_bytes, 1)};
+  const auto bit = [](std::intptr_t block) { return block >= 0 && block < 64 ? std::uint64_t(1) << block : 0; };
+  for (std::size_t i = p.code.size(); i-- > 0;) {
+    Instruction& op = p.code[i];
+    if (op.what == Do::chain_sum) continue;
+    if (op.what != Do::chain) {
+      later.blocks &= ~(bit(op.out.scratch) | bit(op.slope.scratch));
+      for (const Place& in : op.in) later.blocks |= bit(in.scratch);
+      continue;
+    }
+    const kernels::ChainStep *const first = &p.steps[static_cast<std::size_t>(op.step)], *end = first;
     op.sums = false;
-    for (; s->act() != kernels::Act::end; ++s) op.sums |= s->act() == kernels::Act::sum;
-    op.code = chain_code(first, op.dtype, (s - first) * elements);
+    for (; end->act() != kernels::Act::end; ++end) op.sums |= end->act() == kernels::Act::sum;
+    op.code = chain_code(first, op.dtype, (end - first) * elements, later);
+    for (const kernels::ChainStep* s = end; s-- != first;) {
+      const auto block = [&](int place, std::intptr_t offset) {
+        return s->from(place) == kernels::From::scratch ? bit(offset / p.scratch_bytes) : 0;
+      };
+      later.blocks &= ~block(4, s->out);
+      later.blocks |= block(1, s->first) | block(2, s->x) | block(3, s->y);
+    }
   }
 }
 

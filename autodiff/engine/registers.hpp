@@ -1,9 +1,11 @@
-// Which register each value of a formula is in, while its machine code is written line by line. Private to machine_code.cpp.
+// Which register each value of a formula is in, while its machine code is written line by line. Private to machine_code.cpp
+// and chain_code.cpp.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -61,23 +63,43 @@ class Numbers {
   std::unique_ptr<Vector[]> vectors_;
 };
 
+// What code finds around a loop over `index`, in bytes, up to `end`: operand k at pointers[k] + index, numbers at `numbers`.
+namespace frame {
+using namespace kernels::x86;
+inline constexpr int numbers = rsi, index = rdx, end = rcx;
+inline constexpr int pointers[] = {rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15, rdi};
+inline constexpr int most_operands = static_cast<int>(std::size(pointers));
+inline constexpr int first_saved = 5, end_saved = 11;  // of those: the caller wants them back
+inline constexpr int address = r15;                    // of operands whose pointers are in memory
+}  // namespace frame
+
+struct Frame {
+  kernels::x86::Width width;
+  int reserved = 0;                     // registers, the last ones, that are not the formula's
+  int pointers = frame::most_operands;  // operands that have one in a register
+  std::int32_t table = 0;               // of the others: pointer k at numbers + table + 8 k
+  int spills_at = kernels::x86::rsp;    // where values go that find no register
+  std::int32_t spills_from = 0;
+};
+
 // A line asks for its operands, then for scratch and for the place of its result, and says that it is done. A value whose
-// last use is over gives its register back; where there is none left, the one that is needed last goes to the stack.
+// last use is over gives its register back; where there is none left, the one that is needed last goes to memory.
 class Registers {
  public:
-  static constexpr int most_operands = 12;
-
   // kept: numbers that stay in registers all the time
-  Registers(const Formula& f, kernels::x86::Width width, const std::vector<int>& kept)
+  Registers(const Formula& f, const Frame& around, const std::vector<int>& kept)
       : f_(f),
-        code_(f.dtype == DType::f64, width),
+        frame_(around),
+        code_(f.dtype == DType::f64, around.width),
         values_(f.lines.size() + static_cast<std::size_t>(f.operands)),
         kept_(kept) {
     in_.fill(nobody);
-    limit_ = kernels::x86::registers_of(width) - static_cast<int>(kept.size());
+    limit_ = kernels::x86::registers_of(around.width) - around.reserved - static_cast<int>(kept.size());
     // An op whose result nobody wants is not computed, and what it is made of is not used by it.
     for (const int line : f.results)
       if (line >= 0) value(line).used = true;
+    for (std::size_t i = 0; i < f.lines.size(); ++i)
+      if (f.lines[i].op == Op::sum) value(static_cast<int>(i)).used = true;
     for (std::size_t i = f.lines.size(); i-- > 0;) {
       if (!is_used(static_cast<int>(i))) continue;
       const Formula::Line& l = f.lines[i];
@@ -90,6 +112,7 @@ class Registers {
   }
 
   kernels::x86::Code& code() { return code_; }
+  const kernels::x86::Code& code() const { return code_; }
   bool is_used(int line) const { return values_[static_cast<std::size_t>(f_.operands + line)].used; }
   static int number(double x) {
     return Numbers::first_made + (x == 0 ? Numbers::zero : x == 1 ? Numbers::one : Numbers::half);
@@ -98,6 +121,13 @@ class Registers {
   static int all_but_sign() { return Numbers::first_made + Numbers::all_but_sign; }
   static int all_bits() { return Numbers::first_made + Numbers::all_bits; }
 
+  // Vector `part` of those that an iteration works on, one after the other; the first one has begun.
+  void begin_part(int part) {
+    part_ = part, line_ = 0;
+    for (Value& v : values_) v.overwritten = false, v.in = -1, v.spilled = -1;
+    in_.fill(nobody);
+    spills_ = 0;
+  }
   void begin(int line) { line_ = line; }
   bool is_in_memory(int id) const { return id >= Formula::first_number && register_of_number(id) < 0; }
   int in_register(int id) {
@@ -111,7 +141,7 @@ class Registers {
   }
   kernels::x86::Operand operand(int id) {
     if (id >= Formula::first_number && register_of_number(id) < 0) return place(id);
-    if (id < Formula::first_number && value(id).in < 0 && value(id).last == line_) return place(id);
+    if (id < Formula::first_number && value(id).in < 0 && value(id).last == line_ && has_pointer(id)) return place(id);
     return kernels::x86::vector(in_register(id));
   }
   int scratch() {
@@ -131,7 +161,7 @@ class Registers {
     return result(line);
   }
   void end_of_line() {
-    busy_ = 1u << value(line_).in;
+    busy_ = value(line_).in < 0 ? 0 : 1u << value(line_).in;
     for (int r = 0; r < limit_; ++r)
       if (in_[at(r)] == temporary || in_[at(r)] >= Formula::first_number) in_[at(r)] = nobody;
     free_what_ended();
@@ -139,7 +169,7 @@ class Registers {
       if (f_.results[static_cast<std::size_t>(k)] != line_) continue;
       Value& before = value(-1 - k);
       if (before.last > line_ && before.in < 0 && before.spilled < 0) (void)in_register(-1 - k);
-      code_.store(kernels::x86::indexed(pointers[k], index), value(line_).in);
+      code_.store(place_of_operand(k), value(line_).in);
       before.overwritten = true;
     }
     busy_ = 0;
@@ -148,44 +178,21 @@ class Registers {
 
   // Where it lies in memory.
   kernels::x86::Operand place(int id) {
-    if (id >= Formula::first_number) return kernels::x86::memory(numbers, number_offset(id));
+    if (id >= Formula::first_number) return kernels::x86::memory(frame::numbers, number_offset(id));
     const Value& v = value(id);
-    if (v.spilled >= 0)
-      return kernels::x86::memory(kernels::x86::rsp, v.spilled * kernels::x86::bytes_of(code_.width()));
-    return kernels::x86::indexed(pointers[-1 - id], index);
+    if (v.spilled < 0) return place_of_operand(-1 - id);
+    return kernels::x86::memory(frame_.spills_at, frame_.spills_from + v.spilled * vector_bytes());
   }
 
+  int vector_bytes() const { return kernels::x86::bytes_of(frame_.width); }
+  int register_of_kept(std::size_t i) const { return limit_ + static_cast<int>(i); }
+  int spills() const { return most_spills_; }
   int untouched() const { return limit_ - touched_; }
   std::vector<int> read_numbers() const {  // most read first
     std::vector<int> ids;
     for (const auto& [id, times] : reads_) ids.push_back(id);
     std::stable_sort(ids.begin(), ids.end(), [&](int a, int b) { return times_read(a) > times_read(b); });
     return ids;
-  }
-
-  // The whole function: (base, numbers, begin, end), of bytes.
-  std::vector<std::uint8_t> function() const {
-    using namespace kernels::x86;
-    Code all(f_.dtype == DType::f64, code_.width());
-    const int vector_bytes = bytes_of(code_.width());
-    const int saved = std::max(0, f_.operands - first_saved), stack = spills_ * vector_bytes;
-    for (int k = 0; k < saved; ++k) all.push(pointers[first_saved + k]);
-    if (stack > 0) all.add(rsp, -stack);
-    for (int k = 0; k < f_.operands; ++k)
-      if (pointers[k] != rdi) all.load_address(pointers[k], rdi, 8 * k);
-    if (f_.operands > position_of_rdi) all.load_address(rdi, rdi, 8 * position_of_rdi);
-    for (std::size_t i = 0; i < kept_.size(); ++i)
-      all.load(limit_ + static_cast<int>(i), memory(numbers, Numbers::offset(kept_[i])));
-    const std::size_t loop = all.here();
-    all.append(code_);
-    all.add(index, vector_bytes);
-    all.compare(index, end);
-    all.jump_if_not_equal(loop);
-    if (stack > 0) all.add(rsp, stack);
-    for (int k = saved; k-- > 0;) all.pop(pointers[first_saved + k]);
-    all.zero_upper();
-    all.ret();
-    return all.bytes();
   }
 
  private:
@@ -196,16 +203,20 @@ class Registers {
     int spilled = -1;  // on the stack
   };
   static constexpr int nobody = -1000000, temporary = -1000001;
-  static constexpr int numbers = kernels::x86::rsi, index = kernels::x86::rdx, end = kernels::x86::rcx;
-  // What points to the operands; from the sixth on such as the caller wants back.
-  static constexpr int pointers[most_operands] = {
-      kernels::x86::rax, kernels::x86::r8,  kernels::x86::r9,  kernels::x86::r10, kernels::x86::r11, kernels::x86::rdi,
-      kernels::x86::rbx, kernels::x86::rbp, kernels::x86::r12, kernels::x86::r13, kernels::x86::r14, kernels::x86::r15};
-  static constexpr int position_of_rdi = 5, first_saved = 6;
 
   static std::size_t at(int r) { return static_cast<std::size_t>(r); }
-  Value& value(int id) { return values_[static_cast<std::size_t>(id < 0 ? -1 - id : f_.operands + id)]; }
+  std::size_t of(int id) const { return static_cast<std::size_t>(id < 0 ? -1 - id : f_.operands + id); }
+  Value& value(int id) { return values_[of(id)]; }
+  const Value& value(int id) const { return values_[of(id)]; }
   static bool is_copied(const Formula::Line& l, int k) { return l.op == Op::where && k == 0 && l.in[1] == l.in[2]; }
+
+  bool has_pointer(int id) const { return id >= 0 || value(id).spilled >= 0 || -1 - id < frame_.pointers; }
+  kernels::x86::Operand place_of_operand(int k) {
+    int pointer = frame::address;
+    if (k < frame_.pointers) pointer = frame::pointers[k];
+    else code_.load_address(pointer, frame::numbers, frame_.table + 8 * k);
+    return kernels::x86::indexed(pointer, frame::index, part_ * vector_bytes());
+  }
 
   int register_of_number(int id) const {
     const auto kept = std::find(kept_.begin(), kept_.end(), id);
@@ -245,6 +256,7 @@ class Registers {
       const bool in_place = id < 0 && !v.overwritten;
       if (!in_place && v.spilled < 0) {
         v.spilled = spills_++;
+        most_spills_ = std::max(most_spills_, spills_);
         code_.store(place(id), best);
       }
       v.in = -1;
@@ -271,13 +283,14 @@ class Registers {
   }
 
   const Formula& f_;
+  Frame frame_;
   kernels::x86::Code code_;  // of the loop's body
   std::vector<Value> values_;
   std::vector<int> kept_;
   std::vector<std::pair<int, int>> reads_;  // numbers in memory, and how often they are read
   std::array<int, 32> in_;                  // what is in them
   unsigned busy_ = 0;                       // those that the line works with
-  int limit_, touched_ = 0, line_ = 0, spills_ = 0;
+  int limit_, touched_ = 0, part_ = 0, line_ = 0, spills_ = 0, most_spills_ = 0;
 };
 
 }  // namespace xgrad::engine

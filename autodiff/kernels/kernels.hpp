@@ -86,6 +86,7 @@ struct ChainStep {
     store(out);
   }
   Act act() const { return static_cast<Act>((form & 255) / 2); }
+  From from(int place) const { return static_cast<From>(form >> (8 * place) & 255); }  // 1: first, 2: x, 3: y, 4: out
   void store(Spot to) {
     form |= bits(to, 4);
     out = to.at;

@@ -88,6 +88,9 @@ class Code {
   void load_address(int to, int base, std::int32_t offset) {  // to = [base + offset], base not rsp or r12
     byte(0x48 | (to >> 3) << 2 | base >> 3), byte(0x8b), byte(0x80 | (to & 7) << 3 | (base & 7)), word(offset);
   }
+  void store_address(int base, std::int32_t offset, int from) {  // [base + offset] = from, base as above
+    byte(0x48 | (from >> 3) << 2 | base >> 3), byte(0x89), byte(0x80 | (from & 7) << 3 | (base & 7)), word(offset);
+  }
   void load_address(int to, const void* address) {
     byte(0x48 | to >> 3), byte(0xb8 | (to & 7));
     std::uint8_t b[8];
@@ -98,6 +101,12 @@ class Code {
   void copy(int to, int x) { byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x89), byte(0xc0 | (x & 7) << 3 | (to & 7)); }
   void add_register(int to, int x) {
     byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x01), byte(0xc0 | (x & 7) << 3 | (to & 7));
+  }
+  void subtract_register(int to, int x) {
+    byte(0x48 | (x >> 3) << 2 | to >> 3), byte(0x29), byte(0xc0 | (x & 7) << 3 | (to & 7));
+  }
+  void round_down(int to, int power) {  // to a multiple of a power of two up to 128
+    byte(0x48 | to >> 3), byte(0x83), byte(0xe0 | (to & 7)), byte(-power);
   }
   void shift_left(int to, int bits) { byte(0x48 | to >> 3), byte(0xc1), byte(0xe0 | (to & 7)), byte(bits); }
   void compare(int x, int y) { byte(0x48 | (y >> 3) << 2 | x >> 3), byte(0x39), byte(0xc0 | (y & 7) << 3 | (x & 7)); }

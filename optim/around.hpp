@@ -60,6 +60,7 @@ class Surround {
   struct Manner {
     std::vector<const char*> slots = {}, shared = {};
     bool before = false, after = false, evaluates = false, sees_all = false, of_rows = false, saved = false;
+    bool refuses_nonfinite = false;  // gradients, or leaves them out
   };
   virtual ~Surround() = default;
   virtual const char* name() const = 0;
@@ -136,6 +137,7 @@ class Around final : public Standing {
       m.evaluates = requires(const Rule& r, const Tensor& p, const Tensors& s) { r.evaluated(p, s, Size{1}); };
       if constexpr (requires { Rule::sees_all; }) m.sees_all = Rule::sees_all;
       if constexpr (requires { Rule::of_rows; }) m.of_rows = Rule::of_rows;
+      if constexpr (requires { Rule::refuses_nonfinite; }) m.refuses_nonfinite = Rule::refuses_nonfinite;
       m.saved = !m.slots.empty() || !m.shared.empty();
       if constexpr (requires { Rule::saved; }) m.saved = Rule::saved;
       return m;

@@ -28,15 +28,25 @@ struct Rounding {
   double enough = 0;
   double least = std::numeric_limits<double>::infinity();
   int stalled = 0;
+  double longest = 0;  // multiple of the gradient that a step was
   bool reached(double promised, double noise) {
     if (promised > noise) {
-      *this = {.patience = patience, .enough = enough};
+      *this = {.patience = patience, .enough = enough, .longest = longest};
       return false;
     }
     if (promised < enough * noise) return true;
-    if (promised > 0.5 * least) return ++stalled == patience;
+    if (promised > 0.5 * least) return ++stalled >= patience;
     least = promised;
     return false;
+  }
+
+  // Of methods that go along the gradient, a of it. Steps that promise little because they became that short are no sign of a
+  // minimum: so they do at a kink, where the slope stays what it was.
+  void took(double a) {
+    if (a > longest) longest = a;
+  }
+  Advance done(double promised, double a, double noise) const {
+    return a < longest && promised * (longest / a) > 1e10 * noise ? Advance::stuck : Advance::exact;
   }
 };
 

@@ -69,13 +69,16 @@ class BestPoint {
 
 struct Interrupted {};  // thrown where the function would be called
 
-// Stop's fields as one rule.
-Until rule_of(const Stop& stop) {
-  const bool any = stop.gradient_tolerance > 0 || stop.loss_tolerance > 0 || stop.step_tolerance > 0 ||
-                   stop.target > -std::numeric_limits<double>::infinity() || !stop.until.empty();
+bool has_test(const Stop& stop) {
+  return stop.gradient_tolerance > 0 || stop.loss_tolerance > 0 || stop.step_tolerance > 0 ||
+         stop.target > -std::numeric_limits<double>::infinity() || !stop.until.empty();
+}
+
+// Stop's fields as one rule, and a gradient tolerance where they have no test of convergence.
+Until rule_of(const Stop& stop, double tolerance) {
   Until rule;
   if (stop.when) rule = when(stop.when);
-  rule = rule || gradient_tolerance(any ? stop.gradient_tolerance : 1e-6) || target(stop.target);
+  rule = rule || gradient_tolerance(has_test(stop) ? stop.gradient_tolerance : tolerance) || target(stop.target);
   if (stop.loss_tolerance > 0) rule = rule || loss_tolerance(stop.loss_tolerance, stop.patience);
   if (stop.step_tolerance > 0) rule = rule || step_tolerance(stop.step_tolerance);
   rule = rule || stop.until;
@@ -87,8 +90,13 @@ Until rule_of(const Stop& stop) {
 
 class Run {
  public:
-  Run(Method& method, Objective& f, const Stop& stop)
-      : method_(method), f_(f), stop_(stop), watch_(rule_of(stop).begin()), interrupts_(stop.interruptible) {}
+  Run(Method& method, Objective& f, const Stop& stop, bool by_angles)
+      : method_(method),
+        f_(f),
+        stop_(stop),
+        by_angles_(by_angles && !has_test(stop)),
+        watch_(rule_of(stop, by_angles ? 0 : 1e-6).begin()),
+        interrupts_(stop.interruptible) {}
 
   Result operator()() {
     method_.begin();
@@ -160,8 +168,16 @@ class Run {
     if (stop_.trace) result_.trace.push_back({progress.value, progress.gradient_norm});
     if (stop_.report_every > 0 && progress.iteration % stop_.report_every == 0) report("");
     std::optional<Reason> reason = watch_(progress);
+    if (by_angles_ && (!reason || *reason > Reason::asked) && at_right_angles()) reason = Reason::gradient;
     if (!reason && interrupts_.requested()) reason = Reason::interrupted;
     return reason;
+  }
+
+  // Or so near to it that, where all residuals vanish, nothing is left of them.
+  bool at_right_angles() {
+    const double now = std::sqrt(2 * f_.value()), slant = f_.slant();
+    if (result_.iterations == 0) length_at_start_ = now;
+    return slant <= 1e-8 * now || slant <= 1e-12 * length_at_start_;
   }
 
   Reason not_finite() {
@@ -185,9 +201,10 @@ class Run {
   Method& method_;
   Objective& f_;
   const Stop& stop_;
+  const bool by_angles_;  // is a fit done when its residuals are at right angles to all that they depend on?
   Until::Watch watch_;
   Interrupts interrupts_;
-  double step_ = 0, norm_at_cut_ = 0;
+  double step_ = 0, norm_at_cut_ = 0, length_at_start_ = 0;
   std::optional<Reason> cut_;  // what the last trial that was not finite says of the loss
   std::vector<double> difference_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
@@ -249,8 +266,9 @@ Result run(Method& method, const Callable<Tensor()>& function, Objective::Kind k
   Objective f(method.name(), method.parameters(), function, kind, source);
   f.keep_record(method.keeps_record());
   f.use_jacobian(method.uses_jacobian());
-  Result result = Run(method, f, stop)();
-  result.of_residuals = kind == Objective::Kind::residuals;
+  const bool of_residuals = kind == Objective::Kind::residuals;
+  Result result = Run(method, f, stop, of_residuals && method.uses_jacobian())();
+  result.of_residuals = of_residuals;
   result.fitted = f.size();
   look_at_separable(f, result);
   return result;

@@ -333,4 +333,14 @@ const Tensor& Objective::columns() {
   return point_.columns;
 }
 
+double Objective::slant() {
+  const double *r = numbers(residuals()), *column = numbers(columns());
+  const Size m = residuals().numel();
+  double greatest = 0;
+  for (Size i = 0; i < size_; ++i, column += m)
+    if (const double of_column = length(column, m); of_column > 0)
+      greatest = std::max(greatest, std::abs(dot(column, r, m)) / of_column);
+  return greatest;
+}
+
 }  // namespace xgrad::optim

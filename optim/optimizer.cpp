@@ -258,6 +258,11 @@ bool Optimizer::holds_best() const noexcept { return state_ && state_->best_is_b
 
 Size Optimizer::steps(Source source) const { return state_or_fail(source).steps; }
 
+bool Optimizer::refuses_nonfinite(Source source) const {
+  const auto& around = state_or_fail(source).rates->around;
+  return std::any_of(around.begin(), around.end(), [](const auto& place) { return place->manner.refuses_nonfinite; });
+}
+
 void Optimizer::switch_to(bool evaluating, Source source) try {
   State& state = state_or_fail(source);
   if (state.evaluating == evaluating || (evaluating && state.best_is_back)) return;

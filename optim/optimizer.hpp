@@ -47,7 +47,8 @@ class Optimizer {
   // For a loop that calls backward() and step() itself: tells such rules the loss, before backward(). The losses of several parts of a
   // batch add up, as their gradients do, until step() or zero_grad(). Of all other rules it does nothing.
   void look_at(const Tensor& loss, Source source = Source::here());
-  bool looks_at_loss() const;  // does a rule need it?
+  bool looks_at_loss() const;                                    // does a rule need it?
+  bool refuses_nonfinite(Source source = Source::here()) const;  // does what stands around it look for such gradients?
 
   // Of a rule that trains other weights than it is to be judged by (averages of them), or where such averages stand around it
   // (around.hpp): eval() puts those into the parameters, train() those that are trained. A step belongs to train(), where an

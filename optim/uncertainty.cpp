@@ -90,6 +90,21 @@ Tensor inverse_hessian(Objective& f, Source source) {
   return matmul(transpose(inverse), inverse) / outer(lengths, lengths);
 }
 
+// Is x where the fit would end? `inverse`: of the Hessian.
+void check_minimum(Objective& f, const Result& fit, const Tensor& inverse, const Tensor& errors, Source source) {
+  const Tensor step = matmul(inverse, f.gradient()), moves = abs(step) / errors;
+  const double gain = 0.5 * dot(step, f.gradient()).item();
+  constexpr double much = 0.1, above_rounding = 100;
+  if (!(gain > above_rounding * f.noise())) return;
+  const Size i = static_cast<Size>(argmax(moves).item());
+  if (const double moved = moves[i].item(); moved > much)
+    fail(
+        source.named(op),
+        "expected a fit at its minimum, got one from which a step of Newton's moves the parameter {} by {:.2g} of its standard "
+        "errors (it ended so: {}); let it run on",
+        owner(f.parameters(), i), moved, to_string(fit.reason));
+}
+
 }  // namespace
 
 Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, const Parameters& parameters,
@@ -141,6 +156,8 @@ Uncertainty uncertainty(const Result& fit, const Callable<Tensor()>& function, c
     made.covariance = evaluate(inverse_hessian(f, source));
   }
   const Tensor errors = sqrt(diagonal(made.covariance));
+  check_minimum(f, fit, made.covariance / made.variance, errors, source);
+  made.parameters = parameters;
   Size begin = 0;
   for (const Parameters::Entry& entry : parameters) {
     const Shape& shape = entry.value().shape();
@@ -156,6 +173,12 @@ Intervals confidence_intervals(const Uncertainty& of, const Parameters& paramete
   require(level > 0 && level < 1, "a level between 0 and 1", level);
   require(of.standard_errors.size() == parameters.size(), "the parameters that the uncertainty is of",
           static_cast<double>(parameters.size()));
+  for (std::size_t i = 0; i < parameters.size() && i < of.parameters.size(); ++i)
+    if (of.parameters[i].variable.get() != parameters[i].variable.get())
+      fail(
+          source.named("confidence_intervals"),
+          "expected the parameters in the order that the uncertainty has them in, got another at place {}; give them as then",
+          i);
   const double freedom = static_cast<double>(of.degrees_of_freedom), outside = (1 - level) / 2;
   require(of.known_variance || freedom > 0, "degrees of freedom above 0, or a variance that is known", freedom);
   using boost::math::complement;

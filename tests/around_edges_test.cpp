@@ -162,6 +162,16 @@ BOOST_AUTO_TEST_CASE(sam_that_fails) {
                         says("[SAM] the norm of the gradients is"));
   BOOST_TEST(same_bits(a, before));
   BOOST_TEST(adam.state()[2].value.item() == 0);
+  calls = 0;
+  const auto not_finite_there = [&] { return sum(square(a)) * (++calls % 2 == 0 ? std::nan("") : 1.0); };
+  BOOST_CHECK_EXCEPTION(sam.step(adam, not_finite_there), Error,
+                        says("[SAM] the gradient of 0 is not finite at the point it has climbed to"));
+  BOOST_TEST(same_bits(a, before));
+  {
+    optim::RequireFinite finite(adam, {.skip = true});
+    sam.step(adam, not_finite_there);
+    BOOST_TEST(same_bits(a, before));
+  }
   // at a stationary point there is nowhere to climb: one loss
   a = zeros({2}, f64);
   calls = 0;

@@ -172,7 +172,48 @@ BOOST_AUTO_TEST_CASE(intervals) {
              boost::test_tools::tolerance(1e-12));
   BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {a}), Error,
                         says("the parameters that the uncertainty is of"));
-  BOOST_CHECK_EXCEPTION(optim::confidence_intervals(estimated, {c, a}), Error, says("of shape (1, 1) for ()"));
+  BOOST_CHECK_EXCEPTION(
+      optim::confidence_intervals(estimated, {c, a}), Error,
+      says("expected the parameters in the order that the uncertainty has them in, got another at place 0"));
+}
+
+// A fit that was cut off is no minimum, and its curvature says nothing of errors there.
+BOOST_AUTO_TEST_CASE(a_fit_that_was_cut_off) {
+  const Tensor x = linspace(0.0, 1.0, 20, f64), y = 2.0 * exp(-1.5 * x) + 0.01 * sin(30.0 * x);
+  Parameter a = parameter(1.0), b = parameter(0.0);
+  const auto residuals = [&] { return a * exp(-b * x) - y; };
+  const auto likelihood = [&] { return 5000.0 * sum(square(residuals())); };
+  for (const bool of_residuals : {true, false}) {
+    a = 1.0, b = 0.0;
+    optim::LevenbergMarquardt marquardt({a, b});
+    optim::Newton newton({a, b});
+    const auto run = [&](const optim::Stop& stop) {
+      return of_residuals ? optim::least_squares(marquardt, residuals, stop)
+                          : optim::minimize(newton, likelihood, stop);
+    };
+    const auto errors_of = [&](const optim::Result& fit) {
+      return of_residuals ? optim::uncertainty(fit, residuals, {a, b}) : optim::uncertainty(fit, likelihood, {a, b});
+    };
+    const optim::Result cut = run({.max_iterations = 2});
+    BOOST_CHECK_EXCEPTION(
+        errors_of(cut), Error,
+        says("[uncertainty] expected a fit at its minimum, got one from which a step of Newton's moves"));
+    BOOST_CHECK_NO_THROW(errors_of(run({})));
+  }
+}
+
+// Whatever the units of data and parameters: the same fit, in these units.
+BOOST_AUTO_TEST_CASE(units_of_data_and_parameters) {
+  const Tensor t = linspace(0.0, 1.0, 20, f64), y = 2.0 * exp(-1.5 * t) + 0.01 * sin(30.0 * t);
+  for (const double of_y : {1e-12, 1e-8, 1e-6, 1e-4, 1.0, 1e4, 1e12})
+    for (const double of_t : {1e-9, 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9}) {
+      Parameter a = parameter(of_y), b = parameter(1 / of_t);
+      optim::LevenbergMarquardt method({a, b});
+      const optim::Result fit = optim::least_squares(method, [&] { return a * exp(-b * (of_t * t)) - of_y * y; });
+      BOOST_TEST(fit.converged, of_y << " " << of_t << ": " << to_string(fit.reason));
+      BOOST_TEST(a.item() / of_y == 2.002048789, boost::test_tools::tolerance(1e-6));
+      BOOST_TEST(b.item() * of_t == 1.502826114, boost::test_tools::tolerance(1e-6));
+    }
 }
 
 // How often the other methods look at NIST's models: a report, and that the easy ones are met.
@@ -220,10 +261,12 @@ BOOST_AUTO_TEST_CASE(what_a_fit_does_not_say) {
   refused([&] { return a * x - y; }, {a, a}, "is there twice");
   refused([&] { return a * x - y; }, {}, "expected at least one parameter");
   refused([&] { return a * x - y; }, {b}, "do not depend on the parameter 0");
+  b = 0.0, c = 1.0;
   BOOST_CHECK_NO_THROW(({
     fit.value = 0.5 * sum(square(a + b * x + c * square(x) - y)).item();
     optim::uncertainty(fit, [&] { return a + b * x + c * square(x) - y; }, {a, b, c}, {.variance = 1});
   }));
+  b = 2.0, c = 0.5;
   fit.value = 77;
   BOOST_CHECK_EXCEPTION(optim::uncertainty(fit, [&] { return a * x - y; }, {a}), Error, says("whose loss is 77"));
   fit.fitted = 3;
@@ -261,7 +304,7 @@ void cannot_be_told_apart(DType dtype) {
     determined(
         {w, c}, [&] { return w[0] * t + w[1] * s + c * made - y; }, "1");
   }
-  Parameter a = parameter(T(1)), b = parameter(T(2));  // told apart, by what is left of 1/1000 of b's column
+  Parameter a = parameter(T(1)), b = parameter(T(0));  // told apart, by what is left of 1/1000 of b's column
   const Tensor far = linspace(T(1000), T(1010), 50);
   const auto residuals = [&] { return a + b * far - 1.0; };
   const auto likelihood = [&] { return 0.5 * sum(square(residuals())); };

@@ -86,6 +86,23 @@ BOOST_AUTO_TEST_CASE(every_method_within_bounds) {
   BOOST_TEST_MESSAGE(table);
 }
 
+// No method says that it has converged where it has not: boxes that hold the minimum of one number, and not of the other.
+BOOST_AUTO_TEST_CASE(converged_is_a_minimum) {
+  for (const Row& row : rows)
+    for (const double weight : {0.03, 0.1, 0.3, 1.0, 3.0, 10.0})
+      for (const double centre : {-3.0, -1.0, -0.1, 2.0, 6.0})
+        for (const double begin : {5.0, 2.5}) {
+          Parameter x = parameter(tensor({begin, 5.0}));
+          const auto made = row.make({x}, {{x, 0.0, 5.0}});
+          const Tensor w = tensor({1.0, weight}), c = tensor({centre, -centre});
+          const optim::Result fit = optim::minimize(*made, [&] { return sum(w * square(x - c)); });
+          const double least = sum(w * square(clamp(c, 0.0, 5.0) - c)).item();
+          BOOST_TEST((fit.converged && std::abs(fit.value - least) <= 1e-10 * (1 + least)),
+                     row.name << " " << weight << " " << centre << " " << begin << ": " << fit.value << ", not "
+                              << least << ": " << to_string(fit.reason));
+        }
+}
+
 // A start outside moves in; bounds of f32 are what f32 holds; equal ones fix a number.
 BOOST_AUTO_TEST_CASE(starts_dtypes_and_fixed_numbers) {
   for (const Row& row : rows) {

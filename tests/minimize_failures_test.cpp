@@ -144,7 +144,7 @@ const Kind kinds[] = {
      F(-sum(1.0 / square(x)))},
     // Hessians
     {"singular", 1.5, 130, {gradient}, {iterations, gradient}, residuals, F(reshape(sum(x) - 1.0, {1}))},
-    {"0 at the minimum", 1.5, 30, {gradient}, {iterations, gradient, not_finite}, residuals, F(square(x))},
+    {"0 at the minimum", 1.5, 35, {gradient}, {iterations, gradient, not_finite}, residuals, F(square(x))},
     {"infinite", 0, 140, {gradient, not_finite}, {iterations, gradient}, a_loss, F(sum(pow(abs(x), 1.5) + 0.5 * x))},
     // scales, where optimizers go as their rates are
     {"squares overflow", 1.5, 70, {gradient, stuck, not_finite}, {}, residuals, F(1e150 * (x - 3.0))},

@@ -63,3 +63,31 @@ BOOST_AUTO_TEST_CASE(units_of_a_loss_without_a_minimum) {
     look("LBFGSB", method<optim::LBFGSB>());
   }
 }
+
+// Far from the infinite, though steps are a long way of directions that have become short.
+BOOST_AUTO_TEST_CASE(units_of_the_parameters) {
+  const std::pair<const char*, problems::Make> quasi_newton[] = {
+      {"LBFGS", method<optim::LBFGS>()},
+      {"BFGS", method<optim::BFGS>()},
+      {"NonlinearCG", method<optim::NonlinearCG>()},
+      {"LBFGSB", method<optim::LBFGSB>()},
+      {"LBFGSB, bounds", method<optim::LBFGSB>(optim::LBFGSBRule{.bounds = optim::Bounds(-10, 10)})}};
+  for (const auto& [name, make] : quasi_newton) {
+    for (const double unit : {1e-5, 1.0, 1e4, 1e5, 5e5, 1e6})
+      for (const double begin : {0.0, 1.0}) {
+        const Tensor x = unit * linspace(1.0, 2.0, 50, f64), y = 3.0 + 2.0 * x / unit + 0.1 * sin(x / unit * 40);
+        Parameter line = parameter(tensor({begin, begin}));
+        const auto made = make(line);
+        const optim::Result fit =
+            optim::minimize(*made, [&] { return mean(square(line[0] + line[1] * x - y)); }, {.max_iterations = 500});
+        BOOST_TEST((fit.reason != optim::Reason::unbounded),
+                   fmt::format("{} at {:.0e} from {}: {} at {}", name, unit, begin, fit.reason, fit.value));
+      }
+    for (const double c : {1e8, 1e10, 1e11, 1e12, 1e13, 1e14}) {
+      Parameter x = parameter(tensor({1.0, 1.0}));
+      const auto made = make(x);
+      const optim::Result fit = optim::minimize(*made, [&] { return square(x[0]) + c * square(x[1]); });
+      BOOST_TEST((fit.reason != optim::Reason::unbounded), fmt::format("{} at {:.0e}: {}", name, c, fit.value));
+    }
+  }
+}

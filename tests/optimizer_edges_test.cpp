@@ -375,3 +375,23 @@ BOOST_AUTO_TEST_CASE(gradients_whose_squares_are_lost) {
       }
     }
 }
+
+// What SWATS has learned at a rate that a schedule has changed is a rate of that time: no change is taken twice.
+BOOST_AUTO_TEST_CASE(rates_learned_under_a_schedule) {
+  const auto trained = [](double lr, double later) {
+    Parameter x = parameter(tensor({2.0, -1.0}));
+    optim::SWATS swats({x}, {.lr = lr, .beta2 = 0.9, .tolerance = 0.05});
+    swats.set_lr(later);
+    for (int i = 0; i < 200; ++i) {
+      swats.zero_grad();
+      sum(tensor({1.0, 0.5}) * square(x)).backward();
+      swats.step();
+    }
+    double rate = -1;
+    for (const auto& entry : swats.state())
+      if (entry.name.find("rate") != std::string::npos) rate = entry.value.item();
+    BOOST_TEST(rate > 0);
+    return Tensor(x);
+  };
+  BOOST_TEST(allclose(trained(1.0, 0.01), trained(0.01, 0.01), 1e-9, 1e-14));
+}

@@ -5,9 +5,8 @@ set(upward
   engine/thread>engine/record                 # at a thread's end what it recorded is computed
   kernels/convolution>kernels/convolution_planes  # a part of it that is a file of its own
   kernels/convolution>kernels/convolution_sums    # likewise
-  engine/machine_code>engine/registers        # likewise
   safetensors>safetensors_header)             # likewise
-set(most_upward 6)
+set(most_upward 5)
 
 file(GLOB_RECURSE files RELATIVE ${ROOT}/autodiff ${ROOT}/autodiff/*.hpp ${ROOT}/autodiff/*.cpp ${ROOT}/autodiff/*.def)
 set(rooms "")

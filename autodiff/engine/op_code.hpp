@@ -1,4 +1,4 @@
-// What an op is in machine code. Private to machine_code.cpp and chain_code.cpp.
+// What an op is in machine code.
 #pragma once
 
 #include <utility>

@@ -1,5 +1,4 @@
-// Which register each value of a formula is in, while its machine code is written line by line. Private to machine_code.cpp
-// and chain_code.cpp.
+// Which register each value of a formula is in, while its machine code is written line by line.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "autodiff/engine/machine_code.hpp"
+#include "autodiff/engine/formula.hpp"
 #include "autodiff/kernels/x86.hpp"
 
 namespace xgrad::engine {

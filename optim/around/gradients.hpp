@@ -94,6 +94,7 @@ struct RequireFiniteRule {
   Size most = 0;  // 0: any number
 
   static constexpr const char* name = "RequireFinite";
+  static constexpr bool refuses_nonfinite = true;
   static constexpr const char* shared[] = {"skipped in a row", "skipped"};
   static constexpr bool of_rows = true, saved = false;
   void check(const Require& require) const;

@@ -17,6 +17,18 @@ Tensor loss_of(const Callable<Tensor()>& loss, Source source) {
   return value;
 }
 
+// The gradients where it has climbed to.
+void check_climbed(const Parameters& some, const Tensor& loss, Source source) {
+  const NoGrad constant;
+  for (const Parameters::Entry& p : some)
+    if (p.grad().defined() && all(isfinite(p.grad())).item(source) == 0)
+      fail(
+          source.named("SAM"),
+          "the gradient of {} is not finite at the point it has climbed to, where the loss is {}, so no step was taken; lower rho "
+          "or the learning rate, or leave such steps out (RequireFinite with skip)",
+          p.name, loss.item(source));
+}
+
 // Parameters at other values; back at their own in the end, without any memory to be taken.
 class Moved {
  public:
@@ -85,6 +97,7 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
     const Tensor there = loss_of(loss, source);
     optimizer.look_at(there, source);
     there.backward({}, source);
+    if (!optimizer.refuses_nonfinite(source)) check_climbed(some, there, source);
   }
   optimizer.step(source);
   return value;

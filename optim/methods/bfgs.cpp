@@ -59,7 +59,7 @@ Advance BFGSRule::advance(Objective& f, State& state) const {
     const double promised = -0.5 * std::max(1.0, first) * slope;
     if (!state.h.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, tensor(d), first, wolfe);
-    if (a >= wolfe.longest) return Advance::unbounded;
+    if (a >= wolfe.longest && went_far(a * length(d.data(), n), length(numbers(x), n))) return Advance::unbounded;
     if (a > 0) {
       Vector s(at(n)), y(at(n));
       combine(s.data(), numbers(f.x()), -1, numbers(x), n);

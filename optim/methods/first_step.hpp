@@ -18,4 +18,9 @@ struct FirstStep {
   }
 };
 
+// Is that step one into the infinite? Steps along a d that is short are not, though they are a long way of it.
+inline bool went_far(double step, double length_of_x) {
+  return step >= 0.5 * Wolfe().longest * std::max(1.0, length_of_x);
+}
+
 }  // namespace xgrad::optim

@@ -75,7 +75,8 @@ Advance LBFGSRule::advance(Objective& f, State& state) const {
                  noise = f.noise();  // by the model, at its minimum
     if (!state.pairs.empty() && state.rounding.reached(promised, noise)) return Advance::exact;
     const double a = wolfe_search(f, along.d, first, wolfe);
-    if (a >= wolfe.longest) return Advance::unbounded;
+    if (a >= wolfe.longest && went_far(a * length(numbers(along.d), n), length(numbers(x), n)))
+      return Advance::unbounded;
     if (a > 0) {
       remember(f, x, g, -a * along.slope, history, state);
       return Advance::moved;

@@ -303,7 +303,7 @@ Advance LBFGSBRule::advance(Objective& f, State& state) const {
     const double first = std::min(longest, !state.moved && !boxed ? 1 / length(d.data(), n) : 1.0);
     const Wolfe wolfe{.armijo = armijo, .curvature = curvature, .longest = longest, .max_trials = max_trials};
     const double a = wolfe_search(f, tensor(d), first, wolfe);
-    if (a >= far) return Advance::unbounded;
+    if (a >= far && went_far(a * length(d.data(), n), length(numbers(x), n))) return Advance::unbounded;
     if (a > 0) {
       state.moved = true;
       Vector s(at(n)), y(at(n));

@@ -32,7 +32,8 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   const double gg = dot(g, g, n), noise = f.noise();
   std::vector<double>& d = state.d;
 
-  const FirstStep unknown(std::sqrt(gg), length(numbers(f.x()), n), 1.01);
+  const double of_x = length(numbers(f.x()), n);
+  const FirstStep unknown(std::sqrt(gg), of_x, 1.01);
   wolfe.longest = unknown.longest;
   double slope = -gg, first = unknown.first;
   bool flatter = true;  // after the last step: else its length says nothing of the curvature
@@ -63,17 +64,19 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   }
   for (bool steepest = slope == -gg;; steepest = true) {
     const double promised = flatter ? 0.5 * (state.a > 0 ? state.a : first) * gg : infinity;
-    if (state.a > 0 && state.rounding.reached(promised, noise)) return Advance::exact;
+    const double along = state.a > 0 ? state.a : first;
+    if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(promised, along, noise);
     const double a = wolfe_search(f, tensor(d), first, wolfe);
-    if (a >= wolfe.longest) return Advance::unbounded;
+    if (a >= wolfe.longest && went_far(a * length(d.data(), n), of_x)) return Advance::unbounded;
     if (a > 0) {
       state.g = tensor_g;
       state.value = value;
       state.slope = slope;
       state.a = a;
+      state.rounding.took(a);
       return Advance::moved;
     }
-    if (promised <= noise) return Advance::exact;
+    if (promised <= noise) return state.rounding.done(promised, along, noise);
     if (steepest) return Advance::stuck;
     for (Size i = 0; i < n; ++i) d[static_cast<std::size_t>(i)] = -g[i];
     slope = -gg;

@@ -40,14 +40,21 @@ struct ProximalStep {
     for (Size trial = 0; trial < max_trials; ++trial, a *= shrink) {
       const Tensor x = f.separable().prox(y - a * g, a), d = x - y;
       const double squares = dot(d, d).item(), promised = squares / (2 * a);
-      if (trial == 0 && (squares == 0 || rounding.reached(promised, noise))) advance = Advance::exact;
-      if (squares == 0 || advance == Advance::exact) break;
+      if (squares == 0) {
+        if (trial == 0) advance = Advance::exact;
+        break;
+      }
+      if (trial == 0 && rounding.reached(promised, noise)) {
+        advance = rounding.done(promised, a, noise);
+        break;
+      }
       f.move_to(x);
       // What values are too coarse to tell, slopes do: d^T (g(x) - g(y)) <= |d|^2 / a is the same of a quadratic.
       const bool below = promised > 100 * noise ? f.smooth() <= smooth + dot(g, d).item() + promised
                                                 : f.finite() && dot(f.gradient() - g, d).item() <= 2 * promised;
       if (below && (f.finite() || f.value() == -std::numeric_limits<double>::infinity())) {
         advance = Advance::moved;
+        rounding.took(a);
         return;
       }
     }
@@ -82,8 +89,8 @@ Advance FISTARule::advance(Objective& f, State& state) const {
   const ProximalStep step(f, state.a > 0 ? grow * state.a : first_near(f, first), shrink, max_trials, state.rounding);
   if (step.advance != Advance::moved) {
     f.move_to(before);
-    if (state.t == 1 || step.advance == Advance::exact) return step.advance;
-    state.t = 1;
+    if (state.t == 1) return step.advance;
+    state.t = 1;  // it was of the point that momentum leads to, and says nothing of this one
     return advance(f, state);
   }
   state.a = step.a;

@@ -11,7 +11,8 @@ namespace xgrad::optim {
 //   s = (((n + g^2)^ - n^) / lr)       z <- z + g - s p       n <- n + g^2
 //   p <- 0 where |z| <= l1, else -(z - sign(z) l1) / ((beta + n^) / lr + l2)
 // (McMahan et al. 2013, algorithm 1). p is a function of z, which begins at 0: the first step forgets the weights that are
-// there, and begins from 0. keep_weights lets z begin where p stays what it is (and what l1 does not reach).
+// there, and begins from 0. keep_weights lets z begin where p stays what it is (and what l1 does not reach), at the lr of the
+// options. So a change of lr scales all weights, in its next step; FTML's do not.
 struct FTRLRule {
   double lr = 1e-3;  // alpha of the paper
   double lr_power = -0.5;

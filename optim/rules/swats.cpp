@@ -30,7 +30,7 @@ void SWATSRule::update(Tensor& p, Tensor g, Tensor& m, Tensor& v, Tensor& b, Ten
   const Tensor c = sum(square(d)) / down, now = beta2 * lambda + (1 - beta2) * c, corrected = now / of_v;
   const Tensor found = logical_and(logical_and(abs(corrected - c) < tolerance, corrected > 0), step.t > 1);
   lambda = where(down == 0, lambda, now);
-  rate = where(logical_and(found, down != 0), corrected, 0.0);
+  rate = where(logical_and(found, down != 0), since > 0 ? corrected / since : corrected, 0.0);
 }
 
 }  // namespace xgrad::optim

@@ -11,7 +11,7 @@ namespace xgrad::optim {
 //   d = -lr times Adam's step; p <- p + d;  where <d, g> is not 0:
 //   c = |d|^2 / -<d, g>       l <- beta2 l + (1 - beta2) c
 //   when |l / (1 - beta2^t) - c| < tolerance, t > 1 and l > 0: from the next step on
-//   b <- beta1 b + g       p <- p - (1 - beta1) l / (1 - beta2^t) b,  of that t; times what schedules have made of lr since the start
+//   b <- beta1 b + g       p <- p - (1 - beta1) l / (1 - beta2^t) b,  of that t; times what schedules have made of lr since then
 // (Keskar & Socher 2017).
 struct SWATSRule {
   double lr = 1e-3;

@@ -41,13 +41,16 @@ void strip(const T* a, Size lda, const T* x, const Size* offset, Size depth, T* 
   Size from = 0;
   do {
     const Size some = depth - from < most_depth ? depth - from : most_depth;
-    Size line = 0, in_line = 0;  // of the next vector
+    Size next = 0, left_in_line = all.of_line;  // of vectors
     for (Size v = 0; v < all.count; v += 3) {
       const Size left = all.count - v;
-      Size start[3] = {};
-      for (Size i = 0; i < 3 && i < left; ++i) {
-        start[i] = line * all.across + in_line * width<T>;
-        if (++in_line == all.of_line) ++line, in_line = 0;
+      Size start[3];
+      for (Size& of_vector : start) {
+        of_vector = next;
+        next += width<T>;
+        if (--left_in_line > 0) continue;
+        next += all.across - all.of_line * width<T>;
+        left_in_line = all.of_line;
       }
       const auto at = [&]<int vectors>() XGRAD_LAMBDA {
         tile<T, rows, vectors>(a + from, lda, x, start, offset + from, some, from > 0, out + v * width<T>, ldo);

@@ -40,13 +40,13 @@ struct Rounding {
     return false;
   }
 
-  // Of methods that go along the gradient, a of it. Steps that promise little because they became that short are no sign of a
-  // minimum: so they do at a kink, where the slope stays what it was.
+  // Of methods that go along the gradient, a of it. Steps that promise little because they have become short are no sign of a
+  // minimum: at a kink they do, where the slope stays what it was. So it counts what the longest of them would promise.
   void took(double a) {
     if (a > longest) longest = a;
   }
-  Advance done(double promised, double a, double noise) const {
-    return a < longest && promised * (longest / a) > 1e10 * noise ? Advance::stuck : Advance::exact;
+  Advance done(double promised_by_longest, double noise) const {
+    return promised_by_longest > 1e10 * noise ? Advance::stuck : Advance::exact;
   }
 };
 

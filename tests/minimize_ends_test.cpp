@@ -107,6 +107,37 @@ BOOST_AUTO_TEST_CASE(known_ends) {
     }
 }
 
+// Losses with kinks are not for these methods; but what says that it has converged is a minimum.
+BOOST_AUTO_TEST_CASE(kinks) {
+  const Tensor t = linspace(-1.0, 2.0, 15, f64), y = 0.7 * t + 0.4 + 0.5 * sin(9.0 * t), c = tensor({0.9, -0.4, 2.0});
+  const Known kinked[] = {
+      {"x and 10 y", {3.3, -0.7}, [](const Tensor& x) { return abs(x[0]) + 10.0 * abs(x[1]); }, 0},
+      {"deviations", {5.0, 0.0}, [&](const Tensor& x) { return mean(abs(x[0] * t + x[1] - y)); }, 0},
+      {"a penalty", {1.0, 1.0, 1.0}, [&](const Tensor& x) { return sum(square(x - c)) + sum(abs(x)); }, 0}};
+  std::vector<Row> all(std::begin(rows), std::end(rows));
+  std::erase_if(all, [](const Row& row) { return row.of_residuals; });
+  all.push_back({"GradientDescent", problems::method<optim::GradientDescent>(), false, 500});
+  all.push_back({"FISTA", problems::method<optim::FISTA>(), false, 500});
+  all.push_back({"ProximalGradient", problems::method<optim::ProximalGradient>(), false, 500});
+  for (Known problem : kinked) {
+    // The least value: by steps in every direction that become shorter.
+    Parameter best = parameter(tensor(problem.start));
+    problem.least = problem.loss(best).item();
+    for (double length = 1; length > 1e-9; length *= 0.9)
+      for (int k = 0; k < 64; ++k) {
+        const Tensor to = best + length * sin(cast(arange(best.value().numel()), f64) * (0.7 + 0.41 * k) + 1.3 * k);
+        if (const double value = problem.loss(to).item(); value < problem.least) problem.least = value, best = to;
+      }
+    for (const Row& row : all) {
+      Parameter x = parameter(tensor(problem.start));
+      const optim::Result fit = run(row, x, [&] { return problem.loss(x); });
+      BOOST_TEST((!fit.converged || fit.value <= problem.least + 1e-6),
+                 row.name << " on " << problem.name << ": " << fit.value << ", not " << problem.least << ": "
+                          << to_string(fit.reason));
+    }
+  }
+}
+
 // Across a stretch where the slope falls along the step: (1/a - 2)^2 / 2 is steep at 0.01, overshot to 1, and concave from 3/4 on;
 // log(1 + 10^4 a^2) is concave but next to 0. What was learnt where it was steep must not make steps short for ever.
 BOOST_AUTO_TEST_CASE(negative_curvature_on_the_way) {

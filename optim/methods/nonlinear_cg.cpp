@@ -64,8 +64,8 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   }
   for (bool steepest = slope == -gg;; steepest = true) {
     const double promised = flatter ? 0.5 * (state.a > 0 ? state.a : first) * gg : infinity;
-    const double along = state.a > 0 ? state.a : first;
-    if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(promised, along, noise);
+    const double by_longest = 0.5 * std::max(first, state.rounding.longest) * gg;
+    if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(by_longest, noise);
     const double a = wolfe_search(f, tensor(d), first, wolfe);
     if (a >= wolfe.longest && went_far(a * length(d.data(), n), of_x)) return Advance::unbounded;
     if (a > 0) {
@@ -76,7 +76,7 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
       state.rounding.took(a);
       return Advance::moved;
     }
-    if (promised <= noise) return state.rounding.done(promised, along, noise);
+    if (promised <= noise) return state.rounding.done(by_longest, noise);
     if (steepest) return Advance::stuck;
     for (Size i = 0; i < n; ++i) d[static_cast<std::size_t>(i)] = -g[i];
     slope = -gg;

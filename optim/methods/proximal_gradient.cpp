@@ -37,17 +37,18 @@ struct ProximalStep {
     const Objective::Point start = f.here();
     const Tensor g = f.gradient();
     const double smooth = f.smooth(), noise = f.noise();
+    const auto promised_by = [&](double step) {
+      const Tensor d = f.separable().prox(y - step * g, step) - y;
+      return dot(d, d).item() / (2 * step);
+    };
     for (Size trial = 0; trial < max_trials; ++trial, a *= shrink) {
       const Tensor x = f.separable().prox(y - a * g, a), d = x - y;
       const double squares = dot(d, d).item(), promised = squares / (2 * a);
-      if (squares == 0) {
-        if (trial == 0) advance = Advance::exact;
+      if (trial == 0 && (squares == 0 || rounding.reached(promised, noise))) {
+        advance = rounding.done(a < rounding.longest ? promised_by(rounding.longest) : promised, noise);
         break;
       }
-      if (trial == 0 && rounding.reached(promised, noise)) {
-        advance = rounding.done(promised, a, noise);
-        break;
-      }
+      if (squares == 0) break;
       f.move_to(x);
       // What values are too coarse to tell, slopes do: d^T (g(x) - g(y)) <= |d|^2 / a is the same of a quadratic.
       const bool below = promised > 100 * noise ? f.smooth() <= smooth + dot(g, d).item() + promised

@@ -151,13 +151,16 @@ class CsvReader {
     std::set<std::string_view> known;
     for (std::size_t i = 0; i < table_.names_.size(); ++i)
       if (!known.insert(table_.names_[i]).second)
-        fail_at(line, static_cast<Size>(i) + 1, fmt::format("the name {} is there twice", table_.names_[i]));
+        fail_at(line, static_cast<Size>(i) + 1,
+                table_.names_[i].empty()
+                    ? "has no name, as one before it; name them in the file, or by {.names = {...}}"
+                    : fmt::format("the name {} is there twice", table_.names_[i]));
   }
 
   [[noreturn]] void fail_here(const char* what) const { fail_at(line_, static_cast<Size>(row_.size()) + 1, what); }
   [[noreturn]] void fail_at(Size line, Size column, const std::string& what) const {
     const auto place = static_cast<std::size_t>(column - 1);
-    const bool named = place < table_.names_.size();
+    const bool named = place < table_.names_.size() && !table_.names_[place].empty();
     fail(source_.named("csv"), "{}:{}: column {}{}: {}", table_.origin_, line, column,
          named ? fmt::format(" ({})", table_.names_[place]) : "", what);
   }

@@ -92,11 +92,17 @@ LoadReport load(MutableModel model, const std::string& path, LoadOptions options
 // A table of the layers, their parameters' shapes and counts.
 std::string summary(AnyModel model);
 // The same with what each layer made of an input: the model is called once, in eval mode, with what you would call it with:
-// summary(net, x). A layer's output is what its own parameters led to last; multiply-adds are those of matrix products and
-// convolutions, at the layer whose parameters they read, and all of them below. Layers without parameters leave no trace.
+// summary(net, x). The output of one of nn's layers with parameters of its own is what its last call gave (`output` or `hidden` of
+// those that give more); of a struct of yours with such it is what the last op gave that read them. Others leave no trace.
+// Multiply-adds are those of matrix products and convolutions, at the layer whose parameters they read, and all of them below. The
+// model may give a tensor, Tensors, or a struct whose `output` or `hidden` is one; what else it gives is not looked at. What is
+// frozen is so again after it.
 template <class M, class... More>
 std::string summary(const M& model, In x, const More&... more);
 std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source);
+// What a call gave, as far as it is tensors.
+template <class F>
+Tensors tensors_of(const F& call);
 
 template <class M>
 requires(!std::is_convertible_v<M&, In>) void cast(M& model, DType dtype, Source source) {
@@ -111,12 +117,24 @@ std::string summary(const M& model, In x, const More&... more) {
     else return changeable(static_cast<Tensor>(x), more...);
   };
   return summary_of(
-      changeable,
-      [&]() -> Tensors {
-        if constexpr (std::is_convertible_v<decltype(result()), Tensor>) return {Tensor(result())};
-        else return Tensors(result());
-      },
-      x.source());
+      changeable, [&] { return tensors_of(result); }, x.source());
+}
+
+template <class F>
+Tensors tensors_of(const F& call) {
+  using Result = decltype(call());
+  if constexpr (requires(Result r) { Tensor(r.output); }) {
+    return {Tensor(call().output)};
+  } else if constexpr (requires(Result r) { Tensor(r.hidden); }) {
+    return {Tensor(call().hidden)};
+  } else if constexpr (std::is_convertible_v<Result, Tensor>) {
+    return {Tensor(call())};
+  } else if constexpr (std::is_convertible_v<Result, Tensors>) {
+    return call();
+  } else {
+    static_cast<void>(call());
+    return {};
+  }
 }
 
 template <class L, class F>

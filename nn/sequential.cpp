@@ -125,14 +125,14 @@ void Sequential::xgrad_walk(const Path& path, Walker& to) {
 }
 
 Layer& Sequential::checked(Size i, Source source) {
-  if (i < 0 || i >= static_cast<Size>(size()))
-    fail(source.named("Sequential"), "expected a layer's number, 0 ... {}, got {}", static_cast<Size>(size()) - 1, i);
-  return layers_[static_cast<std::size_t>(i)];
+  const auto n = static_cast<Size>(size());
+  if (i < -n || i >= n) fail(source.named("Sequential"), "expected a layer's number, {} ... {}, got {}", -n, n - 1, i);
+  return layers_[static_cast<std::size_t>(i < 0 ? i + n : i)];
 }
 
 void Sequential::fail_type(Size i, const std::type_info& asked, Source source) const {
-  fail(source.named("Sequential"), "layer {} is a {}, not a {}", i,
-       type_name(layers_[static_cast<std::size_t>(i)].type()), type_name(asked));
+  fail(source.named("Sequential"), "layer {} is a {}, not a {}", i, type_name((*this)[At(i, source)].type()),
+       type_name(asked));
 }
 
 std::string type_name(const std::type_info& type) {

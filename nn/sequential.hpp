@@ -126,7 +126,7 @@ class Sequential {
 
   void push_back(Layer layer);
   std::size_t size() const { return layers_.size(); }
-  // The i-th layer, to be called: net[0](x).
+  // The i-th layer, to be called: net[0](x); net[-1] is the last.
   const Layer& operator[](At i) const { return const_cast<Sequential*>(this)->checked(i.index, i.source); }
   // The i-th layer, as the type that it was given as.
   template <class L>

@@ -3,13 +3,33 @@
 #include <algorithm>
 #include <new>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "autodiff/recorded.hpp"
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/model.hpp>
 #include <xgrad/nn/sequential.hpp>
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
+
+// While one lives, the layers of this thread note what they make.
+class Notes {
+ public:
+  Notes() : before_(notes) { notes = this; }
+  ~Notes() { notes = before_; }
+  Notes(const Notes&) = delete;
+  Notes& operator=(const Notes&) = delete;
+  std::unordered_map<const engine::Variable*, Shape> shapes;
+
+ private:
+  Notes* before_;
+};
+constinit thread_local Notes* notes = nullptr;
+void note(const Parameter& of, const Tensor& y) {
+  if (of.defined()) notes->shapes[of.variable()] = y.shape();
+}
+
 namespace {
 
 struct Row {
@@ -140,10 +160,20 @@ class MadeBy {
   std::unordered_map<const void*, std::vector<std::size_t>> rows_;
 };
 
-// Each layer's own output is what was made of its parameters last, or such steps joined; products are those of the layer whose
-// parameters they read.
-Size read_record(Rows& walked, const Tensor& y, Source source) {
-  const std::vector<RecordedOp> ops = recorded(y, "summary", source);
+// All that led to the outputs, each op once.
+std::vector<RecordedOp> record_of(const Tensors& outputs, Source source) {
+  std::vector<RecordedOp> ops;
+  std::unordered_set<const void*> known;
+  for (const Tensor& y : outputs)
+    if (y.requires_grad())
+      for (RecordedOp& op : recorded(y, "summary", source))
+        if (known.insert(op.id).second) ops.push_back(std::move(op));
+  return ops;
+}
+
+// The output of a layer that notes none is what was made of its parameters last, or such steps joined; products are those of the
+// layer whose parameters they read.
+Size read_record(Rows& walked, const std::vector<RecordedOp>& ops) {
   std::unordered_map<const void*, bool> parameters_alone;
   std::unordered_map<const void*, std::vector<std::size_t>>
       read_by;  // of what is made of parameters alone: whose they are
@@ -178,6 +208,34 @@ Size read_record(Rows& walked, const Tensor& y, Source source) {
   return all;
 }
 
+// While one lives, what was frozen is not, so that the record shows who reads it.
+class Unfrozen {
+ public:
+  Unfrozen(const Parameters& all, Source source) : source_(source) {
+    for (const Parameters::Entry& p : all)
+      if (!p.value().requires_grad()) frozen_.add(p);
+    try {
+      freeze(frozen_, false, source_);
+    } catch (...) {
+      again();
+      throw;
+    }
+  }
+  ~Unfrozen() { again(); }
+  Unfrozen(const Unfrozen&) = delete;
+  Unfrozen& operator=(const Unfrozen&) = delete;
+
+ private:
+  void again() noexcept {
+    for (const Parameters::Entry& p : frozen_) try {
+        p.requires_grad(false, source_);
+      } catch (const Error&) {  // there is no memory for it, as there was before
+      }
+  }
+  Parameters frozen_;
+  Source source_;
+};
+
 }  // namespace
 
 std::string summary(AnyModel model) try {
@@ -195,30 +253,27 @@ std::string summary(AnyModel model) try {
 std::string summary_of(MutableModel model, const Callable<Tensors()>& call, Source source) try {
   Rows walked;
   model.walk(walked);
-  Parameters frozen;
-  for (const Parameters::Entry& p : parameters(model))
-    if (!p.value().requires_grad()) frozen.add(p);
-  if (!frozen.empty())
-    fail(source.named("summary"),
-         "some parameters are frozen, so the record does not show who reads them; call it before freeze(), "
-         "or with the model alone");
   const EnableGrad recorded;
+  const Unfrozen all(parameters(model), source);
   const Mode evaluating(model, false);
+  const Notes made;
   const Tensors outputs = call();
-  Size products = 0;
   std::string shapes;
   for (const Tensor& y : outputs) {
     if (!y.defined()) fail(source.named("summary"), "the model gave an empty tensor; return its outputs");
-    if (y.requires_grad()) products = std::max(products, read_record(walked, y, source));
     shapes += fmt::format("{}{}", shapes.empty() ? "" : ", ", y.shape());
   }
+  const Size products = read_record(walked, record_of(outputs, source));
+  for (const auto& [variable, shape] : made.shapes)
+    if (const auto found = walked.owner.find(variable); found != walked.owner.end())
+      walked.rows[found->second].output = fmt::format("{}", shape);
   std::vector<Cells> lines{{"layer", "type", "output", "parameters", "multiply-adds"}};
   for (const Row& row : walked.shown())
     lines.push_back({row.name, row.type, row.output, row.shapes.empty() ? "" : grouped(row.count),
                      row.multiply_adds ? grouped(row.multiply_adds) : ""});
   return table_of(lines, {false, false, false, true, true}) +
-         fmt::format("{} parameters, {}; output {}, {} multiply-adds", grouped(walked.count), sized(walked.bytes),
-                     shapes, grouped(products));
+         fmt::format("{} parameters, {}", grouped(walked.count), sized(walked.bytes)) +
+         (shapes.empty() ? "" : fmt::format("; output {}, {} multiply-adds", shapes, grouped(products)));
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "summary");
 }

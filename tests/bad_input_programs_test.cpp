@@ -202,8 +202,9 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   t.add([&] { nn::huber_loss(x, x, {.delta = 0}); }, {"[huber_loss]", "delta above 0, got 0"});
   t.add([&] { nn::smooth_l1_loss(x, x, {.beta = -1}); }, {"[smooth_l1_loss]", "got -1"});
   t.add([&] { nn::binary_cross_entropy_with_logits(x, ones({3})); }, {"[binary_cross_entropy_with_logits]", "(3,)"});
-  t.add([&] { net.at<nn::Linear>(3); }, {"[Sequential]", "0 ... 2, got 3"});
-  t.add([&] { net.at<nn::Linear>(-1); }, {"[Sequential]", "got -1"});
+  t.add([&] { net.at<nn::Linear>(3); }, {"[Sequential]", "-3 ... 2, got 3"});
+  t.add([&] { net.at<nn::Linear>(-4); }, {"[Sequential]", "got -4"});
+  t.add([&] { net.at<nn::Linear>(-2); }, {"[Sequential]", "layer -2 is a Tanh, not a Linear"});
   t.add([&] { net.at<nn::Linear>(1); }, {"[Sequential]", "layer 1 is a Tanh, not a Linear"});
   t.add([&] { nn::load_state_dict(net, {}); }, {"[load_state_dict]", "missing 0.weight"});
   t.add([&] { init::uniform(vector, 2, 1); }, {"[init::uniform]", "low <= high, got 2 and 1"});

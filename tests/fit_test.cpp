@@ -40,6 +40,11 @@ Scripted script(std::vector<double> values) { return {std::make_shared<std::vect
 struct ScriptedUp : Scripted {
   static constexpr bool greater_is_better = true;
 };
+struct Undecided {  // does not say which way is better
+  void update(const Tensor&, const Tensor&) {}
+  double value() const { return 1; }
+  void reset() {}
+};
 
 }  // namespace
 
@@ -111,9 +116,26 @@ BOOST_AUTO_TEST_CASE(stops_without_a_new_best_and_keeps_the_best) {
   training::FitOptions options{
       .epochs = 4, .progress = false, .metrics = {{"up", ScriptedUp{script({1, 3, 2, 0})}}}, .monitor = "up"};
   BOOST_TEST(training::fit(net, optimizer, batches, options).best_epoch == 2);
-  options.metrics = {};
+  options.metrics = {{"mine", Undecided{}}};  // which need not say it where it is not monitored
   options.monitor = "accuracy";
   BOOST_TEST(training::fit(net, optimizer, batches, options).best >= 0.5);
+  // what never was a number has no best
+  const auto never = [] { return script(std::vector<double>(4, std::nan(""))); };
+  for (const Size patience : {0, 2}) {
+    options.metrics = {{"never", never()}};
+    options.patience = patience;
+    options.monitor = "never";
+    CHECK_ERROR(training::fit(net, optimizer, batches, options),
+                fmt::format("[fit] expected numbers of what is monitored, never, got NaN in each of {} epochs",
+                            patience == 0 ? 4 : 2));
+  }
+  options.monitor = "";
+  options.metrics = {{"never", never()}};
+  BOOST_TEST(training::fit(net, optimizer, batches, options).best_epoch > 0);
+  options.monitor = "accuracy";
+  options.metrics = {};
+  options.loss = [](const Tensor& y, const Tensor& t) { return nn::mse_loss(y, one_hot(t, 2)); };
+  BOOST_TEST(training::fit(net, optimizer, batches, options).best_epoch > 0);
 }
 
 // A step of several batches is one of all their rows: the weights are those of batches that are so much larger.
@@ -156,6 +178,25 @@ BOOST_AUTO_TEST_CASE(accumulated_batches) {
       }
     BOOST_TEST(allclose(one.line.weight, other.line.weight, 1e-13, 1e-14), c.rows << " rows");
     BOOST_TEST(allclose(one.line.bias, other.line.bias, 1e-13, 1e-14), c.rows << " rows");
+  }
+  // classes that are left out count for nothing there, too
+  for (const bool steps : {false, true}) {
+    nn::Linear one(3, 2, {.dtype = f64}), other = one;
+    const Tensor left_out = tensor({0, 1, -100, 0, -100, -100, 1, -100, 1, 0, 1, -100});
+    const Tensor in = steps ? randn({6, 2, 3}, f64) : randn({12, 3}, f64),
+                 classes = reshape(left_out, steps ? Shape{6, 2} : Shape{12});
+    const auto call = [steps](const nn::Linear& net) {
+      return [&net, steps](const Tensor& v) { return steps ? transpose(net(v), 1, 2) : net(v); };
+    };
+    const auto fit = [&](const nn::Linear& net, Size batch_size, Size accumulate) {
+      optim::SGD sgd(nn::parameters(const_cast<nn::Linear&>(net)), {.lr = 0.3});
+      training::fit(call(net), sgd,
+                    data::DataLoader({in, classes}, {.batch_size = batch_size, .shuffle = true, .seed = 5}),
+                    {.epochs = 3, .progress = false, .accumulate = accumulate});
+    };
+    fit(one, steps ? 2 : 4, 2);
+    fit(other, steps ? 4 : 8, 1);
+    BOOST_TEST(allclose(one.weight, other.weight, 1e-12, 1e-13), (steps ? "of steps" : "of rows"));
   }
   // with sam it is done around the optimizer
   Line one;
@@ -371,6 +412,10 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   refused({.clip_value = std::nan("")}, "[fit] expected a clip_value of 0 or more");
   refused({.patience = -1}, "[fit] expected a patience of 0 or more");
   refused({.monitor = "f1"}, "[fit] expected a monitor that is a loss, an accuracy or a metric's name, got f1");
+  refused(
+      {.metrics = {{"mine", Undecided{}}}, .monitor = "mine"},
+      "[fit] expected a monitored metric that says which way is better, got mine; write in its struct `static constexpr "
+      "bool greater_is_better = true;`, or false");
   refused({.monitor = "validation_loss"}, "[fit] expected validation data, for validation_loss is to be monitored");
   const data::DataLoader none({randn({3, 3}), randint(0, 2, {3})}, {.batch_size = 4, .drop_last = true});
   refused({.validation = none},
@@ -398,6 +443,48 @@ BOOST_AUTO_TEST_CASE(rows_that_are_left_out) {
   }
   BOOST_TEST(training::accuracy(net, {x, y}) == want.accuracy);
   CHECK_ERROR(training::accuracy(net, {x, y + 1}), "i64 labels [n] of 0 ... classes - 1 (-100: left out)");
+}
+
+// Under a loss of one's own nobody knows which axis holds the classes: [n, steps, classes] of as many steps as classes.
+BOOST_AUTO_TEST_CASE(accuracy_under_a_loss_of_ones_own) {
+  const Tensor y = tensor({0, 1, 2, 2, 1, 0}), rows = reshape(y, {2, 3});
+  const Tensor scores = one_hot(y, 3, f32), steps = reshape(scores, {2, 3, 3});
+  const auto same = [](const Tensor& x) { return x; };
+  const auto seen = [&](const Tensor& x, const Tensor& t, training::Loss loss) {
+    return training::evaluate(same, data::DataLoader({x, t}),
+                              {.loss = std::move(loss), .metrics = {{"of axis 1", metrics::Accuracy{}}}});
+  };
+  const auto own = [](const Tensor& x, const Tensor&) { return mean(x); };
+  BOOST_TEST(std::isnan(seen(steps, rows, own).accuracy));
+  BOOST_TEST(seen(steps, rows, own).metrics[0].value == seen(steps, rows, {}).accuracy);
+  BOOST_TEST(seen(scores, y, own).accuracy == 1);
+  BOOST_TEST(seen(slice(scores, 1, 1, 2), cast(y == 1, i64), own).accuracy == 1);
+  BOOST_TEST(seen(reshape(slice(scores, 1, 0, 1), {6}), cast(y == 0, i64), own).accuracy == 1);
+  BOOST_TEST(seen(transpose(steps, 1, 2), rows, {}).accuracy == 1);
+}
+
+// Errors name the function that was called.
+BOOST_AUTO_TEST_CASE(batches_of_one_tensor) {
+  nn::Linear net(3, 3);
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.1});
+  const Tensor x = randn({8, 3});
+  for (const training::Loss& loss : {training::Loss(), training::Loss(nn::mse_loss)}) {
+    CHECK_ERROR(
+        training::fit(net, optimizer, data::DataLoader({x}), {.progress = false, .loss = loss}),
+        "[fit] expected batches of inputs and targets, got one tensor; where the input is the target, give it twice: "
+        "DataLoader({x, x})");
+    CHECK_ERROR(training::evaluate(net, data::DataLoader({x}), {.loss = loss}),
+                "[evaluate] expected batches of inputs and targets, got one tensor");
+    CHECK_ERROR(training::evaluate(net, data::DataLoader({x, x, x}), {.loss = loss}),
+                "[evaluate] a batch has 3 tensors");
+  }
+  CHECK_ERROR(training::evaluate(net, data::DataLoader({x, x})), "[evaluate] expected i64 classes as targets");
+  CHECK_ERROR(training::evaluate(net, data::DataLoader({x, full({8}, 3)})), "[cross_entropy] expected classes 0 ... 2");
+  CHECK_ERROR(training::evaluate(net, data::DataLoader({x, full({8}, 3)}),
+                                 {.loss = nn::mse_loss, .metrics = {{"a", metrics::Accuracy{}}}}),
+              "[mse_loss]");
+  BOOST_TEST(training::fit(net, optimizer, data::DataLoader({x, x}), {.progress = false, .loss = nn::mse_loss})
+                 .epochs.size() == 10u);
 }
 
 // Steps are those that the optimizer took; a checkpoint that is saved in mid-fit can be loaded.

@@ -329,7 +329,9 @@ BOOST_AUTO_TEST_CASE(layers_around_layers) {
   BOOST_TEST(same_bits(net[0](x), inner(x)));
   BOOST_TEST(same_bits(net[1](net[0](x)), net(x)));
   BOOST_TEST(same_bits(net.at<nn::Sequential>(0)[0](x), inner[0](x)));
-  CHECK_ERROR(net[2], "[Sequential] expected a layer's number, 0 ... 1, got 2");
+  BOOST_TEST(same_bits(net[-1](net[-2](x)), net(x)));
+  CHECK_ERROR(net[2], "[Sequential] expected a layer's number, -2 ... 1, got 2");
+  CHECK_ERROR(net[-3], "[Sequential] expected a layer's number, -2 ... 1, got -3");
   std::vector<nn::Layer> list;
   for (const Size width : {3, 6, 2}) list.push_back(nn::Linear(3, width));
   const nn::Parallel side_by_side(list);

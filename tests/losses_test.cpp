@@ -206,6 +206,73 @@ BOOST_AUTO_TEST_CASE(probabilities_of_0_and_1) {
   }
 }
 
+// Where a loss has a corner, its slopes are PyTorch 1.13's: clamp_min(0) has the whole slope there, relu none.
+BOOST_AUTO_TEST_CASE(slopes_at_a_corner) {
+  const Tensor origin = tensor({{0.0, 0.0}}), right = tensor({{3.0, 0.0}}), up = tensor({{0.0, 4.0}}),
+               e = tensor({{1.0, 0.0}}), f = tensor({{0.0, 1.0}}), no = tensor({-1.0});
+  struct Corner {
+    const char* name;
+    Tensors at;
+    std::function<Tensor(const Tensors&)> loss;
+    Tensors slopes;
+  };
+  constexpr Reduction all = Reduction::sum;
+  const Corner corners[] = {
+      {"margin_ranking_loss",
+       {tensor({1.0, 1.0, 2.0}), tensor({0.0, 2.0, 2.0})},
+       [](V v) {
+         return nn::margin_ranking_loss(v[0], v[1], tensor({1.0, -1.0, 1.0}), {all, 1});
+       },
+       {tensor({-1.0, 1.0, -1.0}), tensor({1.0, -1.0, 1.0})}},
+      {"hinge_embedding_loss",
+       {tensor({1.0, 0.5, 1.0})},
+       [](V v) {
+         return nn::hinge_embedding_loss(v[0], tensor({-1.0, -1.0, 1.0}), {all});
+       },
+       {tensor({-1.0, -1.0, 1.0})}},
+      {"cosine_embedding_loss", {e, f}, [&](V v) { return nn::cosine_embedding_loss(v[0], v[1], no, {all}); }, {f, e}},
+      {"triplet_margin_loss",
+       {origin, right, up},
+       [](V v) { return nn::triplet_margin_loss(v[0], v[1], v[2], {.reduction = all, .eps = 0}); },
+       {tensor({{-1.0, 1.0}}), e, -f}},
+      {"triplet_margin_with_distance_loss",
+       {origin, right, up},
+       [](V v) {
+         const auto distance = [](const Tensor& x, const Tensor& y) { return sum(abs(x - y), -1); };
+         return nn::triplet_margin_with_distance_loss(v[0], v[1], v[2], {.reduction = all, .distance = distance});
+       },
+       {tensor({{-1.0, 1.0}}), e, -f}},
+      {"multi_margin_loss",
+       {e},
+       [](V v) { return nn::multi_margin_loss(v[0], tensor({0}), {.reduction = all}); },
+       {0 * e}},
+      {"multilabel_margin_loss",
+       {e},
+       [](V v) {
+         return nn::multilabel_margin_loss(v[0], tensor({{0, -1}}), {all});
+       },
+       {0 * e}},
+      {"huber_loss",
+       {tensor({1.0, -1.0, 0.0})},
+       [](V v) { return nn::huber_loss(v[0], 0, {.reduction = all}); },
+       {tensor({1.0, -1.0, 0.0})}},
+      {"smooth_l1_loss",
+       {tensor({1.0, -1.0, 0.0})},
+       [](V v) { return nn::smooth_l1_loss(v[0], 0, {.reduction = all}); },
+       {tensor({1.0, -1.0, 0.0})}},
+      {"l1_loss", {tensor({0.0})}, [](V v) { return nn::l1_loss(v[0], 0, {all}); }, {tensor({0.0})}},
+  };
+  for (const Corner& c : corners)
+    for (const DType dtype : {f32, f64}) {
+      Tensors at;
+      for (const Tensor& x : c.at) at.push_back(watch(cast(x, dtype)));
+      const Tensors slopes = grad(c.loss(at), at);
+      for (std::size_t i = 0; i < slopes.size(); ++i)
+        BOOST_TEST(apart(cast(slopes[i], f64), c.slopes[i]) < 1e-11,
+                   c.name << ", operand " << i << ": " << to_string(slopes[i]));
+    }
+}
+
 // PyTorch adds 1e-12 to the squares of the lengths: of vectors of 1e-6 that is as much as they have.
 BOOST_AUTO_TEST_CASE(cosines_of_tiny_and_of_huge_vectors) {
   for (const DType dtype : {f32, f64})

@@ -73,6 +73,20 @@ BOOST_AUTO_TEST_CASE(accuracies) {
     BOOST_TEST(over_batches(Accuracy{.threshold = threshold}, column, yes) == right / 31);
     BOOST_TEST(over_batches(Accuracy{.threshold = threshold}, reshape(column, {31, 1}), cast(yes, i64)) == right / 31);
   }
+  // labels that are left out of one column
+  const Tensor kept = tensor({0, 2, 3, 30}),
+               gaps = full({31}, -100) + scatter_add(cast(tensor({100, 101, 100, 101}), i64), 0, kept, 31);
+  const Tensor few = index_select(column, 0, kept), labels_of_few = tensor({0, 1, 0, 1});
+  BOOST_TEST(over_batches(Accuracy{}, column, gaps) == over_batches(Accuracy{}, few, labels_of_few));
+  BOOST_TEST(over_batches(Accuracy{}, reshape(column, {31, 1}), cast(gaps, f32)) ==
+             over_batches(Accuracy{}, few, labels_of_few));
+  BOOST_TEST(over_batches(Accuracy{.ignore_index = 7}, column, where(gaps < 0, 7, gaps)) ==
+             over_batches(Accuracy{}, few, labels_of_few));
+  BOOST_TEST(over_batches(F1{Average::binary}, column, gaps) == over_batches(F1{Average::binary}, few, labels_of_few));
+  BOOST_TEST(over_batches(Recall{.average = Average::macro, .seen = {.ignore_index = 7}}, column,
+                          where(gaps < 0, 7, gaps)) == over_batches(Recall{}, few, labels_of_few));
+  const auto same = [](const Tensor& v) { return v; };
+  BOOST_TEST(training::accuracy(same, {column, gaps}) == training::accuracy(same, {few, labels_of_few}));
   const Tensor pixels = randn({4, 3, 5, 2}), classes = argmax(pixels, 1);
   BOOST_TEST(over_batches(Accuracy{}, pixels, classes) == 1);
 }
@@ -238,10 +252,18 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   CHECK_ERROR(a.update(ones({4}), ones({5})), "[Accuracy] expected ");
   Accuracy top{.top_k = 4};
   CHECK_ERROR(top.update(x, t), "[Accuracy] expected a top_k of 1 ... 3, got 4");
+  CHECK_ERROR(Accuracy{.top_k = 2}.update(ones({4}), ones({4})),
+              "[Accuracy] expected a top_k of 1 for one column of outputs, got 2");
+  CHECK_ERROR(top.update(ones({4, 1}), ones({4})), "[Accuracy] expected a top_k of 1 for one column");
+  CHECK_ERROR(a.update(ones({4}), -99 * ones({4})), "[Accuracy] expected labels 0 and 1, got -99");
   BOOST_TEST((a.counted == 0 && top.counted == 0));
   ConfusionMatrix matrix;
   matrix.update(x, t);
   CHECK_ERROR(matrix.update(ones({4, 2}), t), "[ConfusionMatrix] expected 3 classes, as before, got 2");
+  matrix.reset();  // which forgets how many there were
+  BOOST_TEST(!matrix.value().defined());
+  matrix.update(ones({4, 2}), t);
+  BOOST_TEST((matrix.value().shape() == Shape{2, 2}));
   RocAuc auc;
   CHECK_ERROR(auc.update(x, t), "[RocAuc] expected one column");
   CHECK_ERROR(auc.update(tensor({0.0, std::nan("")}), tensor({0, 1})), "[RocAuc] expected scores that have an order");

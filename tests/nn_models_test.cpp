@@ -279,6 +279,152 @@ BOOST_AUTO_TEST_CASE(a_summary_of_a_call) {
 
   nn::Linear layer(3, 2);
   CHECK_ERROR(nn::summary(layer, ones({4, 4})), "[Linear] expected 3 numbers");
-  nn::freeze(layer);
-  CHECK_ERROR(nn::summary(layer, ones({4, 3})), "[summary] some parameters are frozen");
+}
+
+namespace {
+template <class L>
+struct Wrapped {  // whose layer is called on one line with other ops
+  L layer;
+  Size extra = 0;
+  template <class... X>
+  auto operator()(const X&... x) const {
+    if constexpr (std::is_same_v<decltype(layer(x...)), Tensor>) return reshape(layer(x...) * 2.0, {-1});
+    else return layer(x...);
+  }
+  XGRAD_FIELDS(layer)
+};
+// The row of the layer, by columns.
+std::string row_of(const std::string& text, const std::string& layer) {
+  const std::size_t from = text.find("\n" + layer + " ");
+  return from == std::string::npos ? text : text.substr(from + 1, text.find('\n', from + 1) - from - 1);
+}
+template <class L, class... X>
+void shows(L layer, const Shape& output, const X&... x) {
+  nn::eval(layer);
+  const Wrapped<L> model{std::move(layer)};
+  const std::string text = nn::summary(model, x...);
+  BOOST_TEST(row_of(text, "layer").find(fmt::format(" {} ", output)) != std::string::npos, text);
+}
+}  // namespace
+
+// What each layer of nn made, whatever it is made of, and whatever is on its line.
+BOOST_AUTO_TEST_CASE(outputs_in_a_summary) {
+  manual_seed(6);
+  const Tensor i = randint(0, 10, {5, 7}), x = randn({5, 7, 6}), image = randn({2, 4, 8, 8});
+  shows(nn::Embedding(10, 6), {5, 7, 6}, i);
+  shows(nn::Embedding(10, 6, {.padding_idx = 0}), {5, 7, 6}, i);
+  shows(nn::Embedding(10, 6, {.padding_idx = 0}), {7, 6}, i[0]);
+  for (const nn::BagMode mode : {nn::BagMode::sum, nn::BagMode::mean, nn::BagMode::max})
+    for (const bool padded : {false, true}) {
+      nn::EmbeddingBagOptions options{.mode = mode};
+      if (padded) options.padding_idx = 0;
+      shows(nn::EmbeddingBag(10, 6, options), {5, 6}, i);
+    }
+  shows(nn::Linear(6, 3), {5, 7, 3}, x);
+  shows(nn::Linear(6, 3, {.bias = false}), {7, 3}, x[0]);
+  shows(nn::WeightNorm(nn::Linear(6, 3)), {5, 7, 3}, x);
+  shows(nn::SpectralNorm(nn::Conv2d(4, 3, 3)), {2, 3, 6, 6}, image);
+  shows(nn::Bilinear(6, 6, 3), {5, 7, 3}, x, x);
+  shows(nn::Conv1d(7, 3, 3, {.padding = "same", .padding_mode = nn::PaddingMode::circular}), {5, 3, 6}, x);
+  shows(nn::Conv2d(4, 3, 3, {.stride = 2}), {3, 3, 3}, image[0]);
+  shows(nn::ConvTranspose2d(4, 3, 2, {.stride = 2}), {2, 3, 16, 16}, image);
+  shows(nn::BatchNorm2d(4), {2, 4, 8, 8}, image);
+  shows(nn::InstanceNorm2d(4, {.affine = true}), {4, 8, 8}, image[0]);
+  shows(nn::GroupNorm(2, 4), {2, 4, 8, 8}, image);
+  shows(nn::LayerNorm(6), {5, 7, 6}, x);
+  shows(nn::RMSNorm(6), {5, 7, 6}, x);
+  shows(nn::PReLU(), {5, 7, 6}, x);
+  shows(nn::LearnedPositions(9, 6), {5, 7, 6}, x);
+  shows(nn::RNNCell(6, 3), {7, 3}, x[0]);
+  shows(nn::GRUCell(6, 3), {3}, x[0][0]);
+  shows(nn::LSTMCell(6, 3), {7, 3}, x[0]);
+  shows(nn::LSTMCell(6, 3), {3}, x[0][0]);
+  shows(nn::RNN(6, 3), {5, 7, 3}, x);
+  shows(nn::GRU(6, 3, {.num_layers = 2, .bidirectional = true}), {7, 6}, x[0]);
+  shows(nn::LSTM(6, 3, {.batch_first = true}), {5, 7, 3}, x);
+  shows(nn::MultiheadAttention(6, 2), {5, 7, 6}, x, x, x);
+  shows(nn::MultiheadAttention(6, 2, {.kdim = 6, .batch_first = true}), {7, 6}, x[0], x[0], x[0]);
+
+  struct Tied {
+    nn::Embedding words{10, 6, {.padding_idx = 0}};
+    Tensor operator()(const Tensor& index) const { return linear(words(index), words.weight); }
+    XGRAD_FIELDS(words)
+  };
+  const std::string tied = nn::summary(Tied{}, i);
+  BOOST_TEST(row_of(tied, "words").find(" (5, 7, 6) ") != std::string::npos, tied);
+}
+
+// A model may give more than a tensor: a struct whose `output` is one, several tensors, something else.
+BOOST_AUTO_TEST_CASE(a_summary_of_structs) {
+  const Tensor x = randn({5, 2, 3});
+  const auto has = [](const std::string& text, const std::string& part) {
+    BOOST_TEST(text.find(part) != std::string::npos, text);
+  };
+  has(nn::summary(nn::RNN(3, 4), x), "output (5, 2, 4), ");
+  has(nn::summary(nn::GRU(3, 4), x), "output (5, 2, 4), ");
+  has(nn::summary(nn::LSTM(3, 4), x), "output (5, 2, 4), 1,120 multiply-adds");  // 10 rows x 16 gates x (3 + 4)
+  has(nn::summary(nn::LSTMCell(3, 4), x[0]), "output (2, 4), 224 multiply-adds");
+  const nn::MultiheadAttention attention(4, 2);
+  const Tensor q = randn({5, 2, 4});
+  has(nn::summary(attention, q, q, q), "output (5, 2, 4), ");
+  struct Both {
+    nn::Linear body{3, 4}, first{4, 2}, second{4, 1};
+    Tensors operator()(const Tensor& in) const { return {first(body(in)), second(body(in))}; }
+    XGRAD_FIELDS(body, first, second)
+  };
+  struct Heads {
+    nn::Linear body{3, 4}, first{4, 2}, second{4, 1};
+    Tensors operator()(const Tensor& in) const {
+      const Tensor h = body(in);
+      return {first(h), second(h)};
+    }
+    XGRAD_FIELDS(body, first, second)
+  };
+  has(nn::summary(Heads{}, x),
+      "output (5, 2, 2), (5, 2, 1), 240 multiply-adds");  // 10 rows x (12 + 8 + 4): h is made once
+  has(nn::summary(Both{}, x), "output (5, 2, 2), (5, 2, 1), 360 multiply-adds");
+  struct Own {
+    nn::Linear line{3, 4};
+    struct Named {
+      Tensor output;
+      int more;
+    };
+    Named operator()(const Tensor& in) const { return {line(in), 3}; }
+    XGRAD_FIELDS(line)
+  };
+  has(nn::summary(Own{}, x), "output (5, 2, 4), 120 multiply-adds");
+  struct Strange {
+    nn::Linear line{3, 4};
+    std::pair<Tensor, int> operator()(const Tensor& in) const { return {line(in), 3}; }
+    XGRAD_FIELDS(line)
+  };
+  const std::string strange = nn::summary(Strange{}, x);
+  has(strange, "(5, 2, 4)");
+  BOOST_TEST(strange.find("; output") == std::string::npos, strange);
+  struct Nothing {
+    nn::Linear line{3, 4};
+    void operator()(const Tensor& in) const { evaluate(line(in)); }
+    XGRAD_FIELDS(line)
+  };
+  has(nn::summary(Nothing{}, x), "(5, 2, 4)");
+}
+
+BOOST_AUTO_TEST_CASE(a_summary_of_what_is_frozen) {
+  struct Throws {
+    nn::Linear line{3, 4};
+    Tensor operator()(const Tensor& in) const { return line(in) + ones({7, 7}); }
+    XGRAD_FIELDS(line)
+  };
+  for (const bool all : {false, true}) {
+    nn::Sequential net{nn::Linear(3, 8), nn::Tanh{}, nn::Linear(8, 2)};
+    const std::string free = nn::summary(net, ones({7, 3}));
+    nn::freeze(nn::parameters(net).where([&](const std::string& name) { return all || name == "0.weight"; }));
+    BOOST_TEST(nn::summary(net, ones({7, 3})) == free);
+    for (const Parameters::Entry& p : nn::parameters(net))
+      BOOST_TEST(p.value().requires_grad() == !(all || p.name == "0.weight"));
+  }
+  Throws throws;
+  nn::freeze(throws);
+  CHECK_ERROR(nn::summary(throws, ones({4, 3})), "shapes");
+  BOOST_TEST(!throws.line.weight.requires_grad());
 }

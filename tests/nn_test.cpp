@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(sequential) {
   BOOST_TEST(references::error_of([&] { differing = unlike; }).find("a layer 1 of the same type") != std::string::npos);
   BOOST_TEST(sum(differing.at<nn::Linear>(0).weight).item() == before);
   CHECK_ERROR(net.at<nn::Tanh>(0), "layer 0 is a Linear, not a Tanh");
-  CHECK_ERROR(net.at<nn::Tanh>(9), "0 ... 4, got 9");
+  CHECK_ERROR(net.at<nn::Tanh>(9), "-5 ... 4, got 9");
   CHECK_ERROR(net(ones({5, 7})), "[Linear] expected 3 numbers");
   const int line = __LINE__ + 1;
   const std::string message = references::error_of([&] { net(ones({5, 7})); });
@@ -187,6 +187,29 @@ BOOST_AUTO_TEST_CASE(sequential) {
   CHECK_ERROR(outer(ones({5, 3})), ", in layer 2 (Linear) of a Sequential, in layer 1 (Sequential) of a Sequential");
   const nn::Sequential own{[](const Tensor& x) { return matmul(x, x); }};
   CHECK_ERROR(own(ones({5, 3})), ", in layer 0 (function) of a Sequential");
+}
+
+// docs/layers.md, copies and assignments
+BOOST_AUTO_TEST_CASE(assignments_are_of_fields) {
+  struct Two {
+    nn::Linear body, head;
+    explicit Two(Size out) : body(2, 3), head(3, out) {}
+    XGRAD_FIELDS(body, head)
+  };
+  Two net(4), wider(5), kept = net;
+  const auto known = nn::parameters(net);
+  CHECK_ERROR(net = wider, "the variable holds f32 (4, 3), got f32 (5, 3)");
+  BOOST_TEST((allclose(net.body.weight, wider.body.weight, 0, 0) && allclose(net.head.weight, kept.head.weight, 0, 0)));
+  net = kept;
+  CHECK_ERROR(nn::load_state_dict(net, nn::state_dict(wider)), "[load_state_dict]");
+  BOOST_TEST(allclose(net.body.weight, kept.body.weight, 0, 0));
+  CHECK_ERROR(net.head = wider.head, "the variable holds f32 (4, 3), got f32 (5, 3)");
+  BOOST_TEST(nn::parameters(net)[2].variable.get() == known[2].variable.get());
+  net.head = std::move(wider.head);
+  BOOST_TEST((net.head.weight.shape() == Shape{5, 3}));
+  BOOST_TEST(nn::parameters(net)[2].variable.get() != known[2].variable.get());
+  net.head = nn::Linear(3, 6);
+  BOOST_TEST((net.head.weight.shape() == Shape{6, 3}));
 }
 
 BOOST_AUTO_TEST_CASE(moved_from) {

@@ -121,6 +121,9 @@ BOOST_AUTO_TEST_CASE(malformed_tables) {
   CHECK_ERROR(parse_csv("a,b\n\"x\ny\",1\n1,5\"10\n"), "[csv] text:4: column 2 (b): a quote stands inside of a cell");
   CHECK_ERROR(parse_csv("a,b\r\"x\ry\",1\r3\r"), "[csv] text:4: column 2 (b): expected 2 cells, got 1");
   CHECK_ERROR(parse_csv("a,b,a\n"), "[csv] text:1: column 3 (a): the name a is there twice");
+  CHECK_ERROR(parse_csv(",,a\n"),
+              "[csv] text:1: column 2: has no name, as one before it; name them in the file, or by {.names = {...}}");
+  BOOST_TEST((parse_csv(",a\n1,2\n").names() == std::vector<std::string>{"", "a"}));  // an index, as pandas writes it
   CHECK_ERROR(parse_csv("a,b\n", {.names = {"x"}}), "expected 1 columns, as names are given, got 2");
   CHECK_ERROR(parse_csv("a,b\n", {.delimiter = '"'}), "[csv] expected a delimiter that is no quote");
   const data::Table t = parse_csv("size,kind\n\n1.5,a\n\"x\",b\n1e999,c\n12abc,c\n");

@@ -11,38 +11,9 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/training/progress.hpp>
-#include "training/hits.hpp"
+#include "training/seen.hpp"
 
 namespace xgrad::training {
-
-const Tensor& target_of(const Tensors& batch, Size inputs, Source source) {
-  if (static_cast<Size>(batch.size()) > inputs + 1)
-    fail(source.named("fit"),
-         "a batch has {} tensors, of which the model takes {} and the loss one; let the model take "
-         "more (operator()(const Tensor& a, const Tensor& b) const), or the loss the batch: "
-         ".loss = [](const Tensor& outputs, const Tensors& batch) {{...}}",
-         batch.size(), inputs);
-  return batch[inputs];
-}
-
-Tensor Loss::operator()(const Tensor& outputs, const Tensors& batch, Size inputs, Source source) const {
-  if (of_outputs_) return of_outputs_({outputs}, batch);
-  return of_batch_ ? of_batch_(outputs, batch) : of_target_(outputs, target_of(batch, inputs, source));
-}
-Tensor Loss::operator()(const Tensors& outputs, const Tensors& batch, Size inputs, Source source) const {
-  if (of_outputs_) return of_outputs_(outputs, batch);
-  if (outputs.size() != 1)
-    fail(source.named("fit"),
-         "the model gives {} tensors; write a loss of all: .loss = [](const Tensors& outputs, const "
-         "Tensors& batch) {{...}}",
-         outputs.size());
-  return (*this)(outputs[0], batch, inputs, source);
-}
-
-const Tensor& Metric::target(const Tensors& batch, Size inputs, Source source) {
-  if (static_cast<Size>(batch.size()) <= inputs) fail(source.named("fit"), "a batch has no targets for a metric");
-  return batch[inputs];
-}
 
 double Epoch::metric(std::string_view name, Source source) const {
   for (const Measured& m : validation_metrics.empty() ? metrics : validation_metrics)
@@ -52,90 +23,13 @@ double Epoch::metric(std::string_view name, Source source) const {
 
 namespace {
 
-Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) {
-  if (target.dtype() != i64)
-    fail(source.named("fit"),
-         "expected i64 classes as targets, got {} {}; for a regression name the loss: "
-         ".loss = nn::mse_loss (for probabilities: .loss = nn::cross_entropy)",
-         name(target.dtype()), target.shape());
-  return nn::cross_entropy(In(outputs, source), In(target, source));
-}
-
 void verify_first(const Called& model, const optim::Optimizer& optimizer, const Tensor& loss, Source source) {
   const Parameters known = model.layers ? nn::parameters(*model.layers) : Parameters();
   const std::string wrong = nn::untrained(optimizer.parameters(source), known, In(loss, source));
   if (!wrong.empty()) fail(source.named("fit"), "{} (where it is meant to be so: {{.verify = false}})", wrong);
 }
 
-// What has been seen of some batches: the mean loss, the accuracy, the metrics.
-class Seen {
- public:
-  Seen(std::vector<Metric> metrics, Source source) : metrics_(std::move(metrics)), source_(source) {
-    for (Metric& m : metrics_) m.reset();
-  }
-  void add(const Tensors& outputs, const Tensors& batch, Size inputs, double loss) {
-    const double n = rows_that_count(batch[inputs]);
-    loss_ += loss * n;
-    rows_ += n;
-    if (const auto h = classes_ ? hits(outputs[0], batch[inputs], 0, false, source_) : std::nullopt) {
-      hits_.right += h->right;
-      hits_.of += h->of;
-    } else {
-      classes_ = false;
-    }
-    const NoGrad constant;
-    for (Metric& m : metrics_) m.update(outputs, batch, inputs, source_);
-  }
-  double loss() const { return rows_ > 0 ? loss_ / rows_ : Epoch::none; }
-  double accuracy() const { return classes_ && hits_.of > 0 ? hits_.right / hits_.of : Epoch::none; }
-  std::vector<Measured> metrics() const {
-    std::vector<Measured> list;
-    for (const Metric& m : metrics_) list.push_back({m.name(), m.value()});
-    return list;
-  }
-
- private:
-  std::vector<Metric> metrics_;
-  Source source_;
-  double loss_ = 0, rows_ = 0;
-  Hits hits_;
-  bool classes_ = true;
-};
-
 double shown(double x) { return std::isnan(x) ? std::abs(x) : x; }  // NaN without its sign
-
-struct Outcome {
-  Tensors outputs;
-  Tensor loss;
-  Size inputs;
-};
-Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_of, Source source) {
-  const Size inputs = inputs_in(batch, model.inputs);
-  if (inputs < 1 || static_cast<Size>(batch.size()) <= inputs)
-    fail(source.named("fit"), "expected batches of inputs and targets, got {}",
-         batch.size() == 1 ? "one tensor" : fmt::format("{} tensors", batch.size()));
-  Tensors outputs = model.call(batch);
-  if (outputs.empty()) fail(source.named("fit"), "the model gave no tensor; return its outputs");
-  for (const Tensor& y : outputs)
-    if (!y.defined()) fail(source.named("fit"), "the model gave an empty tensor; return its outputs");
-  if (!loss_of && outputs.size() != 1)
-    fail(source.named("fit"), "the model gives {} tensors; name a loss of all of them", outputs.size());
-  const Tensor loss = loss_of ? loss_of(outputs, batch, inputs, source)
-                              : classes_loss(outputs[0], target_of(batch, inputs, source), source);
-  if (!loss.defined()) fail(source.named("fit"), "the loss gave an empty tensor; return a number");
-  return {std::move(outputs), loss, inputs};
-}
-
-Seen seen_in(const Called& model, const data::DataLoader& batches, const Loss& loss, const std::vector<Metric>& metrics,
-             Source source) {
-  const NoGrad constant;
-  Seen seen(metrics, source);
-  for (const Tensors& batch : batches) {
-    const Outcome made = outcome_of(model, batch, loss, source);
-    seen.add(made.outputs, batch, made.inputs, made.loss.item(source));
-  }
-  return seen;
-}
 
 // The values of a model's parameters and buffers, or of what an optimizer trains where the model shows none.
 class Snapshot {
@@ -212,6 +106,10 @@ class Loop {
       if (o_.after_epoch && !o_.after_epoch(history_.epochs.back())) history_.stopped = true;
       if (o_.patience > 0 && epoch - last_best_ >= o_.patience && epoch < o_.epochs) history_.stopped = true;
     }
+    if (best_is_asked_for() && history_.best_epoch == 0 && !history_.epochs.empty())
+      fail(source_.named("fit"),
+           "expected numbers of what is monitored, {}, got NaN in each of {} epochs; monitor what has a value here",
+           monitored_name(), history_.epochs.size());
     if (o_.keep_best && history_.best_epoch > 0) {
       best_.put_back();
       optimizer_.best_is_back();
@@ -248,7 +146,15 @@ class Loop {
     const bool validation = m == "validation_loss" || m == "validation_accuracy";
     if (validation && !o_.validation) refuse(fmt::format("validation data, for {} is to be monitored", m));
     bool known = m.empty() || validation || m == "loss" || m == "accuracy";
-    for (const Metric& metric : o_.metrics) known |= m == metric.name();
+    for (const Metric& metric : o_.metrics) {
+      if (m != metric.name()) continue;
+      if (!metric.greater_is_better())
+        refuse(fmt::format(
+            "a monitored metric that says which way is better, got {}; write in its struct `static constexpr bool "
+            "greater_is_better = true;`, or false",
+            m));
+      known = true;
+    }
     if (!known) refuse(fmt::format("a monitor that is a loss, an accuracy or a metric's name, got {}", m));
     if (model_.layers && !model_.may_change) {
       if (const std::string layer = nn::other_mode(*model_.layers, true); !layer.empty())
@@ -263,16 +169,18 @@ class Loop {
   Epoch train(Size epoch) {
     std::optional<nn::Mode> mode;
     if (model_.may_change) mode.emplace(*model_.layers, true);
-    Seen seen(o_.metrics, source_);
+    Seen seen(o_.metrics, static_cast<bool>(o_.loss), source_);
     const Size count = batches_.size();
-    Size done = 0, together = 1;  // rows to the step that is being made
+    Size done = 0, few = 1;  // batches to the step that is being made
+    double together = 0;     // rows that count, to it
     double lr = Epoch::none;
-    for (const Tensors& batch : batches_) {
+    for (auto at = batches_.begin(); at != batches_.end(); ++at) {
+      const Tensors batch = *at;
       Outcome made;
       const Size before = optimizer_.steps(source_);
       const auto loss = [&] {
-        if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_).loss;  // sam's second
-        made = outcome_of(model_, batch, o_.loss, source_);
+        if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_.named("fit")).loss;  // sam's second
+        made = outcome_of(model_, batch, o_.loss, source_.named("fit"));
         if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
         return made.loss;
       };
@@ -282,12 +190,14 @@ class Loop {
         loss();
         if (done % o_.accumulate == 0) {
           optimizer_.zero_grad();
-          together = rows_of(done, std::min(o_.accumulate, count - done));
+          few = std::min(o_.accumulate, count - done);
+          together = few > 1 ? rows_of(at, few, made.inputs) : 0;
         }
         const Located here(source_);
-        const Size rows = batch[0].size(0);
-        const double share = static_cast<double>(rows) / static_cast<double>(together);
-        const Tensor part = rows == together ? made.loss : made.loss * share;
+        const double share = few == 1       ? 1
+                             : together > 0 ? rows_that_count(batch[made.inputs]) / together
+                                            : 1 / static_cast<double>(few);
+        const Tensor part = share == 1 ? made.loss : made.loss * share;
         optimizer_.look_at(part, source_);
         part.backward({}, source_);
       }
@@ -319,16 +229,17 @@ class Loop {
     return made;
   }
 
-  // Of so many batches from the one of that number on.
-  Size rows_of(Size from, Size batches) const {
-    const Size size = batches_.options().batch_size;
-    return std::min((from + batches) * size, batches_.rows()) - from * size;
+  // That count, of so many batches from this one on.
+  static double rows_of(data::DataLoader::Iterator from, Size batches, Size inputs) {
+    double rows = 0;
+    for (; batches > 0; --batches, ++from) rows += rows_that_count((*from)[inputs]);
+    return rows;
   }
 
   void validate(Epoch& epoch) {
     std::optional<nn::Mode> mode;
     if (model_.may_change) mode.emplace(*model_.layers, false);
-    const Seen seen = seen_in(model_, *o_.validation, o_.loss, o_.metrics, source_);
+    const Seen seen = seen_in(model_, *o_.validation, o_.loss, o_.metrics, source_.named("fit"));
     epoch.validation_loss = seen.loss();
     epoch.validation_accuracy = seen.accuracy();
     epoch.validation_metrics = seen.metrics();
@@ -343,9 +254,13 @@ class Loop {
     if (m == "accuracy") return {seen.accuracy, true};
     if (m == "validation_accuracy") return {seen.validation_accuracy, true};
     for (const Metric& metric : o_.metrics)
-      if (m == metric.name()) return {seen.metric(m, source_), metric.greater_is_better()};
-    return {m == "validation_loss" || (m.empty() && o_.validation) ? seen.validation_loss : seen.loss, false};
+      if (m == metric.name()) return {seen.metric(m, source_), *metric.greater_is_better()};
+    return {monitored_name() == "validation_loss" ? seen.validation_loss : seen.loss, false};
   }
+  std::string monitored_name() const {
+    return !o_.monitor.empty() ? o_.monitor : o_.validation ? "validation_loss" : "loss";
+  }
+  bool best_is_asked_for() const { return !o_.monitor.empty() || o_.patience > 0 || o_.keep_best; }
 
   void look_for_best(const Epoch& seen) {
     const auto [value, greater] = monitored(seen);
@@ -390,14 +305,6 @@ History fit_called(const Called& model, optim::Optimizer& optimizer, const data:
   return Loop(model, optimizer, batches, options, source).run();
 } catch (const std::bad_alloc&) {
   fail_no_memory(source, "fit");
-}
-
-Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss,
-                           std::vector<Metric> metrics, Source source) try {
-  const Seen seen = seen_in(model, batches, loss, metrics, source);
-  return {seen.loss(), seen.accuracy(), seen.metrics()};
-} catch (const std::bad_alloc&) {
-  fail_no_memory(source, "evaluate");
 }
 
 }  // namespace xgrad::training

@@ -27,7 +27,7 @@ struct Epoch {
 
   Size epoch;       // from 1
   double loss;      // mean over the rows of the epoch; NaN of none
-  double accuracy;  // of the outputs made while training; NaN where targets are no classes
+  double accuracy;  // of the outputs made while training; NaN where targets are no classes, see docs/training.md
   double validation_loss = none, validation_accuracy = none;  // NaN without validation data
   std::vector<Measured> metrics = {}, validation_metrics = {};
   double lr = none;  // of the optimizer's first group, in the epoch's last step
@@ -51,8 +51,8 @@ struct FitOptions {
   std::optional<data::DataLoader> validation = {};  // looked at after each epoch, in eval mode, without a record
   std::vector<Metric> metrics = {};                 // of both: {{"f1", nn::metrics::F1{}}}
   Callable<bool(const Batch&)> after_batch = {};    // false stops the training
-  // Batches to a step: their gradients' mean by rows, as of one batch that is so much larger, of a loss that is a mean over
-  // rows. The last step of an epoch takes what is left.
+  // Batches to a step: their gradients' mean by rows that count (less classes of -100), as of one batch that is so much larger,
+  // of a loss that is a mean over those. The last step of an epoch takes what is left.
   Size accumulate = 1;
   // As optim::ClipValue and ClipNorm, in this order, around the optimizer while fit runs:
   double clip_norm = 0;   // above 0: the gradients' common length is this at most (Pascanu, Mikolov, Bengio 2013)
@@ -60,7 +60,8 @@ struct FitOptions {
   std::optional<optim::Schedule> schedule = {};       // of the lr, by epochs, while fit runs
   std::optional<optim::Schedule> step_schedule = {};  // likewise, by steps of the optimizer
   // What is looked at for the best epoch: "loss", "validation_loss", "accuracy", "validation_accuracy" or a metric's name; ""
-  // is the validation's loss, or without such data the loss.
+  // is the validation's loss, or without such data the loss. A metric says which way is better (greater_is_better); what is NaN in
+  // all epochs is an Error where .monitor, .patience or .keep_best asks for it.
   std::string monitor = "";
   Size patience = 0;       // above 0: stops after so many epochs without a new best
   double min_delta = 0;    // a new best is better by more than this

@@ -7,15 +7,16 @@
 namespace xgrad::training {
 namespace {
 
-// Logits of one column, [n] or [n, 1], and labels 0 or 1, likewise.
+Size ignored() { return nn::CrossEntropyOptions().ignore_index; }
+
+// Logits of one column, [n] or [n, 1], and labels 0 or 1, likewise; -100 are left out.
 std::optional<Hits> hits_of_column(const Tensor& outputs, const Tensor& targets, double threshold) {
   const Tensor labels = cast(reshape(targets, {-1}), f64);
-  if (!all(square(labels) == labels).item()) return {};  // so are 0 and 1, and no others
+  const Tensor counts = labels != ignored();
+  if (any(counts && square(labels) != labels).item()) return {};  // 0 and 1 are their squares, and no others
   const Tensor scores = reshape(outputs, {-1}), right = cast(scores > threshold, f64) == labels;
-  return Hits{sum(right && !isnan(scores)).item(), static_cast<double>(labels.numel())};
+  return Hits{sum(counts && right && !isnan(scores)).item(), sum(counts).item()};
 }
-
-Size ignored() { return nn::CrossEntropyOptions().ignore_index; }
 
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
 

@@ -12,8 +12,8 @@ struct Hits {
   double right = 0, of = 0;
 };
 
-// Outputs [n, classes, ...] and classes [n, ...], of which -100 are left out as cross_entropy leaves them out; or one column, where
-// `floats` may be labels too.
+// Outputs [n, classes, ...] and classes [n, ...], of which -100 are left out as cross_entropy leaves them out; or one column of
+// labels 0, 1 and -100, where `floats` may be labels too.
 std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double threshold, bool floats, Source source);
 
 // The rows of a batch, less the share of classes that are left out: the weight of its loss.

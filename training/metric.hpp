@@ -1,6 +1,7 @@
 // A metric, as fit takes it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <typeinfo>
 #include <utility>
@@ -13,7 +14,8 @@
 namespace xgrad::training {
 
 // A name, and one of nn::metrics, or any struct that has update(outputs, targets), a value() that is a number, and reset(). One
-// whose update is called with (const Tensors& outputs, const Tensors& batch) sees all of both. A value: a copy counts by itself.
+// whose update is called with (const Tensors& outputs, const Tensors& batch) sees all of both. One that is monitored says which
+// way is better: `static constexpr bool greater_is_better = true;`. A value: a copy counts by itself.
 class Metric {
  public:
   template <class M>
@@ -27,9 +29,8 @@ class Metric {
   Metric& operator=(Metric&&) noexcept = default;
 
   const std::string& name() const { return name_; }
-  bool greater_is_better() const {
-    return greater_is_better_;
-  }  // as its `static constexpr bool` says; false where it has none
+  // As its `static constexpr bool greater_is_better` says; none where it has none: then it is not monitored.
+  std::optional<bool> greater_is_better() const { return greater_is_better_; }
   // `inputs`: how many of the batch the model takes; the target is the next.
   void update(const Tensors& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) {
     held_->update(outputs, batch, inputs, source);
@@ -69,14 +70,14 @@ class Metric {
     return whole;
   }
   template <class M>
-  static constexpr bool better() {
+  static constexpr std::optional<bool> better() {
     if constexpr (requires { M::greater_is_better; }) return M::greater_is_better;
-    else return false;
+    else return {};
   }
   static const Tensor& target(const Tensors& batch, Size inputs, Source source);
 
   std::string name_;
-  bool greater_is_better_;
+  std::optional<bool> greater_is_better_;
   engine::Own<Held> held_;
 };
 

@@ -6,6 +6,7 @@
 #include <xgrad/autodiff/scope.hpp>
 
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -189,7 +190,7 @@ PReLU::PReLU(Extent num_parameters, PReLUOptions options, Source source) {
 }
 Tensor PReLU::operator()(In x) const {
   const Located at(x, "PReLU");
-  return prelu(input_of("PReLU", x, weight), weight);
+  return noted(weight, prelu(input_of("PReLU", x, weight), weight));
 }
 
 Tensor dropout(In x, double p) {

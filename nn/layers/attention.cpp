@@ -10,6 +10,7 @@
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/activations.hpp>
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -236,6 +237,7 @@ MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In v
   const Shape flat = o.time == 1 ? Shape{o.batch, o.queries, width} : Shape{o.queries, o.batch, width};
   Output y{out_proj(reshape(together, flat)), masks.average_attn_weights ? mean(weights, 1) : weights};
   if (!o.batched) y.output = squeeze(y.output, 0), y.weights = squeeze(y.weights, 0);
+  noted(in_proj_weight.defined() ? in_proj_weight : q_proj_weight, y.output);
   return y;
 }
 

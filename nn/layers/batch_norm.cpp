@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/vmap.hpp>
 
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -96,7 +97,7 @@ Tensor ChannelNorm::operator()(In x) const {
     y = (v - along_channels(running_mean, full_rank)) * rsqrt(along_channels(running_var, full_rank) + options.eps);
   }
   if (w.defined()) y = y * along_channels(w, full_rank) + along_channels(b, full_rank);
-  return single ? squeeze(y, 0) : y;
+  return noted(weight, single ? squeeze(y, 0) : y);
 }
 
 }  // namespace xgrad::nn

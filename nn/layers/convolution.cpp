@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/scope.hpp>
 
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 namespace {
@@ -103,7 +104,9 @@ Tensor Convolution::with_weight(In x, const Tensor& w) const {
     }
   }
   const Tensor b = bias;
-  return axes_ == 1 ? conv1d(input, w, b, o) : axes_ == 2 ? conv2d(input, w, b, o) : conv3d(input, w, b, o);
+  return noted(weight.defined() ? weight : bias, axes_ == 1   ? conv1d(input, w, b, o)
+                                                 : axes_ == 2 ? conv2d(input, w, b, o)
+                                                              : conv3d(input, w, b, o));
 }
 
 const char* TransposedConvolution::name() const {
@@ -128,9 +131,9 @@ Tensor TransposedConvolution::applied(const In& x, const Tensor& w, const Shape&
   const Tensor input = input_of(name(), x, w), b = bias;
   const TransposedConvolutionOptions o{options.stride, options.padding, output_padding, options.groups,
                                        options.dilation};
-  return axes_ == 1   ? conv_transpose1d(input, w, b, o)
-         : axes_ == 2 ? conv_transpose2d(input, w, b, o)
-                      : conv_transpose3d(input, w, b, o);
+  return noted(weight.defined() ? weight : bias, axes_ == 1   ? conv_transpose1d(input, w, b, o)
+                                                 : axes_ == 2 ? conv_transpose2d(input, w, b, o)
+                                                              : conv_transpose3d(input, w, b, o));
 }
 
 Tensor TransposedConvolution::operator()(In x) const { return with_weight(x, weight); }

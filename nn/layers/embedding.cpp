@@ -13,6 +13,7 @@
 #include <xgrad/autodiff/vmap.hpp>
 
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 namespace {
@@ -88,10 +89,10 @@ Tensor Embedding::operator()(In index) const try {
   require_table("Embedding", weight, index);
   const Source source = line_of(index);
   const Tensor i = static_cast<Tensor>(index);
-  if (i.dim() == 1) return rows_at("Embedding", weight, i, options, source);
+  if (i.dim() == 1) return noted(weight, rows_at("Embedding", weight, i, options, source));
   Shape shape = i.shape();
   shape.push_back(weight.shape()[1]);
-  return reshape(rows_at("Embedding", weight, reshape(i, {-1}), options, source), shape);
+  return noted(weight, reshape(rows_at("Embedding", weight, reshape(i, {-1}), options, source), shape));
 } catch (const std::bad_alloc&) {
   fail_no_memory(line_of(index), "Embedding");
 }
@@ -176,19 +177,19 @@ Tensor EmbeddingBag::operator()(In index_in, const BagInputs& more) const try {
   const Tensor counted = options.padding_idx ? i != *options.padding_idx : Tensor();
 
   if (options.mode == BagMode::max) {
-    if (n == 0 || count == 0) return zeros({count, width}, weight.dtype()) + sum(rows);
+    if (n == 0 || count == 0) return noted(weight, zeros({count, width}, weight.dtype()) + sum(rows));
     constexpr double least = -std::numeric_limits<double>::infinity();
     const Tensor value = counted.defined() ? where(unsqueeze(counted, 1), rows, least) : rows;
     const Tensor places = matrix ? reshape(arange(n), index.shape()) : places_of(bags);
     const Size longest = places.shape()[1];
-    if (longest == 0) return zeros({count, width}, weight.dtype()) + sum(rows);
+    if (longest == 0) return noted(weight, zeros({count, width}, weight.dtype()) + sum(rows));
     const Tensor of_bags = reshape(index_select(value, 0, reshape(places, {-1})), {count, longest, width});
     const Tensor first = argmax(of_bags, 1);  // [bags, width]
     const Tensor y = gather(rows, 0, gather(places, 1, first));
     Tensor some = ones({count}, boolean);  // has the bag a row that counts?
     if (counted.defined()) some = any(reshape(index_select(counted, 0, reshape(places, {-1})), {count, longest}), 1);
     if (!matrix) some = logical_and(some, tensor(filled_of(bags)));
-    return where(unsqueeze(some, 1), y, 0.0);
+    return noted(weight, where(unsqueeze(some, 1), y, 0.0));
   }
 
   if (counted.defined()) rows = where(unsqueeze(counted, 1), rows, 0.0);
@@ -197,9 +198,9 @@ Tensor EmbeddingBag::operator()(In index_in, const BagInputs& more) const try {
     return matrix ? sum(reshape(t, {count, index.shape()[1], -1}), 1) : index_add(t, 0, tensor(bags.of_index), count);
   };
   const Tensor sums = n == 0 ? zeros({count, width}, weight.dtype()) + sum(rows) : total(rows);
-  if (options.mode == BagMode::sum || n == 0) return sums;
+  if (options.mode == BagMode::sum || n == 0) return noted(weight, sums);
   const Tensor ones_of = counted.defined() ? cast(counted, weight.dtype()) : ones({n}, weight.dtype());
-  return sums / at_least(total(unsqueeze(ones_of, 1)), 1.0);
+  return noted(weight, sums / at_least(total(unsqueeze(ones_of, 1)), 1.0));
 } catch (const std::bad_alloc&) {
   fail_no_memory(line_of(index_in), "EmbeddingBag");
 }

@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/scope.hpp>
 
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 namespace {
@@ -91,7 +92,7 @@ LayerNorm::LayerNorm(const Shape& shape, const LayerNormOptions& o, Source sourc
 Tensor LayerNorm::operator()(In x) const {
   const Located at(x, "LayerNorm");
   require_made("LayerNorm", !normalized_shape.empty(), x);
-  return layer_norm(x, normalized_shape, weight, bias, options.eps);
+  return noted(weight, layer_norm(x, normalized_shape, weight, bias, options.eps));
 }
 
 RMSNorm::RMSNorm(const Shape& shape, const RMSNormOptions& o, Source source)
@@ -102,7 +103,7 @@ RMSNorm::RMSNorm(const Shape& shape, const RMSNormOptions& o, Source source)
 Tensor RMSNorm::operator()(In x) const {
   const Located at(x, "RMSNorm");
   require_made("RMSNorm", !normalized_shape.empty(), x);
-  return rms_norm(x, normalized_shape, weight, options.eps);
+  return noted(weight, rms_norm(x, normalized_shape, weight, options.eps));
 }
 
 GroupNorm::GroupNorm(Extent groups, Extent channels, const GroupNormOptions& o, Source source)
@@ -122,7 +123,7 @@ Tensor GroupNorm::operator()(In x) const {
   const Tensor input = x;
   if (input.defined() && input.dim() >= 2 && input.shape()[1] != num_channels)
     fail(line_of(x).named("GroupNorm"), "expected {} channels, got the shape {}", num_channels, input.shape());
-  return group_norm(x, num_groups, weight, bias, options.eps);
+  return noted(weight, group_norm(x, num_groups, weight, bias, options.eps));
 }
 
 }  // namespace xgrad::nn

@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/scope.hpp>
 
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -32,7 +33,7 @@ Tensor Linear::with_weight(In x, const Tensor& w) const {
          "expected {} numbers along the last axis, got the shape {}; the layer was "
          "made for {} -> {}",
          w.shape()[1], shape, w.shape()[1], w.shape()[0]);
-  return linear(input, w, bias);
+  return noted(weight.defined() ? weight : bias, linear(input, w, bias));
 }
 
 Bilinear::Bilinear(Extent in1, Extent in2, Extent out, LinearOptions options, Source source) {
@@ -62,7 +63,7 @@ Tensor Bilinear::operator()(In x1, In x2) const {
   apart.push_back(out), apart.push_back(in1);
   const Tensor met = reshape(linear(b, reshape(weight, {out * in1, in2})), apart);
   const Tensor y = sum(met * unsqueeze(a, -2), -1);
-  return bias.defined() ? y + bias : y;
+  return noted(weight, bias.defined() ? y + bias : y);
 }
 
 }  // namespace xgrad::nn

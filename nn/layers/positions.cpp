@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/layers/activations.hpp>
 #include "nn/layers/made.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -84,8 +85,8 @@ LearnedPositions::LearnedPositions(Extent max_len, Extent width, LearnedPosition
 
 Tensor LearnedPositions::operator()(In x) const {
   const Located at(x, "LearnedPositions");
-  return plus_positions("LearnedPositions", x, weight, batch_first,
-                        weight.defined() ? weight.dtype() : default_dtype());
+  return noted(weight, plus_positions("LearnedPositions", x, weight, batch_first,
+                                      weight.defined() ? weight.dtype() : default_dtype()));
 }
 
 // (a, b) -> (a cos - b sin, a sin + b cos)

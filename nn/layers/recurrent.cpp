@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/vmap.hpp>
 #include <xgrad/nn/layers/activations.hpp>
 #include "nn/layers/recurrent_steps.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -168,6 +169,7 @@ Result run(const Call& call, const Tensor& hidden, const Tensor& cell, const Inp
     y.output = squeeze(y.output, 1), y.hidden = squeeze(y.hidden, 1);
     if (cell.defined()) y.cell = squeeze(y.cell, 1);
   }
+  noted(layer.layers[0].weight_ih, y.output);
   return y;
 }
 

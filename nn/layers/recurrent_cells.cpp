@@ -5,6 +5,7 @@
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
 #include "nn/layers/recurrent_steps.hpp"
+#include "nn/noted.hpp"
 
 namespace xgrad::nn {
 
@@ -46,6 +47,7 @@ State run(const Cell& cell, const char* name, const In& in, const State& given, 
     after.hidden = squeeze(after.hidden, 0);
     if (has_cell) after.cell = squeeze(after.cell, 0);
   }
+  noted(cell.weight_ih, after.hidden);
   return after;
 }
 

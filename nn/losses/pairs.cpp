@@ -57,7 +57,7 @@ Tensor margin_ranking_loss(In a, In b, In target, RankingOptions options) {
   check_option(a, op, "margin", options.margin);
   const Tensor y = target_of_rows(op, target, x, line_of(a));
   check_signs(op, y, line_of(a));
-  return reduce(op, relu(options.margin - y * (a - b)), options.reduction, line_of(a));
+  return reduce(op, at_least(options.margin - y * (a - b), 0.0), options.reduction, line_of(a));
 }
 
 Tensor hinge_embedding_loss(In distance, In target, MarginOptions options) {
@@ -66,7 +66,7 @@ Tensor hinge_embedding_loss(In distance, In target, MarginOptions options) {
   const Tensor y = target_of(op, distance, target), x = distance;
   check_signs(op, y, line_of(distance));
   check_option(distance, op, "margin", options.margin);
-  const Tensor loss = where(y != -1.0, x, 0.0) + where(y != 1.0, relu(options.margin - x), 0.0);
+  const Tensor loss = where(y != -1.0, x, 0.0) + where(y != 1.0, at_least(options.margin - x, 0.0), 0.0);
   return reduce(op, loss, options.reduction, line_of(distance));
 }
 
@@ -88,7 +88,8 @@ Tensor cosine_embedding_loss(In a, In b, In target, RankingOptions options) {
   check_option(a, op, "margin", options.margin);
   const Tensor y = target_of_rows(op, target, likeness, line_of(a));
   check_signs(op, y, line_of(a));
-  const Tensor loss = where(y == 1.0, 1 - likeness, 0.0) + where(y == -1.0, relu(likeness - options.margin), 0.0);
+  const Tensor loss =
+      where(y == 1.0, 1 - likeness, 0.0) + where(y == -1.0, at_least(likeness - options.margin, 0.0), 0.0);
   return reduce(op, loss, options.reduction, line_of(a));
 }
 
@@ -114,7 +115,7 @@ Tensor triplet(const char* op, In anchor, In positive, In negative, const Distan
   const Tensor near = d(anchor, positive);
   Tensor far = d(anchor, negative);
   if (swap) far = minimum(far, d(positive, negative));
-  return reduce(op, relu(margin + near - far), reduction, line_of(anchor));
+  return reduce(op, at_least(margin + near - far, 0.0), reduction, line_of(anchor));
 }
 
 }  // namespace

@@ -22,14 +22,18 @@ void check_both(const char* metric, In outputs, In targets) {
 
 bool is_column(const Tensor& t) { return t.dim() == 1 || (t.dim() == 2 && t.size(1) == 1); }
 
-Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targets, Source source) try {
+Labelled column_of(const char* metric, const Tensor& outputs, const Tensor& targets, std::optional<Size> ignore_index,
+                   Source source) try {
   if (!is_column(outputs) || !is_column(targets) || outputs.size(0) != targets.size(0))
     fail(source.named(metric), "expected one column of outputs and labels, [n] or [n, 1], got {} and {}",
          outputs.shape(), targets.shape());
-  Labelled made{outputs.to_vector<double>(source), {}};
-  for (const double label : targets.to_vector<double>(source)) {
-    if (label != 0 && label != 1) fail(source.named(metric), "expected labels 0 and 1, got {}", label);
-    made.labels.push_back(label == 1);
+  const std::vector<double> scores = outputs.to_vector<double>(source), labels = targets.to_vector<double>(source);
+  Labelled made;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (ignore_index && labels[i] == static_cast<double>(*ignore_index)) continue;
+    if (labels[i] != 0 && labels[i] != 1) fail(source.named(metric), "expected labels 0 and 1, got {}", labels[i]);
+    made.scores.push_back(scores[i]);
+    made.labels.push_back(labels[i] == 1);
   }
   return made;
 } catch (const std::bad_alloc&) {
@@ -57,7 +61,8 @@ void Accuracy::update(In outputs, In targets) try {
   check_both("Accuracy", outputs, targets);
   const Tensor x = outputs, t = targets;
   if (is_column(x) && is_column(t)) {
-    const Labelled column = column_of("Accuracy", x, t, source);
+    if (top_k != 1) fail(source.named("Accuracy"), "expected a top_k of 1 for one column of outputs, got {}", top_k);
+    const Labelled column = column_of("Accuracy", x, t, ignore_index, source);
     for (std::size_t i = 0; i < column.labels.size(); ++i)
       right += (column.scores[i] > threshold) == column.labels[i] && !std::isnan(column.scores[i]);
     counted += static_cast<Size>(column.labels.size());
@@ -88,7 +93,7 @@ void ConfusionMatrix::update(In outputs, In targets) try {
     fail(source.named("ConfusionMatrix"), "expected {} classes, as before, got {}", classes, given);
   std::vector<Size> target, predicted;
   if (column) {
-    const Labelled rows = column_of("ConfusionMatrix", x, t, source);
+    const Labelled rows = column_of("ConfusionMatrix", x, t, ignore_index, source);
     for (std::size_t i = 0; i < rows.labels.size(); ++i) {
       target.push_back(rows.labels[i]);
       predicted.push_back(rows.scores[i] > threshold);

@@ -12,8 +12,8 @@ namespace xgrad::nn::metrics {
 
 // The part of the targets whose class is the greatest, or among the top_k greatest. A row that holds NaN is not right.
 struct Accuracy {
-  Size top_k = 1;
-  Size ignore_index = -100;  // rows of this class count for nothing
+  Size top_k = 1;            // 1 of one column
+  Size ignore_index = -100;  // rows of this class count for nothing, in one column too
   double threshold = 0;      // of one column: 0 for logits, 0.5 for probabilities
 
   Size right = 0, counted = 0;
@@ -28,11 +28,11 @@ struct ConfusionMatrix {
   Size ignore_index = -100;
   double threshold = 0;
 
-  Size classes = 0;          // as the outputs have them
-  std::vector<Size> counts;  // [class, taken for]
+  Size classes = 0;               // as the outputs have them
+  std::vector<Size> counts = {};  // [class, taken for]
   void update(In outputs, In targets);
   Tensor value() const;  // i64 [classes, classes]; empty before the first update
-  void reset() { counts.assign(counts.size(), 0); }
+  void reset() { counts.clear(), classes = 0; }
   Size at(Size target, Size predicted) const { return counts[static_cast<std::size_t>(target * classes + predicted)]; }
 };
 

@@ -16,7 +16,7 @@ void RocAuc::update(In outputs, In targets) {
   const Located at(outputs, "RocAuc");
   const Source source = line_of(outputs);
   check_both("RocAuc", outputs, targets);
-  const Labelled column = column_of("RocAuc", outputs, targets, source);
+  const Labelled column = column_of("RocAuc", outputs, targets, {}, source);
   for (const double score : column.scores)
     if (std::isnan(score)) fail(source.named("RocAuc"), "expected scores that have an order, got NaN");
   const std::size_t before[2] = {scores[0].size(), scores[1].size()};

@@ -1,0 +1,120 @@
+#include "training/seen.hpp"
+
+#include <fmt/core.h>
+
+#include <new>
+
+#include <xgrad/autodiff/ops.hpp>
+#include <xgrad/autodiff/scope.hpp>
+
+namespace xgrad::training {
+
+const Tensor& target_of(const Tensors& batch, Size inputs, Source source) {
+  if (static_cast<Size>(batch.size()) > inputs + 1)
+    fail(source.named("fit"),
+         "a batch has {} tensors, of which the model takes {} and the loss one; let the model take "
+         "more (operator()(const Tensor& a, const Tensor& b) const), or the loss the batch: "
+         ".loss = [](const Tensor& outputs, const Tensors& batch) {{...}}",
+         batch.size(), inputs);
+  return batch[inputs];
+}
+
+Tensor Loss::operator()(const Tensor& outputs, const Tensors& batch, Size inputs, Source source) const {
+  if (of_outputs_) return of_outputs_({outputs}, batch);
+  return of_batch_ ? of_batch_(outputs, batch) : of_target_(outputs, target_of(batch, inputs, source));
+}
+Tensor Loss::operator()(const Tensors& outputs, const Tensors& batch, Size inputs, Source source) const {
+  if (of_outputs_) return of_outputs_(outputs, batch);
+  if (outputs.size() != 1)
+    fail(source.named("fit"),
+         "the model gives {} tensors; write a loss of all: .loss = [](const Tensors& outputs, const "
+         "Tensors& batch) {{...}}",
+         outputs.size());
+  return (*this)(outputs[0], batch, inputs, source);
+}
+
+const Tensor& Metric::target(const Tensors& batch, Size inputs, Source source) {
+  if (static_cast<Size>(batch.size()) <= inputs) fail(source.named("fit"), "a batch has no targets for a metric");
+  return batch[inputs];
+}
+
+namespace {
+
+// The line alone: ops on it go by their own names.
+Source line_alone(Source source) { return {source.file, source.line}; }
+
+Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) {
+  if (target.dtype() != i64)
+    fail(source,
+         "expected i64 classes as targets, got {} {}; for a regression name the loss: "
+         ".loss = nn::mse_loss (for probabilities: .loss = nn::cross_entropy)",
+         name(target.dtype()), target.shape());
+  return nn::cross_entropy(In(outputs, line_alone(source)), In(target, line_alone(source)));
+}
+
+}  // namespace
+
+Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_of, Source source) {
+  const Size inputs = inputs_in(batch, model.inputs);
+  if (inputs < 1 || static_cast<Size>(batch.size()) <= inputs)
+    fail(source, "expected batches of inputs and targets, got {}",
+         batch.size() == 1 ? "one tensor; where the input is the target, give it twice: DataLoader({x, x})"
+                           : fmt::format("{} tensors", batch.size()));
+  Tensors outputs = model.call(batch);
+  if (outputs.empty()) fail(source, "the model gave no tensor; return its outputs");
+  for (const Tensor& y : outputs)
+    if (!y.defined()) fail(source, "the model gave an empty tensor; return its outputs");
+  if (!loss_of && outputs.size() != 1)
+    fail(source, "the model gives {} tensors; name a loss of all of them", outputs.size());
+  const Tensor loss = loss_of ? loss_of(outputs, batch, inputs, source)
+                              : classes_loss(outputs[0], target_of(batch, inputs, source), source);
+  if (!loss.defined()) fail(source, "the loss gave an empty tensor; return a number");
+  return {std::move(outputs), loss, inputs};
+}
+
+Seen::Seen(std::vector<Metric> metrics, bool own_loss, Source source)
+    : metrics_(std::move(metrics)), source_(line_alone(source)), own_loss_(own_loss) {
+  for (Metric& m : metrics_) m.reset();
+}
+
+void Seen::add(const Tensors& outputs, const Tensors& batch, Size inputs, double loss) {
+  const double n = rows_that_count(batch[inputs]);
+  loss_ += loss * n;
+  rows_ += n;
+  classes_ = classes_ && (!own_loss_ || outputs[0].dim() <= 2);
+  if (const auto h = classes_ ? hits(outputs[0], batch[inputs], 0, false, source_) : std::nullopt) {
+    hits_.right += h->right;
+    hits_.of += h->of;
+  } else {
+    classes_ = false;
+  }
+  const NoGrad constant;
+  for (Metric& m : metrics_) m.update(outputs, batch, inputs, source_);
+}
+
+std::vector<Measured> Seen::metrics() const {
+  std::vector<Measured> list;
+  for (const Metric& m : metrics_) list.push_back({m.name(), m.value()});
+  return list;
+}
+
+Seen seen_in(const Called& model, const data::DataLoader& batches, const Loss& loss, const std::vector<Metric>& metrics,
+             Source source) {
+  const NoGrad constant;
+  Seen seen(metrics, static_cast<bool>(loss), source);
+  for (const Tensors& batch : batches) {
+    const Outcome made = outcome_of(model, batch, loss, source);
+    seen.add(made.outputs, batch, made.inputs, made.loss.item(line_alone(source)));
+  }
+  return seen;
+}
+
+Evaluation evaluate_called(const Called& model, const data::DataLoader& batches, const Loss& loss,
+                           std::vector<Metric> metrics, Source source) try {
+  const Seen seen = seen_in(model, batches, loss, metrics, source.named("evaluate"));
+  return {seen.loss(), seen.accuracy(), seen.metrics()};
+} catch (const std::bad_alloc&) {
+  fail_no_memory(source, "evaluate");
+}
+
+}  // namespace xgrad::training

@@ -114,7 +114,7 @@ double accuracy(Model&& model, const data::Dataset& rows, AccuracyOptions option
 
 struct Evaluation {
   double loss;      // mean over the rows
-  double accuracy;  // NaN where targets are no classes
+  double accuracy;  // as an Epoch has it
   std::vector<Measured> metrics;
 };
 struct EvaluateOptions {

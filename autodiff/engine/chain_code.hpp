@@ -2,19 +2,9 @@
 // conditions. Its bits are the interpreter's.
 #pragma once
 
-#include "autodiff/kernels/kernels.hpp"
+#include "autodiff/engine/chain_formula.hpp"
 
 namespace xgrad::engine {
-
-// Which blocks of scratch memory, of so many bytes, are read after a chain: those beyond the first 64 may be.
-struct ReadLater {
-  std::uint64_t blocks;
-  Size bytes;
-  bool operator()(std::intptr_t offset) const {
-    const std::intptr_t block = offset / bytes;
-    return block >= 64 || blocks >> block & 1;
-  }
-};
 
 // Of steps up to one that ends, for whole strips of elements. `work`: steps times elements that it is about to serve. Null
 // where the machine has no AVX2, and where it is not worth it yet: what comes again and again is, at last. Code is made once for

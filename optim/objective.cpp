@@ -121,10 +121,10 @@ void Objective::run() {
   ++evaluations_.value;
   const EnableGrad recorded;
   Tensor result = function_();
-  const char* what = kind_ == Kind::loss ? "loss" : "residuals";
-  if (!result.defined()) fail(source_.named(name_), "expected a {}, got an empty Tensor", what);
+  const char* what = kind_ == Kind::loss ? "a loss" : "residuals";
+  if (!result.defined()) fail(source_.named(name_), "expected {}, got an empty Tensor", what);
   if (!is_float(result.dtype()))
-    fail(source_.named(name_), "expected a {} of f32 or f64, got {}; cast it", what, xgrad::name(result.dtype()));
+    fail(source_.named(name_), "expected {} of f32 or f64, got {}; cast it", what, xgrad::name(result.dtype()));
   if (kind_ == Kind::loss && result.numel() != 1)
     fail(source_.named(name_),
          "expected a loss of one element, got shape {}; take its sum or mean, or give residuals "

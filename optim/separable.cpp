@@ -98,7 +98,7 @@ double Separable::penalty(const Tensor& x) const { return l1.defined() ? dot(l1,
 Tensor Separable::nearest(const Tensor& x) const { return bounded() ? clamp(x, lower, upper) : x; }
 
 Tensor Separable::prox(const Tensor& v, double a) const {
-  return nearest(l1.defined() ? sign(v) * maximum(abs(v) - a * l1, 0.0) : v);
+  return nearest(l1.defined() ? where(abs(v) <= a * l1, 0.0, sign(v) * (abs(v) - a * l1)) : v);  // no 0 is a -0
 }
 
 Tensor Separable::residual(const Tensor& x, const Tensor& g) const {

@@ -198,6 +198,9 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refused([&] { optim::minimize(lbfgs, [&] { return square(x); }); }, "expected a loss of one element, got shape (2,)");
   refused([&] { optim::minimize(lbfgs, [] { return Tensor(); }); }, "expected a loss, got an empty Tensor");
   refused([&] { optim::minimize(lbfgs, [&] { return cast(sum(x), i64); }); }, "expected a loss of f32 or f64, got i64");
+  optim::LevenbergMarquardt marquardt({x});
+  refused([&] { optim::least_squares(marquardt, [&] { return cast(x, i64); }); },
+          "expected residuals of f32 or f64, got i64");
   refused([&] { optim::minimize(lbfgs, nullptr); }, "expected a function that gives a Tensor, got an empty one");
   refused([&] { optim::minimize(lbfgs, [&] { return square(y); }); }, "the loss does not depend on the parameter 0");
   refused(
@@ -224,7 +227,6 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   refused([&] { optim::minimize(lbfgs, loss, {.target = not_a_number}); }, "target");
   refused([&] { optim::minimize(lbfgs, loss, {.max_evaluations = -2}); }, "max_evaluations");
   refused([&] { optim::minimize(lbfgs, loss, {.max_seconds = not_a_number}); }, "max_seconds");
-  optim::LevenbergMarquardt marquardt({x});
   refused([&] { optim::minimize(marquardt, loss); }, "[LevenbergMarquardt] this method works on residuals");
   refused([&] { optim::least_squares(marquardt, [&] {
                   return reshape(x, {2, 1})[0][0] * zeros({0}, f64);

@@ -26,6 +26,7 @@
 //   sees_all                            true: it is shown parameters without a gradient, too; an `after` that says so leaves p as it is
 //   of_rows                             true: it does not look at p, which is then empty, and a gradient by rows (of an embedding) may
 //                                  be shown as those rows
+//   refuses_nonfinite                   true: gradients that are not finite are its business, and SAM leaves them to it
 //   saved                               false: its state is not part of the optimizer's files
 // t counts the steps of the optimizer since it has stood there, from 1.
 #pragma once

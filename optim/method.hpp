@@ -28,10 +28,10 @@ struct Rounding {
   double enough = 0;
   double least = std::numeric_limits<double>::infinity();
   int stalled = 0;
-  double longest = 0;  // multiple of the gradient that a step was
+  double longest = 0, steepest = 0;  // see took()
   bool reached(double promised, double noise) {
     if (promised > noise) {
-      *this = {.patience = patience, .enough = enough, .longest = longest};
+      *this = {.patience = patience, .enough = enough, .longest = longest, .steepest = steepest};
       return false;
     }
     if (promised < enough * noise) return true;
@@ -40,13 +40,15 @@ struct Rounding {
     return false;
   }
 
-  // Of methods that go along the gradient, a of it. Steps that promise little because they have become short are no sign of a
-  // minimum: at a kink they do, where the slope stays what it was. So it counts what the longest of them would promise.
-  void took(double a) {
+  // Of methods that go along a gradient, whose square is gg: steps were a of it. Those that promise little because they have become
+  // short are no sign of a minimum: so they do at a kink, where the slope stays what it was.
+  void took(double a, double gg) {
     if (a > longest) longest = a;
+    if (gg > steepest) steepest = gg;
   }
-  Advance done(double promised_by_longest, double noise) const {
-    return promised_by_longest > 1e10 * noise ? Advance::stuck : Advance::exact;
+  Advance done(double gg, double noise) const {
+    constexpr double much = 1e10, little = 1e-6;
+    return 0.5 * longest * gg > much * noise && gg > little * steepest ? Advance::stuck : Advance::exact;
   }
 };
 

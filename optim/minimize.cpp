@@ -173,11 +173,12 @@ class Run {
     return reason;
   }
 
-  // Or so near to it that, where all residuals vanish, nothing is left of them.
+  // Or, where all residuals vanish, so that no angle says anything: small in its own numbers, and beside the start's.
   bool at_right_angles() {
-    const double now = std::sqrt(2 * f_.value()), slant = f_.slant();
+    constexpr double cosine = 1e-8, gradient = 1e-6, left = 1e-10;
+    const double now = std::sqrt(2 * f_.value());
     if (result_.iterations == 0) length_at_start_ = now;
-    return slant <= 1e-8 * now || slant <= 1e-12 * length_at_start_;
+    return f_.cosine() <= cosine || (f_.gradient_norm() <= gradient && now <= left * length_at_start_);
   }
 
   Reason not_finite() {

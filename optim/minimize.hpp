@@ -13,8 +13,9 @@ namespace xgrad::optim {
 
 // When to stop: at whatever comes first. The fields are the rules of until.hpp by their names, and `until` is one made
 // of several. Tests of convergence that are 0 are off; where none is given (gradient, loss, step, target, until),
-// gradient_tolerance is 1e-6, and of least_squares by a method that has the Jacobian, in whatever units, Reason::gradient is that
-// |J_i^T r| <= 1e-8 |J_i| |r| for each x_i (or 1e-12 of the |r| at the start, where residuals vanish). They are looked at after each iteration, and a gradient of 0 always stops.
+// gradient_tolerance is 1e-6. But least_squares by a method that has the Jacobian J then asks, whatever the units, for
+// |J_i^T r| <= 1e-8 |J_i| |r| of each x_i; or for that gradient and 1e-10 of the |r| at the start, where residuals vanish.
+// Tests are looked at after each iteration, and a gradient of 0 always stops.
 struct Stop {
   Size max_iterations = 1000;     // not where `until` has a limit itself
   double gradient_tolerance = 0;  // the greatest |df/dx_i| is at most this

@@ -333,13 +333,20 @@ const Tensor& Objective::columns() {
   return point_.columns;
 }
 
-double Objective::slant() {
-  const double *r = numbers(residuals()), *column = numbers(columns());
+double Objective::cosine() {
+  const double *const r = numbers(residuals()), *const all = numbers(columns());
   const Size m = residuals().numel();
-  double greatest = 0;
-  for (Size i = 0; i < size_; ++i, column += m)
-    if (const double of_column = length(column, m); of_column > 0)
-      greatest = std::max(greatest, std::abs(dot(column, r, m)) / of_column);
+  double squares = 0, greatest = 0;
+  for (Size k = 0; k < m; ++k)
+    for (Size i = 0; i < size_; ++i)
+      if (all[i * m + k] != 0) {
+        squares += r[k] * r[k];
+        break;
+      }
+  const double of_r = std::sqrt(squares);
+  for (Size i = 0; i < size_; ++i)
+    if (const double of_column = length(all + i * m, m); of_column > 0 && of_r > 0)
+      greatest = std::max(greatest, std::abs(dot(all + i * m, r, m)) / of_column / of_r);
   return greatest;
 }
 

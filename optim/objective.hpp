@@ -75,8 +75,9 @@ class Objective {
   const Tensor& residuals();    // f64 [m]; an Error where there is a loss only
   const Tensor& jacobian();     // dr/dx: f64 [m, size]
   const Tensor& columns();      // its transpose, whose rows lie one behind the other: contiguous
-  double
-  slant();  // the greatest |J_i^T r| / |J_i|, J_i = dr/dx_i; beside |r|: how far r is from right angles to all of them
+  // The greatest |J_i^T r| / |J_i| |r| of the residuals that depend on x at all, J_i = dr/dx_i: how far r is from being at right
+  // angles to all that it depends on, whatever the units.
+  double cosine();
 
   // Of a number: 2^-52, or 2^-23 where parameters or what the function gives are f32. Known once the function was called.
   double rounding() const { return rounding_; }

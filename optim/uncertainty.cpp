@@ -92,6 +92,7 @@ Tensor inverse_hessian(Objective& f, Source source) {
 
 // Is x where the fit would end? `inverse`: of the Hessian.
 void check_minimum(Objective& f, const Result& fit, const Tensor& inverse, const Tensor& errors, Source source) {
+  if (fit.converged) return;
   const Tensor step = matmul(inverse, f.gradient()), moves = abs(step) / errors;
   const double gain = 0.5 * dot(step, f.gradient()).item();
   constexpr double much = 0.1, above_rounding = 100;

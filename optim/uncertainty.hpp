@@ -22,7 +22,7 @@ struct Uncertainty {
 
 // Of a fit from least_squares, with the same residuals and parameters: variance (J^T J)^-1. Of one from minimize, whose
 // function is a negative log likelihood: the inverse of its Hessian. The parameters must be where the fit left them.
-// An Error: a fit that ended before it was at its minimum (a step of Newton's would move a parameter by more than a tenth of its
+// An Error: a fit that has not converged, before it was at its minimum (a step of Newton's would move a parameter by more than a tenth of its
 // standard error), other parameters than all that were fitted, no more residuals than parameters (unless the variance is given), parameters
 // that the fit does not determine (J of less than full rank, H not positive definite, but for the rounding of their dtype), parameters
 // that have moved, an L1 penalty, numbers that a bound holds.

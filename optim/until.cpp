@@ -160,7 +160,7 @@ Until when(Callable<bool(const Progress&)> question, Source source) {
 
 const char* to_string(Reason reason) {
   switch (reason) {
-    case Reason::gradient: return "converged: the gradient is within gradient_tolerance";
+    case Reason::gradient: return "converged: the gradient is small enough";
     case Reason::loss: return "converged: the loss changed by no more than loss_tolerance";
     case Reason::step: return "converged: the step is within step_tolerance";
     case Reason::target: return "converged: the loss has reached the target";

@@ -1,7 +1,9 @@
 // Chains as machine code have the bits of the interpreter: random steps, on operands that are the same or not, that are read again
 // after they were written, that are more than registers; and sums beside them.
 #include <boost/test/unit_test.hpp>
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -194,7 +196,31 @@ void check(DType dtype, unsigned seed) {
   }
 }
 
+// Code is there to the end of the process, and so is what it reads: -|x|, again after main().
+struct AtExit {
+  kernels::Chain code = nullptr;
+  std::vector<float> x = std::vector<float>(64, 2.5f), y = std::vector<float>(64);
+  std::vector<ChainStep> steps;
+
+  bool right() {
+    code(steps.data(), nullptr, 0, 64);
+    return std::all_of(y.begin(), y.end(), [](float e) { return e == -2.5f; });
+  }
+  ~AtExit() {
+    if (code && !right()) std::_Exit(1);
+  }
+} at_exit;
+
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(code_to_the_end) {
+  if (engine::code_when() == engine::CodeWhen::never) return;
+  const Spot x{From::memory, reinterpret_cast<std::intptr_t>(at_exit.x.data())};
+  const Spot y{From::memory, reinterpret_cast<std::intptr_t>(at_exit.y.data())};
+  at_exit.steps = {{Act::abs, x, {}, {}, {}}, {Act::neg, {}, {}, {}, y}, {Act::end, {}, {}, {}, {}}};
+  at_exit.code = engine::chain_code(at_exit.steps.data(), DType::f32, Size{1} << 40, {0, block_bytes});
+  BOOST_TEST(at_exit.right());
+}
 
 BOOST_AUTO_TEST_CASE(machine_code_has_the_bits_of_the_interpreter) {
   if (engine::code_when() == engine::CodeWhen::never) return;

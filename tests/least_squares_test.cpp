@@ -202,6 +202,39 @@ BOOST_AUTO_TEST_CASE(a_fit_that_was_cut_off) {
   }
 }
 
+// What has converged is a fit: from starts where residuals are huge, of data without noise, beside readings that no parameter
+// reaches.
+BOOST_AUTO_TEST_CASE(converged_is_a_fit) {
+  const Tensor x = linspace(0.0, 9.0, 10, f64), y = exp(0.1 * x) + 0.01 * sin(5.0 * x);
+  double best = 0;
+  for (const double start : {0.1, 3.0, 6.0, 20.0}) {
+    Parameter a = parameter(start);
+    optim::LevenbergMarquardt method({a});
+    const optim::Result fit = optim::least_squares(method, [&] { return exp(a * x) - y; });
+    if (best == 0) best = a.item();
+    BOOST_TEST((!fit.converged || std::abs(a.item() - best) < 1e-7), start << ": " << a.item());
+  }
+  for (const double start : {0.0, 1e3, 1e10, 1e13})
+    for (const double noise : {0.0, 0.01}) {
+      const auto line = [&](const Tensor& p, const Tensor& q) { return p + q * x; };
+      Parameter p = parameter(start), q = parameter(-start);
+      const Tensor data = line(tensor(2.0), tensor(3.0)) + noise * sin(7.0 * x);
+      optim::LevenbergMarquardt method({p, q});
+      const auto residuals = [&] { return line(p, q) - data; };
+      const optim::Result fit = optim::least_squares(method, residuals);
+      BOOST_TEST(fit.converged, start << " " << noise << ": " << to_string(fit.reason));
+      BOOST_TEST((std::abs(p.item() - 2) < 0.02 && std::abs(q.item() - 3) < 0.01),
+                 start << " " << noise << ": " << p.item() << " " << q.item());
+      BOOST_CHECK_NO_THROW(optim::uncertainty(fit, residuals, {p, q}));
+    }
+  const Tensor t = concat({linspace(0.0, 1.0, 20, f64), tensor({1e5})});
+  const Tensor decay = concat({2.0 * exp(-1.5 * linspace(0.0, 1.0, 20, f64)), tensor({3.0})});
+  Parameter a = parameter(1.0), b = parameter(1.0);
+  optim::LevenbergMarquardt method({a, b});
+  optim::least_squares(method, [&] { return a * exp(-b * t) - decay; });
+  BOOST_TEST((std::abs(a.item() - 2) < 1e-6 && std::abs(b.item() - 1.5) < 1e-6), a.item() << " " << b.item());
+}
+
 // Whatever the units of data and parameters: the same fit, in these units.
 BOOST_AUTO_TEST_CASE(units_of_data_and_parameters) {
   const Tensor t = linspace(0.0, 1.0, 20, f64), y = 2.0 * exp(-1.5 * t) + 0.01 * sin(30.0 * t);

@@ -107,6 +107,24 @@ BOOST_AUTO_TEST_CASE(known_ends) {
     }
 }
 
+// Of little curvature on the way, and much at the minimum: that is no kink.
+BOOST_AUTO_TEST_CASE(curvature_that_grows) {
+  const Tensor w = tensor({1.0, 1000.0}), c = tensor({1.0, 2.0});
+  const std::pair<const char*, problems::Make> along_gradients[] = {
+      {"GradientDescent", problems::method<optim::GradientDescent>()},
+      {"FISTA", problems::method<optim::FISTA>()},
+      {"ProximalGradient", problems::method<optim::ProximalGradient>()},
+      {"NonlinearCG", problems::method<optim::NonlinearCG>()}};
+  for (const auto& [name, make] : along_gradients) {
+    Parameter p = parameter(tensor({1e7, 1e6}));
+    const auto made = make(p);
+    const optim::Result fit =
+        optim::minimize(*made, [&] { return 1e3 * (1 + log(1 + sum(w * square(p - c)))); }, {.max_iterations = 20'000});
+    BOOST_TEST(fit.converged, name << ": " << fit.value << " " << to_string(fit.reason));
+    BOOST_TEST(fit.value - 1e3 < 1e-6, name << ": " << fit.value);
+  }
+}
+
 // Losses with kinks are not for these methods; but what says that it has converged is a minimum.
 BOOST_AUTO_TEST_CASE(kinks) {
   const Tensor t = linspace(-1.0, 2.0, 15, f64), y = 0.7 * t + 0.4 + 0.5 * sin(9.0 * t), c = tensor({0.9, -0.4, 2.0});

@@ -93,6 +93,7 @@ class Loop {
   }
 
   History run() {
+    bool by_callback = false;
     for (Size epoch = 1; epoch <= o_.epochs && !history_.stopped; ++epoch) {
       Epoch seen = train(epoch);
       {
@@ -104,9 +105,10 @@ class Loop {
       if (o_.progress) bar_.line(line_of(seen));
       history_.epochs.push_back(std::move(seen));
       if (o_.after_epoch && !o_.after_epoch(history_.epochs.back())) history_.stopped = true;
+      by_callback = history_.stopped;
       if (o_.patience > 0 && epoch - last_best_ >= o_.patience && epoch < o_.epochs) history_.stopped = true;
     }
-    if (best_is_asked_for() && history_.best_epoch == 0 && !history_.epochs.empty())
+    if (best_is_asked_for() && history_.best_epoch == 0 && !history_.epochs.empty() && !by_callback)
       fail(source_.named("fit"),
            "expected numbers of what is monitored, {}, got NaN in each of {} epochs; monitor what has a value here",
            monitored_name(), history_.epochs.size());
@@ -191,7 +193,8 @@ class Loop {
         if (done % o_.accumulate == 0) {
           optimizer_.zero_grad();
           few = std::min(o_.accumulate, count - done);
-          together = few > 1 ? rows_of(at, few, made.inputs) : 0;
+          const bool may_be_left_out = batch[made.inputs].dtype() == i64;
+          together = few == 1 ? 0 : may_be_left_out ? rows_of(at, few, made.inputs) : rows_of(done, few);
         }
         const Located here(source_);
         const double share = few == 1       ? 1
@@ -229,7 +232,12 @@ class Loop {
     return made;
   }
 
-  // That count, of so many batches from this one on.
+  // Of so many batches from the one of that number on.
+  double rows_of(Size from, Size batches) const {
+    const Size size = batches_.options().batch_size;
+    return static_cast<double>(std::min((from + batches) * size, batches_.rows()) - from * size);
+  }
+  // Those that count, of so many batches from this one on.
   static double rows_of(data::DataLoader::Iterator from, Size batches, Size inputs) {
     double rows = 0;
     for (; batches > 0; --batches, ++from) rows += rows_that_count((*from)[inputs]);

@@ -21,9 +21,9 @@ using kernels::Act;
 using kernels::ChainStep;
 
 // (steps, scratch, start, n): n is a multiple of strips.
-class ChainWriter {
+class ChainCodeWriter {
  public:
-  ChainWriter(const ChainFormula& t, kernels::x86::Width width)
+  ChainCodeWriter(const ChainFormula& t, kernels::x86::Width width)
       : t_(t),
         vector_bytes_(kernels::x86::bytes_of(width)),
         parts_(t.sums.empty() ? 1 : static_cast<int>(kept_sums) / vector_bytes_),
@@ -33,8 +33,8 @@ class ChainWriter {
     frame_.table = numbers_ * static_cast<std::int32_t>(most_bytes);
     frame_.spills_at = frame::numbers;
     frame_.spills_from = frame_.table + static_cast<std::int32_t>(round_up(8 * (t.operands.size() + t.sums.size())));
-    const int room = width == kernels::x86::Width::bits_512 ? 8 : 4;
-    sums_in_registers_ = std::min(static_cast<int>(t.sums.size()), room / std::max(parts_, 1));
+    const int most = width == kernels::x86::Width::bits_512 ? 8 : 4;
+    sums_in_registers_ = std::min(static_cast<int>(t.sums.size()), most / parts_);
     if (!t.sums.empty()) frame_.reserved = sums_in_registers_ * parts_;
   }
 
@@ -43,7 +43,7 @@ class ChainWriter {
     write(body);
     // Registers that are left hold numbers.
     std::vector<int> kept = body.read_numbers();
-    const auto room = static_cast<std::size_t>(std::max(0, body.untouched()));
+    const auto room = static_cast<std::size_t>(body.untouched());
     const std::vector<int> read = kept;
     kept.resize(std::min(kept.size(), room));
     Registers again(t_.formula, frame_, kept);
@@ -149,9 +149,10 @@ class ChainWriter {
   }
   // Where a number that ops are made of lies, for good.
   const void* made(int id) const {
-    static const Formula none[] = {{DType::f32, 0, {}, {}, {}}, {DType::f64, 0, {}, {}, {}}};
-    static const Numbers numbers[] = {Numbers(none[0]), Numbers(none[1])};
-    return numbers[t_.formula.dtype == DType::f64].data() + Numbers::offset(id);
+    static const Numbers* const numbers[] = {
+        new Numbers(Formula{DType::f32, 0, {}, {}, {}}),
+        new Numbers(Formula{DType::f64, 0, {}, {}, {}})};  // to the end, as the code
+    return numbers[t_.formula.dtype == DType::f64]->data() + Numbers::offset(id);
   }
 
   static constexpr int saved[] = {kernels::x86::rbx, kernels::x86::rbp, kernels::x86::r12,
@@ -201,7 +202,7 @@ kernels::Chain chain_code(const ChainStep* begin, DType dtype, Size work, const 
     known.work += work;
     if (known.work < worth_code && code_when() != CodeWhen::always) return nullptr;
     const ChainFormula translated(steps, dtype, key.words());
-    auto code = std::make_unique<Pages>(ChainWriter(translated, code_width()).function());
+    auto code = std::make_unique<Pages>(ChainCodeWriter(translated, code_width()).function());
     known.impossible = !code->memory;
     if (known.impossible) return nullptr;
     known.code = std::move(code);

@@ -3,9 +3,7 @@
 #if defined(__x86_64__)
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <string_view>
 
 #include "autodiff/engine/op_code.hpp"
 #include "autodiff/engine/pages.hpp"

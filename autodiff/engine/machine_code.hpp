@@ -11,7 +11,7 @@ namespace xgrad::engine {
 
 class MachineCode {
  public:
-  // Null where the machine cannot, where an op is not among those below, or where the system forbids new code.
+  // Null where the machine cannot, where an op is not among those of op_code.hpp, or where the system forbids new code.
   static std::unique_ptr<MachineCode> of(const Formula& formula);
   ~MachineCode();
   MachineCode(const MachineCode&) = delete;

@@ -81,13 +81,12 @@ class OpWriter {
       }
       case Op::lerp: {  // z < 0.5 ? x + z (y - x) : y - (1 - z) (y - x)
         const int a = r_.in_register(x), b = r_.in_register(y), part = r_.in_register(z);
-        const int apart = r_.scratch(), low = r_.scratch(), high = r_.scratch();
+        const int apart = r_.scratch(), low = r_.scratch(), high = r_.scratch(), one = r_.in_register(r_.number(1));
         const Operand half = r_.operand(r_.number(0.5));
         r_.code().avx(Avx::sub, apart, b, kernels::x86::vector(a));
         r_.code().avx(Avx::mul, low, part, kernels::x86::vector(apart));
         r_.code().avx(Avx::add, low, a, kernels::x86::vector(low));
-        r_.code().load(high, r_.place(r_.number(1)));
-        r_.code().avx(Avx::sub, high, high, kernels::x86::vector(part));
+        r_.code().avx(Avx::sub, high, one, kernels::x86::vector(part));
         r_.code().avx(Avx::mul, high, high, kernels::x86::vector(apart));
         r_.code().avx(Avx::sub, high, b, kernels::x86::vector(high));
         r_.code().compare(Than::less, apart, part, half);

@@ -2,7 +2,7 @@
 // reads lies side by side: where the stride is s, numbers s apart become neighbours in one of s planes (its phase). Each
 // tap of each channel is then an offset, the same for all positions, and what is left is sums of products of lanes
 // (simd/convolution.cpp). Lines of positions follow each other in memory; between them are a few positions that are no
-// results, which are computed and dropped.
+// results, which are computed and dropped where that takes fewer vectors than each line by itself.
 //
 // The transpose in x is the same thing: x at one phase is a correlation of y, laid out with a margin, with the taps that
 // have this phase.
@@ -19,8 +19,9 @@ namespace xgrad::kernels {
 
 namespace {
 
-constexpr Size strip_rows = 8, strip_length = 16 * 34;  // results of some channels, before what is none is dropped
-constexpr double worth_a_job = 1 << 18;                 // multiplications
+// Results of some channels, before what is none is dropped: of 16 lines of 32, with what is between them.
+constexpr Size strip_rows = 8, strip_length = 16 * 34;
+constexpr double worth_a_job = 1 << 18;  // multiplications
 
 // A box of positions of rows of results: out[r][p] = bias[r] + sum over k of a[r][k] x[offset[k] + p].
 template <class T>

@@ -35,12 +35,11 @@ Advance GradientDescentRule::advance(Objective& f, State& state) const {
   const double above = *std::max_element(state.values.begin(), state.values.end()) - f.value();
 
   const double promised = 0.5 * a * gg, noise = f.noise();
-  const double by_longest = 0.5 * std::max(a, state.rounding.longest) * gg;
-  if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(by_longest, noise);
+  if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(gg, noise);
   const Armijo search{.armijo = armijo, .max_trials = max_trials, .shrink = shrink, .above = above};
   const double taken = armijo_search(f, -g, a, search);
-  if (taken == 0) return promised <= noise ? state.rounding.done(by_longest, noise) : Advance::stuck;
-  state.rounding.took(taken);
+  if (taken == 0) return promised <= noise ? state.rounding.done(gg, noise) : Advance::stuck;
+  state.rounding.took(taken, gg);
   state.a = taken;
   state.x = x;
   state.g = g;

@@ -64,8 +64,7 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
   }
   for (bool steepest = slope == -gg;; steepest = true) {
     const double promised = flatter ? 0.5 * (state.a > 0 ? state.a : first) * gg : infinity;
-    const double by_longest = 0.5 * std::max(first, state.rounding.longest) * gg;
-    if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(by_longest, noise);
+    if (state.a > 0 && state.rounding.reached(promised, noise)) return state.rounding.done(gg, noise);
     const double a = wolfe_search(f, tensor(d), first, wolfe);
     if (a >= wolfe.longest && went_far(a * length(d.data(), n), of_x)) return Advance::unbounded;
     if (a > 0) {
@@ -73,10 +72,10 @@ Advance NonlinearCGRule::advance(Objective& f, State& state) const {
       state.value = value;
       state.slope = slope;
       state.a = a;
-      state.rounding.took(a);
+      state.rounding.took(a * length(d.data(), n) / std::sqrt(gg), gg);
       return Advance::moved;
     }
-    if (promised <= noise) return state.rounding.done(by_longest, noise);
+    if (promised <= noise) return state.rounding.done(gg, noise);
     if (steepest) return Advance::stuck;
     for (Size i = 0; i < n; ++i) d[static_cast<std::size_t>(i)] = -g[i];
     slope = -gg;

@@ -37,15 +37,15 @@ struct ProximalStep {
     const Objective::Point start = f.here();
     const Tensor g = f.gradient();
     const double smooth = f.smooth(), noise = f.noise();
-    const auto promised_by = [&](double step) {
+    const auto slope = [&](double step) {  // of f and h, its square, as a step of that length sees it
       const Tensor d = f.separable().prox(y - step * g, step) - y;
-      return dot(d, d).item() / (2 * step);
+      return dot(d, d).item() / (step * step);
     };
     for (Size trial = 0; trial < max_trials; ++trial, a *= shrink) {
       const Tensor x = f.separable().prox(y - a * g, a), d = x - y;
       const double squares = dot(d, d).item(), promised = squares / (2 * a);
       if (trial == 0 && (squares == 0 || rounding.reached(promised, noise))) {
-        advance = rounding.done(a < rounding.longest ? promised_by(rounding.longest) : promised, noise);
+        advance = rounding.done(slope(std::max(a, rounding.longest)), noise);
         break;
       }
       if (squares == 0) break;
@@ -55,7 +55,7 @@ struct ProximalStep {
                                                 : f.finite() && dot(f.gradient() - g, d).item() <= 2 * promised;
       if (below && (f.finite() || f.value() == -std::numeric_limits<double>::infinity())) {
         advance = Advance::moved;
-        rounding.took(a);
+        rounding.took(a, squares / (a * a));
         return;
       }
     }

@@ -26,29 +26,25 @@ class ChainCodeWriter {
   ChainCodeWriter(const ChainFormula& t, kernels::x86::Width width)
       : t_(t),
         vector_bytes_(kernels::x86::bytes_of(width)),
-        parts_(t.sums.empty() ? 1 : static_cast<int>(kept_sums) / vector_bytes_),
-        numbers_(Numbers::made_count + static_cast<int>(t.numbers.size())) {
+        parts_(t.sums.empty() ? 1 : static_cast<int>(kept_sums) / vector_bytes_) {
     frame_.width = width;
     frame_.pointers = 10;  // rdi, the steps, stays
-    frame_.table = numbers_ * static_cast<std::int32_t>(most_bytes);
+    frame_.table =
+        Numbers::offset(Formula::first_number + static_cast<int>(t.numbers.size()));  // after the last number
     frame_.spills_at = frame::numbers;
     frame_.spills_from = frame_.table + static_cast<std::int32_t>(round_up(8 * (t.operands.size() + t.sums.size())));
     const int most = width == kernels::x86::Width::bits_512 ? 8 : 4;
     sums_in_registers_ = std::min(static_cast<int>(t.sums.size()), most / parts_);
-    if (!t.sums.empty()) frame_.reserved = sums_in_registers_ * parts_;
+    frame_.reserved = sums_in_registers_ * parts_;
   }
 
   std::vector<std::uint8_t> function() {
     Registers body(t_.formula, frame_, {});
     write(body);
-    // Registers that are left hold numbers.
-    std::vector<int> kept = body.read_numbers();
-    const auto room = static_cast<std::size_t>(body.untouched());
-    const std::vector<int> read = kept;
-    kept.resize(std::min(kept.size(), room));
+    const std::vector<int> kept = body.numbers_to_keep();
     Registers again(t_.formula, frame_, kept);
     write(again);
-    return around(again, kept, read);
+    return around(again, kept, body.read_numbers());
   }
 
  private:
@@ -158,7 +154,7 @@ class ChainCodeWriter {
   static constexpr int saved[] = {kernels::x86::rbx, kernels::x86::rbp, kernels::x86::r12,
                                   kernels::x86::r13, kernels::x86::r14, kernels::x86::r15};
   const ChainFormula& t_;
-  int vector_bytes_, parts_, numbers_, sums_in_registers_;
+  int vector_bytes_, parts_, sums_in_registers_;
   Frame frame_;
 };
 

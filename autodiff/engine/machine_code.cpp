@@ -65,9 +65,7 @@ MachineCode::MachineCode(const Formula& formula)
   for (int k = 0; k < formula.operands; ++k) own_->changed.push_back(formula.results[static_cast<std::size_t>(k)] >= 0);
   Registers registers(formula, {code_width()}, {});
   if (!write_lines(formula, registers)) return;
-  // Registers that are left hold numbers.
-  std::vector<int> kept = registers.read_numbers();
-  kept.resize(std::min(kept.size(), static_cast<std::size_t>(registers.untouched())));
+  const std::vector<int> kept = registers.numbers_to_keep();
   Registers again(formula, {code_width()}, kept);
   write_lines(formula, again);
   own_->pages = std::make_unique<Pages>(function(formula, again, kept));

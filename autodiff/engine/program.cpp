@@ -200,11 +200,11 @@ void find_code(Program& p, Size elements) {
     for (; end->act() != kernels::Act::end; ++end) op.sums |= end->act() == kernels::Act::sum;
     op.code = chain_code(first, op.dtype, (end - first) * elements, later);
     for (const kernels::ChainStep* s = end; s-- != first;) {
-      const auto block = [&](int place, std::intptr_t offset) {
-        return s->from(place) == kernels::From::scratch ? bit(offset / p.scratch_bytes) : 0;
+      const auto block = [&](At place) {
+        return from(*s, place) == kernels::From::scratch ? bit(address_of(*s, place) / p.scratch_bytes) : 0;
       };
-      later.blocks &= ~block(4, s->out);
-      later.blocks |= block(1, s->first) | block(2, s->x) | block(3, s->y);
+      later.blocks &= ~block(At::out);
+      later.blocks |= block(At::first) | block(At::x) | block(At::y);
     }
   }
 }

@@ -186,7 +186,12 @@ class Registers {
   int vector_bytes() const { return kernels::x86::bytes_of(frame_.width); }
   int register_of_kept(std::size_t i) const { return limit_ + static_cast<int>(i); }
   int spills() const { return most_spills_; }
-  int untouched() const { return limit_ - touched_; }
+  // Numbers for the registers that the lines have left, most read first: for a second pass that keeps them.
+  std::vector<int> numbers_to_keep() const {
+    std::vector<int> ids = read_numbers();
+    ids.resize(std::min(ids.size(), static_cast<std::size_t>(limit_ - touched_)));
+    return ids;
+  }
   std::vector<int> read_numbers() const {  // most read first
     std::vector<int> ids;
     for (const auto& [id, times] : reads_) ids.push_back(id);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
+#include <xgrad/autodiff/lengths.hpp>
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -20,12 +22,13 @@ Tensor loss_of(const Callable<Tensor()>& loss, Source source) {
 // The gradients where it has climbed to.
 void check_climbed(const Parameters& some, const Tensor& loss, Source source) {
   const NoGrad constant;
-  Tensor wrong = 0.0;
+  Tensors gradients;
   for (const Parameters::Entry& p : some)
-    if (p.grad().defined()) wrong = wrong + sum(cast(!isfinite(p.grad()), f64));
-  if (wrong.item(source) == 0) return;
+    gradients.push_back(p.grad().defined() ? p.grad().detach(source) : zeros({}, p.value().dtype()));
+  const std::vector<double> greatest = lengths_of(gradients, std::numeric_limits<double>::infinity(), source);
+  std::size_t k = 0;
   for (const Parameters::Entry& p : some)
-    if (p.grad().defined() && all(isfinite(p.grad())).item(source) == 0)
+    if (!std::isfinite(greatest[k++]))
       fail(
           source.named("SAM"),
           "the gradient of {} is not finite at the point it has climbed to, where the loss is {}, so no step was taken; lower rho "

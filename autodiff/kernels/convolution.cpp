@@ -104,7 +104,7 @@ void to_y(const Convolution& c, const T* x, const T* w, const T* bias, T* y, Mem
   const Jobs jobs(c, c.out, c.in);
   const Size numbers = c.in * p.channel() + slack;
   Size* offset = memory.take<Size>(depth);
-  T* planes = memory.take<T>(jobs.workers() * numbers);
+  T* planes = memory.take_zeros<T>(jobs.workers() * numbers);
   T* strips = memory.take<T>(jobs.workers() * strip_numbers);
   offsets_in_x(c, l, p, offset);
   jobs.run(c, [&](Size n, Size group, Size from, Size rows, int worker) {
@@ -182,7 +182,7 @@ void to_x(const Convolution& c, const T* y, const T* w, const T* bias, T* x, Mem
   const Size numbers = c.out * p.channel() + slack;
   T* turned = memory.take<T>(c.groups * c.in * c.out * taps);
   Size* offset = memory.take<Size>(c.out * taps);
-  T* planes = memory.take<T>(jobs.workers() * numbers);
+  T* planes = memory.take_zeros<T>(jobs.workers() * numbers);
   T* strips = memory.take<T>(jobs.workers() * strip_numbers);
   turn_weights(c, l, p, w, turned, offset);
   Size covered = 0;

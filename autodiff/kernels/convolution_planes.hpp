@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "autodiff/kernels/convolution.hpp"
+#include "autodiff/kernels/simd.hpp"
 
 namespace xgrad::kernels {
 
@@ -51,10 +52,6 @@ struct Line {
     const Size left = image - offset(phase);
     return left <= 0 ? 0 : std::min(length, (left + stride - 1) / stride);
   }
-  bool inside(Size phase, Size i) const {
-    const Size at = stride * i + offset(phase);
-    return at >= 0 && at < image;
-  }
 };
 
 struct Lines {
@@ -86,46 +83,43 @@ Planes planes_of_y(const Lines& l) {
   return {{l[0].result + 2 * l[0].reach, l[1].result + 2 * l[1].reach, l[2].result + 2 * l[2].reach}, 1};
 }
 
-template <class T>
-void zeros(T* to, Size n) {
-  std::memset(to, 0, static_cast<std::size_t>(n) * sizeof(T));
-}
-
-// Channels of x, phase by phase, with their padding.
+// Channels of x, phase by phase, into planes whose margins are zeros already.
 template <class T>
 void lay_out_x(const Lines& l, const Planes& p, const T* x, Size channels, T* to) {
   const Size rows = l[1].image, row = l[2].image;
   for (Size c = 0; c < channels; ++c, x += l[0].image * rows * row)
     l.each_phase([&](Size f0, Size f1, Size f2) {
-      const Size first = l[2].first(f2, p.extent[2]), end = std::max(first, l[2].end(f2, p.extent[2]));
-      const Size from = l[2].offset(f2), step = l[2].stride;
-      for (Size z = 0; z < p.extent[0]; ++z)
-        for (Size y = 0; y < p.extent[1]; ++y, to += p.extent[2]) {
-          if (first == end || !l[0].inside(f0, z) || !l[1].inside(f1, y)) {
-            zeros(to, p.extent[2]);
-            continue;
-          }
-          const T* line = x + ((z * l[0].stride + l[0].offset(f0)) * rows + y * l[1].stride + l[1].offset(f1)) * row +
-                          from + first * step;
-          zeros(to, first);
-          if (step == 1) std::memcpy(to + first, line, static_cast<std::size_t>(end - first) * sizeof(T));
-          else
-            for (Size i = first; i < end; ++i) to[i] = line[(i - first) * step];
-          zeros(to + end, p.extent[2] - end);
+      const Size phase[axes] = {f0, f1, f2};
+      Size first[axes], count[axes];
+      for (int i = 0; i < axes; ++i) {
+        first[i] = l[i].first(phase[i], p.extent[i]);
+        count[i] = std::max<Size>(0, l[i].end(phase[i], p.extent[i]) - first[i]);
+      }
+      if (product(count) == 0) return void(to += p.size());
+      const auto number = [&](int i) { return first[i] * l[i].stride + l[i].offset(phase[i]); };  // of the image
+      const Size step = l[2].stride;
+      for (Size z = 0; z < count[0]; ++z) {
+        const T* from = x + ((number(0) + z * l[0].stride) * rows + number(1)) * row + number(2);
+        T* lines = to + p.at(first[0] + z, first[1], first[2]);
+        if (step == 1) {
+          simd().take_lines[sizeof(T) == 8](from, l[1].stride * row, count[1], count[2], nullptr, lines, p.extent[2]);
+          continue;
         }
+        for (Size y = 0; y < count[1]; ++y)
+          for (Size i = 0; i < count[2]; ++i) lines[y * p.extent[2] + i] = from[y * l[1].stride * row + i * step];
+      }
+      to += p.size();
     });
 }
 
-// Channels of y, with a margin of zeros as wide as taps reach.
+// Channels of y, into planes whose margins, as wide as taps reach, are zeros already.
 template <class T>
 void lay_out_y(const Lines& l, const Planes& p, const T* y, Size channels, T* to) {
-  zeros(to, channels * p.size());
-  const Size row = l[2].result;
+  const Size rows = l[1].result, row = l[2].result;
   for (Size c = 0; c < channels; ++c, to += p.size())
-    for (Size i = 0; i < l[0].result; ++i)
-      for (Size j = 0; j < l[1].result; ++j, y += row)
-        std::memcpy(to + p.at(l[0].reach + i, l[1].reach + j, l[2].reach), y,
-                    static_cast<std::size_t>(row) * sizeof(T));
+    for (Size z = 0; z < l[0].result; ++z, y += rows * row)
+      simd().take_lines[sizeof(T) == 8](y, row, rows, row, nullptr, to + p.at(l[0].reach + z, l[1].reach, l[2].reach),
+                                        p.extent[2]);
 }
 
 // Numbers of a type in the memory, one after the other.
@@ -136,6 +130,13 @@ class Memory {
   T* take(Size n) {
     T* taken = reinterpret_cast<T*>(at_);
     at_ += bytes<T>(n);
+    return taken;
+  }
+  // For images to be laid out in, one after the other: their margins stay zeros.
+  template <class T>
+  T* take_zeros(Size n) {
+    T* taken = take<T>(n);
+    std::memset(taken, 0, static_cast<std::size_t>(n) * sizeof(T));
     return taken;
   }
   template <class T>

@@ -22,7 +22,7 @@ struct SumJobs {
   Size most_piece;  // positions
   SumJobs(const Convolution& c, Size item) {
     constexpr Size enough = 8;
-    of_lanes = c.out * item >= 128;
+    of_lanes = c.out * item >= 64;
     block = of_lanes ? std::min(many_block, (c.out * item + 63) / 64 * 64 / item) : few_block;
     blocks = (c.out + block - 1) / block * c.groups;
     parts = blocks == 0 || blocks >= enough
@@ -128,7 +128,7 @@ void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
   const Size of_image = c.in * p.channel(), numbers = jobs.images * of_image + slack;
   const Size of_job = jobs.block * depth;  // strips of [depth][lanes]
   Size* offset = memory.take<Size>(depth);
-  T* planes = memory.take<T>(workers_for(jobs.count) * numbers);
+  T* planes = memory.take_zeros<T>(workers_for(jobs.count) * numbers);
   T* turned = memory.take<T>(jobs.of_lanes ? workers_for(jobs.count) * jobs.lanes * most_of_lanes : 0);
   double* sums = memory.take<double>(jobs.count * of_job);
   offsets_in_x(c, l, p, offset);

@@ -11,6 +11,7 @@
 #include <xgrad/autodiff/memory.hpp>
 #include "autodiff/engine/rows.hpp"
 #include "autodiff/ops/rules.hpp"
+#include "autodiff/parallel.hpp"
 
 namespace xgrad::engine {
 
@@ -89,6 +90,18 @@ struct Picked {
 Picked pick_from(Node* n) {
   const int axis = static_cast<int>(n->a[0]);
   return {dense(n->in[0]), dense(n->in[1]), axis_of(n->in[0]->shape, axis), axis_of(n->shape, axis), allocate(n)};
+}
+
+// f(in, out, x, y, first) for runs of what is before the axis, from `first` on: what they pick, and what they add, is their
+// own. Threads share them, and the zeros of one are still in a cache when something is added to them.
+template <class T, class F>
+void each_run(const Picked& p, const F& f) {
+  constexpr Size worth_a_job = 1 << 14;  // numbers
+  const Size from = p.in.length * p.in.inner, to = p.out.length * p.out.inner;
+  share_out(p.in.outer, std::max<Size>(1, worth_a_job / std::max<Size>({1, from, to})), [&](Size first, Size end) {
+    f(Axis{end - first, p.in.length, p.in.inner}, Axis{end - first, p.out.length, p.out.inner},
+      p.x.node()->data.as<const T>() + first * from, reinterpret_cast<T*>(p.memory) + first * to, first);
+  });
 }
 
 }  // namespace
@@ -193,14 +206,14 @@ Tensor dense_rows(const RowGradient& x, const Shape& shape, Source source) {
 void compute_index_add(Node* n) {
   const Picked p = pick_from(n);
   with_type(n->dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto* x = p.x.node()->data.as<const T>();
-    const auto add_all = [&](auto inner) {
-      add_rows(reinterpret_cast<T*>(p.memory), p.out.outer * p.out.length, x, inner, p.in.length,
-               [&](const auto& add) { along(p.in, p.out, indices(p.index), add); });
-    };
-    if (p.in.inner == 1) add_all(std::integral_constant<Size, 1>());
-    else add_all(p.in.inner);
+    each_run<decltype(zero)>(p, [&](const Axis& in, const Axis& out, const auto* x, auto* y, Size) {
+      const auto add_all = [&](auto inner) {
+        add_rows(y, out.outer * out.length, x, inner, in.length,
+                 [&](const auto& add) { along(in, out, indices(p.index), add); });
+      };
+      if (in.inner == 1) add_all(std::integral_constant<Size, 1>());
+      else add_all(in.inner);
+    });
   });
   n->data = p.memory;
 }
@@ -210,10 +223,9 @@ Tensors vjp_index_add(const Step& s) { return pick_back(Op::index_select, s); }
 void compute_gather(Node* n) {
   const Picked p = pick_from(n);
   with_type(n->dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto* x = p.x.node()->data.as<const T>();
-    auto* y = reinterpret_cast<T*>(p.memory);
-    each(p.out, p.in, indices(p.index), [&](Size to, Size from) { y[to] = x[from]; });
+    each_run<decltype(zero)>(p, [&](const Axis& in, const Axis& out, const auto* x, auto* y, Size first) {
+      each(out, in, indices(p.index) + first * out.length * out.inner, [=](Size to, Size from) { y[to] = x[from]; });
+    });
   });
   n->data = p.memory;
 }
@@ -222,10 +234,11 @@ Tensors vjp_gather(const Step& s) { return pick_back(Op::scatter_add, s); }
 void compute_scatter_add(Node* n) {
   const Picked p = pick_from(n);
   with_type(n->dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto* x = p.x.node()->data.as<const T>();
-    add_rows(reinterpret_cast<T*>(p.memory), n->count, x, std::integral_constant<Size, 1>(),
-             n->a[1] > 0 ? n->a[1] : p.in.length, [&](const auto& add) { each(p.in, p.out, indices(p.index), add); });
+    each_run<decltype(zero)>(p, [&](const Axis& in, const Axis& out, const auto* x, auto* y, Size first) {
+      const Size* index = indices(p.index) + first * in.length * in.inner;
+      add_rows(y, out.outer * out.length * out.inner, x, std::integral_constant<Size, 1>(),
+               n->a[1] > 0 ? n->a[1] : in.length, [&](const auto& add) { each(in, out, index, add); });
+    });
   });
   n->data = p.memory;
 }

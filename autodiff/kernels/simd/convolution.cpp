@@ -1,6 +1,6 @@
 // The inner loops of convolutions (kernels/convolution.cpp): every tap of the kernel, of every channel, reads the image at
 // an offset of its own, and positions that lie side by side are lanes.
-#include "autodiff/kernels/simd/map.hpp"
+#include "autodiff/kernels/simd/lanes.hpp"
 #include "autodiff/kernels/simd/turn.hpp"
 
 namespace xgrad::kernels {
@@ -24,11 +24,10 @@ XGRAD_INLINE void tile(const T* a, Size lda, const T* x, const Size (&start)[3],
       for (int v = 0; v < vectors; ++v) sums[r][v] = madd(w, y[v], sums[r][v]);
     }
   }
-  for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < vectors; ++v) {
-      T* to = out + r * ldo + v * width<T>;
-      (add ? load(to) + sums[r][v] : sums[r][v]).store_unaligned(to);
-    }
+  each_of<rows, vectors>([&](int r, int v) XGRAD_LAMBDA {
+    T* to = out + r * ldo + v * width<T>;
+    (add ? load(to) + sums[r][v] : sums[r][v]).store_unaligned(to);
+  });
 }
 
 // Vectors of positions that lie side by side in the results: of each line so many, and lines are `across` apart in x.
@@ -75,11 +74,17 @@ Size correlate(const void* a_bytes, Size rows, Size lda, const void* x_bytes, co
   const Vectors all{by_lines ? lines * of_line : of_all, by_lines ? of_line : of_all, across};
   const auto strip_of = [&]<int some>() { strip<T, some>(a, lda, x, offset, depth, out, ldo, all); };
   const Size apart = by_lines ? of_line * width<T> : across;
-#if defined(__AVX512F__)  // 32 registers
-  if (rows == 8) return strip_of.template operator()<8>(), apart;
-#endif
-  for (; rows > 4; rows -= 4, a += 4 * lda, out += 4 * ldo) strip_of.template operator()<4>();
+  const auto next = [&](Size some) { a += some * lda, out += some * ldo; };
   switch (rows) {
+#if defined(__AVX512F__)  // 32 registers
+    case 8: strip_of.template operator()<8>(); break;
+    case 6: strip_of.template operator()<6>(); break;
+#else
+    case 8: strip_of.template operator()<4>(), next(4), strip_of.template operator()<4>(); break;
+    case 6: strip_of.template operator()<3>(), next(3), strip_of.template operator()<3>(); break;
+#endif
+    case 7: strip_of.template operator()<4>(), next(4), strip_of.template operator()<3>(); break;
+    case 5: strip_of.template operator()<3>(), next(3), strip_of.template operator()<2>(); break;
     case 4: strip_of.template operator()<4>(); break;
     case 3: strip_of.template operator()<3>(); break;
     case 2: strip_of.template operator()<2>(); break;
@@ -94,9 +99,15 @@ void take_lines(const void* from_bytes, Size across, Size lines, Size count, con
   const T* from = static_cast<const T*>(from_bytes);
   T* to = static_cast<T*>(to_bytes);
   const Batch<T> more(plus ? *static_cast<const T*>(plus) : T(-0.0));
-  for (Size line = 0; line < lines; ++line, from += across, to += row)
-    map(to, count,
-        [&](Size i, Size) XGRAD_LAMBDA { return load(from + i) + more; });  // past the line there are numbers, too
+  const Size last = count - width<T>;  // where the last vector begins
+  for (Size line = 0; line < lines; ++line, from += across, to += row) {
+    if (last < 0) {
+      store_part(to, load_part(from, count) + more, count);
+      continue;
+    }
+    for (Size i = 0; i < last; i += width<T>) (load(from + i) + more).store_unaligned(to + i);
+    (load(from + last) + more).store_unaligned(to + last);
+  }
 }
 
 // to[i] += the sum of the lanes of v[i]
@@ -118,9 +129,10 @@ XGRAD_INLINE void add_lanes(const Batch<T> (&v)[4], double* to) {
     return;
   }
 #endif
-  for (int i = 0; i < 4; ++i)
+  each_of<4, 1>([&](int i, int) XGRAD_LAMBDA {
     to[i] += static_cast<double>(
         reduce_lanes(v[i], [](const Batch<T>& p, const Batch<T>& q) XGRAD_LAMBDA { return p + q; }));
+  });
 }
 
 constexpr int most_rows = 4;
@@ -146,9 +158,7 @@ struct Packed {
         const T* from = static_cast<const T*>(lines[line].g) + r * ldg;
         for (Size v = 0; v < each; ++v) load(from + v * width<T>).store_aligned(g[line * each + v][r]);
         if (partial == 0) continue;
-        T* last = g[whole + line][r];
-        Batch<T>(T(0)).store_aligned(last);
-        for (Size i = 0; i < length; ++i) last[i] = from[each * width<T> + i];
+        load_part(from + each * width<T>, length).store_aligned(g[whole + line][r]);
       }
     }
   }
@@ -162,24 +172,29 @@ void dots(const Packed<T, rows>& p, const T* x, const Size* offset, double* sums
     for (auto& sum : tap) sum = Batch<T>(T(0));
   const T* at[taps];
   for (int k = 0; k < taps; ++k) at[k] = x + offset[k];
-  const auto run = [&](Size from, Size to, const auto& part) XGRAD_LAMBDA {
+  const auto run = [&](Size from, Size to, const auto& some) XGRAD_LAMBDA {
     for (Size i = from; i < to; ++i) {
       Batch<T> y[taps];
-      for (int k = 0; k < taps; ++k) y[k] = part(load(at[k] + p.at[i]));
+      for (int k = 0; k < taps; ++k) y[k] = some(at[k] + p.at[i]);
       for (int r = 0; r < rows; ++r) {
-        const Batch<T> z = Batch<T>::load_aligned(p.g[i][r]);
+        const Batch<T> z = in_register(Batch<T>::load_aligned(p.g[i][r]));
         for (int k = 0; k < taps; ++k) total[k][r] = madd(z, y[k], total[k][r]);
       }
     }
   };
-  run(0, p.whole, [](const Batch<T>& y) XGRAD_LAMBDA { return y; });
+  run(0, p.whole, [](const T* x) XGRAD_LAMBDA { return load(x); });
   if (p.partial > 0) {  // numbers past the end of a line are not of that line, and may be infinite
+#if defined(__AVX512F__)
+    const auto some = [&](const T* x) XGRAD_LAMBDA { return load_part(x, p.length); };
+#else
     alignas(64) Int<T> lanes[width<T>];
     for (Size i = 0; i < width<T>; ++i) lanes[i] = i < p.length ? -1 : 0;
-    const Batch<T> inside = as_float<T>(Batch<Int<T>>::load_aligned(lanes));
-    run(p.whole, p.whole + p.partial, [&](const Batch<T>& y) XGRAD_LAMBDA { return y & inside; });
+    const Batch<T> inside = as_float<T>(Batch<Int<T> >::load_aligned(lanes));
+    const auto some = [&](const T* x) XGRAD_LAMBDA { return load(x) & inside; };
+#endif
+    run(p.whole, p.whole + p.partial, some);
   }
-  for (int k = 0; k < taps; ++k) add_lanes(total[k], sums + k * most_rows);
+  each_of<taps, 1>([&](int k, int) XGRAD_LAMBDA { add_lanes(total[k], sums + k * most_rows); });
 }
 
 template <class T, int rows>
@@ -230,8 +245,7 @@ void outer(const SumPiece* pieces, Size count, const T* g, Size lanes, const T* 
       }
     }
   }
-  for (int k = 0; k < taps; ++k)
-    for (int v = 0; v < vectors; ++v) add_to(sums + k * lanes + v * width<T>, total[k][v]);
+  each_of<taps, vectors>([&](int k, int v) XGRAD_LAMBDA { add_to(sums + k * lanes + v * width<T>, total[k][v]); });
 }
 
 template <class T, int vectors>

@@ -29,6 +29,11 @@ inline batch<float, neon64> sqrt(const batch<float, neon64>& x) noexcept {
 
 #define XGRAD_INLINE [[gnu::always_inline]] inline
 #define XGRAD_LAMBDA __attribute__((always_inline))
+#if defined(__clang__)
+#define XGRAD_UNROLL _Pragma("unroll")
+#else
+#define XGRAD_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 namespace xgrad::kernels {
 namespace {
@@ -53,6 +58,17 @@ template <class T>
 inline constexpr Size width = static_cast<Size>(Batch<T>::size);
 template <class T>
 using Int = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+// f(i, k) for i < rows, k < columns, of an array of vectors. Unrolled early: a loop that GCC unrolls late by itself keeps the
+// array in memory for it.
+template <int rows, int columns, class F>
+XGRAD_INLINE void each_of(const F& f) {
+  XGRAD_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    XGRAD_UNROLL
+    for (int k = 0; k < columns; ++k) f(i, k);
+  }
+}
 
 // x y + z: rounded once where the machine can, the same way for all lanes always
 template <class T>
@@ -201,6 +217,17 @@ alignas(64) inline constexpr T lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
 template <class T>
 XGRAD_INLINE Mask<T> before_lane(Size k) {  // the first k lanes
   return Batch<T>::load_aligned(lane_numbers<T>) < Batch<T>(static_cast<T>(k));
+}
+
+// x, read once: GCC would read what is used a few times from memory each time.
+template <class T>
+XGRAD_INLINE Batch<T> in_register(Batch<T> x) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(x.data));
+#elif defined(__SSE2__)
+  asm("" : "+x"(x.data));
+#endif
+  return x;
 }
 
 // The first k < width elements, 0 in the other lanes; nothing past them is touched.

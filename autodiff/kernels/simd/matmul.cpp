@@ -35,21 +35,20 @@ XGRAD_INLINE void tile(const Left<T>& left, const T* panel, Size stride, Size de
       for (int v = 0; v < vectors; ++v) sums[r][v] = madd(x, y[v], sums[r][v]);
     }
   }
-  for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < vectors; ++v) {
-      T* out = result.c + r * result.ldc + v * width<T>;
-      const Size k = columns - v * width<T>;
-      Batch<T> z = sums[r][v];
-      if (k >= width<T>) {
-        if (result.add) z = z + load(out);
-        if (result.plus) z = z + load(result.plus + v * width<T>);
-        z.store_unaligned(out);
-      } else {
-        if (result.add) z = z + load_part(out, k);
-        if (result.plus) z = z + load_part(result.plus + v * width<T>, k);
-        store_part(out, z, k);
-      }
+  each_of<rows, vectors>([&](int r, int v) XGRAD_LAMBDA {
+    T* out = result.c + r * result.ldc + v * width<T>;
+    const Size k = columns - v * width<T>;
+    Batch<T> z = sums[r][v];
+    if (k >= width<T>) {
+      if (result.add) z = z + load(out);
+      if (result.plus) z = z + load(result.plus + v * width<T>);
+      z.store_unaligned(out);
+    } else {
+      if (result.add) z = z + load_part(out, k);
+      if (result.plus) z = z + load_part(result.plus + v * width<T>, k);
+      store_part(out, z, k);
     }
+  });
 }
 
 // As many vectors and rows as their sums have registers for.
@@ -141,11 +140,10 @@ void dots(const T* a, Size lda, const T* b, Size ldb, Size k, const Result<T>& r
   Size l = 0;
   for (; l + width<T> <= k; l += width<T>) add(l, [](const T* at) XGRAD_LAMBDA { return load(at); });
   if (l < k) add(l, [&](const T* at) XGRAD_LAMBDA { return load_part(at, k - l); });
-  for (int r = 0; r < rows; ++r)
-    for (int c = 0; c < columns; ++c) {
-      const T z = reduce_lanes(sums[r][c], [](const Batch<T>& p, const Batch<T>& q) XGRAD_LAMBDA { return p + q; });
-      result.c[r * result.ldc + c] = result.plus ? z + result.plus[c] : z;
-    }
+  each_of<rows, columns>([&](int r, int c) XGRAD_LAMBDA {
+    const T z = reduce_lanes(sums[r][c], [](const Batch<T>& p, const Batch<T>& q) XGRAD_LAMBDA { return p + q; });
+    result.c[r * result.ldc + c] = result.plus ? z + result.plus[c] : z;
+  });
 }
 
 template <class T, int rows, int columns>

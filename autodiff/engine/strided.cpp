@@ -54,6 +54,13 @@ void copy_rows(T* out, const T* x, Size rows, Size columns, Size down, Size acro
   }
 }
 
+// Of numbers that are not negative; many processors divide 32 bits in a third of the time.
+Size quotient(Size x, Size y) {
+  const auto a = static_cast<std::uint64_t>(x), b = static_cast<std::uint64_t>(y);
+  if ((a | b) >> 32 == 0) return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);
+  return x / y;
+}
+
 template <class T>
 void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size start, Size n) {
   T* out = reinterpret_cast<T*>(out_bytes);
@@ -66,11 +73,14 @@ void gather_typed(char* out_bytes, const char* base_bytes, const Layout& l, Size
   Shape index;
   index.resize(rank);
   Size at = 0;
-  for (int i = rank; i-- > 0;) {
-    index[i] = start % l.extents[i];
-    start /= l.extents[i];
+  for (int i = rank; i-- > 1;) {
+    const Size left = quotient(start, l.extents[i]);
+    index[i] = start - left * l.extents[i];
     at += index[i] * l.strides[i];
+    start = left;
   }
+  index[0] = start;
+  at += start * l.strides[0];
   const Size inner = l.extents[rank - 1], stride = l.strides[rank - 1];
   Size in_row = index[rank - 1];
   const auto next = [&](int axis) {  // the axes before it go on by one

@@ -137,7 +137,8 @@ constexpr bool has_line() {
   static_assert(seen,
                 "this part of a model has no public XGRAD_FIELDS line, so its parameters would be missed: "
                 "write XGRAD_FIELDS(weight, ...) in the struct, or XGRAD_FIELDS() where it has none; a lambda may "
-                "capture numbers and references");
+                "capture numbers and references; what holds several layers may be a std::vector, std::array, "
+                "std::optional, std::unique_ptr or a std::map by strings");
   return seen;
 }
 
@@ -147,6 +148,10 @@ std::string_view next_name(std::string_view& names);  // takes the first of a st
 
 template <class T>
 void walk(T& field, const Path& path, Walker& to) {
+  static_assert(
+      !std::is_pointer_v<T>,
+      "a walk does not follow a plain pointer, whose layer may be somebody else's: hold the layer itself, or a "
+      "std::unique_ptr");
   static_assert(!std::is_const_v<T>, "a const field of a model cannot be trained or loaded: drop its const");
   if constexpr (std::is_same_v<T, Parameter>) {
     if (field.defined()) to.parameter(path, field);

@@ -225,7 +225,14 @@ BOOST_AUTO_TEST_CASE(of_nothing) {
   const Tensor w = watch(ones({3, 2, 3, 3}));
   BOOST_TEST(sum(grad(sum(conv2d(zeros({0, 2, 5, 5}), w)), w)[0]).item() == 0);
   BOOST_TEST(conv2d(zeros({1, 2, 0, 3}), ones({1, 2, 2, 2}), {.padding = 1}).shape() == Shape({1, 1, 1, 4}));
+  const Tensor up = watch(ones({1, 1, 3}));
+  BOOST_TEST(sum(grad(sum(conv_transpose1d(zeros({1, 1, 0}), up)), up)[0]).item() == 0);
   BOOST_TEST(max_pool2d(zeros({0, 2, 4, 4}), 2).shape() == Shape({0, 2, 2, 2}));
+  // one window, of which ceil_mode leaves what the image has
+  BOOST_TEST(max_pool2d(ones({1, 1, 2, 2}), 3, {.stride = 2, .ceil_mode = true}).item() == 1);
+  BOOST_TEST(avg_pool2d(ones({1, 1, 2, 2}), 3, {.stride = 2, .ceil_mode = true}).item() == 1);
+  BOOST_TEST(max_pool1d(tensor({{{1, 5, 3, 2}}}), 3, {.stride = 2, .dilation = 2, .ceil_mode = true}).item() == 3);
+  BOOST_CHECK_THROW(max_pool1d(ones({1, 1, 2}), 4, {.stride = 2, .ceil_mode = true}), Error);
   BOOST_TEST(avg_pool2d(zeros({2, 0, 4, 4}), 2).shape() == Shape({2, 0, 2, 2}));
 }
 

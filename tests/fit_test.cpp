@@ -245,10 +245,9 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   refused({.clip_value = std::nan("")}, "[fit] expected a clip_value of 0 or more");
   refused({.patience = -1}, "[fit] expected a patience of 0 or more");
   refused({.monitor = "f1"}, "[fit] expected a monitor that is a loss, an accuracy or a metric's name, got f1");
-  refused(
-      {.metrics = {{"mine", Undecided{}}}, .monitor = "mine"},
-      "[fit] expected a monitored metric that says which way is better, got mine; write in its struct `static constexpr "
-      "bool greater_is_better = true;`, or false");
+  refused({.metrics = {{"mine", Undecided{}}}, .monitor = "mine"},
+          "[fit] expected a monitored metric that says which way is better, got mine; write in its struct `"
+          "bool greater_is_better = true;`, or false");
   refused({.monitor = "validation_loss"}, "[fit] expected validation data, for validation_loss is to be monitored");
   const data::DataLoader none({randn({3, 3}), randint(0, 2, {3})}, {.batch_size = 4, .drop_last = true});
   refused({.validation = none},

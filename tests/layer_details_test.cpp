@@ -368,6 +368,29 @@ BOOST_AUTO_TEST_CASE(layers_around_layers) {
 
 // ---- wrappers
 
+namespace {
+struct Noisy {
+  Parameter weight{ones({2, 2})};
+  bool training = true;
+  Tensor with_weight(In x, const Tensor& w) const { return training ? matmul(x, w) + randn({2}) : matmul(x, w); }
+  XGRAD_FIELDS(weight)
+};
+}  // namespace
+
+// Modes, and what is applied to all layers of a type, reach the layer that is wrapped; its names are the wrapper's own.
+BOOST_AUTO_TEST_CASE(walks_enter_wrapped_layers) {
+  const Tensor x = ones({1, 2});
+  nn::WeightNorm noisy{Noisy()};
+  BOOST_TEST(!same_bits(noisy(x), noisy(x)));
+  nn::eval(noisy);
+  BOOST_TEST(same_bits(noisy(x), noisy(x)));
+  nn::Sequential net{nn::WeightNorm(nn::Linear(2, 2)), nn::SpectralNorm(nn::Linear(2, 2)), nn::Linear(2, 2)};
+  int met = 0;
+  nn::apply<nn::Linear>(net, [&](nn::Linear&) { ++met; });
+  BOOST_TEST(met == 3);
+  BOOST_TEST(nn::state_dict(net)[0].name == "0.bias");
+}
+
 // WeightNorm starts as the layer that it is given; a fixed length leaves direction to be learned.
 BOOST_AUTO_TEST_CASE(weight_norms_start_as_their_layer) {
   manual_seed(12);

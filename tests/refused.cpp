@@ -37,6 +37,10 @@ struct WithoutOrder {
   std::unordered_map<std::string, nn::Linear> heads;
   XGRAD_FIELDS(heads)
 };
+struct WithPointer {
+  nn::Linear* layer = nullptr;
+  XGRAD_FIELDS(layer)
+};
 struct WithNumber {
   int n = 3;
   XGRAD_FIELDS(n)
@@ -75,6 +79,9 @@ int main() {
   nn::parameters(model);
 #elif defined(map_without_an_order)  // this part of a model has no public XGRAD_FIELDS line
   WithoutOrder model;
+  nn::parameters(model);
+#elif defined(pointer_in_fields)  // a walk does not follow a plain pointer
+  WithPointer model;
   nn::parameters(model);
 #elif defined(metric_without_a_value)  // a metric is a struct with update(outputs, targets), a value() that is a number, and reset()
   training::Metric metric("three", 3);

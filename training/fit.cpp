@@ -12,13 +12,16 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/training/progress.hpp>
 #include "training/seen.hpp"
+#include "training/snapshot.hpp"
 
 namespace xgrad::training {
 
 double Epoch::metric(std::string_view name, Source source) const {
   for (const Measured& m : validation_metrics.empty() ? metrics : validation_metrics)
     if (m.name == name) return m.value;
-  fail(source.named("metric"), "there is no metric {}", name);
+  std::string known;
+  for (const Measured& m : metrics) known += (known.empty() ? "" : ", ") + m.name;
+  fail(source.named("metric"), "there is no metric {}; there {}", name, known.empty() ? "are none" : "is " + known);
 }
 
 namespace {
@@ -30,36 +33,6 @@ void verify_first(const Called& model, const optim::Optimizer& optimizer, const 
 }
 
 double shown(double x) { return std::isnan(x) ? std::abs(x) : x; }  // NaN without its sign
-
-// The values of a model's parameters and buffers, or of what an optimizer trains where the model shows none.
-class Snapshot {
- public:
-  Snapshot(const Called& model, const optim::Optimizer& optimizer, Source source) : model_(model), source_(source) {
-    if (!model.layers) trained_ = optimizer.parameters(source);
-  }
-  void take() {
-    if (model_.layers) {
-      state_ = nn::state_dict(*model_.layers);
-    } else {
-      state_.clear();
-      for (const Parameters::Entry& p : trained_) state_.push_back({p.name, p.value().detach()});
-    }
-  }
-  void put_back() const {
-    if (model_.layers) {
-      nn::load_state_dict(*model_.layers, state_, {}, source_);
-      return;
-    }
-    std::size_t i = 0;
-    for (const Parameters::Entry& p : trained_) p.assign(state_[i++].value, source_);
-  }
-
- private:
-  const Called& model_;
-  Source source_;
-  Parameters trained_;
-  NamedTensors state_;
-};
 
 // While one lives, an optimizer that has other weights to be judged by, as averages, has put those into the parameters.
 struct Judged {
@@ -94,6 +67,25 @@ class Loop {
 
   History run() {
     bool by_callback = false;
+    try {
+      by_callback = epochs();
+    } catch (...) {
+      if (best_.is_taken()) best_.put_back();
+      throw;
+    }
+    if (best_is_asked_for() && history_.best_epoch == 0 && !history_.epochs.empty() && !by_callback) fail_no_best();
+    if (o_.keep_best && history_.best_epoch > 0) {
+      best_.put_back();
+      optimizer_.best_is_back();
+    }
+    if (!history_.epochs.empty()) require_numbers();
+    return std::move(history_);
+  }
+
+ private:
+  // Did a callback end it?
+  bool epochs() {
+    bool by_callback = false;
     for (Size epoch = 1; epoch <= o_.epochs && !history_.stopped; ++epoch) {
       Epoch seen = train(epoch);
       {
@@ -108,18 +100,24 @@ class Loop {
       by_callback = history_.stopped;
       if (o_.patience > 0 && epoch - last_best_ >= o_.patience && epoch < o_.epochs) history_.stopped = true;
     }
-    if (best_is_asked_for() && history_.best_epoch == 0 && !history_.epochs.empty() && !by_callback)
-      fail(source_.named("fit"),
-           "expected numbers of what is monitored, {}, got NaN in each of {} epochs; monitor what has a value here",
-           monitored_name(), history_.epochs.size());
-    if (o_.keep_best && history_.best_epoch > 0) {
-      best_.put_back();
-      optimizer_.best_is_back();
-    }
-    return std::move(history_);
+    return by_callback;
+  }
+  [[noreturn]] void fail_no_best() const {
+    fail(source_.named("fit"),
+         "expected numbers of what is monitored, {}, got NaN in each of {} epochs; monitor what has a value here",
+         monitored_name(), history_.epochs.size());
+  }
+  // The last step is followed by no loss that would show what it did.
+  void require_numbers() const {
+    const NoGrad constant;
+    for (const Parameters::Entry& p : optimizer_.parameters(source_))
+      if (any(isnan(p.value())).item(source_) != 0)
+        fail(source_.named("fit"),
+             "{} holds NaN after the last step, whose gradient was no number; lower the learning rate, look for what "
+             "has no slope (sqrt at 0), or leave such steps out: optim::RequireFinite({{.skip = true}})",
+             p.name);
   }
 
- private:
   void check() const {
     const auto refuse = [&](const std::string& what) { fail(source_.named("fit"), "expected " + what); };
     if (o_.epochs < 0) refuse(fmt::format("0 epochs or more, got {}", o_.epochs));
@@ -151,13 +149,18 @@ class Loop {
     for (const Metric& metric : o_.metrics) {
       if (m != metric.name()) continue;
       if (!metric.greater_is_better())
-        refuse(fmt::format(
-            "a monitored metric that says which way is better, got {}; write in its struct `static constexpr bool "
-            "greater_is_better = true;`, or false",
-            m));
+        refuse(
+            fmt::format("a monitored metric that says which way is better, got {}; write in its struct `bool "
+                        "greater_is_better = true;`, or false",
+                        m));
       known = true;
     }
-    if (!known) refuse(fmt::format("a monitor that is a loss, an accuracy or a metric's name, got {}", m));
+    if (!known) {
+      std::string list;
+      for (const Metric& metric : o_.metrics) list += (list.empty() ? "" : ", ") + metric.name();
+      refuse(fmt::format("a monitor that is a loss, an accuracy or a metric's name, got {}; the metrics here: {}", m,
+                         list.empty() ? "none" : list));
+    }
     if (model_.layers && !model_.may_change) {
       if (const std::string layer = nn::other_mode(*model_.layers, true); !layer.empty())
         fail(source_.named("fit"),
@@ -171,10 +174,11 @@ class Loop {
   Epoch train(Size epoch) {
     std::optional<nn::Mode> mode;
     if (model_.may_change) mode.emplace(*model_.layers, true);
-    Seen seen(o_.metrics, static_cast<bool>(o_.loss), source_);
+    Seen seen(o_.metrics, o_.loss, source_);
     const Size count = batches_.size();
     Size done = 0, few = 1;  // batches to the step that is being made
     double together = 0;     // rows that count, to it
+    bool pulled = false;     // has one of them a gradient?
     double lr = Epoch::none;
     for (auto at = batches_.begin(); at != batches_.end(); ++at) {
       const Tensors batch = *at;
@@ -183,42 +187,43 @@ class Loop {
       const auto loss = [&] {
         if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_.named("fit")).loss;  // sam's second
         made = outcome_of(model_, batch, o_.loss, source_.named("fit"));
-        if (std::exchange(first_, false) && o_.verify) verify_first(model_, optimizer_, made.loss, source_);
+        if (made.loss.defined() && std::exchange(first_, false) && o_.verify)
+          verify_first(model_, optimizer_, made.loss, source_);
         return made.loss;
       };
       if (o_.sam) {
-        o_.sam->step(optimizer_, loss, source_);
+        if (!is_left_out(model_, batch, o_.loss)) o_.sam->step(optimizer_, loss, source_);
       } else {
         loss();
         if (done % o_.accumulate == 0) {
           optimizer_.zero_grad();
+          pulled = false;
           few = std::min(o_.accumulate, count - done);
-          const bool may_be_left_out = batch[made.inputs].dtype() == i64;
-          together = few == 1 ? 0 : may_be_left_out ? rows_of(at, few, made.inputs) : rows_of(done, few);
+          together = few == 1 ? 0 : made.classes ? rows_of(at, few, made.inputs) : rows_of(done, few);
         }
-        const Located here(source_);
-        const double share = few == 1       ? 1
-                             : together > 0 ? rows_that_count(batch[made.inputs]) / together
-                                            : 1 / static_cast<double>(few);
-        const Tensor part = share == 1 ? made.loss : made.loss * share;
-        optimizer_.look_at(part, source_);
-        part.backward({}, source_);
+        if (made.loss.defined()) {
+          pull(made, few == 1 ? 1 : together > 0 ? made.rows / together : 1 / static_cast<double>(few));
+          pulled = true;
+        }
       }
-      const double value = made.loss.item(source_);
-      if (!std::isfinite(value)) {
+      const double value = made.loss.defined() ? made.loss.item(source_) : Epoch::none;
+      if (made.loss.defined() && !std::isfinite(value) && !optimizer_.refuses_nonfinite(source_)) {
         optimizer_.zero_grad();
-        fail(source_.named("fit"), "the loss is {} in epoch {}; lower the learning rate, or look for NaN in the data",
-             shown(value), epoch);
+        fail(
+            source_.named("fit"),
+            "the loss is {} in epoch {}; lower the learning rate, look for NaN in the data, or leave such batches out: "
+            "optim::RequireFinite({{.skip = true}})",
+            shown(value), epoch);
       }
       if (++done % o_.accumulate == 0 || done == count) {
         lr = optimizer_.lr(0, source_);
-        if (!o_.sam) optimizer_.step(source_);
+        if (pulled) optimizer_.step(source_);
       }
       if (optimizer_.steps(source_) != before) {  // what stands around it may have waited
         ++steps_;
         if (by_step_) by_step_->step(source_);
       }
-      seen.add(made.outputs, batch, made.inputs, value);
+      if (std::isfinite(value)) seen.add(made, batch, value);
       if (o_.progress)
         bar_.step(bar_.due() ? fmt::format("epoch {}/{}  loss {:.4f}", epoch, o_.epochs, value) : std::string());
       if (o_.after_batch && !o_.after_batch(Batch{epoch, done, steps_, value})) {
@@ -230,6 +235,13 @@ class Loop {
     made.metrics = seen.metrics();
     made.lr = lr;
     return made;
+  }
+
+  void pull(const Outcome& made, double share) {
+    const Located here(source_);
+    const Tensor part = share == 1 ? made.loss : made.loss * share;
+    optimizer_.look_at(part, source_);
+    part.backward({}, source_);
   }
 
   // Of so many batches from the one of that number on.
@@ -272,7 +284,14 @@ class Loop {
 
   void look_for_best(const Epoch& seen) {
     const auto [value, greater] = monitored(seen);
-    if (std::isnan(value)) return;
+    if (std::isnan(value)) {
+      const bool never =
+          monitored_name().ends_with("accuracy");  // what has none after one epoch has none after the next
+      if (never && best_is_asked_for() && !std::isnan(seen.loss))
+        fail(source_.named("fit"), "there is no {} to monitor: targets are no classes; monitor a loss, or a metric",
+             o_.monitor);
+      return;
+    }
     const double gain = greater ? value - history_.best : history_.best - value;
     if (history_.best_epoch > 0 && !(gain > o_.min_delta)) return;
     history_.best = value;

@@ -39,18 +39,40 @@ struct Epoch {
 struct Batch {
   Size epoch, batch;  // each from 1
   Size step;          // of the optimizer, so far in this fit
-  double loss;
+  double loss;        // NaN where the batch was left out: its classes were all -100
+};
+
+// What fit calls as it goes. One that gives false stops it; one that gives nothing lets it go on.
+template <class What>
+class Callback {
+ public:
+  Callback() noexcept = default;
+  template <class F>
+  requires(!std::is_same_v<std::decay_t<F>, Callback> && std::is_invocable_v<std::decay_t<F>&, const What&>)
+      Callback(F&& f) {
+    if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>&, const What&>>) {
+      if (const Callable<void(const What&)> call(std::forward<F>(f)); call)
+        call_ = [call](const What& what) { return call(what), true; };
+    } else {
+      call_ = Callable<bool(const What&)>(std::forward<F>(f));
+    }
+  }
+  explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+  bool operator()(const What& what) const { return call_(what); }
+
+ private:
+  Callable<bool(const What&)> call_;
 };
 
 struct FitOptions {
   Size epochs = 10;
-  bool progress = true;                           // a bar, and a line an epoch, on stderr
-  Loss loss = {};                                 // .loss = nn::mse_loss; where empty nn::cross_entropy, of i64 classes
-  Callable<bool(const Epoch&)> after_epoch = {};  // false stops the training
-  bool verify = true;                             // at the first step: see nn::verify
+  bool progress = true;              // a bar, and a line an epoch, on stderr
+  Loss loss = {};                    // .loss = nn::mse_loss; where empty nn::cross_entropy, of i64 classes
+  Callback<Epoch> after_epoch = {};  // where it gives false, training stops
+  bool verify = true;                // at the first step: see nn::verify
   std::optional<data::DataLoader> validation = {};  // looked at after each epoch, in eval mode, without a record
   std::vector<Metric> metrics = {};                 // of both: {{"f1", nn::metrics::F1{}}}
-  Callable<bool(const Batch&)> after_batch = {};    // false stops the training
+  Callback<Batch> after_batch = {};                 // likewise
   // Batches to a step: their gradients' mean by rows that count (less classes of -100), as of one batch that is so much larger,
   // of a loss that is a mean over those. The last step of an epoch takes what is left.
   Size accumulate = 1;
@@ -63,9 +85,11 @@ struct FitOptions {
   // is the validation's loss, or without such data the loss. A metric says which way is better (greater_is_better); what is NaN in
   // all epochs is an Error where .monitor, .patience or .keep_best asks for it.
   std::string monitor = "";
-  Size patience = 0;       // above 0: stops after so many epochs without a new best
-  double min_delta = 0;    // a new best is better by more than this
-  bool keep_best = false;  // the model ends as it was after its best epoch
+  Size patience = 0;     // above 0: stops after so many epochs without a new best
+  double min_delta = 0;  // a new best is better by more than this
+  // The model ends as it was after its best epoch, where training ended by an Error, too: parameters and buffers; of a lambda, whose
+  // buffers nobody sees, what the optimizer trains.
+  bool keep_best = false;
   // Steps by the gradient at the worst point nearby, for which each batch is looked at twice: {.sam = optim::SAM{.rho = 0.05}}
   std::optional<optim::SAM> sam = {};
 };
@@ -86,7 +110,8 @@ History fit_called(const Called& model, optim::Optimizer& optimizer, const data:
 // a model is a snapshot. Its layers are in training mode while an epoch runs, and have their own modes back after it, after
 // an Error too; a const model must be in that mode. A function or a lambda has no mode that could be seen: set those of its
 // layers (nn::train). A loss that is not finite is an Error (the learning rate is too high, or the data hold what they
-// should not), and so is a loss, at the first step, that does not depend on each of the optimizer's parameters, or depends
+// should not), but where the optimizer looks for that (optim::RequireFinite): then its step is left out, and the batch from what the
+// epoch shows. So is a batch of classes that are all -100. Weights that end as NaN are an Error, and so is a loss, at the first step, that does not depend on each of the optimizer's parameters, or depends
 // on others that are not the model's (nn::verify).
 template <class Model>
 History fit(Model&& model, optim::Optimizer& optimizer, const data::DataLoader& batches, FitOptions options = {},

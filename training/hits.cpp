@@ -37,11 +37,11 @@ std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double th
   return Hits{sum(counts && argmax(outputs, 1) == targets && !any(isnan(outputs), 1)).item(), sum(counts).item()};
 }
 
-double rows_that_count(const Tensor& targets) {
-  const auto rows = static_cast<double>(targets.size(0));
-  if (targets.dtype() != i64 || targets.numel() == 0) return rows;
+double rows_that_count(const Tensor& classes) {
+  const auto rows = static_cast<double>(classes.size(0));
+  if (classes.numel() == 0) return rows;
   const NoGrad no_grad;
-  return rows * (sum(targets != ignored()).item() / static_cast<double>(targets.numel()));
+  return rows * (sum(classes != ignored()).item() / static_cast<double>(classes.numel()));
 }
 
 }  // namespace xgrad::training

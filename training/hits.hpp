@@ -16,7 +16,7 @@ struct Hits {
 // labels 0, 1 and -100, where `floats` may be labels too.
 std::optional<Hits> hits(const Tensor& outputs, const Tensor& targets, double threshold, bool floats, Source source);
 
-// The rows of a batch, less the share of classes that are left out: the weight of its loss.
-double rows_that_count(const Tensor& targets);
+// The rows of a batch of i64 classes, less the share of those that are left out: the weight of its loss.
+double rows_that_count(const Tensor& classes);
 
 }  // namespace xgrad::training

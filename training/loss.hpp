@@ -6,6 +6,12 @@
 
 #pragma GCC visibility push(default)  // what the library exports
 
+namespace xgrad::nn {
+struct CrossEntropyOptions;
+struct NllOptions;
+struct BinaryCrossEntropyOptions;
+}  // namespace xgrad::nn
+
 namespace xgrad::training {
 
 template <class F>
@@ -23,7 +29,10 @@ class Loss {
   Loss(Tensor (*loss)(In, In, Options), Source at = Source::here())
       : of_target_([loss, at](const Tensor& outputs, const Tensor& target) {
           return loss(In(outputs, at), In(target, at), {});
-        }) {}
+        }),
+        of_classes_(std::is_same_v<std::decay_t<Options>, nn::CrossEntropyOptions> ||
+                    std::is_same_v<std::decay_t<Options>, nn::NllOptions>),
+        of_logits_(std::is_same_v<std::decay_t<Options>, nn::BinaryCrossEntropyOptions>) {}
   template <class F>
   requires(!std::is_same_v<std::decay_t<F>, Loss> && !has_options<std::decay_t<F>>) Loss(F&& f) {
     constexpr bool of_target = std::is_invocable_r_v<Tensor, std::decay_t<F>&, const Tensor&, const Tensor&>;
@@ -41,6 +50,10 @@ class Loss {
   }
 
   explicit operator bool() const noexcept { return of_target_ || of_batch_ || of_outputs_; }
+  // Is it known to be of i64 classes, of which -100 are left out; or of binary logits?
+  bool of_classes() const noexcept { return of_classes_ || !*this; }
+  bool of_logits() const noexcept { return of_logits_; }
+  bool needs_target() const noexcept { return of_target_ || !*this; }
   // `inputs`: how many of the batch the model takes; the target is the next.
   Tensor operator()(const Tensor& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) const;
   Tensor operator()(const Tensors& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) const;
@@ -49,6 +62,7 @@ class Loss {
   Callable<Tensor(const Tensor& outputs, const Tensor& target)> of_target_;  // or
   Callable<Tensor(const Tensor& outputs, const Tensors& batch)> of_batch_;   // or
   Callable<Tensor(const Tensors& outputs, const Tensors& batch)> of_outputs_;
+  bool of_classes_ = false, of_logits_ = false;
 };
 
 // The one tensor of a batch that follows the inputs; an Error where more do.

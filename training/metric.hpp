@@ -15,11 +15,11 @@ namespace xgrad::training {
 
 // A name, and one of nn::metrics, or any struct that has update(outputs, targets), a value() that is a number, and reset(). One
 // whose update is called with (const Tensors& outputs, const Tensors& batch) sees all of both. One that is monitored says which
-// way is better: `static constexpr bool greater_is_better = true;`. A value: a copy counts by itself.
+// way is better: `bool greater_is_better = true;` in its struct. A value: a copy counts by itself.
 class Metric {
  public:
   template <class M>
-  Metric(std::string name, M metric) : name_(std::move(name)), greater_is_better_(better<M>()) {
+  Metric(std::string name, M metric) : name_(std::move(name)), greater_is_better_(better(metric)) {
     if constexpr (fits<M>()) held_ = engine::Own<Held>(new Of<M>(std::move(metric)));
   }
   Metric(const Metric& other)
@@ -29,7 +29,7 @@ class Metric {
   Metric& operator=(Metric&&) noexcept = default;
 
   const std::string& name() const { return name_; }
-  // As its `static constexpr bool greater_is_better` says; none where it has none: then it is not monitored.
+  // As its `greater_is_better` says; none where it has none: then it is not monitored.
   std::optional<bool> greater_is_better() const { return greater_is_better_; }
   // `inputs`: how many of the batch the model takes; the target is the next.
   void update(const Tensors& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) {
@@ -70,8 +70,8 @@ class Metric {
     return whole;
   }
   template <class M>
-  static constexpr std::optional<bool> better() {
-    if constexpr (requires { M::greater_is_better; }) return M::greater_is_better;
+  static std::optional<bool> better(const M& m) {
+    if constexpr (requires { static_cast<bool>(m.greater_is_better); }) return static_cast<bool>(m.greater_is_better);
     else return {};
   }
   static const Tensor& target(const Tensors& batch, Size inputs, Source source);

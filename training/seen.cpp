@@ -54,12 +54,36 @@ Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) 
 
 }  // namespace
 
+namespace {
+
+bool has_target(const Tensors& batch, Size inputs) { return static_cast<Size>(batch.size()) > inputs; }
+
+// Targets of a loss of one's own are classes where outputs have an axis more, or other extents: [n, classes] and [n].
+bool names_classes(const Loss& loss, const Tensor& outputs, const Tensor& target) {
+  if (target.dtype() != i64) return false;
+  return loss.of_classes() || (outputs.shape() != target.shape() && outputs.numel() != target.numel());
+}
+
+}  // namespace
+
+bool is_left_out(const Called& model, const Tensors& batch, const Loss& loss) {
+  const Size inputs = inputs_in(batch, model.inputs);
+  if (!loss.of_classes() || inputs < 1 || !has_target(batch, inputs)) return false;
+  const Tensor& target = batch[inputs];
+  return target.dtype() == i64 && target.numel() > 0 && rows_that_count(target) == 0;
+}
+
 Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_of, Source source) {
   const Size inputs = inputs_in(batch, model.inputs);
-  if (inputs < 1 || static_cast<Size>(batch.size()) <= inputs)
+  if (inputs < 1 || (!has_target(batch, inputs) && loss_of.needs_target()))
     fail(source, "expected batches of inputs and targets, got {}",
-         batch.size() == 1 ? "one tensor; where the input is the target, give it twice: DataLoader({x, x})"
-                           : fmt::format("{} tensors", batch.size()));
+         batch.size() == 1
+             ? "one tensor; where the input is the target, give it twice: DataLoader({x, x})"
+             : fmt::format(
+                   "{} tensors, of which the model takes {}; a loss that needs no target takes the batch: .loss = "
+                   "[](const Tensors& outputs, const Tensors& batch) {{...}}",
+                   batch.size(), inputs));
+  if (is_left_out(model, batch, loss_of)) return {{}, {}, inputs, true, 0};
   Tensors outputs = model.call(batch);
   if (outputs.empty()) fail(source, "the model gave no tensor; return its outputs");
   for (const Tensor& y : outputs)
@@ -69,27 +93,32 @@ Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_o
   const Tensor loss = loss_of ? loss_of(outputs, batch, inputs, source)
                               : classes_loss(outputs[0], target_of(batch, inputs, source), source);
   if (!loss.defined()) fail(source, "the loss gave an empty tensor; return a number");
-  return {std::move(outputs), loss, inputs};
+  const bool classes = has_target(batch, inputs) && names_classes(loss_of, outputs[0], batch[inputs]);
+  const double rows = classes ? rows_that_count(batch[inputs]) : static_cast<double>(batch[0].size(0));
+  return {std::move(outputs), loss, inputs, classes, rows};
 }
 
-Seen::Seen(std::vector<Metric> metrics, bool own_loss, Source source)
-    : metrics_(std::move(metrics)), source_(line_alone(source)), own_loss_(own_loss) {
+Seen::Seen(std::vector<Metric> metrics, const Loss& loss, Source source)
+    : metrics_(std::move(metrics)),
+      source_(line_alone(source)),
+      own_loss_(!loss.of_classes()),
+      of_logits_(loss.of_logits()) {
   for (Metric& m : metrics_) m.reset();
 }
 
-void Seen::add(const Tensors& outputs, const Tensors& batch, Size inputs, double loss) {
-  const double n = rows_that_count(batch[inputs]);
-  loss_ += loss * n;
-  rows_ += n;
-  classes_ = classes_ && (!own_loss_ || outputs[0].dim() <= 2);
-  if (const auto h = classes_ ? hits(outputs[0], batch[inputs], 0, false, source_) : std::nullopt) {
+void Seen::add(const Outcome& made, const Tensors& batch, double loss) {
+  loss_ += loss * made.rows;
+  rows_ += made.rows;
+  const Tensor& outputs = made.outputs[0];
+  classes_ = classes_ && has_target(batch, made.inputs) && (!own_loss_ || outputs.dim() <= 2);
+  if (const auto h = classes_ ? hits(outputs, batch[made.inputs], 0, of_logits_, source_) : std::nullopt) {
     hits_.right += h->right;
     hits_.of += h->of;
   } else {
     classes_ = false;
   }
   const NoGrad constant;
-  for (Metric& m : metrics_) m.update(outputs, batch, inputs, source_);
+  for (Metric& m : metrics_) m.update(made.outputs, batch, made.inputs, source_);
 }
 
 std::vector<Measured> Seen::metrics() const {
@@ -101,11 +130,10 @@ std::vector<Measured> Seen::metrics() const {
 Seen seen_in(const Called& model, const data::DataLoader& batches, const Loss& loss, const std::vector<Metric>& metrics,
              Source source) {
   const NoGrad constant;
-  Seen seen(metrics, static_cast<bool>(loss), source);
-  for (const Tensors& batch : batches) {
-    const Outcome made = outcome_of(model, batch, loss, source);
-    seen.add(made.outputs, batch, made.inputs, made.loss.item(line_alone(source)));
-  }
+  Seen seen(metrics, loss, source);
+  for (const Tensors& batch : batches)
+    if (const Outcome made = outcome_of(model, batch, loss, source); made.loss.defined())
+      seen.add(made, batch, made.loss.item(line_alone(source)));
   return seen;
 }
 

@@ -32,8 +32,8 @@ struct SumJobs {
     lanes = of_lanes ? block : few_rows;
     most_piece = of_lanes ? most_of_lanes : most_positions;
     const Size lines = std::min(most_piece, c.result[0]) * std::min(most_piece, c.result[1]);
-    images = std::clamp<Size>(most_piece / (lines * counted(std::min(most_piece, c.result[2]))), 1,
-                              std::max<Size>(1, c.images / parts));
+    const Size positions = std::max<Size>(1, lines * counted(std::min(most_piece, c.result[2])));
+    images = std::clamp<Size>(most_piece / positions, 1, std::max<Size>(1, c.images / parts));
   }
   Size counted(Size length) const { return of_lanes ? length : (length + 15) / 16 * 16; }
 };

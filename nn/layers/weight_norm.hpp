@@ -10,12 +10,6 @@ namespace xgrad::nn {
 
 namespace fields {
 
-// The fields of a layer, as if they were the walked struct's own.
-template <class L>
-void walk_fields(L& layer, const Path& path, Walker& to) {
-  std::string_view names = L::xgrad_field_names();
-  layer.xgrad_fields()([&](auto&... each) { (walk(each, Path{&path, next_name(names)}, to), ...); });
-}
 template <class L>
 concept Weighted = requires(const L& layer, In x, const Tensor& w) {
   { layer.with_weight(x, w) } -> std::same_as<Tensor>;
@@ -53,7 +47,7 @@ struct WeightNorm {
   Tensor operator()(In x) const { return layer.with_weight(x, weight(line_of(x))); }
 
   void xgrad_walk(const Path& path, Walker& to) {
-    fields::walk_fields(layer, path, to);
+    walk(layer, path, to);  // its names are as if they were the wrapper's own
     walk(weight_g, Path{&path, "weight_g"}, to);
     walk(weight_v, Path{&path, "weight_v"}, to);
   }
@@ -103,12 +97,12 @@ struct SpectralNorm {
     SingularVectors now{weight_u, weight_v};
     if (training) now = next_vectors(weight_orig, axis, now, options, source);
     Tensor y = layer.with_weight(x, spectral_norm(weight_orig, axis, now, source));
-    weight_u = now.u, weight_v = now.v;
+    if (training) weight_u = now.u, weight_v = now.v;
     return y;
   }
 
   void xgrad_walk(const Path& path, Walker& to) {
-    fields::walk_fields(layer, path, to);
+    walk(layer, path, to);  // its names are as if they were the wrapper's own
     walk(weight_orig, Path{&path, "weight_orig"}, to);
     walk(weight_u, Path{&path, "weight_u"}, to);
     walk(weight_v, Path{&path, "weight_v"}, to);

@@ -85,12 +85,12 @@ Tensor SAM::step(Optimizer& optimizer, const Callable<Tensor()>& loss, Source so
         directions.push_back(adaptive ? (abs(at) + eta) * scaled : g);
       }
     const double length = std::sqrt(total.item(source));
-    if (!std::isfinite(length))
+    if (!std::isfinite(length) && !optimizer.refuses_nonfinite(source))
       fail(source.named("SAM"),
            "the norm of the gradients is {}, at a loss of {}, so no step was taken; lower the learning rate, or "
            "look for NaN in the data",
            length, value.item(source));
-    if (length > 0 && rho > 0) {
+    if (std::isfinite(length) && length > 0 && rho > 0) {
       std::size_t k = 0;
       for (const Parameters::Entry& p : some)
         climbed.push_back(p.value().detach(source) + (rho / (length + 1e-12)) * directions[k++]);

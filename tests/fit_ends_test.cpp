@@ -1,0 +1,217 @@
+// What fit leaves behind where training goes wrong, and what it leaves out.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include <xgrad/xgrad.hpp>
+#include "fit_net.hpp"
+#include "helpers.hpp"
+
+using namespace xgrad;
+using helpers::says;
+
+#define CHECK_ERROR(statement, part) BOOST_CHECK_EXCEPTION(statement, Error, says(part))
+
+namespace {
+
+constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
+
+struct Line {
+  nn::Linear line{2, 1, {.dtype = f64}};
+  Tensor operator()(const Tensor& x) const { return line(x); }
+  XGRAD_FIELDS(line)
+};
+
+data::DataLoader classes(Size rows = 12) {
+  return data::DataLoader({randn({rows, 3}), remainder(arange(rows), 2)}, {.batch_size = 4});
+}
+
+}  // namespace
+
+// The best epoch's weights come back after an Error, and after what a callback throws.
+BOOST_AUTO_TEST_CASE(the_best_is_kept_whatever_ends_it) {
+  for (const bool diverges : {false, true}) {
+    manual_seed(4);
+    Net net;
+    optim::SGD optimizer(nn::parameters(net), {.lr = 0.05});
+    double best = 1e300;
+    Net then = net;
+    const auto fit = [&] {
+      training::fit(net, optimizer, classes(),
+                    {.epochs = 30,
+                     .progress = false,
+                     .after_epoch =
+                         [&](const training::Epoch& e) {
+                           if (e.loss < best) best = e.loss, then = net;
+                           if (e.epoch == 6 && diverges) net.hidden.weight = full({8, 3}, no_number, f32);
+                           if (e.epoch == 6 && !diverges) throw std::runtime_error("enough");
+                         },
+                     .keep_best = true});
+    };
+    if (diverges) CHECK_ERROR(fit(), "[fit] the loss is nan in epoch 7; lower the learning rate");
+    else BOOST_CHECK_THROW(fit(), std::runtime_error);
+    BOOST_TEST(helpers::same_bits(net.hidden.weight, then.hidden.weight));
+  }
+}
+
+// A buffer that a layer makes late, or whose shape follows the batch, is put back as it was.
+BOOST_AUTO_TEST_CASE(the_best_has_its_buffers) {
+  struct Late {
+    nn::Linear line{3, 2};
+    mutable Tensor state = zeros({0}), late;
+    bool training = true;
+    Tensor operator()(const Tensor& x) const {
+      if (training) {
+        state = concat({state, ones({1})});
+        if (state.numel() > 7) late = ones({2});
+      }
+      return line(x);
+    }
+    XGRAD_FIELDS(line, state, late)
+  };
+  Late net;
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.0});
+  training::fit(net, optimizer, classes(), {.epochs = 5, .progress = false, .keep_best = true});
+  BOOST_TEST(net.state.numel() == 3);  // as after the first epoch: no other is better
+  BOOST_TEST(!net.late.defined());
+}
+
+// RequireFinite leaves out steps here as in a loop by hand, and under SAM; without it a loss that is not finite is an Error.
+BOOST_AUTO_TEST_CASE(batches_that_are_not_finite) {
+  for (const bool sam : {false, true}) {
+    manual_seed(6);
+    const Tensor x = concat({randn({4, 2}, f64), full({2, 2}, no_number, f64), randn({4, 2}, f64)}),
+                 y = ones({10, 1}, f64);
+    const data::DataLoader batches({x, y}, {.batch_size = 2});
+    Line net, other = net;
+    optim::SGD optimizer(nn::parameters(net), {.lr = 0.1}), alone(nn::parameters(other), {.lr = 0.1});
+    training::FitOptions options{.epochs = 1, .progress = false, .loss = nn::mse_loss};
+    if (sam) options.sam = optim::SAM{.rho = 0.05};
+    const Line before = other;
+    CHECK_ERROR(training::fit(other, alone, batches, options),
+                sam ? "[SAM] the norm of the gradients is nan" : "optim::RequireFinite({.skip = true})");
+    const optim::RequireFinite required(optimizer, {.skip = true});
+    const training::History history = training::fit(net, optimizer, batches, options);
+    BOOST_TEST(std::isfinite(history.epochs[0].loss));
+    BOOST_TEST(all(isfinite(net.line.weight)).item() == 1);
+  }
+}
+
+// The last step's gradient is NaN where its loss is not: nobody would see it.
+BOOST_AUTO_TEST_CASE(weights_that_end_as_nan) {
+  Line net;
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.1});
+  CHECK_ERROR(training::fit(net, optimizer, data::DataLoader({ones({2, 2}, f64), ones({2, 1}, f64)}),
+                            {.epochs = 1,
+                             .progress = false,
+                             .loss = [](const Tensor& y, const Tensor& t) { return mean(sqrt(square(y - t) * 0.0)); }}),
+              "[fit] line.weight holds NaN after the last step");
+}
+
+// Batches whose classes are all left out are left out themselves, wherever they stand.
+BOOST_AUTO_TEST_CASE(batches_without_classes) {
+  manual_seed(8);
+  const Tensor x = randn({12, 3}), t = tensor({-100, -100, 0, 1, 1, -100, -100, -100, 0, 1, -100, -100});
+  const data::DataLoader batches({x, t}, {.batch_size = 2});
+  for (const Size accumulate : {1, 3, 6}) {
+    nn::Linear net(3, 2), other = net;
+    optim::SGD a(nn::parameters(net), {.lr = 0.1}), b(nn::parameters(other), {.lr = 0.1});
+    const training::History history = training::fit(
+        net, a, batches, {.epochs = 1, .progress = false, .validation = batches, .accumulate = accumulate});
+    for (Size from = 0; from < 12; from += 2 * accumulate) {
+      const Tensor some = slice(t, 0, from, from + 2 * accumulate);
+      if (all(some == -100).item() != 0) continue;
+      b.zero_grad();
+      nn::cross_entropy(other(slice(x, 0, from, from + 2 * accumulate)), some).backward();
+      b.step();
+    }
+    BOOST_TEST(amax(abs(net.weight - other.weight)).item() < 1e-6);
+    BOOST_TEST(std::abs(history.epochs[0].validation_loss - nn::cross_entropy(net(x), t).item()) < 1e-6);
+  }
+  nn::Linear net(3, 2);
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.1});
+  training::fit(net, optimizer, batches, {.epochs = 1, .progress = false, .sam = optim::SAM{}});
+}
+
+// -100 is a number as others where targets are none of classes.
+BOOST_AUTO_TEST_CASE(numbers_of_minus_100) {
+  Line net;
+  net.line.weight = zeros({1, 2}, f64), net.line.bias = zeros({1}, f64);
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.0});
+  const data::DataLoader batches({zeros({4, 2}, f64), tensor({{-100}, {-100}, {0}, {0}})}, {.batch_size = 2});
+  for (const Size accumulate : {1, 2}) {
+    const training::History history =
+        training::fit(net, optimizer, batches,
+                      {.epochs = 1,
+                       .progress = false,
+                       .loss = [](const Tensor& y, const Tensor& t) { return nn::mse_loss(y, cast(t, f64)); },
+                       .accumulate = accumulate});
+    BOOST_TEST(history.epochs[0].loss == 5000);
+  }
+}
+
+// Labels of any dtype have an accuracy under the loss that takes logits; a monitor that has no value is told at once.
+BOOST_AUTO_TEST_CASE(accuracy_of_binary_labels) {
+  manual_seed(1);
+  const Tensor x = randn({20, 2}, f64), t = cast(slice(x, 1, 0, 1) > 0, f64);
+  Line net;
+  optim::Adam optimizer(nn::parameters(net), {.lr = 0.1});
+  const data::DataLoader batches({x, t}, {.batch_size = 5});
+  const training::History history = training::fit(
+      net, optimizer, batches,
+      {.epochs = 40, .progress = false, .loss = nn::binary_cross_entropy_with_logits, .monitor = "accuracy"});
+  BOOST_TEST(history.best >= 0.9);
+  Size epochs = 0;
+  CHECK_ERROR(training::fit(net, optimizer, batches,
+                            {.epochs = 5,
+                             .progress = false,
+                             .loss = nn::mse_loss,
+                             .after_epoch = [&](const training::Epoch&) { ++epochs; },
+                             .monitor = "accuracy"}),
+              "[fit] there is no accuracy to monitor: targets are no classes");
+  BOOST_TEST(epochs == 0);
+}
+
+// A loss of the whole batch needs no target; callbacks may give nothing, and metrics be structs of a function.
+BOOST_AUTO_TEST_CASE(pairs_without_a_target) {
+  struct Pair {
+    nn::Linear side{2, 3, {.dtype = f64}};
+    Tensors operator()(const Tensor& a, const Tensor& b) const { return {side(a), side(b)}; }
+    XGRAD_FIELDS(side)
+  };
+  struct Distance {
+    bool greater_is_better = false;
+    double last = 0;
+    void update(const Tensors& y, const Tensors&) { last = mean(square(y[0] - y[1])).item(); }
+    double value() const { return last; }
+    void reset() { last = 0; }
+  };
+  manual_seed(2);
+  Pair net;
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.05});
+  const data::DataLoader batches({randn({12, 2}, f64), randn({12, 2}, f64)}, {.batch_size = 4});
+  Size steps = 0;
+  const training::History history =
+      training::fit(net, optimizer, batches,
+                    {.epochs = 4,
+                     .progress = false,
+                     .loss = [](const Tensors& y, const Tensors&) { return mean(square(y[0] - y[1])); },
+                     .validation = batches,
+                     .metrics = {{"distance", Distance{}}},
+                     .after_batch = [&](const training::Batch&) { ++steps; },
+                     .monitor = "distance"});
+  BOOST_TEST(history.best_epoch == 4);
+  BOOST_TEST(steps == 12);
+  BOOST_TEST(std::isnan(history.epochs[0].accuracy));
+  CHECK_ERROR(training::fit(net, optimizer, batches, {.epochs = 1, .progress = false}),
+              "[fit] expected batches of inputs and targets, got 2 tensors, of which the model takes 2");
+}
+
+// An optimizer that was made for other variables is told so.
+BOOST_AUTO_TEST_CASE(an_optimizer_of_another_model) {
+  nn::Linear net(3, 2), other(3, 2);
+  optim::SGD optimizer(nn::parameters(other), {.lr = 0.1});
+  CHECK_ERROR(training::fit(net, optimizer, classes(), {.epochs = 1, .progress = false}),
+              "[fit] the loss depends on weight, bias of the model, and on none of the optimizer's parameters");
+}

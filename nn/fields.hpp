@@ -148,10 +148,9 @@ std::string_view next_name(std::string_view& names);  // takes the first of a st
 
 template <class T>
 void walk(T& field, const Path& path, Walker& to) {
-  static_assert(
-      !std::is_pointer_v<T>,
-      "a walk does not follow a plain pointer, whose layer may be somebody else's: hold the layer itself, or a "
-      "std::unique_ptr");
+  static_assert(!std::is_pointer_v<T> || std::is_function_v<std::remove_pointer_t<T>>,
+                "a walk does not follow a plain pointer, whose layer may be somebody else's: hold the layer itself, or "
+                "a std::unique_ptr");
   static_assert(!std::is_const_v<T>, "a const field of a model cannot be trained or loaded: drop its const");
   if constexpr (std::is_same_v<T, Parameter>) {
     if (field.defined()) to.parameter(path, field);

@@ -47,6 +47,7 @@ class LoaderOf {
   Size size() const { return batches_.size(); }
   Size rows() const { return batches_.rows(); }
   const DataLoader& loader() const { return batches_; }  // as fit takes it
+  void set_epoch(Size epoch, Source source = Source::here()) { batches_.set_epoch(epoch, source); }
 
   class Iterator {
    public:

@@ -172,10 +172,10 @@ Tensor Vocabulary::encode(std::string_view text, Source source) const try {
 }
 
 std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
-  if (codes.dtype(source) != i64)
+  if (codes.dtype(source.named("Vocabulary")) != i64)
     fail(source.named("Vocabulary"), "expected codes as i64, got {}", name(codes.dtype()));
   std::string text;
-  for (const Size code : codes.to_vector<Size>(source)) {
+  for (const Size code : codes.to_vector<Size>(source.named("Vocabulary"))) {
     if (code < 0 || code >= size()) fail(source.named("Vocabulary"), "expected codes below {}, got {}", size(), code);
     if (words_ && !text.empty()) text += ' ';
     text += tokens_[static_cast<std::size_t>(code)];
@@ -187,7 +187,7 @@ std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
 
 Dataset windows(const Tensor& codes, WindowOptions options, Source source) {
   const Size length = options.length, stride = options.stride == 0 ? length : options.stride;
-  if (codes.dtype(source) != i64 || codes.dim() != 1)
+  if (codes.dtype(source.named("windows")) != i64 || codes.dim() != 1)
     fail(source.named("windows"), "expected codes as i64 [n], got {} {}", name(codes.dtype()), codes.shape());
   if (length < 1 || stride < 1)
     fail(source.named("windows"), "expected a length and a stride of 1 or more, got {} and {}", length, stride);
@@ -195,7 +195,7 @@ Dataset windows(const Tensor& codes, WindowOptions options, Source source) {
   if (all < length + 1)
     fail(source.named("windows"), "{} codes are too few for a window of {} and what comes next", all, length);
   const Size count = (all - length - 1) / stride + 1;
-  const Tensor dense = contiguous(codes.detach(), source);
+  const Tensor dense = contiguous(codes.detach(source.named("windows")), source.named("windows"));
   const auto* from = static_cast<const Size*>(readable(dense));
   const auto made = [&](Size shift) {
     return filled(

@@ -132,6 +132,38 @@ Vocabulary Vocabulary::words(std::string_view text, const WordOptions& options, 
   });
 }
 
+Vocabulary Vocabulary::of_tokens(std::vector<std::string> tokens, const TokenOptions& options, Source source) {
+  return with_memory("Vocabulary", source, [&] {
+    Vocabulary made;
+    made.words_ = options.words;
+    made.lower_ = options.words && options.lower;
+    made.tokens_ = std::move(tokens);
+    made.counts_.resize(made.tokens_.size());
+    made.sort();
+    const auto token = [&](Size code) -> const std::string& { return made.tokens_[static_cast<std::size_t>(code)]; };
+    const auto twice = std::adjacent_find(made.by_token_.begin(), made.by_token_.end(),
+                                          [&](Size a, Size b) { return token(a) == token(b); });
+    if (twice != made.by_token_.end())
+      fail(source.named("Vocabulary"), "expected tokens that differ, got '{}' twice, as {} and {}; leave one out",
+           token(*twice), std::min(twice[0], twice[1]), std::max(twice[0], twice[1]));
+    if (!made.by_token_.empty() && token(made.by_token_[0]).empty())
+      fail(source.named("Vocabulary"), "expected tokens of one byte or more, got an empty one as {}; leave it out",
+           made.by_token_[0]);
+    if (!options.unknown.empty()) {
+      const auto at = std::find(made.tokens_.begin(), made.tokens_.end(), options.unknown);
+      if (at == made.tokens_.end())
+        fail(source.named("Vocabulary"), "expected the unknown, '{}', among the tokens; add it to them",
+             options.unknown);
+      made.unknown_ = at - made.tokens_.begin();
+    }
+    return made;
+  });
+}
+
+Vocabulary Vocabulary::of_tokens(std::vector<std::string> tokens, Source source) {
+  return of_tokens(std::move(tokens), TokenOptions(), source);
+}
+
 void Vocabulary::sort() {
   by_token_.resize(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) by_token_[i] = static_cast<Size>(i);

@@ -348,6 +348,44 @@ BOOST_AUTO_TEST_CASE(vocabularies) {
   CHECK_ERROR(few.decode(ones({2})), "[Vocabulary] expected codes as i64");
 }
 
+// Its tokens, kept somewhere, make the same one again.
+BOOST_AUTO_TEST_CASE(vocabularies_of_tokens) {
+  const std::string text = "The cat saw the dog.\nThe dog didn't see the Cat, nor the Käse!",
+                    other = "THE dog \xc3 <unk>";
+  using data::Vocabulary;
+  const std::pair<Vocabulary, data::TokenOptions> table[] = {
+      {Vocabulary::characters(text), {.words = false}},
+      {Vocabulary::characters(text), {.words = false, .lower = false}},
+      {Vocabulary::characters(""), {.words = false}},
+      {Vocabulary::words(text), {}},
+      {Vocabulary::words(text, {.lower = false}), {.lower = false}},
+      {Vocabulary::words(text, {.min_count = 2, .unknown = "<unk>"}), {.unknown = "<unk>"}},
+      {Vocabulary::words(text, {.most = 3, .lower = false, .unknown = "The"}), {.lower = false, .unknown = "The"}},
+  };
+  for (const auto& [made, options] : table) {
+    const Vocabulary again = Vocabulary::of_tokens(made.tokens(), options);
+    BOOST_TEST((again.tokens() == made.tokens() && again.counts() == std::vector<Size>(made.tokens().size())));
+    for (const std::string& t : {text, other}) {
+      const auto codes = [&](const Vocabulary& v) {
+        std::vector<Size> list;
+        const std::string message = references::error_of([&] { list = v.encode(t).to_vector<Size>(); });
+        return std::pair(list, message.substr(std::min(message.find(']'), message.size())));
+      };
+      BOOST_TEST((codes(again) == codes(made)), t);
+    }
+    const Tensor all = arange(made.size());
+    BOOST_TEST(again.decode(all) == made.decode(all));
+  }
+  BOOST_TEST(Vocabulary::of_tokens({"a", "b", "?"}, {.words = false, .unknown = "?"}).code("z") == 2);
+  BOOST_TEST(Vocabulary::of_tokens({"new", "york"}).decode(tensor({0, 1})) == "new york");
+  CHECK_ERROR(Vocabulary::of_tokens({"b", "a", "c", "a"}),
+              "[Vocabulary] expected tokens that differ, got 'a' twice, as 1 and 3; leave one out");
+  CHECK_ERROR(Vocabulary::of_tokens({"b", ""}),
+              "[Vocabulary] expected tokens of one byte or more, got an empty one as 1");
+  CHECK_ERROR(Vocabulary::of_tokens({"b"}, {.unknown = "<unk>"}),
+              "[Vocabulary] expected the unknown, '<unk>', among the tokens");
+}
+
 BOOST_AUTO_TEST_CASE(windows_of_text) {
   const Tensor codes = arange(11);
   const data::Dataset d = data::windows(codes, {.length = 3});

@@ -124,6 +124,21 @@ class File {
   int fd_;
 };
 
+// What another program's file is, by its first bytes; "": nothing that we know.
+const char* other_format(std::uint64_t first_bytes) {
+  const auto byte = [&](int i) { return first_bytes >> 8 * i & 0xFF; };
+  if (byte(0) == 'P' && byte(1) == 'K' && byte(2) == 3 && byte(3) == 4) return "a zip archive, PyTorch's own format";
+  if (byte(0) == 0x80 && byte(1) >= 2 && byte(1) <= 5) return "a pickle, PyTorch's old format";
+  return "";
+}
+
+// As the header has it: an extent may be more than a Size holds.
+std::string shown(const std::vector<std::uint64_t>& shape) {
+  std::string text;
+  for (const std::uint64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
+  return fmt::format("({}{})", text, shape.size() == 1 ? "," : "");
+}
+
 std::string reason() { return errno ? std::strerror(errno) : "the file ends early"; }
 
 }  // namespace
@@ -185,7 +200,7 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
 
 Safetensors read_safetensors(const std::string& path, Source source) try {
   const auto broken = [&](const std::string& what) { fail(source.named("read_safetensors"), "{}: {}", path, what); };
-  const auto corrupt = [&](const std::string& what) { broken(what + "; the file is corrupt, write it anew"); };
+  const auto corrupt = [&](const std::string& what) { broken(what + safetensors::corrupt_file); };
 
   File file(path, O_RDONLY | O_NONBLOCK);  // a pipe is refused, not waited for
   struct stat found;
@@ -199,11 +214,16 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
   std::uint64_t length = 0;
   if (size < length_bytes) corrupt(fmt::format("{} bytes are too few for a .safetensors file", size));
   get(&length, length_bytes, 0);
-  if (length > longest_header || length > size - length_bytes)
-    corrupt(fmt::format("a header of {} bytes does not fit in a file of {}", length, size));
-  std::string text(static_cast<std::size_t>(length), '\0');
-  get(text.data(), length, length_bytes);
-  safetensors::Header header = safetensors::parse(text, corrupt);
+  const bool fits = length <= longest_header && length <= size - length_bytes;
+  std::string text(fits ? static_cast<std::size_t>(length) : 0, '\0');
+  get(text.data(), text.size(), length_bytes);
+  if (const char* other = other_format(length); *other && text.substr(0, 1) != "{")
+    broken(
+        fmt::format("this is {}; in Python, safetensors.torch.save_file(model.state_dict(), path) writes a "
+                    ".safetensors file",
+                    other));
+  if (!fits) corrupt(fmt::format("a header of {} bytes does not fit in a file of {}", length, size));
+  safetensors::Header header = safetensors::parse(text, broken);
 
   const std::uint64_t start = length_bytes + length, bytes = size - start;
   std::vector<const safetensors::Entry*> order;
@@ -223,7 +243,7 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
     const Format* format = format_of(e.dtype);
     std::uint64_t needed = e.end - e.begin;  // where the dtype is none that we know
     if (format) overflow |= __builtin_mul_overflow(static_cast<std::uint64_t>(n), format->bytes, &needed);
-    if (overflow) corrupt(fmt::format("{} has the shape {}, more than memory holds", e.name, shape));
+    if (overflow) corrupt(fmt::format("{} has the shape {}, more than memory holds", e.name, shown(e.shape)));
     if (format && none) needed = 0;
     if (e.begin > e.end || e.end > bytes || e.end - e.begin != needed)
       corrupt(fmt::format("{} has {} of shape {}, {} bytes, at {} ... {} of {}", e.name, e.dtype, shape, needed,

@@ -40,14 +40,15 @@ class Parser {
         made.shape = numbers();
       } else if (key == "data_offsets") {
         const std::vector<std::uint64_t> offsets = numbers();
-        if (offsets.size() != 2) fail_(fmt::format("{} has {} data_offsets, not 2", name, offsets.size()));
+        if (offsets.size() != 2) corrupt(fmt::format("{} has {} data_offsets, not 2", name, offsets.size()));
         made.begin = offsets[0];
         made.end = offsets[1];
       } else {
-        fail_(fmt::format("{} has the unknown key {}", name, key));
+        fail_(fmt::format("{} has the key \"{}\", which the format has not; leave it out, or put it into __metadata__",
+                          name, key));
       }
     });
-    if (found != 3) fail_(fmt::format("{} has no dtype, shape or data_offsets", name));
+    if (found != 3) corrupt(fmt::format("{} has no dtype, shape or data_offsets", name));
     made.name = std::move(name);
     return made;
   }
@@ -60,7 +61,7 @@ class Parser {
     if (accept('}')) return;
     do {
       std::string key = string();
-      if (!keys.insert(key).second) fail_(fmt::format("{} is there twice", key));
+      if (!keys.insert(key).second) corrupt(fmt::format("{} is there twice", key));
       expect(':');
       member(std::move(key));
     } while (accept(','));
@@ -84,7 +85,7 @@ class Parser {
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
       if (__builtin_mul_overflow(n, std::uint64_t{10}, &n) ||
           __builtin_add_overflow(n, static_cast<std::uint64_t>(text_[at_] - '0'), &n))
-        fail_(fmt::format("the number at byte {} has too many digits", start));
+        corrupt(fmt::format("the number at byte {} has too many digits", start));
     }
     if (at_ == start) broken("a whole number");
     return n;
@@ -100,6 +101,7 @@ class Parser {
       else made += c;
     }
     if (at_ == text_.size()) broken("a closing quote");
+    if (!is_utf8(made)) corrupt(fmt::format("the name or note before byte {} of the header is not UTF-8", at_));
     ++at_;
     return made;
   }
@@ -169,8 +171,9 @@ class Parser {
   void expect(char c) {
     if (!accept(c)) broken(std::string(1, c));
   }
+  void corrupt(const std::string& what) const { fail_(what + corrupt_file); }
   void broken(const std::string& expected) const {
-    fail_(fmt::format("the header is not what JSON is: expected {} at byte {}", expected, at_));
+    corrupt(fmt::format("the header is not what JSON is: expected {} at byte {}", expected, at_));
   }
 
   std::string_view text_;

@@ -21,7 +21,10 @@ struct Header {
   Metadata metadata;
 };
 
-// Calls `fail(what)`, which throws, where the text is not a header; names are unique in what it returns.
+// What follows in the Error about a file that nobody writes on purpose.
+inline constexpr const char* corrupt_file = "; the file is corrupt, write it anew";
+
+// Calls `fail(what)`, which throws, where the text is not a header; names are unique, and UTF-8, in what it returns.
 Header parse(std::string_view text, const std::function<void(const std::string& what)>& fail);
 
 bool is_utf8(std::string_view text);

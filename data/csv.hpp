@@ -1,6 +1,7 @@
 // Tables of text: CSV files (RFC 4180), and what numbers and classes their columns hold.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,13 @@ struct CsvOptions {
   bool header = true;    // the first row names the columns
   std::vector<std::string> names = {};  // the columns' names, where no row does; else "0", "1", ...
   std::vector<std::string> missing = {"", "?", "NA", "N/A", "NaN", "nan", "null"};  // what says that there is no value
-  bool trim = true;  // blanks around cells without quotes go
+  bool trim = true;    // blanks around cells without quotes go
+  char decimal = '.';  // or ',', as in 1,5: another character than the delimiter and the quote
+};
+
+struct CategoryOptions {
+  std::optional<Size> unknown =
+      {};  // the code of what is not among the names: -1, as if missing, ... the number of names
 };
 
 // Rows of cells, by named columns. Cells are text until somebody asks what they hold.
@@ -43,8 +50,11 @@ class Table {
     std::vector<std::string> names;                       // in the order of the alphabet, or as given
     Tensor one_hot(DType dtype = default_dtype()) const;  // [rows, names]: a row of zeros where it is missing
   };
-  // The classes that a column names. Where names are given (those of the rows one trains on), another is an Error.
-  Categories categories(std::string_view column, std::vector<std::string> names = {},
+  // The classes that a column names.
+  Categories categories(std::string_view column, Source source = Source::here()) const;
+  // By names that are given (those of the rows one trains on): another is an Error, or has the code options.unknown.
+  Categories categories(std::string_view column, std::vector<std::string> names, Source source = Source::here()) const;
+  Categories categories(std::string_view column, std::vector<std::string> names, CategoryOptions options,
                         Source source = Source::here()) const;
 
   // The rows that a vector of i64 names, or those in which no cell is missing.
@@ -63,13 +73,15 @@ class Table {
   }
   bool misses(const Cell& c) const;
   void check_row(Size row, Source source) const;
-  [[noreturn]] void fail_cell(Size row, Size column, const std::string& what, Source source) const;
+  double number(Size row, Size column, DType dtype, Source source) const;
+  [[noreturn]] void fail_cell(Size row, Size column, const char* what, Source source, const char* remedy = "") const;
 
   std::string origin_;       // the file, for Errors
   std::string text_;         // what cells are parts of, without their quotes
   std::vector<Cell> cells_;  // row by row
   std::vector<Size> lines_;  // of the file, where each row begins
   std::vector<std::string> names_, missing_;
+  char decimal_ = '.';
 };
 
 // A file; or its text, that came from elsewhere. Empty lines are passed over, lines end with \n, \r\n or \r. An Error names the line, the

@@ -14,7 +14,7 @@ namespace xgrad::data {
 
 // How many rows there are: as many inputs as labels.
 Size checked_rows(const char* op, const Dataset& whole, Source source) {
-  if (whole.inputs.dim(source) == 0 || whole.labels.dim(source) == 0)
+  if (whole.inputs.dim(source.named(op)) == 0 || whole.labels.dim(source.named(op)) == 0)
     fail(source.named(op), "expected inputs and labels with a first axis, got a 0-d tensor");
   const Size rows = whole.inputs.size(0);
   if (whole.labels.size(0) != rows)

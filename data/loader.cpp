@@ -30,18 +30,24 @@ void release(Order* order) noexcept {
 }
 
 DataLoader::DataLoader(const Tensors& tensors, DataLoaderOptions options, Source source)
-    : options_(options), source_(source), random_(0) {
-  if (tensors.empty()) fail(source.named("DataLoader"), "expected one tensor or more, got none");
-  if (options.batch_size < 1)
-    fail(source.named("DataLoader"), "expected a batch_size of 1 or more, got {}", options.batch_size);
+    : options_(options), source_(source.named("DataLoader")), first_(0), random_(first_) {
+  if (tensors.empty()) fail(source_, "expected one tensor or more, got none");
+  if (options.batch_size < 1) fail(source_, "expected a batch_size of 1 or more, got {}", options.batch_size);
   for (const Tensor& t : tensors) {
-    if (t.dim(source) == 0) fail(source.named("DataLoader"), "expected tensors with rows, got a 0-d one");
+    if (t.dim(source_) == 0) fail(source_, "expected tensors with rows, got a 0-d one");
     if (tensors_.empty()) rows_ = t.size(0);
-    if (t.size(0) != rows_)
-      fail(source.named("DataLoader"), "expected one number of rows, got {} and {}", rows_, t.size(0));
-    tensors_.push_back(contiguous(t.detach(), source));
+    if (t.size(0) != rows_) fail(source_, "expected one number of rows, got {} and {}", rows_, t.size(0));
+    tensors_.push_back(contiguous(t.detach(source_), source_));
   }
-  if (options.shuffle) random_ = Random::from(options.seed);
+  if (options.shuffle) random_ = first_ = Random::from(options.seed);
+}
+
+// A pass draws a number for each row but one.
+void DataLoader::set_epoch(Size epoch, Source source) {
+  if (tensors_.empty()) fail(source.named("set_epoch"), "this loader was moved from; use the one it was moved to");
+  if (epoch < 0) fail(source.named("set_epoch"), "expected an epoch of 0 or more, got {}; the first is 0", epoch);
+  random_ = first_;
+  if (rows_ > 1) random_.skip(static_cast<std::uint64_t>(epoch) * static_cast<std::uint64_t>(rows_ - 1));
 }
 
 Size DataLoader::size() const {
@@ -51,10 +57,10 @@ Size DataLoader::size() const {
 
 // Fisher and Yates; Durstenfeld 1964
 DataLoader::Iterator DataLoader::begin() const try {
-  if (tensors_.empty()) fail(source_.named("DataLoader"), "this loader was moved from; use the one it was moved to");
+  if (tensors_.empty()) fail(source_, "this loader was moved from; use the one it was moved to");
   if (!options_.shuffle) return Iterator(this, 0, {});
   if (!order_ || order_->refs.load(std::memory_order_acquire) != 1)
-    or_no_memory(source_.named("DataLoader"), fmt::format("an order of {} rows", rows_),
+    or_no_memory(source_, fmt::format("an order of {} rows", rows_),
                  [&] { order_ = engine::Ref<Order>(new Order{std::vector<Size>(static_cast<std::size_t>(rows_))}); });
   const Random before = random_;
   std::vector<Size>& order = order_->rows;

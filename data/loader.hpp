@@ -34,6 +34,10 @@ class DataLoader {
   Size rows() const { return rows_; }  // of all
   const DataLoaderOptions& options() const { return options_; }
 
+  // The next pass has the order of pass number `epoch`, from 0, of a loader that was just made, and those after it go on from
+  // there: for a run that is resumed. Without a `seed` the orders are of what was drawn when this loader was made.
+  void set_epoch(Size epoch, Source source = Source::here());
+
   class Iterator {
    public:
     using iterator_category = std::input_iterator_tag;
@@ -65,7 +69,8 @@ class DataLoader {
   DataLoaderOptions options_;
   Source source_;  // where it was made: a step of an iterator has no line to name
   Size rows_ = 0;
-  mutable Random random_;
+  Random first_;                      // of pass 0
+  mutable Random random_;             // of the next
   mutable engine::Ref<Order> order_;  // the last epoch's; its memory serves the next
 };
 

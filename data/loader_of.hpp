@@ -20,12 +20,17 @@ template <class Row, std::size_t... i>
 constexpr bool made_of(std::index_sequence<i...>) {
   return requires { Row{Any<i>()...}; };
 }
-// How many Tensors the aggregate Row has: 8 at most.
+template <class Row, std::size_t... i>
+constexpr bool has_more_than(std::index_sequence<i...>) {
+  return requires { Row{Any<i>()..., {}}; };
+}
+// How many Tensors the aggregate Row has: 8 at most. 0: it has more, or other fields.
 template <class Row, std::size_t n = 8>
 constexpr std::size_t count() {
   if constexpr (n == 0) return 0;
-  else if constexpr (made_of<Row>(std::make_index_sequence<n>())) return n;
-  else return count<Row, n - 1>();
+  else if constexpr (!made_of<Row>(std::make_index_sequence<n>())) return count<Row, n - 1>();
+  else if constexpr (has_more_than<Row>(std::make_index_sequence<n>())) return 0;
+  else return n;
 }
 
 void check_count(std::size_t fields, std::size_t tensors, Source source);
@@ -38,8 +43,9 @@ template <class Row>
 class LoaderOf {
  public:
   static constexpr std::size_t width = fields::count<Row>();
-  static_assert(width > 0,
-                "a batch is an aggregate of one to eight Tensors: struct Row { Tensor user, item, rating; };");
+  static_assert(
+      width > 0,
+      "a batch is an aggregate of one to eight Tensors and of nothing else: struct Row { Tensor user, item, rating; };");
 
   LoaderOf(const Tensors& tensors, DataLoaderOptions options = {}, Source source = Source::here())
       : batches_((fields::check_count(width, tensors.size(), source), tensors), options, source) {}
@@ -47,6 +53,7 @@ class LoaderOf {
   Size size() const { return batches_.size(); }
   Size rows() const { return batches_.rows(); }
   const DataLoader& loader() const { return batches_; }  // as fit takes it
+  void set_epoch(Size epoch, Source source = Source::here()) { batches_.set_epoch(epoch, source); }
 
   class Iterator {
    public:

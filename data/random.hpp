@@ -20,6 +20,7 @@ class Random {
   static Random from(const std::optional<std::uint64_t>& seed);
 
   std::uint64_t bits() { return mix(state_ += gamma); }
+  void skip(std::uint64_t n) { state_ += n * gamma; }                       // as if bits() had been called n times
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }  // in [0, 1)
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   double normal();      // of mean 0 and variance 1

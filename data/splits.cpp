@@ -33,8 +33,12 @@ Rows in_order(Size n) {
 // The rows of each class, in their order.
 std::vector<Rows> by_class(const char* op, const Tensor& of, const Rows& order, Source source) {
   if (of.dtype() != i64 || of.dim() != 1)
-    fail(source.named(op), "expected i64 labels [n] to stratify by, got {} {}", name(of.dtype()), of.shape());
-  const Rows labels = of.to_vector<Size>();
+    fail(
+        source.named(op),
+        "expected i64 labels [n] to stratify by, got {} {}; give classes as i64 [n], of several tensors as the last, or "
+        "leave .stratified out",
+        name(of.dtype()), of.shape());
+  const Rows labels = of.to_vector<Size>(source.named(op));
   std::map<Size, Rows> classes;
   for (const Size row : order) classes[labels[static_cast<std::size_t>(row)]].push_back(row);
   std::vector<Rows> list;

@@ -16,6 +16,7 @@ struct Standardiser {
 
 // Means and deviations (divided by n) of the rows [n, features] that one trains on: test rows are not looked at. Missing
 // numbers are left out; a feature that is always the same has a deviation of 1, one that is always missing a mean of 0.
+// One that holds an infinity, or numbers without a finite square, is an Error.
 Standardiser standardiser(const Tensor& train, Source source = Source::here());
 
 }  // namespace xgrad::data

@@ -132,6 +132,38 @@ Vocabulary Vocabulary::words(std::string_view text, const WordOptions& options, 
   });
 }
 
+Vocabulary Vocabulary::of_tokens(std::vector<std::string> tokens, const TokenOptions& options, Source source) {
+  return with_memory("Vocabulary", source, [&] {
+    Vocabulary made;
+    made.words_ = options.words;
+    made.lower_ = options.words && options.lower;
+    made.tokens_ = std::move(tokens);
+    made.counts_.resize(made.tokens_.size());
+    made.sort();
+    const auto token = [&](Size code) -> const std::string& { return made.tokens_[static_cast<std::size_t>(code)]; };
+    const auto twice = std::adjacent_find(made.by_token_.begin(), made.by_token_.end(),
+                                          [&](Size a, Size b) { return token(a) == token(b); });
+    if (twice != made.by_token_.end())
+      fail(source.named("Vocabulary"), "expected tokens that differ, got '{}' twice, as {} and {}; leave one out",
+           token(*twice), std::min(twice[0], twice[1]), std::max(twice[0], twice[1]));
+    if (!made.by_token_.empty() && token(made.by_token_[0]).empty())
+      fail(source.named("Vocabulary"), "expected tokens of one byte or more, got an empty one as {}; leave it out",
+           made.by_token_[0]);
+    if (!options.unknown.empty()) {
+      const auto at = std::find(made.tokens_.begin(), made.tokens_.end(), options.unknown);
+      if (at == made.tokens_.end())
+        fail(source.named("Vocabulary"), "expected the unknown, '{}', among the tokens; add it to them",
+             options.unknown);
+      made.unknown_ = at - made.tokens_.begin();
+    }
+    return made;
+  });
+}
+
+Vocabulary Vocabulary::of_tokens(std::vector<std::string> tokens, Source source) {
+  return of_tokens(std::move(tokens), TokenOptions(), source);
+}
+
 void Vocabulary::sort() {
   by_token_.resize(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) by_token_[i] = static_cast<Size>(i);
@@ -172,10 +204,10 @@ Tensor Vocabulary::encode(std::string_view text, Source source) const try {
 }
 
 std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
-  if (codes.dtype(source) != i64)
+  if (codes.dtype(source.named("Vocabulary")) != i64)
     fail(source.named("Vocabulary"), "expected codes as i64, got {}", name(codes.dtype()));
   std::string text;
-  for (const Size code : codes.to_vector<Size>(source)) {
+  for (const Size code : codes.to_vector<Size>(source.named("Vocabulary"))) {
     if (code < 0 || code >= size()) fail(source.named("Vocabulary"), "expected codes below {}, got {}", size(), code);
     if (words_ && !text.empty()) text += ' ';
     text += tokens_[static_cast<std::size_t>(code)];
@@ -187,7 +219,7 @@ std::string Vocabulary::decode(const Tensor& codes, Source source) const try {
 
 Dataset windows(const Tensor& codes, WindowOptions options, Source source) {
   const Size length = options.length, stride = options.stride == 0 ? length : options.stride;
-  if (codes.dtype(source) != i64 || codes.dim() != 1)
+  if (codes.dtype(source.named("windows")) != i64 || codes.dim() != 1)
     fail(source.named("windows"), "expected codes as i64 [n], got {} {}", name(codes.dtype()), codes.shape());
   if (length < 1 || stride < 1)
     fail(source.named("windows"), "expected a length and a stride of 1 or more, got {} and {}", length, stride);
@@ -195,7 +227,7 @@ Dataset windows(const Tensor& codes, WindowOptions options, Source source) {
   if (all < length + 1)
     fail(source.named("windows"), "{} codes are too few for a window of {} and what comes next", all, length);
   const Size count = (all - length - 1) / stride + 1;
-  const Tensor dense = contiguous(codes.detach(), source);
+  const Tensor dense = contiguous(codes.detach(source.named("windows")), source.named("windows"));
   const auto* from = static_cast<const Size*>(readable(dense));
   const auto made = [&](Size shift) {
     return filled(

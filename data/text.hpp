@@ -21,6 +21,12 @@ struct WordOptions {
       "";  // "<unk>": the word, the first of all, that stands for what is not there; "": such is an Error
 };
 
+struct TokenOptions {
+  bool words = true;         // else characters
+  bool lower = true;         // of words: letters A to Z of a text count as a to z
+  std::string unknown = "";  // the one of the tokens that stands for what is not there; "": such is an Error
+};
+
 // Tokens by number, and back.
 class Vocabulary {
  public:
@@ -29,6 +35,12 @@ class Vocabulary {
   // Its words, the most frequent first, equals by the alphabet. A word is a run of letters, digits, ' and of what is not ASCII;
   // each other character that is no blank is a word alone.
   static Vocabulary words(std::string_view text, const WordOptions& options = {}, Source source = Source::here());
+
+  // Of the tokens() of another, kept in a file, say: with the options that were its own it encodes and decodes as that one
+  // does. counts() are 0. A token that comes twice, an empty one, and an `unknown` that is none of them are Errors.
+  static Vocabulary of_tokens(std::vector<std::string> tokens, const TokenOptions& options,
+                              Source source = Source::here());
+  static Vocabulary of_tokens(std::vector<std::string> tokens, Source source = Source::here());
 
   Size size() const { return static_cast<Size>(tokens_.size()); }
   const std::vector<std::string>& tokens() const { return tokens_; }

@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   };
   Table t(__FILE__, state);
   t.add([&] { data::DataLoader(Tensors{}); }, {"[DataLoader]", "one tensor or more"});
-  t.add([&] { data::DataLoader({x, Tensor()}); }, {"empty"});
+  t.add([&] { data::DataLoader({x, Tensor()}); }, {"[DataLoader]", "empty"});
   t.add([&] { data::DataLoader({ones({})}); }, {"[DataLoader]", "0-d"});
   t.add([&] { data::DataLoader({x, tensor({1, 2})}); }, {"[DataLoader]", "6 and 2"});
   t.add([&] { data::DataLoader({x}, {.batch_size = 0}); }, {"[DataLoader]", "1 or more, got 0"});
@@ -293,10 +293,10 @@ BOOST_AUTO_TEST_CASE(data_and_training) {
   t.add([&] { data::split(rows, 7); }, {"[split]", "0 ... 6, got 7"});
   t.add([&] { data::split(rows, -1); }, {"[split]", "got -1"});
   t.add([&] { data::split(unequal, 1); }, {"[split]", "6 inputs and 2 labels"});
-  t.add([&] { data::split({}, 0); }, {"empty"});
+  t.add([&] { data::split({}, 0); }, {"[split]", "empty"});
   t.add([&] { data::split({ones({}), ones({})}, 0); }, {"[split]", "0-d"});
   t.add([&] { data::shuffled(unequal); }, {"[shuffled]", "6 inputs and 2 labels"});
-  t.add([&] { data::shuffled({}); }, {"empty"});
+  t.add([&] { data::shuffled({}); }, {"[shuffled]", "empty"});
   t.add([&] { data::shuffled({ones({}), ones({})}); }, {"[shuffled]", "0-d"});
   t.add([&] { data::spirals({.classes = 0}); }, {"[spirals]", "got 0"});
   t.add([&] { data::spirals({.points_per_class = -1}); }, {"[spirals]", "-1"});

@@ -9,12 +9,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <set>
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/data.hpp>
 #include "helpers.hpp"
+#include "references/references.hpp"
 #include <xgrad/nn.hpp>
 #include <xgrad/optim.hpp>
 #include <xgrad/training.hpp>
@@ -78,6 +80,91 @@ BOOST_AUTO_TEST_CASE(a_loader_gives_every_row_once_an_epoch) {
   BOOST_TEST(order_of(again) == second);
   const data::DataLoader other({rows}, {.batch_size = 3, .shuffle = true, .seed = 5});
   BOOST_TEST(order_of(other) != first);
+}
+
+// A run that is resumed at an epoch has the orders of one that went through; so has a loader that has made some passes.
+BOOST_AUTO_TEST_CASE(a_loader_goes_on_at_an_epoch) {
+  for (const Size rows : {0, 1, 2, 10}) {
+    const auto made = [&] { return data::DataLoader({arange(rows)}, {.batch_size = 3, .shuffle = true, .seed = 4}); };
+    const data::DataLoader whole = made();
+    std::vector<std::vector<Size>> orders;
+    for (int pass = 0; pass < 6; ++pass) orders.push_back(order_of(whole));
+    data::DataLoader resumed = made(), used = made();
+    resumed.set_epoch(3);
+    for (std::size_t pass = 3; pass < 6; ++pass) BOOST_TEST(order_of(resumed) == orders[pass]);
+    for (const Size epoch : {4, 0, 1, 5}) {
+      used.set_epoch(epoch);
+      BOOST_TEST(order_of(used) == orders[static_cast<std::size_t>(epoch)]);
+    }
+  }
+  struct Row {
+    Tensor number;
+  };
+  const data::DataLoader of_tensors({arange(10)}, {.shuffle = true, .seed = 4});
+  data::LoaderOf<Row> of_rows({arange(10)}, {.shuffle = true, .seed = 4});
+  order_of(of_tensors);
+  of_rows.set_epoch(1);
+  for (const Row& batch : of_rows) BOOST_TEST(batch.number.to_vector<Size>() == order_of(of_tensors));
+  manual_seed(3);
+  data::DataLoader drawn({arange(10)}, {.shuffle = true}), plain({arange(10)});
+  const auto first = order_of(drawn);
+  drawn.set_epoch(0);
+  BOOST_TEST(order_of(drawn) == first);
+  plain.set_epoch(7);
+  BOOST_TEST(order_of(plain) == arange(10).to_vector<Size>());
+  CHECK_ERROR(plain.set_epoch(-1), "[set_epoch] expected an epoch of 0 or more, got -1");
+  CHECK_ERROR(of_rows.set_epoch(-1), "data_test.cpp");
+  const data::DataLoader moved = std::move(plain);
+  CHECK_ERROR(plain.set_epoch(1), "[set_epoch] this loader was moved from");  // NOLINT(bugprone-use-after-move)
+}
+
+// They go by the name of what was called, with its line.
+BOOST_AUTO_TEST_CASE(tensors_that_cannot_be_looked_at) {
+  const Tensor numbers = evaluate(randn({3000, 1})), codes = evaluate(arange(3000));
+  const data::Vocabulary letters = data::Vocabulary::characters("abc");
+  const data::Table table = data::parse_csv("a\n1\n");
+  const data::Standardiser scaled = data::standardiser(numbers);
+  struct Case {
+    const char* op;
+    std::function<void(const Tensor& floats, const Tensor& integers)> call;
+  };
+  const Case cases[] = {
+      {"[DataLoader]",
+       [&](const Tensor& x, const Tensor&) {
+         data::DataLoader({numbers, x});
+       }},
+      {"[shuffled]",
+       [&](const Tensor& x, const Tensor&) {
+         data::shuffled({x, codes});
+       }},
+      {"[split_random]",
+       [&](const Tensor&, const Tensor& n) {
+         data::split_random({numbers, n}, {.stratified = true});
+       }},
+      {"[k_fold]",
+       [&](const Tensor&, const Tensor& n) {
+         data::k_fold(Tensors{numbers, n}, {.stratified = true});
+       }},
+      {"[rows]",
+       [&](const Tensor&, const Tensor& n) {
+         data::rows({numbers, codes}, n);
+       }},
+      {"[standardiser]", [&](const Tensor& x, const Tensor&) { data::standardiser(x); }},
+      {"[standardise]", [&](const Tensor& x, const Tensor&) { scaled(x); }},
+      {"[Vocabulary]", [&](const Tensor&, const Tensor& n) { letters.decode(n); }},
+      {"[windows]", [&](const Tensor&, const Tensor& n) { data::windows(n); }},
+      {"[csv]", [&](const Tensor&, const Tensor& n) { table.rows_of(n); }},
+  };
+  for (const Case& c : cases) {
+    CHECK_ERROR(c.call(Tensor(), Tensor()), c.op);
+    CHECK_ERROR(c.call(Tensor(), Tensor()), "data_test.cpp");
+    const Tensor pending = exp(numbers), counts = codes + 1;
+    std::string message;
+    elsewhere([&] { message = references::error_of([&] { c.call(pending, counts); }); });
+    BOOST_TEST(message.find("data_test.cpp") != std::string::npos, c.op << ": " << message);
+    BOOST_TEST(message.find(std::string(c.op) + " got a pending tensor of another thread") != std::string::npos,
+               c.op << ": " << message);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(batches_outlive_their_iterator) {

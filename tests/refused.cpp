@@ -87,6 +87,24 @@ int main() {
   training::Metric metric("three", 3);
 #elif defined(batch_that_is_no_struct)  // a batch is an aggregate of one to eight Tensors
   data::LoaderOf<int> loader({w, w});
+#elif defined(batch_of_eight)  // compiles
+  struct Row { Tensor a, b, c, d, e, f, g, h; };
+  data::LoaderOf<Row> loader({w, w, w, w, w, w, w, w});
+#elif defined(batch_of_an_array)  // compiles
+  struct Row { Tensor a, rest[3]; };
+  data::LoaderOf<Row> loader({w, w, w, w});
+#elif defined(batch_of_nine)  // a batch is an aggregate of one to eight Tensors
+  struct Row { Tensor a, b, c, d, e, f, g, h, i; };
+  data::LoaderOf<Row> loader({w, w, w, w, w, w, w, w});
+#elif defined(batch_with_a_number)  // a batch is an aggregate of one to eight Tensors and of nothing else
+  struct Row { Tensor user, item; double rating; };
+  data::LoaderOf<Row> loader({w, w});
+#elif defined(batch_with_a_number_between)  // a batch is an aggregate of one to eight Tensors and of nothing else
+  struct Row { Tensor user; double rating = 1; Tensor item; };
+  data::LoaderOf<Row> loader({w});
+#elif defined(batch_with_a_text)  // a batch is an aggregate of one to eight Tensors and of nothing else
+  struct Row { Tensor user; std::string name; };
+  data::LoaderOf<Row> loader({w});
 #elif defined(number_in_fields)  // XGRAD_FIELDS names parameters, buffers and layers
   WithNumber model;
   nn::parameters(model);

@@ -190,6 +190,13 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
       {"1234567", "7 bytes are too few"},
       {std::string("\xff\xff\xff\xff\xff\xff\xff\xff", 8), "does not fit"},
       {std::string("\x09\0\0\0\0\0\0\0{}", 10), "a header of 9 bytes does not fit in a file of 10"},
+      {std::string("PK\3\4\0\0\x08\x08\0\0\0\0\0\0", 14),
+       "this is a zip archive, PyTorch's own format; in Python, safetensors.torch.save_file(model.state_dict(), path)"},
+      {std::string("PK\3\4\0\0\0\0\0\0\0\0", 12), "this is a zip archive"},
+      {std::string("\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 15),
+       "this is a pickle, PyTorch's old format; in Python,"},
+      {std::string("\x80\4\x95\x10\0\0\0\0\0\0\0}\x94", 13), "this is a pickle"},
+      {std::string("PK\5\6\0\0\0\0\0\0\0\0", 12), "does not fit"},
       {with_header("", ""), "expected { at byte 0"},
       {with_header("[]", ""), "expected { at byte 0"},
       {with_header("{", ""), "not what JSON is"},
@@ -204,7 +211,12 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
       {with_header("{\"a\nb\":{}}", ""), "a character"},
       {with_header("{}", four), "4 bytes follow the last tensor"},
       {with_header(R"({"x":{}})", ""), "x has no dtype, shape or data_offsets"},
-      {with_header(R"({"x":{"dtype":"F32","shape":[1],"extra":[1]}})", four), "unknown key extra"},
+      {with_header(R"({"x":{"dtype":"F32","shape":[1],"extra":[1]}})", four),
+       "x has the key \"extra\", which the format has not; leave it out, or put it into __metadata__"},
+      {with_header("{\"a\xc3z\":{}}", ""),
+       "the name or note before byte 5 of the header is not UTF-8; the file is corrupt"},
+      {with_header("{\"__metadata__\":{\"a\":\"\x80\"}}", ""), "is not UTF-8"},
+      {with_header("{\"__metadata__\":{\"\xff\":\"\"}}", ""), "is not UTF-8"},
       {with_header(R"({"x":{"dtype":"F32","dtype":"F32","shape":[1]}})", four), "dtype is there twice"},
       {with_header(R"({"__metadata__":{"a":3}})", ""), "expected \""},
       {with_header(x("F32", "[1]", "[0]"), four), "1 data_offsets, not 2"},
@@ -216,6 +228,10 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
       {with_header(x("F32", "[99999999999999999999]", "[0,4]"), four), "too many digits"},
       {with_header(x("F32", "[18446744073709551615]", "[0,4]"), four), "more than memory holds"},
       {with_header(x("F32", "[4294967296,4294967296]", "[0,4]"), four), "more than memory holds"},
+      {with_header(x("F32", "[9223372036854775808,0]", "[0,0]"), ""),
+       "x has the shape (9223372036854775808, 0), more than memory holds"},
+      {with_header(x("U64", "[9223372036854775808]", "[0,0]"), ""),
+       "the shape (9223372036854775808,), more than memory"},
       {with_header(x("F64", "[4611686018427387904]", "[0,0]"), ""), "more than memory holds"},
       {with_header(x("F32", fmt::format("[1{}]", ones_64), "[0,4]"), four), "x has 65 axes, more than 64"},
       {with_header(x("F32", "[2]", "[0,8]"), four), "8 bytes, at 0 ... 8 of 4"},
@@ -236,6 +252,11 @@ BOOST_AUTO_TEST_CASE(what_is_not_right_is_an_error) {
     put(path, bytes);
     CHECK_ERROR(read_safetensors(path), message);
   }
+  const std::string like_a_pickle =  // the length of its header has the first bytes of one
+      with_header(fmt::format(R"({{"__metadata__":{{"n":"{}"}}}})", std::string(0x280 - 25, 'n')), "");
+  BOOST_TEST(like_a_pickle.substr(0, 2) == "\x80\2");
+  put(path, like_a_pickle);
+  BOOST_TEST(read_safetensors(path).metadata.size() == 1);
   const std::string good = with_header(two("[0,4]", "[4,8]"), eight);
   put(path, good);
   BOOST_TEST(read_safetensors(path).tensors.size() == 2);

@@ -100,6 +100,51 @@ BOOST_AUTO_TEST_CASE(numbers_and_categories) {
   BOOST_TEST((parse_csv("a\n").numbers({"a"}).shape() == Shape{0, 1}));
 }
 
+// Of other rows than those that the names are of.
+BOOST_AUTO_TEST_CASE(categories_that_are_unknown) {
+  const data::Table t = parse_csv("city\nRome\n?\nOslo\nParis\n");
+  const Strings names{"Oslo", "Rome"};
+  const auto codes = [&](const Strings& known, data::CategoryOptions options) {
+    return t.categories("city", known, options).codes.to_vector<Size>();
+  };
+  BOOST_TEST((codes(names, {.unknown = -1}) == std::vector<Size>{1, -1, 0, -1}));
+  BOOST_TEST((codes(names, {.unknown = 0}) == std::vector<Size>{1, -1, 0, 0}));
+  BOOST_TEST((codes(names, {.unknown = 2}) == std::vector<Size>{1, -1, 0, 2}));
+  BOOST_TEST((t.categories("city", names, {.unknown = -1}).names == names));
+  BOOST_TEST((t.categories("city", {"Oslo", "Rome"}, {.unknown = -1}).one_hot().to_vector<double>() ==
+              std::vector<double>{0, 1, 0, 0, 1, 0, 0, 0}));
+  CHECK_ERROR(codes(names, {}), "got 'Paris'; categories(column, names, {.unknown = -1}) takes others as missing");
+  CHECK_ERROR(codes(names, {.unknown = -2}), "[csv] expected a code of what is unknown in -1 ... 2, got -2");
+  CHECK_ERROR(codes(names, {.unknown = 3}), "-1 ... 2, got 3");
+
+  // of a column that is all missing there are no names
+  const data::Table::Categories none = parse_csv("city\n?\n?\n").categories("city");
+  BOOST_TEST((none.names.empty() && none.one_hot().shape() == Shape{2, 0}));
+  CHECK_ERROR(t.categories("city", none.names), "text:2: column 1 (city): expected one of the names that are given");
+  const data::Table::Categories unknown = t.categories("city", none.names, {.unknown = -1});
+  BOOST_TEST((unknown.codes.to_vector<Size>() == std::vector<Size>{-1, -1, -1, -1} && unknown.names.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(decimal_commas) {
+  const data::Table t =
+      parse_csv("a;b\n1,5;-2e-1\n+0,25;1,0e999\n1.234,5;x\n ,5;?\n3;0,001e-400\n", {.delimiter = ';', .decimal = ','});
+  BOOST_TEST(
+      (t.rows_of(tensor({0, 1, 3, 4})).numbers({"a"}).to_vector<double>() == std::vector<double>{1.5, 0.25, 0.5, 3}));
+  BOOST_TEST((t.rows_of(tensor({0, 4})).numbers({"b"}, f64).to_vector<double>() == std::vector<double>{-0.2, 0}));
+  CHECK_ERROR(
+      t.numbers({"a"}),
+      "[csv] text:4: column 1 (a): expected a number, got '1.234,5'; CsvOptions.decimal is ','; leave out the points");
+  CHECK_ERROR(t.numbers({"b"}), "text:3: column 2 (b): expected a number in the range of f64, got '1,0e999'");
+  CHECK_ERROR(t.rows_of(tensor({2})).numbers({"b"}), "got 'x'; list it in CsvOptions.missing");
+  CHECK_ERROR(parse_csv("a;b\n1,5;2\n", {.delimiter = ';'}).numbers({"a"}),
+              "text:2: column 1 (a): expected a number, got '1,5'; CsvOptions.decimal = ',' reads decimal commas");
+  CHECK_ERROR(parse_csv("a\n1\n", {.decimal = ','}),
+              "[csv] expected a decimal that is neither the delimiter nor the quote, got ',' as both");
+  CHECK_ERROR(parse_csv("a\n1\n", {.delimiter = ';', .quote = ',', .decimal = ','}),
+              "neither the delimiter nor the quote");
+  CHECK_ERROR(parse_csv("a\n1\n", {.decimal = ';'}), "[csv] expected a decimal '.' or ',', got ';'");
+}
+
 // What lies between 0 and the least number is 0.
 BOOST_AUTO_TEST_CASE(numbers_too_small) {
   const data::Table t = parse_csv("x\n1e-999\n-1e-999\n0.1e-400\n1000e-500\n1e-99999999999999999999\n0." +
@@ -127,10 +172,13 @@ BOOST_AUTO_TEST_CASE(malformed_tables) {
   CHECK_ERROR(parse_csv("a,b\n", {.names = {"x"}}), "expected 1 columns, as names are given, got 2");
   CHECK_ERROR(parse_csv("a,b\n", {.delimiter = '"'}), "[csv] expected a delimiter that is no quote");
   const data::Table t = parse_csv("size,kind\n\n1.5,a\n\"x\",b\n1e999,c\n12abc,c\n");
-  CHECK_ERROR(t.numbers({"size"}), "[csv] text:4: column 1 (size): expected a number, got 'x'");
+  CHECK_ERROR(t.numbers({"size"}),
+              "[csv] text:4: column 1 (size): expected a number, got 'x'; list it in CsvOptions.missing");
   CHECK_ERROR(t.rows_of(tensor({2})).numbers({"size"}),
               "[csv] text:5: column 1 (size): expected a number in the range of f64, got '1e999'");
   CHECK_ERROR(t.rows_of(tensor({3})).numbers({"size"}), "got '12abc'");
+  CHECK_ERROR(parse_csv("").numbers({"size"}),
+              "[csv] text has no column size: it has no rows, and no names of columns");
   CHECK_ERROR(t.numbers({"sizes"}), "[csv] text has no column sizes; there are size, kind");
   CHECK_ERROR(t.numbers({"size"}, i64), "[csv] expected the dtype f32 or f64");
   CHECK_ERROR(
@@ -170,6 +218,9 @@ BOOST_AUTO_TEST_CASE(standardised_by_the_training_part) {
   CHECK_ERROR(s(ones({3})), "[standardise] expected floats of 4 features");
   CHECK_ERROR(data::standardiser(ones({3})), "[standardiser] expected floats [rows, features]");
   CHECK_ERROR(data::Standardiser{}(ones({3})), "[standardise] this Standardiser has no numbers");
+  for (const double wrong : {HUGE_VAL, -HUGE_VAL, 1e200})
+    CHECK_ERROR(data::standardiser(tensor({{1.0, 2.0}, {2.0, wrong}})),
+                "[standardiser] expected finite numbers, got some in feature 1 that are infinite");
 }
 
 BOOST_AUTO_TEST_CASE(random_and_stratified_splits) {
@@ -200,7 +251,7 @@ BOOST_AUTO_TEST_CASE(random_and_stratified_splits) {
   BOOST_TEST(first_column(data::split_random(whole, {.train = 1}).test).empty());
   CHECK_ERROR(data::split_random(whole, {.train = 1.5}), "[split_random] expected a part of the rows between 0 and 1");
   CHECK_ERROR(data::split_random({whole.inputs, whole.inputs}, {.stratified = true}),
-              "[split_random] expected i64 labels [n]");
+              "[split_random] expected i64 labels [n] to stratify by, got f64 (103, 2); give classes as i64 [n]");
   CHECK_ERROR(data::split_random({whole.inputs, ones({5})}), "[split_random] expected a label for each input");
 }
 
@@ -295,6 +346,44 @@ BOOST_AUTO_TEST_CASE(vocabularies) {
   CHECK_ERROR(data::Vocabulary::words(text, {.min_count = 0}), "[Vocabulary] expected a min_count of 1 or more");
   CHECK_ERROR(few.decode(tensor({4})), "[Vocabulary] expected codes below 4, got 4");
   CHECK_ERROR(few.decode(ones({2})), "[Vocabulary] expected codes as i64");
+}
+
+// Its tokens, kept somewhere, make the same one again.
+BOOST_AUTO_TEST_CASE(vocabularies_of_tokens) {
+  const std::string text = "The cat saw the dog.\nThe dog didn't see the Cat, nor the Käse!",
+                    other = "THE dog \xc3 <unk>";
+  using data::Vocabulary;
+  const std::pair<Vocabulary, data::TokenOptions> table[] = {
+      {Vocabulary::characters(text), {.words = false}},
+      {Vocabulary::characters(text), {.words = false, .lower = false}},
+      {Vocabulary::characters(""), {.words = false}},
+      {Vocabulary::words(text), {}},
+      {Vocabulary::words(text, {.lower = false}), {.lower = false}},
+      {Vocabulary::words(text, {.min_count = 2, .unknown = "<unk>"}), {.unknown = "<unk>"}},
+      {Vocabulary::words(text, {.most = 3, .lower = false, .unknown = "The"}), {.lower = false, .unknown = "The"}},
+  };
+  for (const auto& [made, options] : table) {
+    const Vocabulary again = Vocabulary::of_tokens(made.tokens(), options);
+    BOOST_TEST((again.tokens() == made.tokens() && again.counts() == std::vector<Size>(made.tokens().size())));
+    for (const std::string& t : {text, other}) {
+      const auto codes = [&](const Vocabulary& v) {
+        std::vector<Size> list;
+        const std::string message = references::error_of([&] { list = v.encode(t).to_vector<Size>(); });
+        return std::pair(list, message.substr(std::min(message.find(']'), message.size())));
+      };
+      BOOST_TEST((codes(again) == codes(made)), t);
+    }
+    const Tensor all = arange(made.size());
+    BOOST_TEST(again.decode(all) == made.decode(all));
+  }
+  BOOST_TEST(Vocabulary::of_tokens({"a", "b", "?"}, {.words = false, .unknown = "?"}).code("z") == 2);
+  BOOST_TEST(Vocabulary::of_tokens({"new", "york"}).decode(tensor({0, 1})) == "new york");
+  CHECK_ERROR(Vocabulary::of_tokens({"b", "a", "c", "a"}),
+              "[Vocabulary] expected tokens that differ, got 'a' twice, as 1 and 3; leave one out");
+  CHECK_ERROR(Vocabulary::of_tokens({"b", ""}),
+              "[Vocabulary] expected tokens of one byte or more, got an empty one as 1");
+  CHECK_ERROR(Vocabulary::of_tokens({"b"}, {.unknown = "<unk>"}),
+              "[Vocabulary] expected the unknown, '<unk>', among the tokens");
 }
 
 BOOST_AUTO_TEST_CASE(windows_of_text) {

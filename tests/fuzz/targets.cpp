@@ -202,7 +202,8 @@ std::string run_csv(std::uint64_t seed) {
   const data::CsvOptions options{.delimiter = delimiters[dice.below(5)],
                                  .quote = dice.chance(0.8) ? '"' : '\'',
                                  .header = dice.chance(0.7),
-                                 .trim = dice.chance(0.7)};
+                                 .trim = dice.chance(0.7),
+                                 .decimal = dice.chance(0.8) ? '.' : ','};
   return only_errors([&]() -> std::string {
     const data::Table t = data::read_csv(path, options);
     for (const std::string& column : t.names()) {

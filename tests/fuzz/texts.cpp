@@ -21,6 +21,9 @@ std::string run_text(std::uint64_t seed) {
     const data::Vocabulary letters = data::Vocabulary::characters(text);
     const Tensor codes = letters.encode(text);
     if (letters.decode(codes) != text) return "other characters after they were codes";
+    if (data::Vocabulary::of_tokens(letters.tokens(), {.words = false}).encode(text).to_vector<Size>() !=
+        codes.to_vector<Size>())
+      return "other codes when it is made again";
     const auto [now, next] = data::windows(codes, {.length = dice.between(-1, 5), .stride = dice.between(-1, 3)});
     if (now.shape() != next.shape()) return "windows of two shapes";
     return {};
@@ -35,6 +38,7 @@ std::string run_text(std::uint64_t seed) {
       if (!all.has(token) || all.tokens()[static_cast<std::size_t>(all.code(token))] != token)
         return "a word that is not its code's";
     const Tensor codes = all.encode(dice.chance(0.5) ? text : other);
+    if (data::Vocabulary::of_tokens(all.tokens()).tokens() != all.tokens()) return "other words when it is made again";
     if (codes.numel() > 0 && (amin(codes).item() < 0 || amax(codes).item() >= static_cast<double>(all.size())))
       return "a code without a word";
     all.decode(codes);

@@ -98,10 +98,13 @@ Tensor contrastive_loss(In a, In b, In target, MarginOptions options) {
   const Located at(a, op);
   check_vectors(op, a, b);
   check_option(a, op, "margin", options.margin);
-  const Tensor squared = sum(square(a - b), -1), d = norm(a - b, 2, -1);
+  // What is infinitely far has no slope where it counts for nothing, for 0 x infinity has no value.
+  const Tensor e = a - b, endless = abs(e) == infinity;
+  const Tensor d = where(any(endless, -1), infinity, norm(where(endless, 0.0, e), 2, -1));
   const Tensor y = target_of_rows(op, target, d, line_of(a));
   check_probabilities(op, y, line_of(a));
-  const Tensor loss = 0.5 * (y * squared + (1 - y) * square(relu(options.margin - d)));
+  const Tensor squared = sum(square(where(logical_and(unsqueeze(y == 0, -1), endless), 0.0, e)), -1);
+  const Tensor loss = 0.5 * (times(y, squared) + times(1 - y, square(relu(options.margin - d))));
   return reduce(op, loss, options.reduction, line_of(a));
 }
 

@@ -366,6 +366,20 @@ BOOST_AUTO_TEST_CASE(cosines_of_tiny_and_of_huge_vectors) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(likeness_along_any_axis) {
+  manual_seed(6);
+  const Tensor x = randn({4, 3, 5}, f64), y = randn({4, 3, 5}, f64);
+  for (const int dim : {0, 1, 2, -1, -3}) {
+    const Tensor wanted = nn::cosine_similarity(transpose(x, dim, -1), transpose(y, dim, -1));
+    const Tensor got = nn::cosine_similarity(x, y, 1e-8, dim);
+    const int axis = dim < 0 ? dim + 3 : dim;
+    BOOST_TEST(apart(got, axis == 0 ? transpose(wanted, 0, 1) : wanted) < 1e-15, dim);
+  }
+  CHECK_ERROR(nn::cosine_similarity(x, y, 1e-8, 3), "[cosine_similarity] axis 3");
+  const Tensor d = nn::pairwise_distance(x, y), kept = nn::pairwise_distance(x, y, {.keepdim = true});
+  BOOST_TEST(apart(kept, unsqueeze(d, -1)) == 0);
+}
+
 // Targets of 0 beside logarithms of 0, distributions that are 0 somewhere.
 BOOST_AUTO_TEST_CASE(divergences_at_0) {
   const Tensor log_p = watch(tensor({-inf, 0.0})), q = watch(tensor({0.0, 1.0}));

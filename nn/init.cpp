@@ -22,13 +22,13 @@ void check(const char* op, const Parameter& p, Source source) {
 // sqrt(6 / (fan_in + fan_out)) uniform, sqrt(2 / (fan_in + fan_out)) normal; both have this deviation
 double xavier_deviation(const char* op, const Parameter& p, double gain, Source source) {
   check(op, p, source);
-  const Fans fan = fans(p.shape(source), source);
+  const Fans fan = fans(p.shape(source), source.named(op));
   return gain * std::sqrt(2.0 / static_cast<double>(fan.in + fan.out));
 }
 
 double kaiming_deviation(const char* op, const Parameter& p, const KaimingOptions& options, Source source) {
   check(op, p, source);
-  const Fans fan = fans(p.shape(source), source);
+  const Fans fan = fans(p.shape(source), source.named(op));
   const Size n = options.mode == FanMode::in ? fan.in : fan.out;
   return gain(options.nonlinearity, options.a) / std::sqrt(static_cast<double>(n));
 }

@@ -259,3 +259,17 @@ BOOST_AUTO_TEST_CASE(a_step_with_large_products_asks_for_nothing_else) {
     }
   }
 }
+
+// One long bag beside many short ones, and short lists of many classes: memory for what is there, not for the longest times all.
+BOOST_AUTO_TEST_CASE(few_of_many) {
+  manual_seed(5);
+  const Size many = 1000;
+  const nn::EmbeddingBag layer(10, 8, {.mode = nn::BagMode::max});
+  const Tensor index = evaluate(randint(0, 10, {2 * many})),
+               offsets = evaluate(where(arange(many + 1) == 0, 0, arange(many + 1) + many - 1));
+  memory_hooks::requests([&] { evaluate(grad(sum(layer(index, {.offsets = offsets})), {layer.weight})); });
+  BOOST_TEST(memory_hooks::bytes < 4'000'000u);  // [bags, longest, width] are 32 MB of floats
+  const Tensor x = watch(evaluate(randn({8, many}))), lists = evaluate(where(arange(many) < 3, argsort(x, 1), -1));
+  memory_hooks::requests([&] { evaluate(grad(nn::multilabel_margin_loss(x, lists), {x})); });
+  BOOST_TEST(memory_hooks::bytes < 4'000'000u);  // [rows, classes, classes] are 32 MB of floats
+}

@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(models_and_optimizers) {
   t.add([&] { init::uniform(vector, 2, 1); }, {"[init::uniform]", "low <= high, got 2 and 1"});
   t.add([&] { init::uniform(vector, 0, infinity); }, {"[init::uniform]", "inf"});
   t.add([&] { init::normal(vector, 0, nan_); }, {"[init::normal]", "got nan"});
-  t.add([&] { init::xavier_uniform(vector); }, {"[init::fans]", "[out, in, ...]", "(3,)"});
+  t.add([&] { init::xavier_uniform(vector); }, {"[init::xavier_uniform]", "[out, in, ...]", "(3,)"});
   t.add([&] { init::kaiming_normal(unset); }, {"[init::kaiming_normal]", "empty"});
   t.add([&] { optim::Adam({unset}); }, {"[Parameters]", "0 is empty"});
   t.add([&] { optim::Adam(Parameters{}); }, {"[Adam]", "at least one parameter, got none"});

@@ -145,6 +145,9 @@ BOOST_AUTO_TEST_CASE(calling_layers) {
   t.add([&] { o.bag(o.flat, {.offsets = tensor({0, 2, 1})}); }, {"[EmbeddingBag]", "ascend"});
   t.add([&] { o.bag(o.flat, {.offsets = tensor({0, 9})}); }, {"[EmbeddingBag]", "to 3 at most"});
   t.add([&] { o.bag(o.flat, {.offsets = tensor({0.0, 1.0})}); }, {"[EmbeddingBag]", "i64"});
+  const nn::EmbeddingBag last(3, 2, {.include_last_offset = true});
+  t.add([&] { last(o.flat, {.offsets = tensor({0, 2})}); }, {"[EmbeddingBag]", "3 as the last offset", "got 2"});
+  t.add([&] { last(o.flat, {.offsets = zeros({0}, i64)}); }, {"[EmbeddingBag]", "3 as the last offset", "no offsets"});
   t.add([&] { o.bag(o.index, {.offsets = tensor({0})}); }, {"[EmbeddingBag]", "leave the offsets out"});
   t.add([&] { o.bag(o.index, {.per_sample_weights = ones({2, 2})}); }, {"[EmbeddingBag]", "mode sum"});
   t.add([&] { o.sums(o.index, {.per_sample_weights = ones({4})}); }, {"[EmbeddingBag]", "(2, 2), got (4,)"});

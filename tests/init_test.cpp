@@ -144,7 +144,10 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   CHECK_ERROR(init::trunc_normal(m, {.low = 1, .high = 1}), "[init::trunc_normal] expected low < high");
   CHECK_ERROR(init::trunc_normal(m, {.low = 20, .high = 30}), "more than 8 deviations of 1 from the mean 0");
   CHECK_ERROR(init::orthogonal(v), "[init::orthogonal] expected a weight [out, in, ...], got the shape (3,)");
-  CHECK_ERROR(init::lecun_normal(v), "[init::fans] expected a weight");
+  CHECK_ERROR(init::lecun_normal(v), "[init::lecun_normal] expected a weight");
+  CHECK_ERROR(init::xavier_uniform(v), "[init::xavier_uniform] expected a weight");
+  CHECK_ERROR(init::kaiming_normal(v), "[init::kaiming_normal] expected a weight");
+  CHECK_ERROR(init::fans({3}), "[init::fans] expected a weight");
   CHECK_ERROR(init::sparse(v, {.sparsity = 0.5}), "[init::sparse] expected a matrix");
   CHECK_ERROR(init::sparse(m, {.sparsity = 1.5}), "[init::sparse] expected a sparsity in [0, 1]");
   CHECK_ERROR(init::eye(v), "[init::eye] expected a matrix");

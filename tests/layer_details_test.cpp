@@ -308,6 +308,51 @@ BOOST_AUTO_TEST_CASE(max_norm_changes_the_rows_that_are_picked) {
   BOOST_TEST(same_bits(layer.weight.value(), again));
 }
 
+// The greatest of bags of any lengths, each by itself; the first of equals gets the gradient.
+BOOST_AUTO_TEST_CASE(greatest_rows_of_bags) {
+  manual_seed(17);
+  for (const bool padded : {false, true}) {
+    nn::EmbeddingBagOptions options{.mode = nn::BagMode::max};
+    if (padded) options.padding_idx = 1;
+    nn::EmbeddingBag layer(6, 3, options);
+    layer.weight.assign(round(layer.weight * 2));  // with equals
+    std::vector<Size> offsets{0}, index;
+    for (const Size n : {1, 0, 40, 3, 2, 0, 7, 1, 1, 16, 17, 4, 0}) offsets.push_back(offsets.back() + n);
+    const Tensor all = randint(0, 6, {offsets.back()});
+    offsets.pop_back();
+    const Tensor y = layer(all, {.offsets = tensor(offsets)}), c = randn(y.shape());
+    const Tensor g = grad(sum(y * c), {layer.weight})[0];
+    Tensor wanted_g = zeros({6, 3});
+    for (std::size_t b = 0; b < offsets.size(); ++b) {
+      const Size end = b + 1 < offsets.size() ? offsets[b + 1] : all.numel();
+      const auto i = static_cast<Size>(b);
+      const Tensor own = slice(all, 0, offsets[b], end);
+      const Tensor one = layer(reshape(own, {1, -1})), g_one = grad(sum(one * c[i]), {layer.weight})[0];
+      BOOST_TEST(same_bits(y[i], one[0]));
+      wanted_g = wanted_g + g_one;
+    }
+    BOOST_TEST(allclose(g, wanted_g, 1e-6, 1e-6));
+  }
+}
+
+// PyTorch copies along an axis that stays as long, whatever the factor; but by nearest and bicubic the factor counts.
+BOOST_AUTO_TEST_CASE(factors_that_leave_an_extent) {
+  using nn::Interpolation;
+  const Tensor x = reshape(square(arange(10)) * 1.0, {1, 2, 5}), image = reshape(x, {1, 1, 2, 5});
+  const auto by = [](const Tensor& t, const nn::Factors& factor, Interpolation mode, bool corners = false) {
+    return nn::interpolate(t, {.scale_factor = factor, .mode = mode, .align_corners = corners});
+  };
+  for (const bool corners : {false, true}) {
+    BOOST_TEST(same_bits(by(x, {1.1}, Interpolation::linear, corners), x));
+    BOOST_TEST(same_bits(by(image, {2, 1.1}, Interpolation::linear, corners),
+                         by(image, {2, 1}, Interpolation::linear, corners)));
+  }
+  const auto row = [&](Interpolation mode) { return by(x, {1.15}, mode)[0][0].to_vector<double>(); };
+  BOOST_TEST(row(Interpolation::nearest) == (std::vector<double>{0, 0, 1, 4, 9}), boost::test_tools::per_element());
+  BOOST_TEST(row(Interpolation::nearest_exact) == (std::vector<double>{0, 1, 4, 9, 9}),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(the_row_of_the_padding_is_zero) {
   for (const Size at : {2, -3}) {
     const nn::Embedding layer(5, 3, {.padding_idx = at});

@@ -273,6 +273,88 @@ BOOST_AUTO_TEST_CASE(slopes_at_a_corner) {
     }
 }
 
+// A weight, a probability or a target of 0, or a pair that does not count, beside an infinity: neither loss nor slope.
+BOOST_AUTO_TEST_CASE(infinities_that_count_for_nothing) {
+  struct Beside {
+    const char* name;
+    std::function<Tensor(const Tensor&)> loss;
+    Tensor x;
+    double value;
+    Tensor slope;
+  };
+  constexpr Reduction all = Reduction::sum;
+  const double third = 1.0 / 3;
+  const Tensor a = tensor({{0.0, inf}, {1.0, 0.0}}), of_a = tensor({{0.0, 0.0}, {0.5, -0.5}}), w = tensor({0.0, 1.0});
+  const auto focal = [](const Tensor& y, double alpha, double gamma) {
+    return [=](const Tensor& x) { return nn::sigmoid_focal_loss(x, y, {all, alpha, gamma}); };
+  };
+  const auto multi = [](const Tensor& target, int p, const Tensor& weight) {
+    return
+        [=](const Tensor& x) { return nn::multi_margin_loss(x, target, {.reduction = all, .p = p, .weight = weight}); };
+  };
+  const auto lists = [](const Tensor& l) {
+    return [=](const Tensor& x) { return nn::multilabel_margin_loss(x, l, {all}); };
+  };
+  const auto contrast = [](const Tensor& x) { return nn::contrastive_loss(x, 0 * ones_like(x), 0.0, {all}); };
+  const Tensor sure = tensor({inf, -inf}), yes_no = tensor({1.0, 0.0}), none = zeros({2}, f64);
+  const Beside rows_of[] = {
+      {"focal", focal(yes_no, 0.25, 0), sure, 0, none},
+      {"focal", focal(yes_no, 0.25, 2), sure, 0, none},
+      {"focal, only yes", focal(none, 1, 0), tensor({inf, inf}), 0, none},
+      {"focal, only yes", focal(none, 1, 2), tensor({inf, inf}), 0, none},
+      {"focal, only no", focal(none + 1, 0, 2), -tensor({inf, inf}), 0, none},
+      {"focal, wrong", focal(1 - yes_no, 0.25, 0), sure, inf, tensor({0.75, -0.25})},
+      {"multi_margin, row", multi(tensor({0, 1}), 1, w), a, 1, of_a},
+      {"multi_margin, row", multi(tensor({0, 1}), 2, w), a, 2, 4 * of_a},
+      {"multi_margin, pairs", multi(tensor({0}), 1, {}), tensor({{-inf, 1.0, -inf}}), inf,
+       tensor({{-third, third, 0.0}})},
+      {"multi_margin, sure", multi(tensor({0}), 2, {}), tensor({{inf, 1.0, -inf}}), 0, zeros({1, 3}, f64)},
+      {"multilabel_margin, pairs", lists(tensor({1, -1, 0})), tensor({-inf, 1.0, 1.5}), 0.5,
+       tensor({0.0, -third, third})},
+      {"multilabel_margin, sure", lists(tensor({1, 0, -1})), tensor({inf, inf, -inf}), 0, zeros({3}, f64)},
+      {"multilabel_margin, no lists", lists(tensor({{-1, 0}, {-1, 1}})), a, 0, 0 * of_a},
+      {"contrastive", contrast, tensor({{inf, 0.0}}), 0, zeros({1, 2}, f64)},
+      {"contrastive", contrast, tensor({{3e200, 0.0}}), 0, zeros({1, 2}, f64)},
+      {"kl_div",
+       [](const Tensor& q) {
+         return nn::kl_div(tensor({-inf, -1.0}), q, {all, true});
+       },
+       tensor({-inf, -1.0}), 0, tensor({0.0, std::exp(-1)})},
+      {"poisson_nll",
+       [](const Tensor& x) { return nn::poisson_nll_loss(x, 0.0, {.reduction = all, .log_input = false, .eps = 0}); },
+       none, 0, none + 1},
+  };
+  for (const Beside& row : rows_of)
+    for (const DType dtype : {f32, f64}) {
+      const Tensor x = watch(cast(row.x, dtype)), y = row.loss(x), slope = cast(grad(y, x)[0], f64);
+      BOOST_TEST(y.item() == row.value, row.name);
+      BOOST_TEST(apart(slope, row.slope) < (dtype == f32 ? 1e-6 : 1e-15), row.name << ": " << to_string(slope));
+    }
+}
+
+// PyTorch, which has no slope in the weights, divides by their sum; here that is part of the function.
+BOOST_AUTO_TEST_CASE(slopes_in_the_weights_of_classes) {
+  manual_seed(8);
+  const Tensor x = randn({6, 3}, f64), t = tensor({0, 1, 2, 0, -100, 1}), w = tensor({0.5, 1.5, 2.0}),
+               p = softmax(randn({6, 3}, f64), 1);
+  using Of = std::function<Tensor(const Tensor&)>;
+  for (const Reduction r : reductions) {
+    const Of losses_of[] = {
+        [&](const Tensor& v) { return nn::cross_entropy(x, t, {.reduction = r, .weight = v}); },
+        [&](const Tensor& v) { return nn::cross_entropy(x, t, {.reduction = r, .label_smoothing = 0.1, .weight = v}); },
+        [&](const Tensor& v) { return nn::cross_entropy(x, p, {.reduction = r, .weight = v}); },
+        [&](const Tensor& v) { return nn::nll_loss(log_softmax(x, 1), t, {.reduction = r, .weight = v}); },
+        [&](const Tensor& v) { return nn::multi_margin_loss(x, at_least(t, 0), {.reduction = r, .weight = v}); },
+    };
+    for (const Of& f : losses_of) {
+      const GradCheck check = gradcheck([&](const Tensor& v) { return sum(square(f(v))); }, w, {.order = 2});
+      BOOST_TEST(check.passed, to_string(check));
+    }
+  }
+  const Tensor v = watch(w);  // in all weights alike there is no slope
+  BOOST_TEST(std::abs(sum(grad(nn::nll_loss(x, t, {.weight = v}), v)[0] * w).item()) < 1e-15);
+}
+
 // PyTorch adds 1e-12 to the squares of the lengths: of vectors of 1e-6 that is as much as they have.
 BOOST_AUTO_TEST_CASE(cosines_of_tiny_and_of_huge_vectors) {
   for (const DType dtype : {f32, f64})
@@ -282,6 +364,20 @@ BOOST_AUTO_TEST_CASE(cosines_of_tiny_and_of_huge_vectors) {
       BOOST_TEST(std::abs(loss.item() - (1 - cosine)) < (dtype == f32 ? 1e-6 : 1e-12));
       BOOST_TEST(all_finite(grad(loss, x)[0]));
     }
+}
+
+BOOST_AUTO_TEST_CASE(likeness_along_any_axis) {
+  manual_seed(6);
+  const Tensor x = randn({4, 3, 5}, f64), y = randn({4, 3, 5}, f64);
+  for (const int dim : {0, 1, 2, -1, -3}) {
+    const Tensor wanted = nn::cosine_similarity(transpose(x, dim, -1), transpose(y, dim, -1));
+    const Tensor got = nn::cosine_similarity(x, y, 1e-8, dim);
+    const int axis = dim < 0 ? dim + 3 : dim;
+    BOOST_TEST(apart(got, axis == 0 ? transpose(wanted, 0, 1) : wanted) < 1e-15, dim);
+  }
+  CHECK_ERROR(nn::cosine_similarity(x, y, 1e-8, 3), "[cosine_similarity] axis 3");
+  const Tensor d = nn::pairwise_distance(x, y), kept = nn::pairwise_distance(x, y, {.keepdim = true});
+  BOOST_TEST(apart(kept, unsqueeze(d, -1)) == 0);
 }
 
 // Targets of 0 beside logarithms of 0, distributions that are 0 somewhere.

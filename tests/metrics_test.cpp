@@ -182,6 +182,34 @@ BOOST_AUTO_TEST_CASE(accuracy_of_nan) {
   BOOST_TEST(std::isnan(Accuracy{}.value()));
 }
 
+// Nor is it wrongly taken for one: it is missed where it belongs.
+BOOST_AUTO_TEST_CASE(classes_of_nan) {
+  const double nan = std::nan("");
+  const Tensor x = tensor({{nan, 1.0, 2.0}, {1.0, nan, 2.0}, {nan, nan, nan}, {1.0, 2.0, 3.0}}), zero = zeros({4}, i64);
+  for (const Average average : {Average::micro, Average::macro, Average::weighted}) {
+    const Tensor rows = slice(x, 0, 0, 3), labels = slice(zero, 0, 0, 3);
+    BOOST_TEST(over_batches(Precision{average}, rows, labels) == 0);
+    BOOST_TEST(over_batches(Recall{average}, rows, labels) == 0);
+    BOOST_TEST(over_batches(F1{average}, rows, labels) == 0);
+  }
+  ConfusionMatrix seen;
+  seen.update(x, tensor({0, 2, 0, 2}));
+  BOOST_TEST(seen.lost == (std::vector<Size>{2, 0, 1}), boost::test_tools::per_element());
+  BOOST_TEST((sum(seen.value()).item() == 1 && seen.at(2, 2) == 1));
+  BOOST_TEST(precision(seen, Average::micro) == 1);
+  BOOST_TEST(recall(seen, Average::micro) == 0.25);
+  BOOST_TEST(recall(seen, Average::macro) == 0.25);  // of classes 0 and 2
+  BOOST_TEST(f1(seen, Average::weighted) == 2.0 / 3 / 2);
+  BOOST_TEST(over_batches(Recall{.average = Average::macro, .seen = {.ignore_index = 0}}, x, tensor({0, 2, 0, 2})) ==
+             0.5);
+  seen.reset();
+  BOOST_TEST(seen.lost.empty());
+  const Tensor column = tensor({nan, nan, 2.0, -1.0}), yes = tensor({0, 1, 1, 0});
+  BOOST_TEST(over_batches(Precision{Average::binary}, column, yes) == 1);
+  BOOST_TEST(over_batches(Recall{Average::binary}, column, yes) == 0.5);
+  BOOST_TEST(over_batches(Recall{Average::macro}, reshape(column, {4, 1}), yes) == 0.5);
+}
+
 BOOST_AUTO_TEST_CASE(numbers_and_orders_by_loops) {
   manual_seed(3);
   const Tensor y = 1000 + randn({50, 2}, f64), x = y + 0.3 * randn({50, 2}, f64);
@@ -260,6 +288,9 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   ConfusionMatrix matrix;
   matrix.update(x, t);
   CHECK_ERROR(matrix.update(ones({4, 2}), t), "[ConfusionMatrix] expected 3 classes, as before, got 2");
+  for (const auto& [t, p] : {std::pair{3, 0}, {0, 3}, {-1, 0}, {0, -1}})
+    CHECK_ERROR(matrix.at(t, p), "[ConfusionMatrix] expected classes 0 ... 2, got ");
+  CHECK_ERROR(ConfusionMatrix().at(0, 0), "[ConfusionMatrix] expected an update first");
   matrix.reset();  // which forgets how many there were
   BOOST_TEST(!matrix.value().defined());
   matrix.update(ones({4, 2}), t);

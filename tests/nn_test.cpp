@@ -212,6 +212,40 @@ BOOST_AUTO_TEST_CASE(assignments_are_of_fields) {
   BOOST_TEST((net.head.weight.shape() == Shape{6, 3}));
 }
 
+namespace {
+
+template <class L, class... X>
+void check_moved_from(L layer, const char* says, const X&... x) {
+  const L copy = layer, own = std::move(layer);
+  BOOST_CHECK_NO_THROW(own(x...));
+  BOOST_CHECK_NO_THROW(copy(x...));
+  CHECK_ERROR(layer(x...), says);  // NOLINT(bugprone-use-after-move)
+}
+
+}  // namespace
+
+// What a layer has left when it was moved from is nothing to compute with.
+BOOST_AUTO_TEST_CASE(moved_from_layers) {
+  const Tensor x = ones({2, 4}), line = ones({2, 4, 3}), image = ones({2, 4, 3, 3});
+  check_moved_from(nn::BatchNorm1d(4), "[BatchNorm1d] this layer was made without a number of channels, or moved from",
+                   x);
+  check_moved_from(nn::BatchNorm2d(4, {.affine = false, .track_running_stats = false}), "[BatchNorm2d] this layer",
+                   image);
+  check_moved_from(nn::InstanceNorm1d(4), "[InstanceNorm1d] this layer was made without a number of channels", line);
+  check_moved_from(nn::InstanceNorm2d(4, {.affine = true}), "[InstanceNorm2d] this layer", image);
+  check_moved_from(nn::GroupNorm(2, 4), "[GroupNorm] this layer was made without sizes, or moved from", image);
+  check_moved_from(nn::LayerNorm(4), "[LayerNorm] this layer was made without sizes, or moved from", x);
+  check_moved_from(nn::ZeroPad2d(1), "[ZeroPad2d] this layer was moved from", image);
+  check_moved_from(nn::ConstantPad1d(0, 2), "[ConstantPad1d] this layer was moved from", line);
+  check_moved_from(nn::TransformerEncoder(nn::TransformerEncoderLayer(4, 2), 2),
+                   "[TransformerEncoder] this layer was made without layers, or moved from", x);
+  check_moved_from(nn::TransformerDecoder(nn::TransformerDecoderLayer(4, 2), 2, nn::LayerNorm(4)),
+                   "[TransformerDecoder] this layer was made without layers, or moved from", x, x);
+  CHECK_ERROR(nn::TransformerEncoder()(x), "[TransformerEncoder] this layer was made without layers");
+  CHECK_ERROR(nn::TransformerDecoder()(x, x), "[TransformerDecoder] this layer was made without layers");
+  BOOST_CHECK_NO_THROW(nn::GroupNorm(2, 4, {.affine = false})(image));
+}
+
 BOOST_AUTO_TEST_CASE(moved_from) {
   const Tensor x = ones({5, 3});
   nn::Linear linear(3, 4);
@@ -316,7 +350,7 @@ BOOST_AUTO_TEST_CASE(initialisers) {
                                                          {init::Nonlinearity::leaky_relu, std::sqrt(2 / 1.0001)},
                                                          {init::Nonlinearity::selu, 0.75}};
   for (const auto& [nonlinearity, gain] : gains) BOOST_TEST(init::gain(nonlinearity) == gain);
-  CHECK_ERROR(init::xavier_normal(layer.bias), "[init::fans] expected a weight [out, in, ...]");
+  CHECK_ERROR(init::xavier_normal(layer.bias), "[init::xavier_normal] expected a weight [out, in, ...]");
   CHECK_ERROR(init::uniform(layer.bias, 2, 1), "low <= high");
   CHECK_ERROR(init::normal(layer.bias, 0, -1), "a deviation of 0 or more");
   Parameter empty;

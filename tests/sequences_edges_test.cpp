@@ -324,9 +324,27 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   CHECK_ERROR(nn::TransformerEncoderLayer(10, 3), "[TransformerEncoderLayer] expected sizes");
   CHECK_ERROR(nn::TransformerEncoderLayer(3, 3)(ones({2, 4})),
               "[TransformerEncoderLayer] expected [time, batch, width] or [time, width], of the width 3");
-  CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(q, ones({2, 4, 4})),
-              "[TransformerDecoderLayer] expected query, key and value");
+  CHECK_ERROR(
+      nn::TransformerDecoderLayer(3, 3)(q, ones({2, 4, 4})),
+      "[TransformerDecoderLayer] expected a memory of as many axes as x, its batch and its width, got the shapes "
+      "(2, 4, 4) and (2, 4, 3)");
+  const nn::TransformerDecoderLayer decoder(3, 3);
+  for (const Tensor& memory : {ones({5, 1, 3}), ones({5, 3}), ones({4, 5, 4, 3}), zeros({0, 2, 3})})
+    CHECK_ERROR(decoder(q, memory), "[TransformerDecoderLayer] expected a memory of as many axes");
+  CHECK_ERROR(decoder(q, Tensor()), "[TransformerDecoderLayer] expected a memory, an encoder's result, got an empty");
+  CHECK_ERROR(decoder(q, ones({5, 4, 3}, i64)), "[TransformerDecoderLayer] expected floats, got i64");
   CHECK_ERROR(nn::TransformerDecoderLayer(3, 3)(ones({4}), q), "[TransformerDecoderLayer]");
+  const Tensor m = ones({5, 4, 3}), off = ones({7, 7});  // x [2, 4, 3], memory [5, 4, 3]
+  CHECK_ERROR(decoder(q, m, {.tgt_mask = off}),
+              "[TransformerDecoderLayer] expected the tgt_mask of the shape (2, 2) or (12, 2, 2), got (7, 7)");
+  CHECK_ERROR(decoder(q, m, {.memory_mask = off}), "the memory_mask of the shape (2, 5) or (12, 2, 5), got (7, 7)");
+  CHECK_ERROR(decoder(q, m, {.tgt_key_padding_mask = off}), "the tgt_key_padding_mask of the shape (4, 2), got (7, 7)");
+  CHECK_ERROR(decoder(q, m, {.memory_key_padding_mask = off}), "the memory_key_padding_mask of the shape (4, 5), got");
+  CHECK_ERROR(decoder(q, m, {.memory_mask = ones({2, 5}, i64)}), "expected the memory_mask as boolean or floats");
+  CHECK_ERROR(decoder(q[0], m[0], {.memory_key_padding_mask = off}), "the memory_key_padding_mask of the shape (4,)");
+  const nn::TransformerEncoderLayer encoder(3, 3, {.batch_first = true});
+  CHECK_ERROR(encoder(q, {.src_mask = off}), "[TransformerEncoderLayer] expected the src_mask of the shape (4, 4) or");
+  CHECK_ERROR(encoder(q, {.src_key_padding_mask = off}), "the src_key_padding_mask of the shape (2, 4), got (7, 7)");
   CHECK_ERROR(nn::TransformerEncoder(nn::TransformerEncoderLayer(3, 3), 0),
               "[TransformerEncoder] expected a layer at least");
   CHECK_ERROR(

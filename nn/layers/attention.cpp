@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/activations.hpp>
+#include "nn/layers/attention_masks.hpp"
 #include "nn/layers/made.hpp"
 #include "nn/noted.hpp"
 
@@ -202,25 +203,32 @@ Projected project(const MultiheadAttention& layer, const Operands& o) {
 }
 
 Mask mask_of(const MultiheadAttention& layer, const Operands& o, const AttentionMasks& masks, Source source) {
+  check_masks(masks, {}, {o.batched, o.batch, layer.num_heads, o.queries, o.keys}, source);
   Mask mask;
-  if (const Tensor& m = masks.attn_mask; m.defined()) {
-    check_mask("attn_mask", m, source);
-    const Shape each{o.batch * layer.num_heads, o.queries, o.keys};
-    if (m.shape() != Shape{o.queries, o.keys} && m.shape() != each)
-      fail(source, "expected an attn_mask of the shape {} or {}, got {}", Shape{o.queries, o.keys}, each, m.shape());
+  if (const Tensor& m = masks.attn_mask; m.defined())
     mask.take(m.dim() == 2 ? m : reshape(m, {o.batch, layer.num_heads, o.queries, o.keys}), false, o.q.dtype());
-  }
-  if (const Tensor& m = masks.key_padding_mask; m.defined()) {
-    check_mask("key_padding_mask", m, source);
-    const Shape wanted = o.batched ? Shape{o.batch, o.keys} : Shape{o.keys};
-    if (m.shape() != wanted) fail(source, "expected a key_padding_mask of the shape {}, got {}", wanted, m.shape());
+  if (const Tensor& m = masks.key_padding_mask; m.defined())
     mask.take(reshape(m, {o.batch, 1, 1, o.keys}), false, o.q.dtype());
-  }
   if (masks.is_causal) mask.take_causal(o.queries, o.keys);
   return mask;
 }
 
 }  // namespace
+
+void check_masks(const AttentionMasks& masks, const MaskNames& names, const Attended& of, Source source) {
+  if (const Tensor& m = masks.attn_mask; m.defined()) {
+    check_mask(names.attn_mask, m, source);
+    const Shape all{of.queries, of.keys}, each{of.batch * of.heads, of.queries, of.keys};
+    if (m.shape() != all && m.shape() != each)
+      fail(source, "expected the {} of the shape {} or {}, got {}", names.attn_mask, all, each, m.shape());
+  }
+  if (const Tensor& m = masks.key_padding_mask; m.defined()) {
+    check_mask(names.key_padding_mask, m, source);
+    const Shape wanted = of.batched ? Shape{of.batch, of.keys} : Shape{of.keys};
+    if (m.shape() != wanted)
+      fail(source, "expected the {} of the shape {}, got {}", names.key_padding_mask, wanted, m.shape());
+  }
+}
 
 MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In value,
                                                           const AttentionMasks& masks) const {

@@ -18,7 +18,7 @@ const char* ChannelNorm::name() const {
 }
 
 ChannelNorm::ChannelNorm(bool of_batch, int axes, Extent channels, const BatchNormOptions& o, Source source)
-    : options(o), of_batch_(of_batch), axes_(axes), channels_(channels.value) {
+    : options(o), of_batch_(of_batch), axes_(axes), channels_{channels.value} {
   require_sizes(name(), "a number of channels", {channels.value}, source);
   require_float(name(), o.dtype, source);
   require_eps(name(), o.eps, o.dtype, source);
@@ -44,7 +44,7 @@ void ChannelNorm::track(const Tensor& mean_of, const Tensor& var_of, double n, c
   const NoGrad constant;
   const Tensor count = of_batch_ ? num_batches_tracked + 1 : num_batches_tracked;
   const double m = options.momentum ? *options.momentum : 1 / count.item();
-  const auto of_channel = [&](const Tensor& t) { return reshape(of_batch_ ? t : mean(t, 0), {channels_}); };
+  const auto of_channel = [&](const Tensor& t) { return reshape(of_batch_ ? t : mean(t, 0), channels_); };
   const Tensor next_mean = (1 - m) * running_mean + m * of_channel(mean_of);
   const Tensor next_var = (1 - m) * running_var + m * (n / (n - 1)) * of_channel(var_of);
   evaluate(next_mean, next_var, count);
@@ -54,8 +54,9 @@ void ChannelNorm::track(const Tensor& mean_of, const Tensor& var_of, double n, c
 Tensor ChannelNorm::operator()(In x) const {
   const Located at(x, name());
   const Source source = line_of(x);
-  if (channels_ == 0)
-    fail(source.named(name()), "this layer was made without a number of channels; assign one that has it");
+  if (channels_.empty())
+    fail(source.named(name()),
+         "this layer was made without a number of channels, or moved from; assign one that has it");
   const Tensor w = weight, b = bias, input = floats_of(name(), x, {&w, &running_mean});
   const int rank = input.dim();
   const bool single = !of_batch_ && rank == axes_ + 1;
@@ -68,8 +69,8 @@ Tensor ChannelNorm::operator()(In x) const {
          : axes_ == 1 ? " or [batch, channels]"
                       : "",
          input.shape());
-  if (input.shape()[single ? 0 : 1] != channels_)
-    fail(source.named(name()), "expected {} channels, got the shape {}", channels_, input.shape());
+  if (input.shape()[single ? 0 : 1] != channels_[0])
+    fail(source.named(name()), "expected {} channels, got the shape {}", channels_[0], input.shape());
   const Tensor v = single ? unsqueeze(input, 0) : input;
   const int full_rank = v.dim();
 

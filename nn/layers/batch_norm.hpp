@@ -45,9 +45,9 @@ struct ChannelNorm {
   ChannelNorm(bool of_batch, int axes, Extent channels, const BatchNormOptions& options, Source source);
   void track(const Tensor& mean, const Tensor& var, double n, const In& x) const;
   const char* name() const;
-  bool of_batch_;  // else of each example
-  int axes_;       // of the image
-  Size channels_ = 0;
+  bool of_batch_;   // else of each example
+  int axes_;        // of the image
+  Shape channels_;  // one extent; none of a layer that was made without, or moved from
 };
 
 // x [batch, channels] or [batch, channels, length]; [batch, channels, height, width]; [batch, channels, depth, height, width]

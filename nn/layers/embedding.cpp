@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -103,6 +105,7 @@ namespace {
 struct Bags {
   std::vector<Size> of_index, begins;
   Size count() const { return static_cast<Size>(begins.size()) - 1; }
+  Size length(Size b) const { return begins[static_cast<std::size_t>(b) + 1] - begins[static_cast<std::size_t>(b)]; }
 };
 Bags bags_of(const Tensor& offsets, Size n, bool include_last, Source source) {
   if (!offsets.defined())
@@ -112,8 +115,11 @@ Bags bags_of(const Tensor& offsets, Size n, bool include_last, Source source) {
     fail(source.named("EmbeddingBag"), "expected offsets [bags] of i64, got {} {}", name(offsets.dtype()),
          offsets.shape());
   Bags bags{{}, offsets.to_vector<Size>(source)};
-  if (include_last ? bags.begins.empty() || bags.begins.back() != n : false)
-    fail(source.named("EmbeddingBag"), "expected {} as the last offset, the number of indices", n);
+  if (include_last && bags.begins.empty())
+    fail(source.named("EmbeddingBag"), "expected {} as the last offset, the number of indices, got no offsets", n);
+  if (include_last && bags.begins.back() != n)
+    fail(source.named("EmbeddingBag"), "expected {} as the last offset, the number of indices, got {}", n,
+         bags.begins.back());
   if (!include_last) bags.begins.push_back(n);
   for (Size b = 0; b < bags.count(); ++b) {
     const Size begin = bags.begins[static_cast<std::size_t>(b)], end = bags.begins[static_cast<std::size_t>(b) + 1];
@@ -128,22 +134,44 @@ Bags bags_of(const Tensor& offsets, Size n, bool include_last, Source source) {
 
 std::vector<bool> filled_of(const Bags& bags) {
   std::vector<bool> filled;
-  for (std::size_t b = 0; b + 1 < bags.begins.size(); ++b) filled.push_back(bags.begins[b] < bags.begins[b + 1]);
+  for (Size b = 0; b < bags.count(); ++b) filled.push_back(bags.length(b) > 0);
   return filled;
 }
 
-// [bags, longest]: the places of each bag's rows; the first again where there are fewer, 0 in an empty bag.
-Tensor places_of(const Bags& bags) {
+// [bags, longest]: the places of the rows of these bags; the first again where there are fewer, 0 in an empty bag.
+Tensor places_of(const Bags& bags, const std::vector<Size>& these) {
   Size longest = 1;
-  for (Size b = 0; b < bags.count(); ++b)
-    longest =
-        std::max(longest, bags.begins[static_cast<std::size_t>(b) + 1] - bags.begins[static_cast<std::size_t>(b)]);
+  for (const Size b : these) longest = std::max(longest, bags.length(b));
   std::vector<Size> places;
-  for (Size b = 0; b < bags.count(); ++b) {
-    const Size begin = bags.begins[static_cast<std::size_t>(b)], end = bags.begins[static_cast<std::size_t>(b) + 1];
-    for (Size k = 0; k < longest; ++k) places.push_back(begin == end ? 0 : begin + k < end ? begin + k : begin);
+  for (const Size b : these) {
+    const Size begin = bags.begins[static_cast<std::size_t>(b)], length = bags.length(b);
+    for (Size k = 0; k < longest; ++k) places.push_back(length == 0 ? 0 : k < length ? begin + k : begin);
   }
-  return tensor(places, {bags.count(), longest});
+  return tensor(places, {static_cast<Size>(these.size()), longest});
+}
+
+// Which of the rows at `places` is the greatest, [bags, width].
+Tensor greatest_at(const Tensor& places, const Tensor& rows) {
+  const Shape& shape = places.shape();
+  const Tensor of_bags = reshape(index_select(rows, 0, reshape(places, {-1})), {shape[0], shape[1], rows.shape()[1]});
+  return gather(places, 1, argmax(of_bags, 1));
+}
+
+// Likewise of all bags: those whose lengths have as many binary digits together, so that what fills up is less than what is there.
+Tensor greatest_of(const Bags& bags, const Tensor& rows) {
+  std::vector<std::vector<Size>> alike(64);
+  for (Size b = 0; b < bags.count(); ++b)
+    alike[static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(std::max<Size>(bags.length(b), 1))))]
+        .push_back(b);
+  Tensors found;
+  std::vector<Size> place(static_cast<std::size_t>(bags.count()));  // of each bag in what is found
+  Size next = 0;
+  for (const std::vector<Size>& these : alike) {
+    if (these.empty()) continue;
+    found.push_back(greatest_at(places_of(bags, these), rows));
+    for (const Size b : these) place[static_cast<std::size_t>(b)] = next++;
+  }
+  return found.size() == 1 ? found[0] : index_select(concat(found, 0), 0, tensor(place));
 }
 
 }  // namespace
@@ -175,28 +203,25 @@ Tensor EmbeddingBag::operator()(In index_in, const BagInputs& more) const try {
   const Tensor i = reshape(index, {-1});
   Tensor rows = rows_at("EmbeddingBag", weight, i, options, source);
   const Tensor counted = options.padding_idx ? i != *options.padding_idx : Tensor();
+  const auto total = [&](const Tensor& t) {
+    return matrix ? sum(reshape(t, {count, index.shape()[1], -1}), 1) : index_add(t, 0, tensor(bags.of_index), count);
+  };
 
   if (options.mode == BagMode::max) {
     if (n == 0 || count == 0) return noted(weight, zeros({count, width}, weight.dtype()) + sum(rows));
     constexpr double least = -std::numeric_limits<double>::infinity();
     const Tensor value = counted.defined() ? where(unsqueeze(counted, 1), rows, least) : rows;
-    const Tensor places = matrix ? reshape(arange(n), index.shape()) : places_of(bags);
-    const Size longest = places.shape()[1];
-    if (longest == 0) return noted(weight, zeros({count, width}, weight.dtype()) + sum(rows));
-    const Tensor of_bags = reshape(index_select(value, 0, reshape(places, {-1})), {count, longest, width});
-    const Tensor first = argmax(of_bags, 1);  // [bags, width]
-    const Tensor y = gather(rows, 0, gather(places, 1, first));
-    Tensor some = ones({count}, boolean);  // has the bag a row that counts?
-    if (counted.defined()) some = any(reshape(index_select(counted, 0, reshape(places, {-1})), {count, longest}), 1);
-    if (!matrix) some = logical_and(some, tensor(filled_of(bags)));
-    return noted(weight, where(unsqueeze(some, 1), y, 0.0));
+    const Tensor at = matrix ? greatest_at(reshape(arange(n), index.shape()), value) : greatest_of(bags, value);
+    const Tensor y = gather(rows, 0, at);
+    // has the bag a row that counts?
+    const Tensor some = counted.defined() ? total(cast(unsqueeze(counted, 1), i64)) > 0
+                        : matrix          ? ones({count, 1}, boolean)
+                                          : unsqueeze(tensor(filled_of(bags)), 1);
+    return noted(weight, where(some, y, 0.0));
   }
 
   if (counted.defined()) rows = where(unsqueeze(counted, 1), rows, 0.0);
   if (each.defined()) rows = rows * unsqueeze(reshape(cast(each, weight.dtype()), {-1}), 1);
-  const auto total = [&](const Tensor& t) {
-    return matrix ? sum(reshape(t, {count, index.shape()[1], -1}), 1) : index_add(t, 0, tensor(bags.of_index), count);
-  };
   const Tensor sums = n == 0 ? zeros({count, width}, weight.dtype()) + sum(rows) : total(rows);
   if (options.mode == BagMode::sum || n == 0) return noted(weight, sums);
   const Tensor ones_of = counted.defined() ? cast(counted, weight.dtype()) : ones({n}, weight.dtype());

@@ -128,9 +128,11 @@ Tensor interpolate(In x_in, const InterpolateOptions& o) try {
            : axes == 2 ? adaptive_avg_pool2d(x, size)
                        : adaptive_avg_pool3d(x, size);
   Tensor y = x;
-  for (int axis = 0; axis < axes; ++axis)
-    if (const Places& p = places[static_cast<std::size_t>(axis)]; p.in != p.out || p.scale != 1)
-      y = along(y, axis + 2, p, o.mode);
+  for (int axis = 0; axis < axes; ++axis) {
+    const Places& p = places[static_cast<std::size_t>(axis)];
+    // As in PyTorch an axis that stays as long is copied, whatever the factor; but by nearest and bicubic the factor counts.
+    if (p.in != p.out || (p.scale != 1 && o.mode != Interpolation::linear)) y = along(y, axis + 2, p, o.mode);
+  }
   return y;
 } catch (const std::bad_alloc&) {
   fail_no_memory(line_of(x_in), "interpolate");

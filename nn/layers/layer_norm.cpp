@@ -35,7 +35,8 @@ Shape checked(const char* layer, const Shape& shape, DType dtype, double eps, So
 }
 
 void require_made(const char* layer, bool made, const In& x) {
-  if (!made) fail(line_of(x).named(layer), "this layer was made without sizes; assign one that has them");
+  if (!made)
+    fail(line_of(x).named(layer), "this layer was made without sizes, or moved from; assign one that has them");
 }
 
 double eps_of(std::optional<double> eps, DType dtype) {
@@ -119,7 +120,8 @@ GroupNorm::GroupNorm(Extent groups, Extent channels, const GroupNormOptions& o, 
 }
 Tensor GroupNorm::operator()(In x) const {
   const Located at(x, "GroupNorm");
-  require_made("GroupNorm", num_groups > 0, x);
+  const bool held = weight.defined() || bias.defined() || !options.affine;
+  require_made("GroupNorm", num_groups > 0 && held, x);
   const Tensor input = x;
   if (input.defined() && input.dim() >= 2 && input.shape()[1] != num_channels)
     fail(line_of(x).named("GroupNorm"), "expected {} channels, got the shape {}", num_channels, input.shape());

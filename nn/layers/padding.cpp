@@ -79,6 +79,7 @@ PaddingLayer::PaddingLayer(int axes, const char* name, const Shape& all, PadOpti
 
 Tensor PaddingLayer::operator()(In x) const {
   const Located at(x, name_);
+  if (padding.empty()) fail(line_of(x, name_), "this layer was moved from; assign one that has a padding");
   return pad(x, padding, options);
 }
 

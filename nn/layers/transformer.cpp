@@ -6,6 +6,7 @@
 #include <xgrad/autodiff/scope.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/activations.hpp>
+#include "nn/layers/attention_masks.hpp"
 #include "nn/layers/made.hpp"
 #include <xgrad/nn/model.hpp>
 
@@ -43,6 +44,31 @@ Tensor input_of_layer(const char* name, const In& x, const Layer& layer) {
   return input;
 }
 
+// What the decoder attends to, likewise.
+Tensor memory_of_layer(const In& memory, const Tensor& x, const TransformerDecoderLayer& layer, Source source) {
+  const char* const name = "TransformerDecoderLayer";
+  const Tensor m = memory;
+  if (!m.defined()) fail(source.named(name), "expected a memory, an encoder's result, got an empty tensor");
+  const Tensor input = input_of(name, In(m, source), layer.norm1.weight);
+  Shape wanted = x.shape();
+  const int time = x.dim() == 3 && !layer.self_attn.batch_first ? 0 : x.dim() - 2;
+  if (input.dim() == x.dim()) wanted[time] = input.shape()[time];
+  if (input.shape() != wanted)
+    fail(source.named(name),
+         "expected a memory of as many axes as x, its batch and its width, got the shapes {} and {}", input.shape(),
+         x.shape());
+  return input;
+}
+
+// Before the attention's own check, which does not know what its masks are called here.
+void check_masks_of(const MultiheadAttention& attention, const Tensor& x, const Tensor& seen,
+                    const AttentionMasks& masks, const MaskNames& names, Source source) {
+  const bool batched = x.dim() == 3;
+  const int time = batched && !attention.batch_first ? 0 : x.dim() - 2;
+  const Size batch = batched ? x.shape()[1 - time] : 1;
+  check_masks(masks, names, {batched, batch, attention.num_heads, x.shape()[time], seen.shape()[time]}, source);
+}
+
 Tensor dropped(const Tensor& x, double p, bool training) { return training && p > 0 ? dropout(x, p) : x; }
 
 // linear2(activation(linear1(x)))
@@ -58,6 +84,10 @@ template <class Layer, class Part>
 Tensor residual(const Layer& layer, const LayerNorm& norm, const Tensor& x, const Part& part) {
   if (layer.norm_first) return x + dropped(part(norm(x)), layer.dropout, layer.training);
   return norm(x + dropped(part(x), layer.dropout, layer.training));
+}
+
+void require_layers(const char* name, bool some, const In& x) {
+  if (!some) fail(line_of(x, name), "this layer was made without layers, or moved from; assign one that has them");
 }
 
 void check_stack(const char* name, Extent num_layers, Source source) {
@@ -79,8 +109,9 @@ Tensor TransformerEncoderLayer::operator()(In x, const TransformerEncoderMasks& 
   const Located at(x, "TransformerEncoderLayer");
   const AttentionMasks own{
       .key_padding_mask = masks.src_key_padding_mask, .attn_mask = masks.src_mask, .is_causal = masks.is_causal};
-  const Tensor y = residual(*this, norm1, input_of_layer("TransformerEncoderLayer", x, *this),
-                            [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
+  const Tensor input = input_of_layer("TransformerEncoderLayer", x, *this);
+  check_masks_of(self_attn, input, input, own, {"src_mask", "src_key_padding_mask"}, line_of(x));
+  const Tensor y = residual(*this, norm1, input, [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
   return residual(*this, norm2, y, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
@@ -103,9 +134,11 @@ Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDec
   const AttentionMasks across{.key_padding_mask = masks.memory_key_padding_mask,
                               .attn_mask = masks.memory_mask,
                               .is_causal = masks.memory_is_causal};
-  const Tensor m = input_of("TransformerDecoderLayer", In(Tensor(memory), line_of(x)), norm1.weight);
-  Tensor y = residual(*this, norm1, input_of_layer("TransformerDecoderLayer", x, *this),
-                      [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
+  const Tensor input = input_of_layer("TransformerDecoderLayer", x, *this);
+  const Tensor m = memory_of_layer(memory, input, *this, line_of(x));
+  check_masks_of(self_attn, input, input, own, {"tgt_mask", "tgt_key_padding_mask"}, line_of(x));
+  check_masks_of(multihead_attn, input, m, across, {"memory_mask", "memory_key_padding_mask"}, line_of(x));
+  Tensor y = residual(*this, norm1, input, [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
   y = residual(*this, norm2, y, [&](const Tensor& t) { return multihead_attn(t, m, m, across).output; });
   return residual(*this, norm3, y, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
@@ -123,6 +156,7 @@ TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, Ext
 
 Tensor TransformerEncoder::operator()(In x) const { return (*this)(x, {}); }
 Tensor TransformerEncoder::operator()(In x, const TransformerEncoderMasks& masks) const {
+  require_layers("TransformerEncoder", !layers.empty(), x);
   const Source source = line_of(x);
   Tensor y = x;
   for (const TransformerEncoderLayer& layer : layers) y = layer(In(y, source), masks);
@@ -141,6 +175,7 @@ TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, Ext
 }
 
 Tensor TransformerDecoder::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {
+  require_layers("TransformerDecoder", !layers.empty(), x);
   const Source source = line_of(x);
   Tensor y = x;
   for (const TransformerDecoderLayer& layer : layers) y = layer(In(y, source), memory, masks);

@@ -65,8 +65,11 @@ Tensor sigmoid_focal_loss(In logits, In target, FocalOptions options) {
   if (!(a <= 1)) fail(line_of(logits, op), "expected an alpha in [0, 1], or below 0, got {}", a);
   check_least(op, "gamma", gamma, 0, logits);
   const Tensor yes = softplus(x), no = softplus(-x);  // - log(1 - p), - log p
-  const Tensor positive = times(y, exp(-gamma * yes) * no), negative = times(1 - y, exp(-gamma * no) * yes);
-  return reduce(op, a < 0 ? positive + negative : a * positive + (1 - a) * negative, reduction, line_of(logits));
+  const auto part = [gamma = gamma](const Tensor& weight, const Tensor& loss, const Tensor& other) {
+    return gamma == 0 ? times(weight, loss) : times(weight, loss) * exp(-gamma * other);  // 0 x infinity has no value
+  };
+  const Tensor loss = part(a < 0 ? y : a * y, no, yes) + part(a < 0 ? 1 - y : (1 - a) * (1 - y), yes, no);
+  return reduce(op, loss, reduction, line_of(logits));
 }
 
 Tensor dice_loss(In probabilities, In target, DiceOptions options) {

@@ -25,8 +25,12 @@ Tensor reduce(const char* op, const Tensor& x, Reduction reduction, Source sourc
   return reduction == Reduction::mean ? mean(x) : reduction == Reduction::sum ? sum(x) : x;
 }
 
+Tensor counted(const Tensor& weight, const Tensor& loss, double infinite) {
+  return where(logical_and(weight == 0, loss == infinite), 0, loss);
+}
+
 Tensor times(const Tensor& weight, const Tensor& loss, double infinite) {
-  return weight * where(logical_and(weight == 0, loss == infinite), 0, loss);
+  return weight * counted(weight, loss, infinite);
 }
 
 void check_pair(const char* op, In x, In y, const char* names) {

@@ -13,7 +13,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 void check_some(const char* op, Size numbers, Reduction reduction, Source source);
 Tensor reduce(const char* op, const Tensor& x, Reduction reduction, Source source);
 
-// weight x loss, but 0 x infinity is 0: what has no weight counts for nothing, however wrong it is.
+// loss, or 0 where it is infinite and has no weight; and weight x that: what has no weight counts for nothing, however wrong it is.
+Tensor counted(const Tensor& weight, const Tensor& loss, double infinite = infinity);
 Tensor times(const Tensor& weight, const Tensor& loss, double infinite = infinity);
 
 // A target that broadcasts makes a loss of the wrong pairs: (n, 1) next to (n) gives (n, n). So the shapes must agree; the

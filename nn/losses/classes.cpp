@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -58,7 +60,7 @@ Tensor of_classes(const char* op, const Tensor& scores, Scores are, const Tensor
   if (options.reduction == Reduction::sum) return sum(loss);
   if (!weighted && is_example(given)) return sum(loss) / sum(cast(kept, loss.dtype()));
   if (!weighted) return sum(loss) / static_cast<double>(loss.numel() - count);
-  return sum(loss) / sum(ignored ? where(kept, row_weight, 0.0) : row_weight).detach();
+  return sum(loss) / sum(ignored ? where(kept, row_weight, 0.0) : row_weight);
 }
 
 Tensor of_probabilities(const Tensor& log_p, const Tensor& target, const CrossEntropyOptions& options, Source source) {
@@ -111,6 +113,17 @@ Tensor nll_loss(In log_probabilities, In target, const NllOptions& options) {
                     source);
 }
 
+namespace {
+
+// max(0, margin - (own - other)) of the pairs that count, 0 of all others, whose difference might be infinity - infinity. That has
+// no value in a pair that counts either, and is 0 there (PyTorch).
+Tensor short_by(double margin, const Tensor& own, const Tensor& other, const Tensor& counts) {
+  const Tensor pairs = logical_and(counts, logical_or(own != other, isfinite(other)));
+  return where(pairs, relu(margin - (where(pairs, own, 0.0) - where(pairs, other, 0.0))), 0.0);
+}
+
+}  // namespace
+
 Tensor multi_margin_loss(In scores, In target, const MultiMarginOptions& options) {
   constexpr const char* op = "multi_margin_loss";
   const Located at(scores, op);
@@ -124,22 +137,30 @@ Tensor multi_margin_loss(In scores, In target, const MultiMarginOptions& options
   const Size axis = class_axis(x), classes = x.size(axis);
   if (classes == 0) fail(source.named(op), "the scores {} have no classes", x.shape());
   const Tensor index = unsqueeze(check_classes(op, x, t, ignores_none, source).index, axis);
-  const Tensor short_by = relu(options.margin + (x - gather(x, axis, index)));
-  const Tensor others = where(index == arange(classes), 0.0, options.p == 1 ? short_by : square(short_by));
-  Tensor loss = sum(others, axis) / static_cast<double>(classes);
-  if (options.weight.defined()) loss = loss * reshape(index_select(options.weight, 0, flatten(index)), loss.shape());
+  Tensor each = short_by(options.margin, gather(x, axis, index), x, index != arange(classes)), weight;
+  if (options.weight.defined()) {
+    weight = reshape(index_select(options.weight, 0, flatten(index)), index.shape());
+    each = counted(weight, each);
+  }
+  Tensor loss = sum(options.p == 1 ? each : square(each), axis) / static_cast<double>(classes);
+  if (options.weight.defined()) loss = times(squeeze(weight, axis), loss);
   return reduce(op, loss, options.reduction, source);
 }
 
 namespace {
 
-void check_lists(const char* op, const Tensor& target, Size classes, Source source) {
-  if (is_example(target)) return;  // nobody knows yet
+// How long the longest list is.
+Size check_lists(const char* op, const Tensor& target, Size classes, Source source) {
+  if (is_example(target)) return classes;  // nobody knows yet
   const std::vector<Size> at = target.to_vector<Size>();
+  std::size_t longest = 0;
   for (std::size_t row = 0; row < at.size(); row += static_cast<std::size_t>(classes))
-    for (std::size_t i = row; i < row + static_cast<std::size_t>(classes) && at[i] != -1; ++i)
+    for (std::size_t i = row; i < row + static_cast<std::size_t>(classes) && at[i] != -1; ++i) {
       if (at[i] < 0 || at[i] >= classes)
         fail(source.named(op), "expected classes 0 ... {}, and -1 at the end of a list, got {}", classes - 1, at[i]);
+      longest = std::max(longest, i - row + 1);
+    }
+  return static_cast<Size>(longest);
 }
 
 }  // namespace
@@ -156,13 +177,14 @@ Tensor multilabel_margin_loss(In scores, In target, LossOptions options) {
          x.shape(), t.shape());
   const Size classes = x.size(-1);
   if (classes == 0) fail(source.named(op), "the scores {} have no classes", x.shape());
-  check_lists(op, t, classes, source);
-  const Tensor listed = cumprod(cast(t != -1, i64), -1) == 1;  // up to the first -1
-  const Tensor index = where(listed, t, 0);
+  const Size longest = check_lists(op, t, classes, source);
+  const Tensor lists = slice(t, -1, 0, longest);
+  const Tensor listed = cumprod(cast(lists != -1, i64), -1) == 1;  // up to the first -1
+  const Tensor index = where(listed, lists, 0);
   const Tensor among = scatter_add(cast(listed, i64), -1, index, classes) > 0;
   const Tensor pairs = logical_and(unsqueeze(listed, -1), unsqueeze(logical_not(among), -2));  // [..., j, i]
-  const Tensor short_by = relu(1.0 - (unsqueeze(gather(x, -1, index), -1) - unsqueeze(x, -2)));
-  const Tensor loss = sum(where(pairs, short_by, 0.0), {-2, -1}) / static_cast<double>(classes);
+  const Tensor each = short_by(1, unsqueeze(gather(x, -1, index), -1), unsqueeze(x, -2), pairs);
+  const Tensor loss = sum(each, {-2, -1}) / static_cast<double>(classes);
   return reduce(op, loss, options.reduction, source);
 }
 

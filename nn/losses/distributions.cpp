@@ -19,8 +19,8 @@ Tensor kl_div(In log_prediction, In target, KlDivOptions options) {
   const Tensor q = target_of(op, log_prediction, target), x = log_prediction;
   Tensor loss;
   if (options.log_target) {
-    const Tensor none = q == -infinity;
-    loss = where(none, 0.0, exp(q) * (where(none, 0.0, q) - x));
+    const Tensor p = exp(q), none = p == 0.0;
+    loss = p * (where(none, 0.0, q) - where(none, 0.0, x));
   } else {
     loss = q * log_or_0(q) - times(q, x, -infinity);
   }
@@ -36,7 +36,8 @@ Tensor poisson_nll_loss(In prediction, In target, PoissonNllOptions options) {
   const Source source = line_of(prediction);
   const Tensor y = target_of(op, prediction, target), x = prediction;
   check_least(op, "eps", options.eps, 0, prediction);
-  Tensor loss = options.log_input ? exp(x) - times(y, x, -infinity) : x - times(y, log(x + options.eps), -infinity);
+  const Tensor rate = x + options.eps, given = where(logical_and(y == 0.0, rate == 0.0), 1.0, rate);  // 0 log 0 = 0
+  Tensor loss = options.log_input ? exp(x) - times(y, x, -infinity) : x - y * log(given);
   if (options.full) {  // y log y - y + log(2 pi y) / 2
     const Tensor many = where(y > 1.0, y, 1.0), log_y = log(many);
     loss = loss + where(y > 1.0, many * log_y - many + 0.5 * (std::log(2 * std::numbers::pi) + log_y), 0.0);

@@ -27,10 +27,10 @@ Tensor target_of_rows(const char* op, In target, const Tensor& rows, Source sour
   return is_float(t.dtype()) && !target.is_number() ? t : cast(t, rows.dtype());
 }
 
-Tensor distance(In x, In y, double p, double eps) { return norm(x - y + eps, p, -1); }
+Tensor distance(In x, In y, double p, double eps, bool keepdim = false) { return norm(x - y + eps, p, -1, keepdim); }
 
 // x / max(|x|, eps)
-Tensor of_length_1(const Tensor& x, double eps) { return x / at_least(norm(x, 2, -1, true), eps); }
+Tensor of_length_1(const Tensor& x, double eps, At dim = -1) { return x / at_least(norm(x, 2, dim, true), eps); }
 
 }  // namespace
 
@@ -38,14 +38,14 @@ Tensor pairwise_distance(In x, In y, DistanceOptions options) {
   const Located at(x, "pairwise_distance");
   check_vectors("pairwise_distance", x, y);
   check_option(x, "pairwise_distance", "eps", options.eps);
-  return distance(x, y, options.p, options.eps);
+  return distance(x, y, options.p, options.eps, options.keepdim);
 }
 
-Tensor cosine_similarity(In x, In y, double eps) {
+Tensor cosine_similarity(In x, In y, double eps, At dim) {
   const Located at(x, "cosine_similarity");
   check_vectors("cosine_similarity", x, y);
   check_option(x, "cosine_similarity", "eps", eps);
-  return sum(of_length_1(x, eps) * of_length_1(y, eps), -1);
+  return sum(of_length_1(x, eps, dim) * of_length_1(y, eps, dim), dim);
 }
 
 Tensor margin_ranking_loss(In a, In b, In target, RankingOptions options) {
@@ -98,10 +98,13 @@ Tensor contrastive_loss(In a, In b, In target, MarginOptions options) {
   const Located at(a, op);
   check_vectors(op, a, b);
   check_option(a, op, "margin", options.margin);
-  const Tensor squared = sum(square(a - b), -1), d = norm(a - b, 2, -1);
+  // What is infinitely far has no slope where it counts for nothing, for 0 x infinity has no value.
+  const Tensor e = a - b, endless = abs(e) == infinity;
+  const Tensor d = where(any(endless, -1), infinity, norm(where(endless, 0.0, e), 2, -1));
   const Tensor y = target_of_rows(op, target, d, line_of(a));
   check_probabilities(op, y, line_of(a));
-  const Tensor loss = 0.5 * (y * squared + (1 - y) * square(relu(options.margin - d)));
+  const Tensor squared = sum(square(where(logical_and(unsqueeze(y == 0, -1), endless), 0.0, e)), -1);
+  const Tensor loss = 0.5 * (times(y, squared) + times(1 - y, square(relu(options.margin - d))));
   return reduce(op, loss, options.reduction, line_of(a));
 }
 

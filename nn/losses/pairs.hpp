@@ -9,14 +9,15 @@
 
 namespace xgrad::nn {
 
-// ---- of two vectors along the last axis, of one shape
+// ---- of two vectors along the last axis, or along `dim`, of one shape
 
 struct DistanceOptions {
   double p = 2;
   double eps = 1e-6;
+  bool keepdim = false;
 };
-Tensor pairwise_distance(In x, In y, DistanceOptions options = {});  // norm(x - y + eps, p)
-Tensor cosine_similarity(In x, In y, double eps = 1e-8);             // x y / (max(|x|, eps) max(|y|, eps))
+Tensor pairwise_distance(In x, In y, DistanceOptions options = {});    // norm(x - y + eps, p)
+Tensor cosine_similarity(In x, In y, double eps = 1e-8, At dim = -1);  // x y / (max(|x|, eps) max(|y|, eps))
 
 // ---- losses. Rows are all axes but the last: [n, k] beside [n, k] makes [n], and the targets are [n]
 

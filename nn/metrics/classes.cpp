@@ -80,6 +80,12 @@ void Accuracy::update(In outputs, In targets) try {
 }
 double Accuracy::value() const { return counted ? static_cast<double>(right) / static_cast<double>(counted) : none; }
 
+namespace {
+
+constexpr Size no_class = -1;
+
+}  // namespace
+
 void ConfusionMatrix::update(In outputs, In targets) try {
   const Located at(outputs, "ConfusionMatrix");
   const Source source = line_of(outputs);
@@ -96,21 +102,33 @@ void ConfusionMatrix::update(In outputs, In targets) try {
     const Labelled rows = column_of("ConfusionMatrix", x, t, ignore_index, source);
     for (std::size_t i = 0; i < rows.labels.size(); ++i) {
       target.push_back(rows.labels[i]);
-      predicted.push_back(rows.scores[i] > threshold);
+      predicted.push_back(std::isnan(rows.scores[i]) ? no_class : rows.scores[i] > threshold);
     }
   } else {
     target = t.to_vector<Size>();
-    predicted = argmax(x, 1).to_vector<Size>();
+    predicted = where(any(isnan(x), 1), no_class, argmax(x, 1)).to_vector<Size>();
   }
   counts.resize(static_cast<std::size_t>(given * given));
+  lost.resize(static_cast<std::size_t>(given));
   classes = given;
-  for (std::size_t i = 0; i < target.size(); ++i)
-    if (column || target[i] != ignore_index) ++counts[static_cast<std::size_t>(target[i] * classes + predicted[i])];
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (!column && target[i] == ignore_index) continue;
+    if (predicted[i] == no_class) ++lost[static_cast<std::size_t>(target[i])];
+    else ++counts[static_cast<std::size_t>(target[i] * classes + predicted[i])];
+  }
 } catch (const std::bad_alloc&) {
   fail_no_memory(line_of(outputs), "ConfusionMatrix");
 }
 
 Tensor ConfusionMatrix::value() const { return classes == 0 ? Tensor() : tensor(counts, {classes, classes}); }
+
+Size ConfusionMatrix::at(Size target, Size predicted, Source source) const {
+  if (classes == 0) fail(source.named("ConfusionMatrix"), "expected an update first: it knows of no classes yet");
+  for (const Size c : {target, predicted})
+    if (c < 0 || c >= classes)
+      fail(source.named("ConfusionMatrix"), "expected classes 0 ... {}, got {}", classes - 1, c);
+  return counts[static_cast<std::size_t>(target * classes + predicted)];
+}
 
 namespace {
 
@@ -123,7 +141,10 @@ template <class Score>
 double averaged(const ConfusionMatrix& seen, Average average, const Score& score) try {
   std::vector<Tally> of(static_cast<std::size_t>(seen.classes));
   Tally all;
-  for (Size t = 0; t < seen.classes; ++t)
+  for (Size t = 0; t < seen.classes; ++t) {
+    const auto i = static_cast<std::size_t>(t);
+    const auto lost = static_cast<double>(i < seen.lost.size() ? seen.lost[i] : 0);  // none of a matrix made by hand
+    for (Tally* tally : {&of[i], &all}) tally->there += lost;
     for (Size p = 0; p < seen.classes; ++p) {
       const auto n = static_cast<double>(seen.at(t, p));
       for (Tally* tally : {&of[static_cast<std::size_t>(t)], &all}) tally->there += n;
@@ -131,6 +152,7 @@ double averaged(const ConfusionMatrix& seen, Average average, const Score& score
       if (t == p)
         for (Tally* tally : {&of[static_cast<std::size_t>(t)], &all}) tally->right += n;
     }
+  }
   if (all.there == 0) return none;
   const auto value = [&](const Tally& t) { return score(t); };
   if (average == Average::micro) return value(all);

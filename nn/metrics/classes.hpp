@@ -23,24 +23,26 @@ struct Accuracy {
   void reset() { right = counted = 0; }
 };
 
-// How many of each class were taken for each.
+// How many of each class were taken for each. A row that holds NaN is taken for none: `lost` counts it, and it is missed where it
+// belongs, but stands nowhere in the matrix.
 struct ConfusionMatrix {
   Size ignore_index = -100;
   double threshold = 0;
 
   Size classes = 0;               // as the outputs have them
   std::vector<Size> counts = {};  // [class, taken for]
+  std::vector<Size> lost = {};    // [class]
   void update(In outputs, In targets);
   Tensor value() const;  // i64 [classes, classes]; empty before the first update
-  void reset() { counts.clear(), classes = 0; }
-  Size at(Size target, Size predicted) const { return counts[static_cast<std::size_t>(target * classes + predicted)]; }
+  void reset() { counts.clear(), lost.clear(), classes = 0; }
+  Size at(Size target, Size predicted, Source source = Source::here()) const;  // after the first update
 };
 
 // How scores of the classes become one: of all decisions together; the mean of the classes that occur, as targets or
 // predictions; that weighted by how often each is the target; of class 1 alone.
 enum class Average { micro, macro, weighted, binary };
 
-// Of a class: t rightly, f wrongly taken for it, m missed. What is 0 / 0 counts as 0 (scikit-learn).
+// Of a class: t rightly, f wrongly taken for it, m missed, lost ones too. What is 0 / 0 counts as 0 (scikit-learn).
 struct Precision {  // t / (t + f)
   Average average = Average::macro;
   ConfusionMatrix seen = {};

@@ -135,6 +135,29 @@ void Sequential::fail_type(Size i, const std::type_info& asked, Source source) c
        type_name(asked));
 }
 
+namespace {
+
+// "main()::Net", "xgrad::nn::WeightNorm<xgrad::nn::Linear>": what stands before each :: goes.
+std::string without_namespaces(const std::string& type) {
+  std::string made;
+  std::size_t begin = 0;  // of the name that is being read
+  int parentheses = 0;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const char c = type[i];
+    parentheses += (c == '(') - (c == ')');
+    if (parentheses == 0 && type.compare(i, 2, "::") == 0) {
+      made.resize(begin);
+      ++i;
+      continue;
+    }
+    made += c;
+    if (parentheses == 0 && (c == '<' || c == ',' || c == ' ')) begin = made.size();
+  }
+  return made;
+}
+
+}  // namespace
+
 std::string type_name(const std::type_info& type) {
   int status = 0;
   struct Free {
@@ -144,9 +167,7 @@ std::string type_name(const std::type_info& type) {
   std::string name = status == 0 ? demangled.get() : type.name();
   for (const char* lambda : {"{lambda", "'lambda", "$_"})  // GCC's, and Clang's two
     if (name.find(lambda) != std::string::npos) return "function";
-  // "main::Net" or "main()::Net" or "xgrad::nn::Linear"; what is between < and > stays
-  const std::size_t scope = name.substr(0, name.find('<')).rfind("::");
-  if (scope != std::string::npos) name = name.substr(scope + 2);
+  name = without_namespaces(name);
   return name.back() == ')' || name.find("(*)") != std::string::npos ? "function" : name;
 }
 

@@ -39,9 +39,12 @@ struct Row {
 };
 
 struct Rows final : Walker {
+  // A layer of its parent's name is what that wraps: they have one row.
   void enter(const Path& path, const Visit& visit) override {
-    open.push_back(rows.size());
-    rows.push_back({path.dotted(), type_name(*visit.type), ""});
+    std::string name = path.dotted();
+    const bool wrapped = !open.empty() && rows[open.back()].name == name;
+    open.push_back(wrapped ? open.back() : rows.size());
+    if (!wrapped) rows.push_back({std::move(name), type_name(*visit.type), ""});
   }
   void leave() override { open.pop_back(); }
   void parameter(const Path& path, Parameter& p) override {

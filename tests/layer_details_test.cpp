@@ -434,6 +434,8 @@ BOOST_AUTO_TEST_CASE(walks_enter_wrapped_layers) {
   nn::apply<nn::Linear>(net, [&](nn::Linear&) { ++met; });
   BOOST_TEST(met == 3);
   BOOST_TEST(nn::state_dict(net)[0].name == "0.bias");
+  BOOST_TEST(nn::type_name(typeid(net)) == "Sequential");
+  BOOST_TEST(nn::type_name(typeid(nn::WeightNorm<nn::Linear>)) == "WeightNorm<Linear>");
 }
 
 // WeightNorm starts as the layer that it is given; a fixed length leaves direction to be learned.

@@ -83,7 +83,10 @@ Tensor ChannelNorm::operator()(In x) const {
     if (n == 1)
       fail(source.named(name()), "expected more than one number a channel to take the variance of, got the shape {}{}",
            input.shape(),
-           running_mean.defined() ? "; nn::eval(model) uses running statistics" : "; give it a longer one");
+           running_mean.defined()
+               ? "; leave a last batch of one row out (DataLoader's .drop_last), or use running statistics: "
+                 "nn::eval(model)"
+               : "; give it a longer one");
     if (v.numel() == 0) {
       y = v;
       if (training && of_batch_ && num_batches_tracked.defined()) num_batches_tracked = num_batches_tracked + 1;

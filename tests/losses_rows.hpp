@@ -41,6 +41,15 @@ inline Tensor ctc(const Tensors& v, const nn::CtcOptions& options) {
 }
 inline Tensor cosine_distance(const Tensor& a, const Tensor& b) { return 1 - nn::cosine_similarity(a, b); }
 
+inline bool all_finite(const Tensor& x) { return xgrad::all(isfinite(x)).item() == 1; }
+
+// The greatest difference, of numbers above 1 as a part of them; equal infinities have none.
+inline double apart(const Tensor& x, const Tensor& y) {
+  if (!(x.shape() == y.shape())) return inf;
+  if (x.numel() == 0) return 0;
+  return amax(where(x == y, 0.0, abs(x - y)) / at_least(abs(y), 1.0)).item();
+}
+
 using V = const Tensors&;
 using R = Reduction;
 // clang-format off

@@ -19,6 +19,7 @@
 #include <xgrad/nn/layers/positions.hpp>
 #include <xgrad/nn/layers/recurrent.hpp>
 #include <xgrad/nn/layers/recurrent_cells.hpp>
+#include <xgrad/nn/layers/sequences.hpp>
 #include <xgrad/nn/layers/shapes.hpp>
 #include <xgrad/nn/layers/transformer.hpp>
 #include <xgrad/nn/layers/weight_norm.hpp>

@@ -106,3 +106,26 @@ BOOST_AUTO_TEST_CASE(weight_norms_start_as_their_layer) {
   CHECK_ERROR(nn::SpectralNorm(nn::Conv1d()), "[SpectralNorm] this layer has no weight");
   CHECK_ERROR(nn::WeightNorm(nn::Linear(2, 2), 2), "[WeightNorm] expected an axis of the weight");
 }
+
+// A wrapper may be made empty and assigned later; folded() gives the layer that computes the same without it.
+BOOST_AUTO_TEST_CASE(wrappers_that_are_filled_and_folded) {
+  manual_seed(5);
+  struct Net {
+    nn::WeightNorm<nn::Conv1d> conv;
+    nn::SpectralNorm<nn::Linear> linear;
+    Tensor operator()(const Tensor& x) const { return linear(conv(x)); }
+    XGRAD_FIELDS(conv, linear)
+  };
+  Net net;
+  const Tensor x = randn({2, 3, 6});
+  CHECK_ERROR(net.conv(x), "[WeightNorm] this layer has no weight");
+  CHECK_ERROR(net.linear(x), "[SpectralNorm] this layer has no weight");
+  BOOST_TEST(nn::parameters(net).size() == 0u);
+  net.conv = nn::WeightNorm(nn::Conv1d(3, 4, 3)), net.linear = nn::SpectralNorm(nn::Linear(4, 2));
+  nn::eval(net);
+  const nn::Conv1d conv = net.conv.folded();
+  const nn::Linear linear = net.linear.folded();
+  BOOST_TEST(same_bits(linear(conv(x)), net(x)));
+  BOOST_TEST(nn::state_dict(conv)[0].name == "weight");
+  BOOST_TEST(net.conv.weight_v.defined());
+}

@@ -362,3 +362,28 @@ BOOST_AUTO_TEST_CASE(bad_input) {
   BOOST_TEST(of == line);
   BOOST_TEST(helpers::line_of_error([&] { lstm(x, {.lengths = tensor({9, 9})}); }) == line + 2);
 }
+
+// Sequences of several lengths become one tensor, and the layers give what they give of each alone.
+BOOST_AUTO_TEST_CASE(sequences_that_are_padded) {
+  manual_seed(21);
+  const Tensors each{watch(randn({4, 3}, f64)), watch(randn({0, 3}, f64)), watch(randn({2, 3}, f64))};
+  for (const bool batch_first : {false, true}) {
+    const nn::PaddedSequences all = nn::pad_sequence(each, {.batch_first = batch_first, .padding_value = 7});
+    BOOST_TEST(all.sequences.shape() == (batch_first ? Shape{3, 4, 3} : Shape{4, 3, 3}));
+    BOOST_TEST((all.lengths.to_vector<Size>() == std::vector<Size>{4, 0, 2}));
+    const Tensor second = batch_first ? all.sequences[2] : select(all.sequences, 1, 2);
+    BOOST_TEST(helpers::same_bits(slice(second, 0, 0, 2), each[2].detach()));
+    BOOST_TEST(xgrad::all(slice(second, 0, 2) == 7.0).item() == 1);
+    const nn::LSTM lstm(3, 5, {.batch_first = batch_first, .dtype = f64});
+    const Tensor last = lstm(all.sequences, {.lengths = all.lengths}).hidden[0][2];
+    BOOST_TEST(amax(abs(last - lstm(each[2]).hidden[0])).item() < 1e-14);
+    const Tensors g = grad(sum(square(all.sequences)), each);
+    for (std::size_t i = 0; i < each.size(); ++i) BOOST_TEST(helpers::same_bits(g[i], 2 * each[i].detach()));
+  }
+  BOOST_TEST(helpers::same_bits(nn::pad_sequence({tensor({1, 2}), tensor({3})}, {.padding_value = -100}).sequences,
+                                tensor({{1, 3}, {2, -100}})));
+  CHECK_ERROR(nn::pad_sequence({}), "[pad_sequence] expected one sequence or more");
+  CHECK_ERROR(nn::pad_sequence({ones({2, 3}), ones({2, 4})}), "[pad_sequence] expected sequences that differ in their");
+  CHECK_ERROR(nn::pad_sequence({ones({2}), ones({2}, f64)}), "got f32 (2,) and f64 (2,)");
+  CHECK_ERROR(nn::pad_sequence({tensor({1}), tensor({1, 2})}, {.padding_value = 0.5}), "[pad_sequence]");
+}

@@ -59,6 +59,7 @@ SingularVectors drawn_vectors(const Tensor& weight, int axis, const SpectralNorm
 
 SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVectors& from, const SpectralNormOptions& o,
                              Source source) {
+  require_weight("SpectralNorm", weight, axis, source);
   const Located at(source, "SpectralNorm");
   const NoGrad constant;
   const Tensor w = as_matrix(weight, axis);
@@ -72,6 +73,7 @@ SingularVectors next_vectors(const Tensor& weight, int axis, const SingularVecto
 }
 
 Tensor spectral_norm(const Tensor& weight, int axis, const SingularVectors& vectors, Source source) {
+  require_weight("SpectralNorm", weight, axis, source);
   const Located at(source, "SpectralNorm");
   return weight / dot(vectors.u, matmul(as_matrix(weight, axis), vectors.v));
 }

@@ -14,6 +14,13 @@ template <class L>
 concept Weighted = requires(const L& layer, In x, const Tensor& w) {
   { layer.with_weight(x, w) } -> std::same_as<Tensor>;
 };
+// The layer with that weight for its own, without the wrapper: for a model that is trained.
+template <class L>
+L with_own_weight(const L& layer, const Tensor& weight, Source source) {
+  L made = layer;
+  made.weight = Parameter(weight.detach(source), source);
+  return made;
+}
 // The axis of a weight that counts the outputs: 1 of transposed convolutions.
 template <class L>
 constexpr int output_axis() {
@@ -38,6 +45,7 @@ struct WeightNorm {
   L layer;                       // its own weight is empty
   int axis = 0;
 
+  WeightNorm() = default;  // empty, until one of a layer is assigned
   explicit WeightNorm(L of, int along = 0, Source source = Source::here()) : layer(std::move(of)), axis(along) {
     weight_g = Parameter(weight_lengths(layer.weight, axis, source), source);
     weight_v = std::move(layer.weight);
@@ -45,6 +53,7 @@ struct WeightNorm {
   }
   Tensor weight(Source source = Source::here()) const { return weight_norm(weight_g, weight_v, axis, source); }
   Tensor operator()(In x) const { return layer.with_weight(x, weight(line_of(x))); }
+  L folded(Source source = Source::here()) const { return fields::with_own_weight(layer, weight(source), source); }
 
   void xgrad_walk(const Path& path, Walker& to) {
     walk(layer, path, to);  // its names are as if they were the wrapper's own
@@ -82,6 +91,7 @@ struct SpectralNorm {
   SpectralNormOptions options;
   bool training = true;
 
+  SpectralNorm() = default;
   explicit SpectralNorm(L of, SpectralNormOptions o = {}, Source source = Source::here())
       : layer(std::move(of)), options(o) {
     const SingularVectors first = drawn_vectors(layer.weight, axis, options, source);
@@ -100,6 +110,7 @@ struct SpectralNorm {
     if (training) weight_u = now.u, weight_v = now.v;
     return y;
   }
+  L folded(Source source = Source::here()) const { return fields::with_own_weight(layer, weight(source), source); }
 
   void xgrad_walk(const Path& path, Walker& to) {
     walk(layer, path, to);  // its names are as if they were the wrapper's own

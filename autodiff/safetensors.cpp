@@ -217,7 +217,9 @@ Safetensors read_safetensors(const std::string& path, Source source) try {
   const bool fits = length <= longest_header && length <= size - length_bytes;
   std::string text(fits ? static_cast<std::size_t>(length) : 0, '\0');
   get(text.data(), text.size(), length_bytes);
-  if (const char* other = other_format(length); *other && text.substr(0, 1) != "{")
+  char first = '{';  // of a header, which may be cut off
+  if (size > length_bytes) get(&first, 1, length_bytes);
+  if (const char* other = other_format(length); *other && first != '{')
     broken(
         fmt::format("this is {}; in Python, safetensors.torch.save_file(model.state_dict(), path) writes a "
                     ".safetensors file",

@@ -160,10 +160,6 @@ Vocabulary Vocabulary::of_tokens(std::vector<std::string> tokens, const TokenOpt
   });
 }
 
-Vocabulary Vocabulary::of_tokens(std::vector<std::string> tokens, Source source) {
-  return of_tokens(std::move(tokens), TokenOptions(), source);
-}
-
 void Vocabulary::sort() {
   by_token_.resize(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) by_token_[i] = static_cast<Size>(i);

@@ -38,9 +38,8 @@ class Vocabulary {
 
   // Of the tokens() of another, kept in a file, say: with the options that were its own it encodes and decodes as that one
   // does. counts() are 0. A token that comes twice, an empty one, and an `unknown` that is none of them are Errors.
-  static Vocabulary of_tokens(std::vector<std::string> tokens, const TokenOptions& options,
+  static Vocabulary of_tokens(std::vector<std::string> tokens, const TokenOptions& options = {},
                               Source source = Source::here());
-  static Vocabulary of_tokens(std::vector<std::string> tokens, Source source = Source::here());
 
   Size size() const { return static_cast<Size>(tokens_.size()); }
   const std::vector<std::string>& tokens() const { return tokens_; }

@@ -40,7 +40,7 @@ struct Path {
 
 // A layer that a walk enters.
 struct Visit {
-  void* layer;
+  void* layer;  // null where it is wrapped: nn::apply passes it over
   const std::type_info* type;
   bool* training;  // the layer's `bool training`; null where it has none
 };

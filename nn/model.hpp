@@ -60,7 +60,8 @@ template <class M>
 requires(!std::is_convertible_v<M&, In>) void cast(M& model, DType dtype, Source source = Source::here());
 void cast_model(MutableModel model, DType dtype, Source source);
 
-// Calls f for every layer of type L: apply<Linear>(net, [](Linear& layer) { init::xavier_uniform(layer.weight); })
+// Calls f for every layer of type L: apply<Linear>(net, [](Linear& layer) { init::xavier_uniform(layer.weight); }). One that a
+// WeightNorm wraps has no weight of its own, and is passed over.
 template <class L, class F>
 void apply(MutableModel model, const F& f);
 
@@ -142,7 +143,7 @@ void apply(MutableModel model, const F& f) {
   struct Apply final : Walker {
     explicit Apply(const F& function) : f(function) {}
     void enter(const Path&, const Visit& visit) override {
-      if (*visit.type == typeid(L)) f(*static_cast<L*>(visit.layer));
+      if (visit.layer && *visit.type == typeid(L)) f(*static_cast<L*>(visit.layer));
     }
     const F& f;
   } to(f);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <typeinfo>
+#include <vector>
 
 #include <xgrad/autodiff/memory.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -137,21 +138,32 @@ void Sequential::fail_type(Size i, const std::type_info& asked, Source source) c
 
 namespace {
 
-// "main()::Net", "xgrad::nn::WeightNorm<xgrad::nn::Linear>": what stands before each :: goes.
+// "main()::Net", "xgrad::nn::WeightNorm<xgrad::nn::Linear>", "void f<int>() const::Net": what stands before each :: goes.
 std::string without_namespaces(const std::string& type) {
+  struct Open {
+    std::size_t all, name;  // where it begins, with what qualifies it, and its name
+  };
   std::string made;
-  std::size_t begin = 0;  // of the name that is being read
+  std::vector<Open> open{{0, 0}};  // within each < that is not closed
   int parentheses = 0;
+  bool of_function = false;  // is the scope a function, whose type stands before its name?
   for (std::size_t i = 0; i < type.size(); ++i) {
     const char c = type[i];
     parentheses += (c == '(') - (c == ')');
     if (parentheses == 0 && type.compare(i, 2, "::") == 0) {
-      made.resize(begin);
+      made.resize(of_function ? open.back().all : open.back().name);
+      open.back().name = made.size();
+      of_function = false;
       ++i;
       continue;
     }
+    if (parentheses == 0 && c == '>' && open.size() > 1) open.pop_back();
     made += c;
-    if (parentheses == 0 && (c == '<' || c == ',' || c == ' ')) begin = made.size();
+    if (parentheses != 0) continue;
+    of_function |= c == ')';
+    if (c == '<') open.push_back({made.size(), made.size()}), of_function = false;
+    if (c == ',' || (c == ' ' && made.size() == open.back().all + 1)) open.back() = {made.size(), made.size()};
+    else if (c == ' ' && !of_function) open.back().name = made.size();
   }
   return made;
 }

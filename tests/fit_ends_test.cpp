@@ -29,7 +29,7 @@ data::DataLoader classes(Size rows = 12) {
 
 }  // namespace
 
-// The best epoch's weights come back after an Error, and after what a callback throws.
+// The best epoch's weights come back after an Error, and after what a callback throws; then the optimizer knows.
 BOOST_AUTO_TEST_CASE(the_best_is_kept_whatever_ends_it) {
   for (const bool diverges : {false, true}) {
     manual_seed(4);
@@ -53,6 +53,33 @@ BOOST_AUTO_TEST_CASE(the_best_is_kept_whatever_ends_it) {
     else BOOST_CHECK_THROW(fit(), std::runtime_error);
     BOOST_TEST(helpers::same_bits(net.hidden.weight, then.hidden.weight));
   }
+  Net net;
+  optim::ScheduleFreeSGD averages(nn::parameters(net), {.lr = 0.05});
+  const training::FitOptions thrown{.epochs = 3,
+                                    .progress = false,
+                                    .after_epoch = [](const training::Epoch&) { throw std::runtime_error("enough"); },
+                                    .keep_best = true};
+  BOOST_CHECK_THROW(training::fit(net, averages, classes(), thrown), std::runtime_error);
+  averages.zero_grad();
+  nn::cross_entropy(net(ones({1, 3})), tensor({0})).backward();
+  BOOST_CHECK_THROW(averages.step(), Error);  // its state belongs to other weights
+  // where there is no place for the best any more, what went wrong is told, and nothing is half put back
+  Net other;
+  optim::SGD optimizer(nn::parameters(other), {.lr = 0.05});
+  Net as_left = other;
+  BOOST_CHECK_THROW(training::fit(other, optimizer, classes(),
+                                  {.epochs = 3,
+                                   .progress = false,
+                                   .after_epoch =
+                                       [&](const training::Epoch& e) {
+                                         if (e.epoch == 1) return;
+                                         other.output = nn::Linear(3, 5);
+                                         as_left = other;
+                                         throw std::runtime_error("enough");
+                                       },
+                                   .keep_best = true}),
+                    std::runtime_error);
+  BOOST_TEST(helpers::same_bits(other.hidden.weight, as_left.hidden.weight));
 }
 
 // A buffer that a layer makes late, or whose shape follows the batch, is put back as it was.
@@ -79,23 +106,55 @@ BOOST_AUTO_TEST_CASE(the_best_has_its_buffers) {
 
 // RequireFinite leaves out steps here as in a loop by hand, and under SAM; without it a loss that is not finite is an Error.
 BOOST_AUTO_TEST_CASE(batches_that_are_not_finite) {
+  const Tensor x = concat({randn({4, 2}, f64), full({2, 2}, no_number, f64), randn({4, 2}, f64)}),
+               y = ones({10, 1}, f64);
+  const data::DataLoader batches({x, y}, {.batch_size = 2});
   for (const bool sam : {false, true}) {
-    manual_seed(6);
-    const Tensor x = concat({randn({4, 2}, f64), full({2, 2}, no_number, f64), randn({4, 2}, f64)}),
-                 y = ones({10, 1}, f64);
-    const data::DataLoader batches({x, y}, {.batch_size = 2});
     Line net, other = net;
-    optim::SGD optimizer(nn::parameters(net), {.lr = 0.1}), alone(nn::parameters(other), {.lr = 0.1});
+    optim::SGD optimizer(nn::parameters(net), {.lr = 0.1}), by_hand(nn::parameters(other), {.lr = 0.1});
     training::FitOptions options{.epochs = 1, .progress = false, .loss = nn::mse_loss};
     if (sam) options.sam = optim::SAM{.rho = 0.05};
-    const Line before = other;
-    CHECK_ERROR(training::fit(other, alone, batches, options),
+    Line third = net;
+    optim::SGD alone(nn::parameters(third), {.lr = 0.1});
+    CHECK_ERROR(training::fit(third, alone, batches, options),
                 sam ? "[SAM] the norm of the gradients is nan" : "optim::RequireFinite({.skip = true})");
     const optim::RequireFinite required(optimizer, {.skip = true});
     const training::History history = training::fit(net, optimizer, batches, options);
-    BOOST_TEST(std::isfinite(history.epochs[0].loss));
-    BOOST_TEST(all(isfinite(net.line.weight)).item() == 1);
+    double total = 0;
+    for (const Size from : {0, 2, 6, 8}) {
+      const Tensor some = slice(x, 0, from, from + 2), wanted = slice(y, 0, from, from + 2);
+      const auto loss = [&] { return nn::mse_loss(other(some), wanted); };
+      by_hand.zero_grad();
+      const Tensor value = sam ? options.sam->step(by_hand, loss) : loss();
+      total += value.item() / 4;
+      if (sam) continue;
+      value.backward();
+      by_hand.step();
+    }
+    BOOST_TEST(helpers::same_bits(net.line.weight, other.line.weight));
+    BOOST_TEST(optimizer.steps() == 4);
+    BOOST_TEST(std::abs(history.epochs[0].loss - total) < 1e-12);
   }
+  // what has no finite loss at all is an Error
+  Line net;
+  optim::SGD optimizer(nn::parameters(net), {.lr = 0.1});
+  const optim::RequireFinite required(optimizer, {.skip = true});
+  CHECK_ERROR(training::fit(net, optimizer, data::DataLoader({x * no_number, y}),
+                            {.epochs = 2, .progress = false, .loss = nn::mse_loss}),
+              "[fit] no batch of epoch 1 has a finite loss");
+  // running statistics have not seen the batch
+  struct Normed {
+    nn::BatchNorm1d norm{2, {.dtype = f64}};
+    nn::Linear line{2, 1, {.dtype = f64}};
+    Tensor operator()(const Tensor& in) const { return line(norm(in)); }
+    XGRAD_FIELDS(norm, line)
+  };
+  Normed normed;
+  optim::SGD descent(nn::parameters(normed), {.lr = 0.1});
+  const optim::RequireFinite finite(descent, {.skip = true});
+  training::fit(normed, descent, batches, {.epochs = 1, .progress = false, .loss = nn::mse_loss});
+  BOOST_TEST(normed.norm.num_batches_tracked.item() == 4);
+  BOOST_TEST(all(isfinite(normed.norm.running_mean)).item() == 1);
 }
 
 // The last step's gradient is NaN where its loss is not: nobody would see it.
@@ -131,7 +190,8 @@ BOOST_AUTO_TEST_CASE(batches_without_classes) {
   }
   nn::Linear net(3, 2);
   optim::SGD optimizer(nn::parameters(net), {.lr = 0.1});
-  training::fit(net, optimizer, batches, {.epochs = 1, .progress = false, .sam = optim::SAM{}});
+  training::fit(net, optimizer, batches, {.epochs = 1, .progress = false, .after_batch = nullptr, .sam = optim::SAM{}});
+  BOOST_TEST(optimizer.steps() == 3);  // of six batches
 }
 
 // -100 is a number as others where targets are none of classes.
@@ -171,6 +231,22 @@ BOOST_AUTO_TEST_CASE(accuracy_of_binary_labels) {
                              .monitor = "accuracy"}),
               "[fit] there is no accuracy to monitor: targets are no classes");
   BOOST_TEST(epochs == 0);
+  // a metric of whatever name may have no value at first
+  struct Later {
+    bool greater_is_better = true;
+    Size* epoch;
+    void update(const Tensor&, const Tensor&) {}
+    double value() const { return *epoch > 1 ? static_cast<double>(*epoch) : no_number; }
+    void reset() { ++*epoch; }
+  };
+  Size epoch = 0;
+  const training::History later = training::fit(net, optimizer, batches,
+                                                {.epochs = 3,
+                                                 .progress = false,
+                                                 .loss = nn::mse_loss,
+                                                 .metrics = {{"balanced_accuracy", Later{.epoch = &epoch}}},
+                                                 .monitor = "balanced_accuracy"});
+  BOOST_TEST(later.epochs.size() == 3u);
 }
 
 // A loss of the whole batch needs no target; callbacks may give nothing, and metrics be structs of a function.

@@ -1,6 +1,8 @@
 // Layers that hold others: containers, and wrappers of a weight.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <typeinfo>
+#include <utility>
 
 #include "helpers.hpp"
 #include "references/references.hpp"
@@ -64,9 +66,18 @@ struct Noisy {
   Tensor with_weight(In x, const Tensor& w) const { return training ? matmul(x, w) + randn({2}) : matmul(x, w); }
   XGRAD_FIELDS(weight)
 };
+template <class T>
+struct Outer {
+  struct Inner {};
+};
+template <class T>
+const std::type_info& local_of(T) {
+  struct Local {};
+  return typeid(Local);
+}
 }  // namespace
 
-// Modes, and what is applied to all layers of a type, reach the layer that is wrapped; its names are the wrapper's own.
+// Modes reach the layer that is wrapped; its names are the wrapper's own.
 BOOST_AUTO_TEST_CASE(walks_enter_wrapped_layers) {
   const Tensor x = ones({1, 2});
   nn::WeightNorm noisy{Noisy()};
@@ -75,11 +86,15 @@ BOOST_AUTO_TEST_CASE(walks_enter_wrapped_layers) {
   BOOST_TEST(same_bits(noisy(x), noisy(x)));
   nn::Sequential net{nn::WeightNorm(nn::Linear(2, 2)), nn::SpectralNorm(nn::Linear(2, 2)), nn::Linear(2, 2)};
   int met = 0;
-  nn::apply<nn::Linear>(net, [&](nn::Linear&) { ++met; });
-  BOOST_TEST(met == 3);
+  nn::apply<nn::Linear>(net, [&](nn::Linear& layer) { ++met, nn::init::xavier_uniform(layer.weight); });
+  BOOST_TEST(met == 1);  // those that are wrapped have no weight
   BOOST_TEST(nn::state_dict(net)[0].name == "0.bias");
   BOOST_TEST(nn::type_name(typeid(net)) == "Sequential");
+  struct Local {};
   BOOST_TEST(nn::type_name(typeid(nn::WeightNorm<nn::Linear>)) == "WeightNorm<Linear>");
+  BOOST_TEST(nn::type_name(typeid(Outer<nn::WeightNorm<nn::Linear>>::Inner)) == "Inner");
+  BOOST_TEST(nn::type_name(typeid(std::pair<Outer<int>::Inner, Local>)) == "pair<Inner, Local>");
+  BOOST_TEST(nn::type_name(local_of(1)) == "Local");
 }
 
 // WeightNorm starts as the layer that it is given; a fixed length leaves direction to be learned.

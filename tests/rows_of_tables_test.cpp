@@ -1,5 +1,6 @@
 // Tables of rows beyond the sweep (layers_test.cpp): what is picked costs what is picked; bags; extents that stay.
 #include <boost/test/unit_test.hpp>
+#include <functional>
 
 #include "autodiff/engine/variable.hpp"
 #include "helpers.hpp"
@@ -58,7 +59,6 @@ BOOST_AUTO_TEST_CASE(rows_stay_rows) {
   };
   check("Embedding", plain.weight, [&] { return sum(square(plain(index))); }, {5, 7, 99'999});
   check("EmbeddingBag", bag.weight, [&] { return sum(square(bag(index))); }, {5, 7, 99'999});
-  const Tensor picked = greatest(index);
   check("EmbeddingBag, max", greatest.weight, [&] { return sum(square(greatest(index) - 10.0f)); }, {0, 5, 7, 99'999});
 }
 

@@ -57,7 +57,8 @@ class Loop {
         o_(options),
         source_(source),
         bar_(options.epochs * batches.size()),
-        best_(model, optimizer, source) {
+        best_(model, optimizer, source),
+        batch_(model, optimizer, source) {
     check();
     if (o_.clip_value > 0) clip_value_.emplace(optimizer, optim::ClipValueRule{o_.clip_value}, source);
     if (o_.clip_norm > 0) clip_norm_.emplace(optimizer, optim::ClipNormRule{.max_norm = o_.clip_norm}, source);
@@ -70,7 +71,7 @@ class Loop {
     try {
       by_callback = epochs();
     } catch (...) {
-      if (best_.is_taken()) best_.put_back();
+      put_best_back_if_possible();
       throw;
     }
     if (best_is_asked_for() && history_.best_epoch == 0 && !history_.epochs.empty() && !by_callback) fail_no_best();
@@ -83,6 +84,15 @@ class Loop {
   }
 
  private:
+  // Where something else went wrong, which is told: a callback may have left no place for the best.
+  void put_best_back_if_possible() noexcept {
+    if (!best_.is_taken()) return;
+    try {
+      best_.put_back();
+      optimizer_.best_is_back();
+    } catch (...) {
+    }
+  }
   // Did a callback end it?
   bool epochs() {
     bool by_callback = false;
@@ -179,11 +189,14 @@ class Loop {
     Size done = 0, few = 1;  // batches to the step that is being made
     double together = 0;     // rows that count, to it
     bool pulled = false;     // has one of them a gradient?
+    const bool may_skip = optimizer_.refuses_nonfinite(source_);
+    Size refused = 0;  // batches whose loss is not finite
     double lr = Epoch::none;
     for (auto at = batches_.begin(); at != batches_.end(); ++at) {
       const Tensors batch = *at;
       Outcome made;
       const Size before = optimizer_.steps(source_);
+      if (may_skip) batch_.take();
       const auto loss = [&] {
         if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_.named("fit")).loss;  // sam's second
         made = outcome_of(model_, batch, o_.loss, source_.named("fit"));
@@ -207,13 +220,10 @@ class Loop {
         }
       }
       const double value = made.loss.defined() ? made.loss.item(source_) : Epoch::none;
-      if (made.loss.defined() && !std::isfinite(value) && !optimizer_.refuses_nonfinite(source_)) {
-        optimizer_.zero_grad();
-        fail(
-            source_.named("fit"),
-            "the loss is {} in epoch {}; lower the learning rate, look for NaN in the data, or leave such batches out: "
-            "optim::RequireFinite({{.skip = true}})",
-            shown(value), epoch);
+      if (made.loss.defined() && !std::isfinite(value)) {
+        if (!may_skip) fail_not_finite(value, epoch);
+        batch_.put_back_buffers();
+        ++refused;
       }
       if (++done % o_.accumulate == 0 || done == count) {
         lr = optimizer_.lr(0, source_);
@@ -231,12 +241,22 @@ class Loop {
         break;
       }
     }
+    if (refused > 0 && std::isnan(seen.loss()))
+      fail(source_.named("fit"), "no batch of epoch {} has a finite loss; look for NaN in the data, or in the weights",
+           epoch);
     Epoch made{epoch, seen.loss(), seen.accuracy()};
     made.metrics = seen.metrics();
     made.lr = lr;
     return made;
   }
 
+  [[noreturn]] void fail_not_finite(double loss, Size epoch) {
+    optimizer_.zero_grad();
+    fail(source_.named("fit"),
+         "the loss is {} in epoch {}; lower the learning rate, look for NaN in the data, or leave such batches out: "
+         "optim::RequireFinite({{.skip = true}})",
+         shown(loss), epoch);
+  }
   void pull(const Outcome& made, double share) {
     const Located here(source_);
     const Tensor part = share == 1 ? made.loss : made.loss * share;
@@ -285,9 +305,11 @@ class Loop {
   void look_for_best(const Epoch& seen) {
     const auto [value, greater] = monitored(seen);
     if (std::isnan(value)) {
-      const bool never =
-          monitored_name().ends_with("accuracy");  // what has none after one epoch has none after the next
-      if (never && best_is_asked_for() && !std::isnan(seen.loss))
+      // Targets that are no classes in one epoch are none in the next.
+      const double loss = o_.monitor == "accuracy"              ? seen.loss
+                          : o_.monitor == "validation_accuracy" ? seen.validation_loss
+                                                                : Epoch::none;
+      if (!std::isnan(loss))
         fail(source_.named("fit"), "there is no {} to monitor: targets are no classes; monitor a loss, or a metric",
              o_.monitor);
       return;
@@ -316,7 +338,7 @@ class Loop {
   const FitOptions& o_;
   const Source source_;
   Progress bar_;
-  Snapshot best_;
+  Snapshot best_, batch_;  // as the model was after the best epoch, and before the batch
   std::optional<optim::Scheduler> by_epoch_, by_step_;
   std::optional<optim::ClipValue> clip_value_;
   std::optional<optim::ClipNorm> clip_norm_;

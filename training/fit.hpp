@@ -39,7 +39,8 @@ struct Epoch {
 struct Batch {
   Size epoch, batch;  // each from 1
   Size step;          // of the optimizer, so far in this fit
-  double loss;        // NaN where the batch was left out: its classes were all -100
+  double
+      loss;  // NaN of a batch whose classes are all -100, which is left out; not finite of one that RequireFinite leaves out
 };
 
 // What fit calls as it goes. One that gives false stops it; one that gives nothing lets it go on.
@@ -47,6 +48,7 @@ template <class What>
 class Callback {
  public:
   Callback() noexcept = default;
+  Callback(std::nullptr_t) noexcept {}
   template <class F>
   requires(!std::is_same_v<std::decay_t<F>, Callback> && std::is_invocable_v<std::decay_t<F>&, const What&>)
       Callback(F&& f) {
@@ -110,8 +112,9 @@ History fit_called(const Called& model, optim::Optimizer& optimizer, const data:
 // a model is a snapshot. Its layers are in training mode while an epoch runs, and have their own modes back after it, after
 // an Error too; a const model must be in that mode. A function or a lambda has no mode that could be seen: set those of its
 // layers (nn::train). A loss that is not finite is an Error (the learning rate is too high, or the data hold what they
-// should not), but where the optimizer looks for that (optim::RequireFinite): then its step is left out, and the batch from what the
-// epoch shows. So is a batch of classes that are all -100. Weights that end as NaN are an Error, and so is a loss, at the first step, that does not depend on each of the optimizer's parameters, or depends
+// should not). Where an optim::RequireFinite stands around the optimizer, such a loss is its business: with `skip` the step is left
+// out (of all batches that it is made of), and the batch leaves nothing in buffers and in what the epoch shows; an epoch without any
+// finite loss is an Error. A batch of classes that are all -100 is left out, too. Weights that end as NaN are an Error, and so is a loss, at the first step, that does not depend on each of the optimizer's parameters, or depends
 // on others that are not the model's (nn::verify).
 template <class Model>
 History fit(Model&& model, optim::Optimizer& optimizer, const data::DataLoader& batches, FitOptions options = {},

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <new>
+#include <optional>
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
@@ -52,25 +53,27 @@ Tensor classes_loss(const Tensor& outputs, const Tensor& target, Source source) 
   return nn::cross_entropy(In(outputs, line_alone(source)), In(target, line_alone(source)));
 }
 
-}  // namespace
-
-namespace {
-
 bool has_target(const Tensors& batch, Size inputs) { return static_cast<Size>(batch.size()) > inputs; }
 
 // Targets of a loss of one's own are classes where outputs have an axis more, or other extents: [n, classes] and [n].
-bool names_classes(const Loss& loss, const Tensor& outputs, const Tensor& target) {
-  if (target.dtype() != i64) return false;
-  return loss.of_classes() || (outputs.shape() != target.shape() && outputs.numel() != target.numel());
+bool names_classes(const Tensor& outputs, const Tensor& target) {
+  return target.dtype() == i64 && outputs.numel() != target.numel();
+}
+
+// Rows that count, where the loss is known to be of i64 classes.
+std::optional<double> rows_of_classes(const Tensors& batch, Size inputs, const Loss& loss) {
+  if (!loss.of_classes() || inputs < 1 || !has_target(batch, inputs) || batch[inputs].dtype() != i64) return {};
+  return rows_that_count(batch[inputs]);
+}
+bool is_none(const std::optional<double>& rows, const Tensors& batch, Size inputs) {
+  return rows && *rows == 0 && batch[inputs].numel() > 0;
 }
 
 }  // namespace
 
 bool is_left_out(const Called& model, const Tensors& batch, const Loss& loss) {
   const Size inputs = inputs_in(batch, model.inputs);
-  if (!loss.of_classes() || inputs < 1 || !has_target(batch, inputs)) return false;
-  const Tensor& target = batch[inputs];
-  return target.dtype() == i64 && target.numel() > 0 && rows_that_count(target) == 0;
+  return is_none(rows_of_classes(batch, inputs, loss), batch, inputs);
 }
 
 Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_of, Source source) {
@@ -83,7 +86,8 @@ Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_o
                    "{} tensors, of which the model takes {}; a loss that needs no target takes the batch: .loss = "
                    "[](const Tensors& outputs, const Tensors& batch) {{...}}",
                    batch.size(), inputs));
-  if (is_left_out(model, batch, loss_of)) return {{}, {}, inputs, true, 0};
+  const std::optional<double> known = rows_of_classes(batch, inputs, loss_of);
+  if (is_none(known, batch, inputs)) return {{}, {}, inputs, true, 0};
   Tensors outputs = model.call(batch);
   if (outputs.empty()) fail(source, "the model gave no tensor; return its outputs");
   for (const Tensor& y : outputs)
@@ -93,8 +97,8 @@ Outcome outcome_of(const Called& model, const Tensors& batch, const Loss& loss_o
   const Tensor loss = loss_of ? loss_of(outputs, batch, inputs, source)
                               : classes_loss(outputs[0], target_of(batch, inputs, source), source);
   if (!loss.defined()) fail(source, "the loss gave an empty tensor; return a number");
-  const bool classes = has_target(batch, inputs) && names_classes(loss_of, outputs[0], batch[inputs]);
-  const double rows = classes ? rows_that_count(batch[inputs]) : static_cast<double>(batch[0].size(0));
+  const bool classes = known || (has_target(batch, inputs) && names_classes(outputs[0], batch[inputs]));
+  const double rows = known ? *known : classes ? rows_that_count(batch[inputs]) : static_cast<double>(batch[0].size(0));
   return {std::move(outputs), loss, inputs, classes, rows};
 }
 

@@ -2,25 +2,38 @@
 
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <xgrad/autodiff/memory.hpp>
 
 namespace xgrad::training {
 
 namespace {
 
-// Stores into the variables that are there. A buffer is replaced: its layer may have made it, or given it another shape, since.
-struct PutBack final : nn::Walker {
-  PutBack(const NamedTensors& state, Source s) : source(s) {
+// Where values go: parameters are stored together, all or none; a buffer is replaced, for its layer may have made it, or given it
+// another shape, since.
+struct Places final : nn::Walker {
+  explicit Places(const NamedTensors& state) {
     for (const NamedTensor& entry : state) values.emplace(entry.name, entry.value);
   }
   void parameter(const nn::Path& path, Parameter& p) override {
-    if (const auto found = values.find(path.dotted()); found != values.end()) p.assign(found->second, source);
+    const auto found = values.find(path.dotted());
+    if (found == values.end()) return;
+    parameters.add(found->first, p);
+    of_parameters.push_back(found->second);
   }
   void buffer(const nn::Path& path, Tensor& t) override {
     const auto found = values.find(path.dotted());
-    t = found == values.end() ? Tensor() : found->second;
+    buffers.emplace_back(&t, found == values.end() ? Tensor() : found->second);
+  }
+  void put_buffers() const {
+    for (const auto& [buffer, value] : buffers) *buffer = value;
   }
   std::unordered_map<std::string, Tensor> values;
-  Source source;
+  Parameters parameters;
+  std::vector<Tensor> of_parameters;
+  std::vector<std::pair<Tensor*, Tensor>> buffers;
 };
 
 }  // namespace
@@ -39,12 +52,22 @@ void Snapshot::take() {
 }
 
 void Snapshot::put_back() const {
-  if (model_.layers) {
-    PutBack to(state_, source_);
-    model_.layers->walk(to);
-  }
+  Places places(state_);
+  if (model_.layers) model_.layers->walk(places);
   std::size_t i = 0;
-  for (const Parameters::Entry& p : trained_) p.assign(state_[i++].value, source_);
+  for (const Parameters::Entry& p : trained_) {
+    places.parameters.add(p);
+    places.of_parameters.push_back(state_[i++].value);
+  }
+  assign_all(places.parameters, places.of_parameters, source_);
+  places.put_buffers();
+}
+
+void Snapshot::put_back_buffers() const {
+  if (!model_.layers) return;
+  Places places(state_);
+  model_.layers->walk(places);
+  places.put_buffers();
 }
 
 }  // namespace xgrad::training

@@ -1,4 +1,4 @@
-// A model's best state, as fit keeps it. Private to training/.
+// A model's state at some time, as fit keeps it. Private to training/.
 #pragma once
 
 #include <xgrad/nn.hpp>
@@ -14,7 +14,10 @@ class Snapshot {
   Snapshot(const Called& model, const optim::Optimizer& optimizer, Source source);
   void take();
   bool is_taken() const { return taken_; }
-  void put_back() const;  // buffers of another shape, or that were not there, too
+  // All of it, or by an Error nothing. A buffer that has another shape by then, or was not there, is as it was; one that is empty
+  // by then stays so, for no walk sees it.
+  void put_back() const;
+  void put_back_buffers() const;
 
  private:
   const Called& model_;

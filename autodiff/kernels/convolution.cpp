@@ -104,11 +104,11 @@ void to_y(const Convolution& c, const T* x, const T* w, const T* bias, T* y, Mem
   const Jobs jobs(c, c.out, c.in);
   const Size numbers = c.in * p.channel() + slack;
   Size* offset = memory.take<Size>(depth);
-  T* planes = memory.take_zeros<T>(jobs.workers() * numbers);
+  const Laid<T> laid(memory, jobs.workers(), numbers);
   T* strips = memory.take<T>(jobs.workers() * strip_numbers);
   offsets_in_x(c, l, p, offset);
   jobs.run(c, [&](Size n, Size group, Size from, Size rows, int worker) {
-    T* own = planes + worker * numbers;
+    T* own = laid.of(worker);
     lay_out_x(l, p, x + (n * c.groups + group) * c.in * image, c.in, own);
     const Size channel = group * c.out + from;
     Box<T>{w + channel * depth,
@@ -182,13 +182,13 @@ void to_x(const Convolution& c, const T* y, const T* w, const T* bias, T* x, Mem
   const Size numbers = c.out * p.channel() + slack;
   T* turned = memory.take<T>(c.groups * c.in * c.out * taps);
   Size* offset = memory.take<Size>(c.out * taps);
-  T* planes = memory.take_zeros<T>(jobs.workers() * numbers);
+  const Laid<T> laid(memory, jobs.workers(), numbers);
   T* strips = memory.take<T>(jobs.workers() * strip_numbers);
   turn_weights(c, l, p, w, turned, offset);
   Size covered = 0;
   each_part(l, [&](const Part& part) { covered += product(part.extent); });
   jobs.run(c, [&](Size n, Size group, Size from, Size rows, int worker) {
-    T* own = planes + worker * numbers;
+    T* own = laid.of(worker);
     lay_out_y(l, p, y + (n * c.groups + group) * c.out * result, c.out, own);
     const Size channel = group * c.in + from;
     T* out = x + (n * c.groups * c.in + channel) * image;
@@ -230,13 +230,13 @@ Size convolution_memory(DType dtype, const Convolution& c, Convolved which) {
   Wide numbers = static_cast<Wide>(channels) * p.count;
   for (const Size extent : p.extent)
     if ((numbers *= extent) > most) return -1;
-  Wide bytes = 4 * 64;  // of what is rounded up
+  Wide bytes = 5 * 64;  // of what is rounded up
   const Wide taps = product(c.kernel);
   if (which == Convolved::w) {
     bytes += sums_memory(c, item, numbers);
   } else {
     const Jobs jobs = which == Convolved::y ? Jobs(c, c.out, c.in) : Jobs(c, c.in, c.out);
-    bytes += (numbers + slack + strip_numbers) * item * jobs.workers() + channels * taps * 8;
+    bytes += ((numbers + slack + strip_numbers) * item + 1) * jobs.workers() + channels * taps * 8;
     if (which == Convolved::x) bytes += c.groups * c.in * c.out * taps * item;
   }
   return bytes > most ? -1 : static_cast<Size>(bytes);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "autodiff/kernels/convolution.hpp"
 #include "autodiff/kernels/simd.hpp"
@@ -132,13 +133,6 @@ class Memory {
     at_ += bytes<T>(n);
     return taken;
   }
-  // For images to be laid out in, one after the other: their margins stay zeros.
-  template <class T>
-  T* take_zeros(Size n) {
-    T* taken = take<T>(n);
-    std::memset(taken, 0, static_cast<std::size_t>(n) * sizeof(T));
-    return taken;
-  }
   template <class T>
   static Size bytes(Size n) {
     return (n * static_cast<Size>(sizeof(T)) + 63) / 64 * 64;
@@ -146,6 +140,26 @@ class Memory {
 
  private:
   char* at_;
+};
+
+// What a worker lays images out in, one after the other: zeros when it begins, so that margins are zeros and stay so.
+template <class T>
+class Laid {
+ public:
+  Laid(Memory& memory, int workers, Size numbers)
+      : numbers_(numbers), planes_(memory.take<T>(workers * numbers)), begun_(memory.take<bool>(workers)) {
+    std::fill_n(begun_, workers, false);
+  }
+  T* of(int worker) const {
+    T* own = planes_ + worker * numbers_;
+    if (!std::exchange(begun_[worker], true)) std::memset(own, 0, static_cast<std::size_t>(numbers_) * sizeof(T));
+    return own;
+  }
+
+ private:
+  Size numbers_;
+  T* planes_;
+  bool* begun_;
 };
 
 }  // namespace

@@ -128,14 +128,14 @@ void to_w(const Convolution& c, const T* x, const T* y, T* w, Memory memory) {
   const Size of_image = c.in * p.channel(), numbers = jobs.images * of_image + slack;
   const Size of_job = jobs.block * depth;  // strips of [depth][lanes]
   Size* offset = memory.take<Size>(depth);
-  T* planes = memory.take_zeros<T>(workers_for(jobs.count) * numbers);
+  const Laid<T> laid(memory, workers_for(jobs.count), numbers);
   T* turned = memory.take<T>(jobs.of_lanes ? workers_for(jobs.count) * jobs.lanes * most_of_lanes : 0);
   double* sums = memory.take<double>(jobs.count * of_job);
   offsets_in_x(c, l, p, offset);
   const Size blocks = jobs.blocks / c.groups;  // of a group
   parallel_for(jobs.count, [&](Size job, int worker) {
     const Size part = job / jobs.blocks, group = job % jobs.blocks / blocks, from = job % blocks * jobs.block;
-    T* own = planes + worker * numbers;
+    T* own = laid.of(worker);
     double* own_sums = sums + job * of_job;
     std::fill_n(own_sums, of_job, 0.0);
     const auto run = [&](auto all) {
@@ -186,7 +186,7 @@ __int128 sums_memory(const Convolution& c, Size item, __int128 numbers) {
   using Wide = __int128;
   const SumJobs jobs(c, item);
   const Wide taps = product(c.kernel), workers = workers_for(jobs.count);
-  return (numbers * jobs.images + slack + (jobs.of_lanes ? jobs.lanes * most_of_lanes : 0)) * item * workers +
+  return ((numbers * jobs.images + slack + (jobs.of_lanes ? jobs.lanes * most_of_lanes : 0)) * item + 1) * workers +
          c.in * taps * 8 + static_cast<Wide>(jobs.count) * jobs.block * c.in * taps * 8;
 }
 

@@ -104,6 +104,18 @@ void each_run(const Picked& p, const F& f) {
   });
 }
 
+// Rows of so many bytes, shared among threads.
+void copy_rows(const Picked& p, const Size* index, Size bytes) {
+  constexpr Size worth_a_job = 1 << 16;  // bytes
+  const Size length = p.out.length;
+  share_out(p.out.outer * length, std::max<Size>(1, worth_a_job / std::max<Size>(1, bytes)), [&](Size first, Size end) {
+    for (Size row = first, o = first / std::max<Size>(1, length); row < end; ++o)
+      for (const Size stop = std::min(end, (o + 1) * length); row < stop; ++row)
+        std::memcpy(p.memory + row * bytes, p.x.node()->data + (o * p.in.length + index[row - o * length]) * bytes,
+                    static_cast<std::size_t>(bytes));
+  });
+}
+
 }  // namespace
 
 // y = x[.., index, ..] along an axis, a = {axis}:   gx = g added into zeros, row by row
@@ -120,10 +132,7 @@ void compute_index_select(Node* n) {
   if (bytes == 4) pick(std::uint32_t{});
   else if (bytes == 8) pick(std::uint64_t{});
   else if (bytes == 1) pick(std::uint8_t{});
-  else
-    along(p.out, p.in, indices(p.index), [&](Size to, Size from) {
-      std::memcpy(p.memory + to * bytes, p.x.node()->data + from * bytes, static_cast<std::size_t>(bytes));
-    });
+  else copy_rows(p, indices(p.index), bytes);
   n->data = p.memory;
 }
 Tensors vjp_index_select(const Step& s) { return pick_back(Op::index_add, s); }

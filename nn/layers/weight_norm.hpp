@@ -10,6 +10,16 @@ namespace xgrad::nn {
 
 namespace fields {
 
+// The layer's fields, by names as if they were the wrapper's own; its mode is seen, itself is not, for its weight is not there.
+template <class L>
+void walk_wrapped(L& layer, const Path& path, Walker& to) {
+  bool* training = nullptr;
+  if constexpr (HasMode<L>) training = &layer.training;
+  to.enter(path, Visit{nullptr, &typeid(L), training});
+  std::string_view names = L::xgrad_field_names();
+  layer.xgrad_fields()([&](auto&... each) { (walk(each, Path{&path, next_name(names)}, to), ...); });
+  to.leave();
+}
 template <class L>
 concept Weighted = requires(const L& layer, In x, const Tensor& w) {
   { layer.with_weight(x, w) } -> std::same_as<Tensor>;
@@ -56,7 +66,7 @@ struct WeightNorm {
   L folded(Source source = Source::here()) const { return fields::with_own_weight(layer, weight(source), source); }
 
   void xgrad_walk(const Path& path, Walker& to) {
-    walk(layer, path, to);  // its names are as if they were the wrapper's own
+    fields::walk_wrapped(layer, path, to);
     walk(weight_g, Path{&path, "weight_g"}, to);
     walk(weight_v, Path{&path, "weight_v"}, to);
   }
@@ -113,7 +123,7 @@ struct SpectralNorm {
   L folded(Source source = Source::here()) const { return fields::with_own_weight(layer, weight(source), source); }
 
   void xgrad_walk(const Path& path, Walker& to) {
-    walk(layer, path, to);  // its names are as if they were the wrapper's own
+    fields::walk_wrapped(layer, path, to);
     walk(weight_orig, Path{&path, "weight_orig"}, to);
     walk(weight_u, Path{&path, "weight_u"}, to);
     walk(weight_v, Path{&path, "weight_v"}, to);

@@ -43,6 +43,10 @@ class Callable<Result(Arguments...)> {
   template <class F, class Held = std::decay_t<F>>
   requires(!std::is_same_v<Held, Callable> && !std::is_member_pointer_v<Held> &&
            (engine::Generic<Held> || std::is_invocable_r_v<Result, Held&, Arguments...>)) Callable(F&& f) {
+    static_assert(
+        std::is_copy_constructible_v<Held>,
+        "a function that is kept is copied with what it captures: capture a std::shared_ptr, or a reference, in "
+        "place of what cannot be copied");
     if (is_empty(f)) return;
     if constexpr (in_place<Held>) {
       new (&memory_) Held(std::forward<F>(f));

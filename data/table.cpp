@@ -105,7 +105,8 @@ double Table::number(Size row, Size column, DType dtype, Source source) const {
   double made = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), made);
   const bool beyond = error == std::errc::result_out_of_range;
-  if ((error != std::errc() && !beyond) || end != text.data() + text.size())
+  const bool is_nan = std::isnan(made);  // by a spelling that is not among the missing
+  if ((error != std::errc() && !beyond) || end != text.data() + text.size() || is_nan)
     fail_cell(row, column, "expected a number", source, remedy_of(text_of(c), decimal_));
   if (beyond) {
     if (!is_below_one(text)) fail_cell(row, column, "expected a number in the range of f64", source);

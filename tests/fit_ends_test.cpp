@@ -82,6 +82,31 @@ BOOST_AUTO_TEST_CASE(the_best_is_kept_whatever_ends_it) {
   BOOST_TEST(helpers::same_bits(other.hidden.weight, as_left.hidden.weight));
 }
 
+// An epoch whose last step made NaN is no best, however good it was before that step.
+BOOST_AUTO_TEST_CASE(the_best_holds_numbers) {
+  manual_seed(3);
+  const Tensor x = randn({16, 2}, f64), y = sum(x, 1, true);
+  for (const Size epochs : {4, 6}) {
+    Line net;
+    optim::SGD optimizer(nn::parameters(net), {.lr = 0.05});
+    int calls = 0;
+    const auto fit = [&] {
+      training::fit(net, optimizer, data::DataLoader({x, y}, {.batch_size = 16}),
+                    {.epochs = epochs,
+                     .progress = false,
+                     .loss =
+                         [&](const Tensor& p, const Tensor& t) {
+                           const Tensor l = nn::mse_loss(p, t);
+                           return ++calls == 4 ? l + sqrt(sum(p) * 0.0) : l;
+                         },
+                     .keep_best = true});
+    };
+    if (epochs == 6) CHECK_ERROR(fit(), "[fit] the loss is nan in epoch 5");
+    else fit();
+    BOOST_TEST(all(isfinite(net.line.weight)).item() == 1);
+  }
+}
+
 // A buffer that a layer makes late, or whose shape follows the batch, is put back as it was.
 BOOST_AUTO_TEST_CASE(the_best_has_its_buffers) {
   struct Late {
@@ -290,4 +315,11 @@ BOOST_AUTO_TEST_CASE(an_optimizer_of_another_model) {
   optim::SGD optimizer(nn::parameters(other), {.lr = 0.1});
   CHECK_ERROR(training::fit(net, optimizer, classes(), {.epochs = 1, .progress = false}),
               "[fit] the loss depends on weight, bias of the model, and on none of the optimizer's parameters");
+}
+
+BOOST_AUTO_TEST_CASE(a_metric_that_was_moved_from) {
+  training::Metric m("f1", nn::metrics::F1{});
+  const training::Metric n = std::move(m);
+  CHECK_ERROR(training::Metric c = m, "[Metric] this metric was moved from");  // NOLINT(bugprone-use-after-move)
+  BOOST_TEST(n.name() == "f1");
 }

@@ -145,6 +145,13 @@ BOOST_AUTO_TEST_CASE(decimal_commas) {
   CHECK_ERROR(parse_csv("a\n1\n", {.decimal = ';'}), "[csv] expected a decimal '.' or ',', got ';'");
 }
 
+// nan is missing as the options spell it; other spellings are no numbers.
+BOOST_AUTO_TEST_CASE(spellings_of_nan) {
+  BOOST_TEST(parse_csv("a\nnan\nNaN\n5\n").complete().rows() == 1);
+  for (const char* cell : {"NAN", "-nan", "Nan", "nan(1)"})
+    CHECK_ERROR(parse_csv(std::string("a\n") + cell + "\n").numbers({"a"}), "expected a number");
+}
+
 // What lies between 0 and the least number is 0.
 BOOST_AUTO_TEST_CASE(numbers_too_small) {
   const data::Table t = parse_csv("x\n1e-999\n-1e-999\n0.1e-400\n1000e-500\n1e-99999999999999999999\n0." +

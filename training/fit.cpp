@@ -117,15 +117,19 @@ class Loop {
          "expected numbers of what is monitored, {}, got NaN in each of {} epochs; monitor what has a value here",
          monitored_name(), history_.epochs.size());
   }
-  // The last step is followed by no loss that would show what it did.
-  void require_numbers() const {
+  // A parameter that holds NaN; "": none. The last step is followed by no loss that would show what it did.
+  std::string of_nan() const {
     const NoGrad constant;
     for (const Parameters::Entry& p : optimizer_.parameters(source_))
-      if (any(isnan(p.value())).item(source_) != 0)
-        fail(source_.named("fit"),
-             "{} holds NaN after the last step, whose gradient was no number; lower the learning rate, look for what "
-             "has no slope (sqrt at 0), or leave such steps out: optim::RequireFinite({{.skip = true}})",
-             p.name);
+      if (any(isnan(p.value())).item(source_) != 0) return p.name.empty() ? "a parameter" : p.name;
+    return "";
+  }
+  void require_numbers() const {
+    if (const std::string name = of_nan(); !name.empty())
+      fail(source_.named("fit"),
+           "{} holds NaN after the last step, whose gradient was no number; lower the learning rate, look for what "
+           "has no slope (sqrt at 0), or leave such steps out: optim::RequireFinite({{.skip = true}})",
+           name);
   }
 
   void check() const {
@@ -316,6 +320,7 @@ class Loop {
     }
     const double gain = greater ? value - history_.best : history_.best - value;
     if (history_.best_epoch > 0 && !(gain > o_.min_delta)) return;
+    if (!of_nan().empty()) return;  // the last step has spoilt what the epoch was good for
     history_.best = value;
     last_best_ = history_.best_epoch = seen.epoch;
     if (o_.keep_best) best_.take();

@@ -23,7 +23,7 @@ class Metric {
     if constexpr (fits<M>()) held_ = engine::Own<Held>(new Of<M>(std::move(metric)));
   }
   Metric(const Metric& other)
-      : name_(other.name_), greater_is_better_(other.greater_is_better_), held_(other.held_->clone()) {}
+      : name_(other.name_), greater_is_better_(other.greater_is_better_), held_(other.held().clone()) {}
   Metric(Metric&&) noexcept = default;
   Metric& operator=(const Metric& other) { return *this = Metric(other); }
   Metric& operator=(Metric&&) noexcept = default;
@@ -33,10 +33,10 @@ class Metric {
   std::optional<bool> greater_is_better() const { return greater_is_better_; }
   // `inputs`: how many of the batch the model takes; the target is the next.
   void update(const Tensors& outputs, const Tensors& batch, Size inputs, Source source = Source::here()) {
-    held_->update(outputs, batch, inputs, source);
+    held().update(outputs, batch, inputs, source);
   }
-  double value() const { return held_->value(); }
-  void reset() { held_->reset(); }
+  double value() const { return held().value(); }
+  void reset() { held().reset(); }
 
  private:
   struct Held {
@@ -75,6 +75,11 @@ class Metric {
     else return {};
   }
   static const Tensor& target(const Tensors& batch, Size inputs, Source source);
+  [[noreturn]] static void fail_moved_from();
+  Held& held() const {
+    if (!held_) fail_moved_from();
+    return *held_;
+  }
 
   std::string name_;
   std::optional<bool> greater_is_better_;

@@ -320,7 +320,7 @@ class Loop {
     }
     const double gain = greater ? value - history_.best : history_.best - value;
     if (history_.best_epoch > 0 && !(gain > o_.min_delta)) return;
-    if (!of_nan().empty()) return;  // the last step has spoilt what the epoch was good for
+    if (o_.keep_best && !of_nan().empty()) return;  // the last step has spoilt what the epoch was good for
     history_.best = value;
     last_best_ = history_.best_epoch = seen.epoch;
     if (o_.keep_best) best_.take();

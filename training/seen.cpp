@@ -34,7 +34,9 @@ Tensor Loss::operator()(const Tensors& outputs, const Tensors& batch, Size input
   return (*this)(outputs[0], batch, inputs, source);
 }
 
-void Metric::fail_moved_from() { fail({}, "[Metric] this metric was moved from; use the one it was moved to"); }
+void Metric::fail_moved_from() {
+  fail(Source().named("Metric"), "this metric was moved from; use the one it was moved to");
+}
 const Tensor& Metric::target(const Tensors& batch, Size inputs, Source source) {
   if (static_cast<Size>(batch.size()) <= inputs) fail(source.named("fit"), "a batch has no targets for a metric");
   return batch[inputs];

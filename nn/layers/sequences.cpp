@@ -28,9 +28,10 @@ PaddedSequences pad_sequence(const Tensors& sequences, PadSequenceOptions option
   const Size longest = *std::max_element(lengths.begin(), lengths.end());
   Tensors padded;
   for (const Tensor& s : sequences) {
-    Shape rest = s.shape();
-    rest[0] = longest - s.size(0);
-    padded.push_back(rest[0] == 0 ? s : concat({s, full(rest, options.padding_value, s.dtype())}));
+    Shape shape = s.shape();
+    shape[0] = longest - s.size(0);
+    const Tensor rest = full(shape, options.padding_value, s.dtype());
+    padded.push_back(shape[0] == 0 ? s : concat({s, rest}));
   }
   return {stack(padded, options.batch_first ? 0 : 1), tensor(lengths)};
 } catch (const std::bad_alloc&) {

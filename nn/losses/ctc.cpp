@@ -63,7 +63,8 @@ void check_targets(const Tensor& targets, const Tensor& lengths, Size classes, S
 Tensor shifted(const Tensor& x, Size k) {
   const Size rows = x.size(0), width = x.size(1);
   const Tensor none = full({rows, std::min(k, width)}, -infinity, x.dtype());
-  return k >= width ? none : concat({none, slice(x, 1, 0, width - k)}, 1);
+  if (k >= width) return none;
+  return concat({none, slice(x, 1, 0, width - k)}, 1);
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ struct CsvOptions {
 };
 
 struct CategoryOptions {
-  std::optional<Size> unknown =
-      {};  // the code of what is not among the names: -1, as if missing, ... the number of names
+  // The code of what is not among the names: -1, as if missing, ... the number of names; none: that is an Error.
+  std::optional<Size> unknown = {};
 };
 
 // Rows of cells, by named columns. Cells are text until somebody asks what they hold.

@@ -16,12 +16,20 @@
 
 namespace xgrad::training {
 
+namespace {
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+}  // namespace
+
 double Epoch::metric(std::string_view name, Source source) const {
   for (const Measured& m : validation_metrics.empty() ? metrics : validation_metrics)
     if (m.name == name) return m.value;
-  std::string known;
-  for (const Measured& m : metrics) known += (known.empty() ? "" : ", ") + m.name;
-  fail(source.named("metric"), "there is no metric {}; there {}", name, known.empty() ? "are none" : "is " + known);
+  std::vector<std::string> known;
+  for (const Measured& m : metrics) known.push_back(m.name);
+  fail(source.named("metric"), "there is no metric {}; those that there are: {}", name, joined(known));
 }
 
 namespace {
@@ -170,10 +178,10 @@ class Loop {
       known = true;
     }
     if (!known) {
-      std::string list;
-      for (const Metric& metric : o_.metrics) list += (list.empty() ? "" : ", ") + metric.name();
+      std::vector<std::string> list;
+      for (const Metric& metric : o_.metrics) list.push_back(metric.name());
       refuse(fmt::format("a monitor that is a loss, an accuracy or a metric's name, got {}; the metrics here: {}", m,
-                         list.empty() ? "none" : list));
+                         joined(list)));
     }
     if (model_.layers && !model_.may_change) {
       if (const std::string layer = nn::other_mode(*model_.layers, true); !layer.empty())
@@ -200,7 +208,7 @@ class Loop {
       const Tensors batch = *at;
       Outcome made;
       const Size before = optimizer_.steps(source_);
-      if (may_skip) batch_.take();
+      if (may_skip) batch_.take_buffers();
       const auto loss = [&] {
         if (made.loss.defined()) return outcome_of(model_, batch, o_.loss, source_.named("fit")).loss;  // sam's second
         made = outcome_of(model_, batch, o_.loss, source_.named("fit"));
@@ -226,7 +234,7 @@ class Loop {
       const double value = made.loss.defined() ? made.loss.item(source_) : Epoch::none;
       if (made.loss.defined() && !std::isfinite(value)) {
         if (!may_skip) fail_not_finite(value, epoch);
-        batch_.put_back_buffers();
+        batch_.put_back();
         ++refused;
       }
       if (++done % o_.accumulate == 0 || done == count) {
@@ -343,7 +351,7 @@ class Loop {
   const FitOptions& o_;
   const Source source_;
   Progress bar_;
-  Snapshot best_, batch_;  // as the model was after the best epoch, and before the batch
+  Snapshot best_, batch_;  // as the model was after the best epoch, and its buffers before the batch
   std::optional<optim::Scheduler> by_epoch_, by_step_;
   std::optional<optim::ClipValue> clip_value_;
   std::optional<optim::ClipNorm> clip_norm_;

@@ -39,8 +39,7 @@ struct Epoch {
 struct Batch {
   Size epoch, batch;  // each from 1
   Size step;          // of the optimizer, so far in this fit
-  double
-      loss;  // NaN of a batch whose classes are all -100, which is left out; not finite of one that RequireFinite leaves out
+  double loss;        // NaN of classes that are all -100; not finite where RequireFinite leaves the batch out
 };
 
 // What fit calls as it goes. One that gives false stops it; one that gives nothing lets it go on.

@@ -27,9 +27,6 @@ struct Places final : nn::Walker {
     const auto found = values.find(path.dotted());
     buffers.emplace_back(&t, found == values.end() ? Tensor() : found->second);
   }
-  void put_buffers() const {
-    for (const auto& [buffer, value] : buffers) *buffer = value;
-  }
   std::unordered_map<std::string, Tensor> values;
   Parameters parameters;
   std::vector<Tensor> of_parameters;
@@ -51,23 +48,18 @@ void Snapshot::take() {
   taken_ = true;
 }
 
+void Snapshot::take_buffers() { state_ = model_.layers ? nn::buffers(*model_.layers) : NamedTensors(); }
+
 void Snapshot::put_back() const {
   Places places(state_);
   if (model_.layers) model_.layers->walk(places);
-  std::size_t i = 0;
-  for (const Parameters::Entry& p : trained_) {
-    places.parameters.add(p);
-    places.of_parameters.push_back(state_[i++].value);
-  }
+  if (!model_.layers)
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      places.parameters.add(trained_[i]);
+      places.of_parameters.push_back(state_[i].value);
+    }
   assign_all(places.parameters, places.of_parameters, source_);
-  places.put_buffers();
-}
-
-void Snapshot::put_back_buffers() const {
-  if (!model_.layers) return;
-  Places places(state_);
-  model_.layers->walk(places);
-  places.put_buffers();
+  for (const auto& [buffer, value] : places.buffers) *buffer = value;
 }
 
 }  // namespace xgrad::training

@@ -13,11 +13,11 @@ class Snapshot {
  public:
   Snapshot(const Called& model, const optim::Optimizer& optimizer, Source source);
   void take();
+  void take_buffers();  // these alone: that is what put_back() knows of then
   bool is_taken() const { return taken_; }
   // All of it, or by an Error nothing. A buffer that has another shape by then, or was not there, is as it was; one that is empty
   // by then stays so, for no walk sees it.
   void put_back() const;
-  void put_back_buffers() const;
 
  private:
   const Called& model_;

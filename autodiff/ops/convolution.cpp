@@ -125,14 +125,13 @@ Size windows_along(const Window& w, int axis, Size image, Size kernel, bool ceil
   const Wide padded = image + 2 * Wide{w.padding[i]}, reach = Wide{w.dilation[i]} * (kernel - 1) + 1;
   if (padded > std::numeric_limits<Size>::max() / 4)
     fail(source.named(op), "a padding of {} makes the image too large", w.padding[i]);
-  const bool cut_off = ceil_mode && reach > padded && reach - padded < w.stride[i];  // the only one; of pools
-  if (reach > padded && !cut_off)
+  if (ceil_mode && reach > padded && reach - padded < w.stride[i]) return 1;  // the only window, cut off; of pools
+  if (reach > padded)
     fail(source.named(op),
          "the kernel reaches over {} numbers, of which the padded image has {}: extent {}, padding {}, "
          "kernel {}, dilation {}",
          reach > padded + 1'000'000'000 ? "too many" : fmt::format("{}", static_cast<Size>(reach)),
          static_cast<Size>(padded), image, w.padding[i], kernel, w.dilation[i]);
-  if (cut_off) return 1;
   const Size left = static_cast<Size>(padded - reach), stride = w.stride[i];
   Size count = left / stride + 1;
   if (ceil_mode && left % stride != 0 && count * Wide{stride} < Wide{image} + w.padding[i])

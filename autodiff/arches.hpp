@@ -14,6 +14,10 @@
 
 namespace xgrad {
 
+#define XGRAD_NUMBER(arch) arch,
+enum Arch : int { XGRAD_ARCHES(XGRAD_NUMBER) };
+#undef XGRAD_NUMBER
+
 // Which of them is in use: its number in the list.
 int arch_in_use();
 

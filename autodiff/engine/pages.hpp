@@ -19,17 +19,14 @@ namespace xgrad::engine {
 // When code is made: XGRAD_CODE=off|always, where AVX2 is there; else where it is worth it. The answer is that of the first call.
 enum class CodeWhen { never, worth, always };
 #if defined(__x86_64__)
-#define XGRAD_NUMBER(arch) arch,
-enum ArchNumber : int { XGRAD_ARCHES(XGRAD_NUMBER) };
-#undef XGRAD_NUMBER
 inline kernels::x86::Width code_width() {
-  return arch_in_use() >= avx512 ? kernels::x86::Width::bits_512 : kernels::x86::Width::bits_256;
+  return arch_in_use() >= Arch::avx512 ? kernels::x86::Width::bits_512 : kernels::x86::Width::bits_256;
 }
 inline CodeWhen code_when() {
   static const CodeWhen when = [] {
     const char* const variable = std::getenv("XGRAD_CODE");
     const std::string_view says = variable ? variable : "";
-    return arch_in_use() < avx2 || says == "off" ? CodeWhen::never
+    return arch_in_use() < Arch::avx2 || says == "off" ? CodeWhen::never
            : says == "always"                    ? CodeWhen::always
                                                  : CodeWhen::worth;
   }();

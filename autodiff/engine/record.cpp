@@ -37,7 +37,7 @@ namespace {
 
 // A node with its inputs. `ready`: all of them have numbers.
 inline Node* begin(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
-                   Source source, bool& ready) {
+                   Source source, bool& ready, bool lent = false) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   ++t.recorded;
   unsigned flags = 0;
@@ -53,7 +53,7 @@ inline Node* begin(ThreadState& t, Op op, DType dtype, const Shape& shape, Size 
   if (count <= inline_inputs) {
     n->inputs = static_cast<std::uint16_t>(count);
     for (int i = 0; i < count; ++i) {
-      retain(in[i]);
+      if (!lent) retain(in[i]);
       n->in[i] = in[i];
     }
   } else {
@@ -95,6 +95,39 @@ inline void finish(ThreadState& t, Node* n) {
   }
 }
 
+void compute_now(ThreadState& t, Node* n, Source source) {
+  try {
+    compute(t, n);
+  } catch (const std::bad_alloc&) {  // for what it needs besides its result
+    fail_no_memory(source, rule(n->op).name);
+  }
+  n->flags |= computed;
+  ++t.evaluated;
+}
+
+// Numbers, some of them another thread's, that no derivative leads through: the weights of a model that threads share. To
+// count handles of those is to wait for the other threads, which count too; an op that is computed at once needs none,
+// for its caller holds them.
+bool of_other_threads(const ThreadState& t, Node* const* in, int count) {
+  bool others = false;
+  unsigned flags = 0;
+  if (count > inline_inputs) return false;
+  for (int i = 0; i < count; ++i) {
+    if (in[i]->pending()) return false;
+    flags |= in[i]->flags;
+    others |= !counted_here(in[i]);
+  }
+  return others && !(flags & traced) && (t.no_grad || !(flags & (needs_grad | cuts)));
+}
+
+// Inputs of n that are not counted, until they are not there any more.
+struct Lent {
+  Node* n;  // or null
+  ~Lent() {
+    if (n) n->inputs = 0;
+  }
+};
+
 }  // namespace
 
 Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
@@ -121,24 +154,22 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
   if (kind_of(op) == Kind::elementwise)
     return record_elementwise(t, op, dtype, shape, shape.numel(), in, count, source);
   bool ready;
-  Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready);
+  const bool lent = kind_of(op) == Kind::barrier && of_other_threads(t, in, count);
+  Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready, lent);
   Tensor result = Tensor::adopt(n);
+  const Lent until{lent ? n : nullptr};
   for (int i = 0; i < 4; ++i) n->a[i] = args.a[i];
   if (args.told) extra_of(n).told = args.told;
+  if (lent) {
+    if (n->pending()) compute_now(t, n, source);
+    return result;
+  }
   const bool now = t.eager || rule(op).at_once;
   if (!ready && now && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
     ready = true;
   }
-  if (ready && n->pending() && (now || small(n) || kind_of(op) == Kind::view)) {
-    try {
-      compute(t, n);
-    } catch (const std::bad_alloc&) {  // for what it needs besides its result
-      fail_no_memory(source, rule(op).name);
-    }
-    n->flags |= computed;
-    ++t.evaluated;
-  }
+  if (ready && n->pending() && (now || small(n) || kind_of(op) == Kind::view)) compute_now(t, n, source);
   finish(t, n);
   return result;
 }

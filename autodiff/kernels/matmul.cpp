@@ -6,6 +6,7 @@
 #include <new>
 #include <vector>
 
+#include "autodiff/arches.hpp"
 #include "autodiff/kernels/libraries.hpp"
 #include "autodiff/kernels/simd.hpp"
 #include "autodiff/parallel.hpp"
@@ -33,7 +34,7 @@ bool worth_own(bool ta, bool tb, Size m, Size n, Size k) {
 #if defined(__x86_64__)
   constexpr Size few_rows = 4, least_inner = 32;  // of a short inner axis OpenBLAS stores what it has the faster
   const bool worth_it = (sizeof(T) == 4 && k >= least_inner) || (m <= few_rows && tb && !ta);
-  return worth_it && work < worth_library && arch_in_use() > 0;
+  return worth_it && work < worth_library && arch_in_use() >= Arch::avx2;
 #else
   return false;
 #endif
@@ -49,6 +50,19 @@ bool worth_dnnl(double work, Size lda, Size ldb) {
   constexpr bool avx512 = false;
 #endif
   return work >= worth_library && (avx512 || (work < 1 << 24 && lda < 1024 && ldb < 1024));
+}
+
+// Where rows meet rows, the sums of our own kernel are the fastest too: it lays B out by columns a panel at a time, in the
+// first cache. Measured with vectors of 512 bits, until what it reads of A and of B leaves the second one.
+template <class T>
+bool worth_own_panels(bool ta, bool tb, Size m, Size n, Size k) {
+#if defined(__x86_64__)
+  constexpr Size least_rows = 32, most_columns = 512, most_inner = 1024;
+  return sizeof(T) == 4 && tb && !ta && m >= least_rows && n <= most_columns && k <= most_inner &&
+         arch_in_use() >= Arch::avx512;
+#else
+  return false;
+#endif
 }
 
 constexpr double worth_sharing = 1 << 21;  // from here on the pool takes part
@@ -72,6 +86,7 @@ void add_row(Size m, Size n, const T* plus, T* c, Size ldc) {
 void one(bool ta, bool tb, Size m, Size n, Size k, const float* a, Size lda, const float* b, Size ldb,
          const float* plus, float* c, Size ldc) {
   const Libraries& l = libraries();
+  if (worth_own_panels<float>(ta, tb, m, n, k)) return own(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   if (l.dnnl && !is_row_by_rows(ta, tb, m) && worth_dnnl(work_of(m, n, k), lda, ldb)) {
     const LibraryCall call;
     const int threads = l.most_omp_threads();
@@ -121,6 +136,16 @@ void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
   const Size length = rows ? m : n, grain = length < 256 ? 32 : 64;
   if (work_of(m, n, k) < worth_sharing || std::max(m, n) < 128)
     return one(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
+  if (worth_own_panels<T>(ta, tb, m, n, k)) {  // its sums are the same, however many rows it is given
+    // Enough rows for each panel that is laid out, in whole strips, and what is read of A stays in the second cache.
+    constexpr Size strips = 24, least = 128, of_a = 1 << 17, depth = 256;
+    const Size workers = workers_for(std::max<Size>(1, m / least)), most = of_a / std::min(k, depth);
+    const Size jobs = std::max(workers == 1 ? 1 : 2 * workers, (m + most - 1) / most);
+    const Size each = std::max(((m + jobs - 1) / jobs + strips - 1) / strips * strips, least);
+    return share_out(m, each, [&](Size from, Size to) {
+      own(ta, tb, to - from, n, k, a + from * lda, lda, b, ldb, plus, c + from * ldc, ldc);
+    });
+  }
   // Few large tiles, at multiples of the grain, whatever the number of threads: the same bits.
   const Size grains = (length + grain - 1) / grain, tiles = std::clamp<Size>((grains + 1) / 2, 2, most_tiles);
   const Size each = (grains + tiles - 1) / tiles * grain;

@@ -68,8 +68,8 @@ Shape strides_like(const Node* z, const Node* y) {
 }
 
 // The product of x and y, each transposed first where its flag says so, kept in a; with a row that is added, or none.
-Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source, Node* row = nullptr) {
-  const Shape &a = x.node()->shape, &b = y.node()->shape;
+Tensor product(Node* x, bool tx, Node* y, bool ty, Source source, Node* row = nullptr) {
+  const Shape &a = x->shape, &b = y->shape;
   const int ra = a.rank(), rb = b.rank();
   const Size rows = a[ra - (tx ? 1 : 2)], columns = b[rb - (ty ? 2 : 1)];
   Shape shape{rows, columns};
@@ -80,10 +80,13 @@ Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source
     shape.push_back(rows);
     shape.push_back(columns);
   }
-  checked_numel(shape, x.node()->dtype, "matmul", source);
-  Node* const in[] = {x.node(), y.node(), row};
-  const Args args{{tx, ty, tx != x.node()->has(turned), ty != y.node()->has(turned)}};
-  return record(Op::matmul, x.node()->dtype, shape, in, row ? 3 : 2, args, source);
+  checked_numel(shape, x->dtype, "matmul", source);
+  Node* const in[] = {x, y, row};
+  const Args args{{tx, ty, tx != x->has(turned), ty != y->has(turned)}};
+  return record(Op::matmul, x->dtype, shape, in, row ? 3 : 2, args, source);
+}
+Tensor product(const Tensor& x, bool tx, const Tensor& y, bool ty, Source source) {
+  return product(x.node(), tx, y.node(), ty, source);
 }
 
 // An operand that is a transpose of matrices is taken as it was before, but where somebody may ask for the gradient by
@@ -256,32 +259,33 @@ Tensor matmul(const In& x, const In& y) {
 // y = x w^T + b
 Tensor linear(const In& x, const In& weight, const In& bias) {
   const Source source = source_of(x, "linear");
-  const Tensor a = operand(x, "linear"), w = operand(weight, "linear");
-  const Shape &sx = a.node()->shape, &sw = w.node()->shape;
+  // The weight is not counted once more for nothing: threads may share it.
+  const Tensor a = operand(x, "linear"), number = weight.node() ? Tensor() : operand(weight, "linear");
+  Node *w = number.defined() ? number.node() : weight.node(), *b = bias.node();
+  const Shape &sx = a.node()->shape, &sw = w->shape;
   if (sx.rank() == 0 || sw.rank() != 2 || sx.back() != sw[1])
     fail(source, "expected x [..., in] and a weight [out, in], got {} and {}", sx, sw);
-  if (!is_float(engine::meet(a, w, "linear", source)))
-    fail(source, "expected floats, got {}; cast first: cast(x, f32)", name(w.node()->dtype));
-  Node* b = bias.node();
+  if (!is_float(engine::meet(a, weight, "linear", source)))
+    fail(source, "expected floats, got {}; cast them first: cast(x, f32)", name(w->dtype));
   if (bias.is_number() || (b && b->shape != Shape{sw[0]}))
     fail(source, "expected a bias [{}] for the weight {}, got {}", sw[0], sw,
          b ? fmt::format("{}", b->shape) : "a number");
-  if (b) engine::meet(w, bias, "linear", source);
+  if (b) engine::meet(weight, bias, "linear", source);
   const Located at(source, "linear");
   if (sx.rank() > 2) {  // one product of matrices, not a batch of them
     Shape shape = sx;
     shape.resize(sx.rank() - 1);
     const Size rows = shape.numel();
     shape.push_back(sw[0]);
-    return reshape(linear(reshape(a, {rows, sx.back()}), w, bias), shape);
+    return reshape(linear(reshape(a, {rows, sx.back()}), weight, bias), shape);
   }
   const DType dtype = a.node()->dtype;
   const auto plain = [&](Node* n) { return n->dtype == dtype && is_float(dtype); };
-  if (sx.rank() == 2 && plain(w.node()) && (!b || plain(b))) {
-    if (!b || kernels::takes_row(sx[0], sw[0])) return engine::product(a, false, w, true, source, b);
-    return engine::product(a, false, w, true, source) + bias;
+  if (sx.rank() == 2 && plain(w) && (!b || plain(b))) {
+    if (!b || kernels::takes_row(sx[0], sw[0])) return engine::product(a.node(), false, w, true, source, b);
+    return engine::product(a.node(), false, w, true, source) + bias;
   }
-  const Tensor z = matmul(a, transpose(w));
+  const Tensor z = matmul(a, transpose(weight));
   return b ? z + bias : z;
 }
 

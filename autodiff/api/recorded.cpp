@@ -14,6 +14,10 @@ Size multiply_adds(Node* n) {
     const Node* x = n->input(0);
     return n->count * x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
   }
+  if (n->op == Op::attention) {
+    const Shape& keys = n->input(1)->shape;
+    return 2 * n->count * keys[keys.rank() - 2];
+  }
   if (n->op == Op::convolution || n->op == Op::convolution_transposed) {
     const Node* w = n->input(1);
     const Node* many = n->op == Op::convolution ? n : n->input(0);  // has a product for each of a kernel's numbers

@@ -10,6 +10,17 @@ Node* new_node(Op op, DType dtype, const Shape& shape, Source source);
 // Memory for a node's elements: inline where they are few, else from the pool. An Error where there is none.
 char* allocate(Node* n, const char* op = nullptr);  // op: null: n's own
 
+// Memory while n is computed, 64-byte aligned.
+struct Buffer {
+  std::uint8_t pool;
+  char* data;
+  Buffer(Size bytes, const Node* n)
+      : data(take_buffer(static_cast<std::size_t>(bytes), pool, rule(n->op).name, {n->file, n->line})) {}
+  ~Buffer() { give_buffer(data, pool); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+};
+
 // Gives that back, of a node that did not get its numbers.
 void give_unfinished(Node* n) noexcept;
 

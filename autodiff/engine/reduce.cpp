@@ -101,14 +101,6 @@ void add_totals(ThreadState& t, DType dtype, char* y, char* gathered, const Unit
 
 namespace {
 
-struct Buffer {
-  std::uint8_t pool;
-  char* data;
-  Buffer(Size bytes, const Node* n)
-      : data(take_buffer(static_cast<std::size_t>(bytes), pool, rule(n->op).name, {n->file, n->line})) {}
-  ~Buffer() { give_buffer(data, pool); }
-};
-
 void reduce_rows(const Node* n, const Reduced& r, const Folding& fold, char* out, const Elements& x, Size item) {
   // y = the elements of x from `start` reduced, chunk by chunk
   const auto fold_row = [&](char* y, Size start, char* partials) {

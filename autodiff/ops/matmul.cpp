@@ -6,21 +6,9 @@
 #include <algorithm>
 
 #include "autodiff/parallel.hpp"
-#include "autodiff/ops/rules.hpp"
+#include "autodiff/ops/matrices.hpp"
 
 namespace xgrad::engine {
-
-namespace {
-
-// The matrices of an operand as the kernel reads them: row-major, or transposed.
-struct Matrices {
-  Tensor
-      copy;  // of the operand, where it lies otherwise: a model that threads share is not counted once more for nothing
-  const char* data;
-  bool transposed;
-  Size lead;      // numbers from row to row
-  Shape strides;  // of the leading axes; of one matrix: none
-};
 
 // The library's bits may depend on whether an operand is read by rows or by columns. Which one is fixed when the product
 // is recorded; what lies otherwise in memory (a flipped view, a constant, a copy that somebody's look has made) is copied.
@@ -44,13 +32,10 @@ Matrices matrices(Node* x, bool transposed, bool by_columns) {
   return m;
 }
 
-// The strides of a batch of products z, if it is to lie as the second operand does; none: row-major. Where that is a permuted
-// view (the heads of attention), undoing the permutation then gives a dense tensor, of z and of cotangents made by products
-// with y.
 Shape strides_like(const Node* z, const Node* y) {
   const int rank = z->shape.rank();
   constexpr Size few = static_cast<Size>(inline_bytes) / static_cast<Size>(sizeof(float));
-  if (!y->has(strided) || z->a[1] || z->a[3] || y->shape.rank() != rank || z->count <= few) return {};
+  if (!y->has(strided) || y->shape.rank() != rank || z->count <= few) return {};
   for (int i = 0; i < rank - 2; ++i)
     if (y->shape[i] != z->shape[i]) return {};
   const Shape& from = y->strides();
@@ -66,6 +51,13 @@ Shape strides_like(const Node* z, const Node* y) {
   }
   return strides == row_major_strides(z->shape) ? Shape() : strides;
 }
+
+void lies_at(Node* n, Shape&& strides) {
+  new (n->local) Shape(std::move(strides));
+  n->flags |= strided;
+}
+
+namespace {
 
 // The product of x and y, each transposed first where its flag says so, kept in a; with a row that is added, or none.
 Tensor product(Node* x, bool tx, Node* y, bool ty, Source source, Node* row = nullptr) {
@@ -110,7 +102,7 @@ void compute_matmul(Node* n) {
   const Size m = n->shape[rank - 2], columns = n->shape[rank - 1];
   const Size k = x->shape[x->shape.rank() - (n->a[0] ? 2 : 1)];
   const Matrices a = matrices(x, n->a[0], n->a[2]), b = matrices(y, n->a[1], n->a[3]);
-  Shape to = rank > 2 ? strides_like(n, y) : Shape();
+  Shape to = rank > 2 && !n->a[1] && !n->a[3] ? strides_like(n, y) : Shape();
   char* out = allocate(n);
   if (n->inputs == 3) {
     Node* row = n->in[2];
@@ -154,10 +146,7 @@ void compute_matmul(Node* n) {
       for (Size i = job * together; i < std::min(batch, (job + 1) * together); ++i) one(i);
     });
   }
-  if (as_y) {
-    new (n->local) Shape(std::move(to));
-    n->flags |= strided;
-  }
+  if (as_y) lies_at(n, std::move(to));
   n->data = out;
 }
 Tensors vjp_matmul(const Step& s) {

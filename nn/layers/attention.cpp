@@ -7,6 +7,7 @@
 
 #include <xgrad/autodiff/ops.hpp>
 #include <xgrad/autodiff/scope.hpp>
+#include "autodiff/attention.hpp"
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/layers/activations.hpp>
 #include "nn/layers/attention_masks.hpp"
@@ -81,6 +82,8 @@ Tensor scaled_dot_product_attention(In query, In key, In value, const ScaledDotP
   const Located at(query, op);
   const double scale = options.scale ? *options.scale : 1 / std::sqrt(static_cast<double>(sq.back()));
   check_option(q.dtype(), op, "scale", scale, source);
+  if (!options.attn_mask.defined() && options.dropout_p == 0 && takes_attention(q, k, v))
+    return attention(q, k, v, scale, options.is_causal, source);
   const Tensor scores = matmul(q * scale, transpose(k));
   Mask mask;
   if (options.attn_mask.defined()) {
@@ -179,9 +182,10 @@ Operands operands_of(const MultiheadAttention& layer, const In& query, const In&
 // [.., .., heads, width of a head] as [batch, heads, time, width of a head], a view.
 Tensor by_heads(const Tensor& x, int time) { return time == 1 ? permute(x, {0, 2, 1, 3}) : permute(x, {1, 2, 0, 3}); }
 
-// Query, key and value, projected, each [batch, heads, time, width of a head]; the query by 1 / sqrt(width of a head).
+// Query, key and value, projected, each [batch, heads, time, width of a head]; scale = 1 / sqrt(width of a head).
 struct Projected {
   Tensor q, k, v;
+  double scale;
 };
 Projected project(const MultiheadAttention& layer, const Operands& o) {
   const Size width = layer.out_proj.weight.shape()[0], heads = layer.num_heads, each = width / heads;
@@ -189,8 +193,8 @@ Projected project(const MultiheadAttention& layer, const Operands& o) {
   if (o.one_source) {  // one product for all three, which then only views see
     const Tensor all = linear(o.q, layer.in_proj_weight, layer.in_proj_bias);
     const Tensor apart = reshape(all, {all.shape()[0], all.shape()[1], 3, heads, each});
-    return {by_heads(select(apart, 2, 0) * scale, o.time), by_heads(select(apart, 2, 1), o.time),
-            by_heads(select(apart, 2, 2), o.time)};
+    return {by_heads(select(apart, 2, 0), o.time), by_heads(select(apart, 2, 1), o.time),
+            by_heads(select(apart, 2, 2), o.time), scale};
   }
   const auto one = [&](const Tensor& x, const Parameter& own, Size i) {
     const Tensor weight = own.defined() ? own.value() : slice(layer.in_proj_weight, 0, i * width, (i + 1) * width);
@@ -198,12 +202,11 @@ Projected project(const MultiheadAttention& layer, const Operands& o) {
         layer.in_proj_bias.defined() ? slice(layer.in_proj_bias, 0, i * width, (i + 1) * width) : Tensor();
     return reshape(linear(x, weight, bias), {x.shape()[0], x.shape()[1], heads, each});
   };
-  return {by_heads(one(o.q, layer.q_proj_weight, 0) * scale, o.time),
-          by_heads(one(o.k, layer.k_proj_weight, 1), o.time), by_heads(one(o.v, layer.v_proj_weight, 2), o.time)};
+  return {by_heads(one(o.q, layer.q_proj_weight, 0), o.time), by_heads(one(o.k, layer.k_proj_weight, 1), o.time),
+          by_heads(one(o.v, layer.v_proj_weight, 2), o.time), scale};
 }
 
-Mask mask_of(const MultiheadAttention& layer, const Operands& o, const AttentionMasks& masks, Source source) {
-  check_masks(masks, {}, {o.batched, o.batch, layer.num_heads, o.queries, o.keys}, source);
+Mask mask_of(const MultiheadAttention& layer, const Operands& o, const AttentionMasks& masks) {
   Mask mask;
   if (const Tensor& m = masks.attn_mask; m.defined())
     mask.take(m.dim() == 2 ? m : reshape(m, {o.batch, layer.num_heads, o.queries, o.keys}), false, o.q.dtype());
@@ -234,17 +237,25 @@ MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In v
                                                           const AttentionMasks& masks) const {
   const Located at(query, "MultiheadAttention");
   const Operands o = operands_of(*this, query, key, value);
-  const Mask mask = mask_of(*this, o, masks, line_of(query));
+  check_masks(masks, {}, {o.batched, o.batch, num_heads, o.queries, o.keys}, line_of(query));
   const Projected p = project(*this, o);
   const Size width = out_proj.weight.shape()[0];
-  const Tensor scores = matmul(p.q, transpose(p.k));
-  Tensor weights = weights_of(scores, mask);
-  if (training && dropout > 0) weights = nn::dropout(weights, dropout);
-  const Tensor mixed = matmul(weights, p.v);  // [batch, heads, queries, width of a head]
+  const bool drops = training && dropout > 0,
+             plain = !masks.attn_mask.defined() && !masks.key_padding_mask.defined() && !drops;
+  const bool as_one = plain && takes_attention(p.q, p.k, p.v);
+  Tensor weights, mixed;  // the latter: [batch, heads, queries, width of a head]
+  if (!as_one || masks.need_weights) {
+    weights = weights_of(matmul(p.q * p.scale, transpose(p.k)), mask_of(*this, o, masks));
+    if (drops) weights = nn::dropout(weights, dropout);
+  }
+  if (as_one) mixed = attention(p.q, p.k, p.v, p.scale, masks.is_causal, line_of(query));
+  else mixed = matmul(weights, p.v);
   const Tensor together = o.time == 1 ? permute(mixed, {0, 2, 1, 3}) : permute(mixed, {2, 0, 1, 3});
   const Shape flat = o.time == 1 ? Shape{o.batch, o.queries, width} : Shape{o.queries, o.batch, width};
-  Output y{out_proj(reshape(together, flat)), masks.average_attn_weights ? mean(weights, 1) : weights};
-  if (!o.batched) y.output = squeeze(y.output, 0), y.weights = squeeze(y.weights, 0);
+  Output y{out_proj(reshape(together, flat)), {}};
+  if (masks.need_weights) y.weights = masks.average_attn_weights ? mean(weights, 1) : weights;
+  if (!o.batched) y.output = squeeze(y.output, 0);
+  if (!o.batched && masks.need_weights) y.weights = squeeze(y.weights, 0);
   noted(in_proj_weight.defined() ? in_proj_weight : q_proj_weight, y.output);
   return y;
 }

@@ -107,8 +107,10 @@ TransformerEncoderLayer::TransformerEncoderLayer(Extent d_model, Extent nhead, T
 Tensor TransformerEncoderLayer::operator()(In x) const { return (*this)(x, {}); }
 Tensor TransformerEncoderLayer::operator()(In x, const TransformerEncoderMasks& masks) const {
   const Located at(x, "TransformerEncoderLayer");
-  const AttentionMasks own{
-      .key_padding_mask = masks.src_key_padding_mask, .attn_mask = masks.src_mask, .is_causal = masks.is_causal};
+  const AttentionMasks own{.key_padding_mask = masks.src_key_padding_mask,
+                           .attn_mask = masks.src_mask,
+                           .is_causal = masks.is_causal,
+                           .need_weights = false};
   const Tensor input = input_of_layer("TransformerEncoderLayer", x, *this);
   check_masks_of(self_attn, input, input, own, {"src_mask", "src_key_padding_mask"}, line_of(x));
   const Tensor y = residual(*this, norm1, input, [&](const Tensor& t) { return self_attn(t, t, t, own).output; });
@@ -129,11 +131,14 @@ TransformerDecoderLayer::TransformerDecoderLayer(Extent d_model, Extent nhead, T
 
 Tensor TransformerDecoderLayer::operator()(In x, In memory, const TransformerDecoderMasks& masks) const {
   const Located at(x, "TransformerDecoderLayer");
-  const AttentionMasks own{
-      .key_padding_mask = masks.tgt_key_padding_mask, .attn_mask = masks.tgt_mask, .is_causal = masks.tgt_is_causal};
+  const AttentionMasks own{.key_padding_mask = masks.tgt_key_padding_mask,
+                           .attn_mask = masks.tgt_mask,
+                           .is_causal = masks.tgt_is_causal,
+                           .need_weights = false};
   const AttentionMasks across{.key_padding_mask = masks.memory_key_padding_mask,
                               .attn_mask = masks.memory_mask,
-                              .is_causal = masks.memory_is_causal};
+                              .is_causal = masks.memory_is_causal,
+                              .need_weights = false};
   const Tensor input = input_of_layer("TransformerDecoderLayer", x, *this);
   const Tensor m = memory_of_layer(memory, input, *this, line_of(x));
   check_masks_of(self_attn, input, input, own, {"tgt_mask", "tgt_key_padding_mask"}, line_of(x));

@@ -1,4 +1,5 @@
 // Products of vectors, matrices and batches; ops of one's own.
+#include "autodiff/attention.hpp"
 #include "sweep/refusals.hpp"
 
 namespace sweep {
@@ -51,11 +52,30 @@ void add_standardize(Products& p) {
                     of_three});
 }
 
+// A query, a key and a value; of more queries than a block has, too.
+void add_attention(Products& p) {
+  const auto of = [](Shape lead, Size queries, Size keys, Size width) {
+    Shape q = lead, k = lead;
+    q.push_back(queries), q.push_back(width), k.push_back(keys), k.push_back(width);
+    return Shapes{q, k, k};
+  };
+  const std::vector<Shapes> shapes = {of({}, 3, 5, 4),     of({}, 5, 3, 4),      of({2}, 3, 3, 4), of({2, 3}, 3, 3, 2),
+                                      of({}, 1, 1, 1),     of({1}, 1, 4, 2),     of({3}, 4, 1, 2), of({}, 130, 4, 2),
+                                      of({2}, 17, 131, 2), of({3, 2}, 33, 34, 7)};
+  for (const bool causal : {false, true})
+    p.rows.push_back(
+        {causal ? "attention, causal" : "attention",
+         [causal](const Tensors& in) { return attention(in[0], in[1], in[2], 0.6, causal, Source::here()); },
+         {{}, {}, {}},
+         shapes});
+}
+
 }  // namespace
 
 std::vector<Row> product_rows() {
   Products p;
   add_standardize(p);
+  add_attention(p);
   p.add(
       "matmul", [](const Tensors& in) { return matmul(in[0], in[1]); }, matrices);
   p.add("matmul of vectors", [](const Tensors& in) { return matmul(in[0], in[1]); },

@@ -27,8 +27,8 @@ inline CodeWhen code_when() {
     const char* const variable = std::getenv("XGRAD_CODE");
     const std::string_view says = variable ? variable : "";
     return arch_in_use() < Arch::avx2 || says == "off" ? CodeWhen::never
-           : says == "always"                    ? CodeWhen::always
-                                                 : CodeWhen::worth;
+           : says == "always"                          ? CodeWhen::always
+                                                       : CodeWhen::worth;
   }();
   return when;
 }

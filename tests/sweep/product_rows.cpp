@@ -59,9 +59,9 @@ void add_attention(Products& p) {
     q.push_back(queries), q.push_back(width), k.push_back(keys), k.push_back(width);
     return Shapes{q, k, k};
   };
-  const std::vector<Shapes> shapes = {of({}, 3, 5, 4),     of({}, 5, 3, 4),      of({2}, 3, 3, 4), of({2, 3}, 3, 3, 2),
-                                      of({}, 1, 1, 1),     of({1}, 1, 4, 2),     of({3}, 4, 1, 2), of({}, 130, 4, 2),
-                                      of({2}, 17, 131, 2), of({3, 2}, 33, 34, 7)};
+  const std::vector<Shapes> shapes = {of({}, 3, 5, 4),     of({}, 5, 3, 4),     of({}, 3, 3, 3),      of({2}, 3, 3, 4),
+                                      of({2, 3}, 3, 3, 2), of({}, 1, 1, 1),     of({1}, 1, 4, 2),     of({3}, 4, 1, 2),
+                                      of({}, 130, 4, 2),   of({2}, 17, 131, 2), of({3, 2}, 33, 34, 7)};
   for (const bool causal : {false, true})
     p.rows.push_back(
         {causal ? "attention, causal" : "attention",

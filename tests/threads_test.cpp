@@ -59,8 +59,8 @@ BOOST_AUTO_TEST_CASE(reductions_have_the_same_bits_for_any_number_of_threads) {
 }
 
 BOOST_AUTO_TEST_CASE(products_have_the_same_bits_for_any_number_of_threads) {
-  const Size sizes[][3] = {{512, 512, 512}, {64, 128, 784},   {1000, 33, 700}, {33, 2000, 300},
-                           {4000, 1, 3000}, {129, 1025, 257}, {1100, 384, 128}};
+  const Size sizes[][3] = {{512, 512, 512},  {64, 128, 784},   {1000, 33, 700}, {33, 2000, 300}, {4000, 1, 3000},
+                           {129, 1025, 257}, {1100, 384, 128}, {257, 128, 64},  {388, 70, 32},   {1026, 96, 33}};
   for (const auto& [m, n, k] : sizes)
     for (const DType dtype : {f32, f64})
       for (const bool tx : {false, true})

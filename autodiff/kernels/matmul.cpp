@@ -137,13 +137,15 @@ void at_once(bool ta, bool tb, Size m, Size n, Size k, const T* a, Size lda, con
   if (work_of(m, n, k) < worth_sharing || std::max(m, n) < 128)
     return one(ta, tb, m, n, k, a, lda, b, ldb, plus, c, ldc);
   if (worth_own_panels<T>(ta, tb, m, n, k)) {  // its sums are the same, however many rows it is given
-    // Enough rows for each panel that is laid out, in whole strips, and what is read of A stays in the second cache.
+    // Enough rows for each panel that is laid out, in whole strips, and what is read of A stays in the second cache. What
+    // is left over goes to the last: of few rows alone the kernel adds in another order.
     constexpr Size strips = 24, least = 128, of_a = 1 << 17, depth = 256;
     const Size workers = workers_for(std::max<Size>(1, m / least)), most = of_a / std::min(k, depth);
-    const Size jobs = std::max(workers == 1 ? 1 : 2 * workers, (m + most - 1) / most);
-    const Size each = std::max(((m + jobs - 1) / jobs + strips - 1) / strips * strips, least);
-    return share_out(m, each, [&](Size from, Size to) {
-      own(ta, tb, to - from, n, k, a + from * lda, lda, b, ldb, plus, c + from * ldc, ldc);
+    const Size wanted = std::max(workers == 1 ? 1 : 2 * workers, (m + most - 1) / most);
+    const Size each = std::max(m / wanted / strips * strips, least), jobs = std::max<Size>(1, m / each);
+    return parallel_for(jobs, [&](Size job) {
+      const Size from = job * each, rows = job == jobs - 1 ? m - from : each;
+      own(ta, tb, rows, n, k, a + from * lda, lda, b, ldb, plus, c + from * ldc, ldc);
     });
   }
   // Few large tiles, at multiples of the grain, whatever the number of threads: the same bits.

@@ -16,8 +16,9 @@ namespace xgrad::engine {
 
 namespace {
 
-// These ops are told a = {causal, scale}.
+// These ops are told a = {causal, scale, which cotangents are wanted: of q 1, of k 2, of v 4}.
 bool causal(const Node* n) { return n->a[0] != 0; }
+enum Wanted : Size { of_q = 1, of_k = 2, of_v = 4 };
 double scale_of(const Node* n) { return std::bit_cast<double>(n->a[1]); }
 
 Size rows_of(const Node* n) { return n->shape[n->shape.rank() - 2]; }
@@ -171,7 +172,7 @@ void compute_attention_vjp(Node* n) {
   const Operand g(n->input(0)), q(n->input(1)), k(n->input(2)), v(n->input(3));
   const Scores s(n, n->input(1), n->input(2));
   Result z(n, n->input(1));
-  const Size item = q.item, q_bytes = s.block * s.width * item, p_bytes = s.block * s.keys * item,
+  const Size wanted = n->a[2], item = q.item, q_bytes = s.block * s.width * item, p_bytes = s.block * s.keys * item,
              sum_bytes = s.keys * s.width * item;
   const double work = static_cast<double>(s.queries) * static_cast<double>(s.keys) * static_cast<double>(5 * s.width);
   share(n, s.matrices, work, q_bytes + 3 * p_bytes + sum_bytes, [&](Size i, char* memory) {
@@ -187,12 +188,15 @@ void compute_attention_vjp(Node* n) {
     for (Size b = s.blocks(); b-- > 0;) {
       const Size from = b * s.block, rows = s.rows(from), keys = s.seen(from);
       s.weights(q, k, i, from, memory, p);
-      put(gv, p, keys, g.at(i, from), g.m.lead, rows);
-      kernels::matmul(s.dtype, false, true, rows, keys, s.width, g.at(i, from), g.m.lead, v.at(i, 0), v.m.lead, gp,
-                      keys);
-      kernels::softmax_vjp_rows(s.dtype, gs, gp, p, {0, rows, keys, 1});
-      put(gk, gs, keys, memory, s.width, rows);
+      if (wanted & of_v) put(gv, p, keys, g.at(i, from), g.m.lead, rows);
+      if (wanted & (of_q | of_k)) {
+        kernels::matmul(s.dtype, false, true, rows, keys, s.width, g.at(i, from), g.m.lead, v.at(i, 0), v.m.lead, gp,
+                        keys);
+        kernels::softmax_vjp_rows(s.dtype, gs, gp, p, {0, rows, keys, 1});
+      }
+      if (wanted & of_k) put(gk, gs, keys, memory, s.width, rows);
       summed = std::max(summed, keys);
+      if (!(wanted & of_q)) continue;
       kernels::matmul(s.dtype, false, false, rows, s.width, keys, gs, keys, k.at(i, 0), k.m.lead, z.at(i, from),
                       z.lead);
       with_type(s.dtype, [&](auto zero) {
@@ -226,7 +230,9 @@ Tensors vjp_attention(const Step& s) {
     Shape shape = s.n->shape;
     shape[axis] = queries + 2 * keys;
     Node* const in[] = {s.g.node(), q.node(), k.node(), v.node()};
-    const Tensor all = record(Op::attention_vjp, s.n->dtype, shape, in, 4, args_of(s.n), source);
+    const Size wanted = s.wants(0) * of_q + s.wants(1) * of_k + s.wants(2) * of_v;
+    const Tensor all =
+        record(Op::attention_vjp, s.n->dtype, shape, in, 4, {{s.n->a[0], s.n->a[1], wanted}, {}}, source);
     const auto rows = [&](int i, Size from, Size count) {
       return s.wants(i) ? slice_at(all, axis, from, 1, count, source) : Tensor();
     };
@@ -255,13 +261,15 @@ Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, do
 }
 
 bool takes_attention(const Tensor& query, const Tensor& key, const Tensor& value) {
+  constexpr Size fewest = 1 << 10, longest = 1 << 16;  // pairs; and queries that are added up in f32
   const engine::Node *const q = query.node(), *const k = key.node(), *const v = value.node();
   Shape of_key = q->shape;
   const int rank = of_key.rank();
   if (rank < 2 || k->shape.rank() != rank) return false;
   of_key[rank - 2] = k->shape[rank - 2];
+  const Size queries = q->shape[rank - 2], keys = of_key[rank - 2];
   return is_float(q->dtype) && q->dtype == k->dtype && q->dtype == v->dtype && k->shape == of_key &&
-         v->shape == of_key && q->count > 0 && k->count > 0;
+         v->shape == of_key && q->count > 0 && queries * keys >= fewest && queries <= longest;
 }
 
 }  // namespace xgrad

@@ -255,7 +255,7 @@ Tensor linear(const In& x, const In& weight, const In& bias) {
   if (sx.rank() == 0 || sw.rank() != 2 || sx.back() != sw[1])
     fail(source, "expected x [..., in] and a weight [out, in], got {} and {}", sx, sw);
   if (!is_float(engine::meet(a, weight, "linear", source)))
-    fail(source, "expected floats, got {}; cast them first: cast(x, f32)", name(w->dtype));
+    fail(source, "expected floats, got {}; cast first: cast(x, f32)", name(w->dtype));
   if (bias.is_number() || (b && b->shape != Shape{sw[0]}))
     fail(source, "expected a bias [{}] for the weight {}, got {}", sw[0], sw,
          b ? fmt::format("{}", b->shape) : "a number");

@@ -242,14 +242,14 @@ MultiheadAttention::Output MultiheadAttention::operator()(In query, In key, In v
   const Size width = out_proj.weight.shape()[0];
   const bool drops = training && dropout > 0,
              plain = !masks.attn_mask.defined() && !masks.key_padding_mask.defined() && !drops;
-  const bool as_one = plain && takes_attention(p.q, p.k, p.v);
   Tensor weights, mixed;  // the latter: [batch, heads, queries, width of a head]
-  if (!as_one || masks.need_weights) {
+  if (plain && !masks.need_weights && takes_attention(p.q, p.k, p.v)) {
+    mixed = attention(p.q, p.k, p.v, p.scale, masks.is_causal, line_of(query));
+  } else {
     weights = weights_of(matmul(p.q * p.scale, transpose(p.k)), mask_of(*this, o, masks));
     if (drops) weights = nn::dropout(weights, dropout);
+    mixed = matmul(weights, p.v);
   }
-  if (as_one) mixed = attention(p.q, p.k, p.v, p.scale, masks.is_causal, line_of(query));
-  else mixed = matmul(weights, p.v);
   const Tensor together = o.time == 1 ? permute(mixed, {0, 2, 1, 3}) : permute(mixed, {2, 0, 1, 3});
   const Shape flat = o.time == 1 ? Shape{o.batch, o.queries, width} : Shape{o.queries, o.batch, width};
   Output y{out_proj(reshape(together, flat)), {}};

@@ -41,7 +41,7 @@ struct AttentionMasks {
   Tensor attn_mask = {};         // [queries, keys], or [batch heads, queries, keys]
   bool is_causal = false;        // query i sees keys 0 ... i, too
   bool average_attn_weights = true;
-  bool need_weights = true;  // false: the result has none
+  bool need_weights = true;  // false: the result has none, and where nothing but is_causal masks no scores are kept
 };
 
 // Several attentions side by side, each of embed_dim / num_heads numbers of the projected query, key and value, and a projection

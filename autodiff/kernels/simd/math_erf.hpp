@@ -45,13 +45,12 @@ XGRAD_INLINE Batch<T> exp_of_minus_small(const Two<T>& s) {
 }
 template <class T>
 XGRAD_INLINE Batch<T> exp_of_minus(const Two<T>& s) {
-  const Batch<T> none(T(0)), x = lower(Batch<T>(exp_highest<T>), negate(s.high));
-  const Mask<T> vanishes = x < Batch<T>(exp_lowest<T>);                               // as in exp_bounded
+  const Batch<T> x = lower(Batch<T>(exp_highest<T>), negate(s.high));
   const Mask<T> digits = (magnitude(s.high) < Batch<T>(T(1000))) & (s.low == s.low);  // not of what overflowed
-  const Batch<T> low = pick(digits, s.low, none);
+  const Batch<T> low = pick(digits, s.low, Batch<T>(T(0)));
   Batch<T> k;
-  const Batch<T> r = reduce_exp(pick(vanishes, none, x), k) - low;
-  return pick(vanishes, none, scale(expm1_reduced(r) + Batch<T>(T(1)), k));
+  const Batch<T> r = reduce_exp(unless_0(x, T(0)), k) - low;
+  return scale_unless_0(x, expm1_reduced(r) + Batch<T>(T(1)), k);
 }
 
 // exp(-(x y) x): x^2 might be out of range where y x^2 is not

@@ -65,15 +65,33 @@ XGRAD_INLINE Batch<T> exp_shifted(const Batch<T>& x, T shift) {
   return scale(p + Batch<T>(T(1)), k + Batch<T>(shift));
 }
 
-// exp x of x below exp_highest. Where it is 0 nothing is scaled: to make a number that is too small takes processors a hundred
-// times as long.
+// y 2^k, and 0 where x < exp_lowest. There nothing is scaled: to make a number that is too small takes processors a hundred times
+// as long. So what is scaled comes from another x where a vector's lanes cannot be left out of it.
+template <class T>
+XGRAD_INLINE Batch<T> scale_unless_0(const Batch<T>& x, const Batch<T>& y, const Batch<T>& k) {
+  const Batch<T> lowest(exp_lowest<T>);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, lowest, _CMP_NLT_UQ), y, k);
+  else return _mm512_maskz_scalef_pd(_mm512_cmp_pd_mask(x, lowest, _CMP_NLT_UQ), y, k);
+#else
+  return pick(x < lowest, Batch<T>(T(0)), scale(y, k));
+#endif
+}
+template <class T>
+XGRAD_INLINE Batch<T> unless_0(const Batch<T>& x, [[maybe_unused]] T other) {
+#if defined(__AVX512F__)
+  return x;
+#else
+  return pick(x < Batch<T>(exp_lowest<T>), Batch<T>(other), x);
+#endif
+}
+
+// exp x of x below exp_highest
 template <class T>
 XGRAD_INLINE Batch<T> exp_bounded(const Batch<T>& x) {
-  const Mask<T> vanishes = x < Batch<T>(exp_lowest<T>);
-  const Batch<T> none(T(0));
   Batch<T> k;
-  const Batch<T> p = expm1_reduced(reduce_exp(pick(vanishes, none, x), k));
-  return pick(vanishes, none, scale(p + Batch<T>(T(1)), k));
+  const Batch<T> p = expm1_reduced(reduce_exp(unless_0(x, T(0)), k));
+  return scale_unless_0(x, p + Batch<T>(T(1)), k);
 }
 template <class T>
 XGRAD_INLINE Batch<T> exp(const Batch<T>& x) {

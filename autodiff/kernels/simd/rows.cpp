@@ -198,13 +198,11 @@ void softmax(void* to, const void* from, const Rows& rows) {
 // the sum, the last term is all there is.
 template <class T>
 XGRAD_INLINE Batch<T> less_part(const Batch<T>& x, const Batch<T>& y, const Batch<T>& sum) {
-  const Mask<T> vanishes = y < Batch<T>(exp_lowest<T>);  // as in exp_bounded
   Batch<T> k;
-  const Batch<T> p = expm1_reduced(reduce_exp(pick(vanishes, Batch<T>(T(-1)), y), k));
+  const Batch<T> p = expm1_reduced(reduce_exp(unless_0(y, T(-1)), k));
   const Mask<T> near = k == Batch<T>(T(0));
   const Batch<T> none(T(0));
-  const Batch<T> z = (x - pick(near, sum, none)) - scale(p + pick(near, none, Batch<T>(T(1))), k) * sum;
-  return pick(vanishes, x, z);
+  return (x - pick(near, sum, none)) - scale_unless_0(y, p + pick(near, none, Batch<T>(T(1))), k) * sum;
 }
 
 // Where rows are short, a vector takes numbers of several rows; their sums are laid out in the result's place before.

@@ -1,6 +1,7 @@
 // Attention as one op: against the same made of ops, what it keeps, and the weights of a layer.
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
+#include <limits>
 
 #include <xgrad/autodiff.hpp>
 #include <xgrad/nn.hpp>
@@ -66,4 +67,35 @@ BOOST_AUTO_TEST_CASE(weights_on_demand) {
   BOOST_TEST(with.weights.shape() == Shape({3, 40, 40}));
   BOOST_TEST(amax(abs(sum(with.weights, -1) - 1)).item() < 1e-14);
   BOOST_TEST(amax(abs(triu(with.weights, 1))).item() == 0);
+}
+
+// Query, key and value of one projection: their cotangents lie beside each other as it does.
+BOOST_AUTO_TEST_CASE(gradients_of_a_layer) {
+  for (const bool batch_first : {false, true})
+    for (const Size keys : {40, 33}) {
+      nn::MultiheadAttention layer(12, 3, {.batch_first = batch_first, .dtype = f64});
+      const auto steps = [&](Size n) { return randn(batch_first ? Shape{2, n, 12} : Shape{n, 2, 12}, f64); };
+      const Tensor x = watch(steps(40)), other = keys == 40 ? x : watch(steps(keys)), g = steps(40);
+      const auto gradients = [&](bool need_weights) {
+        const Tensor y = layer(x, other, other, {.need_weights = need_weights}).output;
+        Tensors list = grad(y, Wrt(Tensors{x, other}), g);
+        for (const Tensor& of : grad(sum(y * g), nn::parameters(layer))) list.push_back(of);
+        evaluate(list);
+        return list;
+      };
+      const Tensors one = gradients(false), ops = gradients(true);
+      for (std::size_t i = 0; i < one.size(); ++i) BOOST_TEST(amax(abs(one[i] - ops[i])).item() < 1e-12, i);
+    }
+}
+
+// Keys that a mask hides have no weight, whatever the others' scores are.
+BOOST_AUTO_TEST_CASE(what_is_hidden_never_counts) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor q = tensor({{1.0}, {1.0}}), k = tensor({{-infinity}, {5.0}}), v = tensor({{1.0}, {7.0}});
+  const Tensor causal = nn::scaled_dot_product_attention(q, k, v, {.is_causal = true});
+  const Tensor masked = nn::scaled_dot_product_attention(q, k, v, {.attn_mask = tensor({{true, false}, {true, true}})});
+  for (const Tensor& z : {causal, masked}) {
+    BOOST_TEST(z[0][0].item() != 7);
+    BOOST_TEST(z[1][0].item() == 7);
+  }
 }

@@ -38,22 +38,38 @@ struct Operand {
   }
 };
 
-// A result whose matrices lie in the order of an operand's.
+// A result whose axes lie in the order of the query's: of the query's shape; or of its cotangent, the key's and the value's, either
+// below each other, or apart along an axis of its own in front of the matrices. That axis then lies outside of the last two: heads
+// that are views of one projection have cotangents that lie beside each other as that projection does.
 struct Result {
   Node* n;
   char* data;
-  Shape strides;
-  Size lead, item;
-  bool as_operand;
-  Result(Node* result, const Node* like) : n(result), data(allocate(n)), item(item_size(n->dtype)) {
-    strides = strides_like(n, like);
-    as_operand = !strides.empty();
-    if (!as_operand) strides = row_major_strides(n->shape);
+  Shape lead_shape, strides;
+  Size lead, part[3] = {0, 0, 0}, item;
+  bool in_order;
+  Result(Node* result, const Node* q, const Node* k)
+      : n(result), data(allocate(n)), lead_shape(q->shape), item(item_size(n->dtype)) {
+    const int rank = q->shape.rank();
+    const bool apart = n->shape.rank() > rank;
+    Shape order = order_of(q);
+    if (apart && !order.empty()) {
+      for (Size& axis : order) axis += axis >= rank - 2;  // past the axis of the parts
+      order.insert(rank - 2, rank - 2);
+    }
+    strides = strides_in(n, order);
+    in_order = !strides.empty();
+    if (!in_order) strides = row_major_strides(n->shape);
     lead = strides[n->shape.rank() - 2];
+    const Size queries = rows_of(q), keys = rows_of(k);
+    part[1] = apart ? strides[rank - 2] : queries * lead;
+    part[2] = apart ? 2 * part[1] : (queries + keys) * lead;
   }
-  char* at(Size i, Size r) const { return data + (Operand::place(i, n->shape, strides) + r * lead) * item; }
+  // Row r of matrix i, of one of the parts
+  char* at(Size i, Size r, int of = 0) const {
+    return data + (Operand::place(i, lead_shape, strides) + part[of] + r * lead) * item;
+  }
   void done() {
-    if (as_operand) lies_at(n, std::move(strides));
+    if (in_order) lies_at(n, std::move(strides));
     n->data = data;
   }
 };
@@ -150,7 +166,7 @@ Tensor weights_of(const Tensor& q, const Tensor& k, double scale, bool causal) {
 void compute_attention(Node* n) {
   const Operand q(n->in[0]), k(n->in[1]), v(n->in[2]);
   const Scores s(n, n->in[0], n->in[1]);
-  Result z(n, n->in[0]);
+  Result z(n, n->in[0], n->in[1]);
   const Size q_bytes = s.block * s.width * q.item;
   const double work = static_cast<double>(s.block) * static_cast<double>(s.keys) * static_cast<double>(2 * s.width);
   share(n, s.matrices * s.blocks(), work, q_bytes + s.block * s.keys * q.item, [&](Size job, char* memory) {
@@ -167,17 +183,18 @@ Tensor batch_attention(const Replayed& r) {
   return record(Op::attention, r.n->dtype, r.shape(), {q.node(), k.node(), v.node()}, args_of(r.n), r.source());
 }
 
-// Inputs: g, q, k, v. Rows of gq, then of gk, then of gv.
+// Inputs: g, q, k, v. Where queries and keys are as many: gq, gk and gv along an axis in front of the matrices; else rows of gq, then of
+// gk, then of gv.
 void compute_attention_vjp(Node* n) {
   const Operand g(n->input(0)), q(n->input(1)), k(n->input(2)), v(n->input(3));
   const Scores s(n, n->input(1), n->input(2));
-  Result z(n, n->input(1));
+  Result z(n, n->input(1), n->input(2));
   const Size wanted = n->a[2], item = q.item, q_bytes = s.block * s.width * item, p_bytes = s.block * s.keys * item,
              sum_bytes = s.keys * s.width * item;
   const double work = static_cast<double>(s.queries) * static_cast<double>(s.keys) * static_cast<double>(5 * s.width);
   share(n, s.matrices, work, q_bytes + 3 * p_bytes + sum_bytes, [&](Size i, char* memory) {
     char *const p = memory + q_bytes, *const gp = p + p_bytes, *const gs = gp + p_bytes, *const sum = gs + p_bytes;
-    char *const gk = z.at(i, s.queries), *const gv = z.at(i, s.queries + s.keys);
+    char *const gk = z.at(i, 0, 1), *const gv = z.at(i, 0, 2);
     Size summed = 0;  // rows of gk and gv that have numbers
     // to = or += x^T y, a product of a block's rows; blocks go from the last, which sees the most keys, to the first
     const auto put = [&](char* to, const char* x, Size keys, const char* y, Size lead, Size rows) {
@@ -227,16 +244,19 @@ Tensors vjp_attention(const Step& s) {
   if (current().no_grad) {  // not to be differentiated
     const int axis = s.n->shape.rank() - 2;
     const Size queries = rows_of(q.node()), keys = rows_of(k.node());
+    const bool apart = queries == keys;
     Shape shape = s.n->shape;
-    shape[axis] = queries + 2 * keys;
+    if (apart) shape.insert(axis, 3);
+    else shape[axis] = queries + 2 * keys;
     Node* const in[] = {s.g.node(), q.node(), k.node(), v.node()};
     const Size wanted = s.wants(0) * of_q + s.wants(1) * of_k + s.wants(2) * of_v;
     const Tensor all =
         record(Op::attention_vjp, s.n->dtype, shape, in, 4, {{s.n->a[0], s.n->a[1], wanted}, {}}, source);
-    const auto rows = [&](int i, Size from, Size count) {
-      return s.wants(i) ? slice_at(all, axis, from, 1, count, source) : Tensor();
+    const auto part = [&](int i, Size from, Size rows) {
+      if (!s.wants(i)) return Tensor();
+      return apart ? xgrad::select(all, axis, i) : slice_at(all, axis, from, 1, rows, source);
     };
-    return {rows(0, 0, queries), rows(1, queries, keys), rows(2, queries + keys, keys)};
+    return {part(0, 0, queries), part(1, queries, keys), part(2, queries + keys, keys)};
   }
   const double c = scale_of(s.n);
   const Tensor p = weights_of(q, k, c, causal(s.n));

@@ -32,24 +32,35 @@ Matrices matrices(Node* x, bool transposed, bool by_columns) {
   return m;
 }
 
-Shape strides_like(const Node* z, const Node* y) {
-  const int rank = z->shape.rank();
-  constexpr Size few = static_cast<Size>(inline_bytes) / static_cast<Size>(sizeof(float));
-  if (!y->has(strided) || y->shape.rank() != rank || z->count <= few) return {};
-  for (int i = 0; i < rank - 2; ++i)
-    if (y->shape[i] != z->shape[i]) return {};
-  const Shape& from = y->strides();
-  Shape order = from, strides = from;  // the axes, those of the longest strides first
+Shape order_of(const Node* y) {
+  const int rank = y->shape.rank();
+  if (!y->has(strided)) return {};
+  const Shape& strides = y->strides();
+  Shape order = strides;
   for (int i = 0; i < rank; ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(),
-                   [&](Size i, Size k) { return from[static_cast<int>(i)] > from[static_cast<int>(k)]; });
-  if (order.back() != rank - 1 || from.back() != 1) return {};
+                   [&](Size i, Size k) { return strides[static_cast<int>(i)] > strides[static_cast<int>(k)]; });
+  return order.back() == rank - 1 && strides.back() == 1 ? order : Shape();
+}
+
+Shape strides_in(const Node* z, const Shape& order) {
+  constexpr Size few = static_cast<Size>(inline_bytes) / static_cast<Size>(sizeof(float));
+  if (order.empty() || z->count <= few) return {};
+  Shape strides = order;
   Size step = 1;
-  for (int i = rank; i-- > 0;) {
+  for (int i = order.rank(); i-- > 0;) {
     const int axis = static_cast<int>(order[i]);
     strides[axis] = step, step *= z->shape[axis];
   }
   return strides == row_major_strides(z->shape) ? Shape() : strides;
+}
+
+Shape strides_like(const Node* z, const Node* y) {
+  const int rank = z->shape.rank();
+  if (y->shape.rank() != rank) return {};
+  for (int i = 0; i < rank - 2; ++i)
+    if (y->shape[i] != z->shape[i]) return {};
+  return strides_in(z, order_of(y));
 }
 
 void lies_at(Node* n, Shape&& strides) {

@@ -16,6 +16,10 @@ struct Matrices {
 };
 Matrices matrices(Node* x, bool transposed, bool by_columns);
 
+// The axes of y, those of the longest strides first; none: y is row-major, or its last axis does not lie innermost.
+Shape order_of(const Node* y);
+// The strides of z, if its axes are to lie in that order; none: row-major.
+Shape strides_in(const Node* z, const Shape& order);
 // The strides of many matrices z, if their axes are to lie in the order of y's; none: row-major. Where y is a permuted view (the
 // heads of attention), undoing the permutation then gives a dense tensor, of z and of cotangents made by products with y.
 Shape strides_like(const Node* z, const Node* y);

@@ -154,14 +154,35 @@ bool cover(Node* n) {
   return end == n->shape[axis];
 }
 
+// Parts that cover all, and that lie in one memory where the whole would have them: the first of them. Else null.
+Node* first_in_place(Node* n) {
+  const int count = n->inputs - 1;
+  const SlicePlace* places = places_of(n);
+  const int axis = static_cast<int>(places[0].axis), at = places[0].begin > places[count - 1].begin ? count - 1 : 0;
+  Node* const first = n->input(at);
+  const Shape whole = row_major_strides(n->shape);
+  const auto memory = [](Node* part) { return part->base ? static_cast<Node*>(part->base) : part; };
+  for (int i = 0; i < count; ++i) {
+    Node* part = n->input(i);
+    if (part->has(uniform) || part->count <= 1 || memory(part) != memory(first)) return nullptr;
+    if (part->data != first->data + places[i].begin * whole[axis] * item_size(n->dtype)) return nullptr;
+    const Shape strides = strides_of(part);
+    for (int k = 0; k < strides.rank(); ++k)
+      if (part->shape[k] != 1 && strides[k] != whole[k]) return nullptr;
+  }
+  return first;
+}
+
 }  // namespace
 void compute_slice_add(Node* n) {
+  const bool covered = cover(n);
+  if (Node* first = covered ? first_in_place(n) : nullptr) return bind(n, first, nullptr, 0);
   char* out = allocate(n);
   const int count = n->inputs - 1;
   const SlicePlace* places = places_of(n);
   boost::container::small_vector<Node*, 16> parts;
   for (int i = 0; i < count; ++i) parts.push_back(n->input(i));
-  if (cover(n)) {
+  if (covered) {
     put_parts<Put::set>(out, n, parts.data(), places, count);
   } else {
     std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));

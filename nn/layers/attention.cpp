@@ -20,14 +20,12 @@ namespace {
 
 // What of the scores is left out, and what is added to them. Shapes broadcast to [..., queries, keys].
 struct Mask {
-  Tensor allowed;             // boolean; empty: all
-  Tensor added;               // floats; empty: none
-  bool may_be_empty = false;  // might a row allow nothing?
+  Tensor allowed;  // boolean; empty: all
+  Tensor added;    // floats; empty: none
 
   void allow(const Tensor& more) { allowed = allowed.defined() ? logical_and(allowed, more) : more; }
   // Floats of -infinity leave out, so that no infinity meets another.
   void take(const Tensor& mask, bool true_allows, DType dtype) {
-    may_be_empty = true;
     if (mask.dtype() == boolean) return allow(true_allows ? mask : logical_not(mask));
     const Tensor m = mask.dtype() == dtype ? mask : cast(mask, dtype);
     allow(m > -std::numeric_limits<double>::infinity());
@@ -42,11 +40,9 @@ struct Mask {
 Tensor weights_of(const Tensor& scores, const Mask& mask) {
   Tensor s = mask.added.defined() ? scores + mask.added : scores;
   if (!mask.allowed.defined()) return softmax(s, -1);
-  // finite, so that a row of nothing else has a softmax too
+  // What is hidden is finite, so that a row of nothing else has a softmax too; in the end it is 0.
   const double lowest = s.dtype() == f32 ? std::numeric_limits<float>::lowest() : std::numeric_limits<double>::lowest();
-  const Tensor weights = softmax(where(mask.allowed, s, lowest), -1);
-  if (!mask.may_be_empty) return weights;
-  return where(any(mask.allowed, -1, true), weights, 0.0);
+  return where(mask.allowed, softmax(where(mask.allowed, s, lowest), -1), 0.0);
 }
 
 void check_mask(const char* what, const Tensor& mask, Source source) {

@@ -93,6 +93,42 @@ void add_slices(Views& v) {
         {{{5}}, {{6, 2}}, {{7, 2, 2}}, {{7, 0}}, {{5, 600}}});
   v.add("slice in steps of 3", [](const Tensor& x) { return slice(square(x), -1, 0, 5, 3); },
         {{{5}}, {{2, 6}}, {{600, 5}}});
+  // Slices whose cotangents are parts of one tensor, in another order than they were cut, or where they were
+  const std::vector<Shapes> fours = {{{4}}, {{4, 4}}, {{4, 3, 4}}, {{8, 20}}, {{40, 40}}};
+  v.add(
+      "halves that change places",
+      [](const Tensor& x) {
+        const Size half = x.size(0) / 2;
+        return concat({slice(x, 0, half), slice(x, 0, 0, half)}, 0);
+      },
+      fours);
+  v.add(
+      "halves of rows between each other",
+      [](const Tensor& x) {
+        const Size half = x.size(-1) / 2;
+        return stack({slice(x, -1, 0, half), slice(x, -1, half)}, -1);
+      },
+      fours);
+  v.add(
+      "halves of columns beside each other",
+      [](const Tensor& x) {
+        const Size half = x.size(0) / 2;
+        return concat({slice(x, 0, 0, half), slice(x, 0, half)}, -1);
+      },
+      fours);
+  v.add("halves transposed",
+        [](const Tensor& x) {
+          const Size half = x.size(0) / 2;
+          return concat({transpose(slice(x, 0, 0, half)), transpose(slice(x, 0, half))}, 0);
+        },
+        {{{4, 2}}, {{8, 4}}, {{40, 20}}});
+  v.add(
+      "halves that stay",
+      [](const Tensor& x) {
+        const Size half = x.size(0) / 2;
+        return square(concat({slice(x, 0, 0, half), slice(x, 0, half)}, 0));
+      },
+      fours);
   v.add("slices that overlap", [](const Tensor& x) { return slice(x, 0, 0, -1) * slice(x, 0, 1); },
         {{{5}}, {{4, 3}}, {{1531}}, {{40, 45}}});
   static const auto cut_up = [](const Tensor& x) {

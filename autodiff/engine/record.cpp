@@ -35,25 +35,36 @@ bool all_numbers(Node* n) {
 
 namespace {
 
-// A node with its inputs. `ready`: all of them have numbers.
+// What a node found of its inputs.
+struct Found {
+  bool ready = true;  // all of them have numbers
+  bool lent = false;  // they are not counted
+};
+
+// A node with its inputs. `lends`: may it be computed at once and count none of them? That is done where some are another thread's
+// and no derivative leads through: the weights of a model that threads share. To count handles of those is to wait for the other
+// threads, which count too; and the caller holds them.
 inline Node* begin(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in, int count,
-                   Source source, bool& ready, bool lent = false) {
+                   Source source, Found& found, bool lends = false) {
   if (t.has_foreign.load(std::memory_order_relaxed)) collect_foreign(t);
   ++t.recorded;
   unsigned flags = 0;
-  ready = true;
+  bool others = false;
   for (int i = 0; i < count; ++i) {
     Node* x = in[i];
     flags |= x->flags;
+    others |= !counted_here(x);
     if (!x->pending()) continue;
-    ready = false;
+    found.ready = false;
     if (x->home != &t) fail_foreign(x, rule(op).name, source);
   }
+  found.lent = others && lends && found.ready && count <= inline_inputs && !(flags & traced) &&
+               (t.no_grad || !(flags & (needs_grad | cuts)));
   Node* n = new_node(t, op, dtype, shape, elements, source);
   if (count <= inline_inputs) {
     n->inputs = static_cast<std::uint16_t>(count);
     for (int i = 0; i < count; ++i) {
-      if (!lent) retain(in[i]);
+      if (!found.lent) retain(in[i]);
       n->in[i] = in[i];
     }
   } else {
@@ -105,21 +116,6 @@ void compute_now(ThreadState& t, Node* n, Source source) {
   ++t.evaluated;
 }
 
-// Numbers, some of them another thread's, that no derivative leads through: the weights of a model that threads share. To
-// count handles of those is to wait for the other threads, which count too; an op that is computed at once needs none,
-// for its caller holds them.
-bool of_other_threads(const ThreadState& t, Node* const* in, int count) {
-  bool others = false;
-  unsigned flags = 0;
-  if (count > inline_inputs) return false;
-  for (int i = 0; i < count; ++i) {
-    if (in[i]->pending()) return false;
-    flags |= in[i]->flags;
-    others |= !counted_here(in[i]);
-  }
-  return others && !(flags & traced) && (t.no_grad || !(flags & (needs_grad | cuts)));
-}
-
 // Inputs of n that are not counted, until they are not there any more.
 struct Lent {
   Node* n;  // or null
@@ -132,9 +128,10 @@ struct Lent {
 
 Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape, Size elements, Node* const* in,
                           int count, Source source) {
-  bool ready;
-  Node* n = begin(t, op, dtype, shape, elements, in, count, source, ready);
+  Found found;
+  Node* n = begin(t, op, dtype, shape, elements, in, count, source, found);
   Tensor result = Tensor::adopt(n);
+  bool ready = found.ready;
   if (!ready && t.eager && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
     ready = true;
@@ -153,17 +150,17 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
   ThreadState& t = current();
   if (kind_of(op) == Kind::elementwise)
     return record_elementwise(t, op, dtype, shape, shape.numel(), in, count, source);
-  bool ready;
-  const bool lent = kind_of(op) == Kind::barrier && of_other_threads(t, in, count);
-  Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, ready, lent);
+  Found found;
+  Node* n = begin(t, op, dtype, shape, shape.numel(), in, count, source, found, kind_of(op) == Kind::barrier);
   Tensor result = Tensor::adopt(n);
-  const Lent until{lent ? n : nullptr};
+  const Lent until{found.lent ? n : nullptr};
   for (int i = 0; i < 4; ++i) n->a[i] = args.a[i];
   if (args.told) extra_of(n).told = args.told;
-  if (lent) {
+  if (found.lent) {
     if (n->pending()) compute_now(t, n, source);
     return result;
   }
+  bool ready = found.ready;
   const bool now = t.eager || rule(op).at_once;
   if (!ready && now && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);

@@ -131,12 +131,11 @@ Tensor record_elementwise(ThreadState& t, Op op, DType dtype, const Shape& shape
   Found found;
   Node* n = begin(t, op, dtype, shape, elements, in, count, source, found);
   Tensor result = Tensor::adopt(n);
-  bool ready = found.ready;
-  if (!ready && t.eager && n->pending() && !n->has(traced)) {
+  if (!found.ready && t.eager && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
-    ready = true;
+    found.ready = true;
   }
-  if (ready && n->pending() && (small(n) || t.eager || all_numbers(n))) {
+  if (found.ready && n->pending() && (small(n) || t.eager || all_numbers(n))) {
     if (n->count <= small_count || all_numbers(n)) compute_small(t, n);
     else compute(t, n);
     n->flags |= computed;
@@ -160,13 +159,12 @@ Tensor record(Op op, DType dtype, const Shape& shape, Node* const* in, int count
     if (n->pending()) compute_now(t, n, source);
     return result;
   }
-  bool ready = found.ready;
   const bool now = t.eager || rule(op).at_once;
-  if (!ready && now && n->pending() && !n->has(traced)) {
+  if (!found.ready && now && n->pending() && !n->has(traced)) {
     for (int i = 0; i < count; ++i) evaluate(t, in[i]);
-    ready = true;
+    found.ready = true;
   }
-  if (ready && n->pending() && (now || small(n) || kind_of(op) == Kind::view)) compute_now(t, n, source);
+  if (found.ready && n->pending() && (now || small(n) || kind_of(op) == Kind::view)) compute_now(t, n, source);
   finish(t, n);
   return result;
 }

@@ -92,19 +92,22 @@ struct Scores {
   // Of those rows, the keys that one of them sees
   Size seen(Size from) const { return causal ? std::min(keys, from + rows(from)) : keys; }
 
+  // to = scale x, of so many rows; they may be the same ones
+  void scale_rows(char* to, Size to_lead, const char* x, Size x_lead, Size rows) const {
+    with_type(dtype, [&](auto zero) {
+      using T = decltype(zero);
+      if constexpr (std::is_floating_point_v<T>)
+        for (Size r = 0; r < rows; ++r)
+          for (Size c = 0; c < width; ++c)
+            reinterpret_cast<T*>(to)[r * to_lead + c] =
+                reinterpret_cast<const T*>(x)[r * x_lead + c] * static_cast<T>(scale);
+    });
+  }
+
   // q = scale x, p = softmax(q k^T) of a block
   void weights(const Operand& x, const Operand& k, Size i, Size from, char* q, char* p) const {
     const Size some = rows(from), n = seen(from);
-    with_type(dtype, [&](auto zero) {
-      using T = decltype(zero);
-      if constexpr (std::is_floating_point_v<T>) {
-        T* to = reinterpret_cast<T*>(q);
-        for (Size r = 0; r < some; ++r, to += width) {
-          const T* row = reinterpret_cast<const T*>(x.at(i, from + r));
-          for (Size c = 0; c < width; ++c) to[c] = row[c] * static_cast<T>(scale);
-        }
-      }
-    });
+    scale_rows(q, width, x.at(i, from), x.m.lead, some);
     kernels::matmul(dtype, false, true, some, n, width, q, width, k.at(i, 0), k.m.lead, p, n);
     if (causal) hide(from, some, n, p);
     kernels::softmax_rows(dtype, p, p, {0, some, n, 1});
@@ -216,14 +219,7 @@ void compute_attention_vjp(Node* n) {
       if (!(wanted & of_q)) continue;
       kernels::matmul(s.dtype, false, false, rows, s.width, keys, gs, keys, k.at(i, 0), k.m.lead, z.at(i, from),
                       z.lead);
-      with_type(s.dtype, [&](auto zero) {
-        using T = decltype(zero);
-        if constexpr (std::is_floating_point_v<T>)
-          for (Size r = 0; r < rows; ++r) {
-            T* row = reinterpret_cast<T*>(z.at(i, from + r));
-            for (Size c = 0; c < s.width; ++c) row[c] *= static_cast<T>(s.scale);
-          }
-      });
+      s.scale_rows(z.at(i, from), z.lead, z.at(i, from), z.lead, rows);
     }
     for (Size r = summed; r < s.keys; ++r)  // keys that no query sees
       for (char* const rows : {gk, gv})

@@ -139,8 +139,8 @@ namespace {
 const SlicePlace* places_of(Node* n) { return n->input(n->inputs - 1)->data.as<const SlicePlace>(); }
 
 // Do the parts, slices along one axis, cover all of it, and nothing twice? They come in the order of their places, or the
-// other way round; else the answer is no.
-bool cover(Node* n) {
+// other way round; else the answer is no. Which of them is the first; -1: no.
+int first_of_all(Node* n) {
   const int count = n->inputs - 1;
   const SlicePlace* places = places_of(n);
   const int axis = static_cast<int>(places[0].axis);
@@ -148,41 +148,42 @@ bool cover(Node* n) {
   Size end = 0;
   for (int k = 0; k < count; ++k) {
     const int i = backwards ? count - 1 - k : k;
-    if (places[i].axis != axis || places[i].step != 1 || places[i].begin != end) return false;
+    if (places[i].axis != axis || places[i].step != 1 || places[i].begin != end) return -1;
     end += n->input(i)->shape[axis];
   }
-  return end == n->shape[axis];
+  if (end != n->shape[axis]) return -1;
+  return backwards ? count - 1 : 0;
 }
 
-// Parts that cover all, and that lie in one memory where the whole would have them: the first of them. Else null.
-Node* first_in_place(Node* n) {
-  const int count = n->inputs - 1;
+// Do parts that cover all lie in one memory, where the whole would have them?
+bool in_place(Node* n, const Node* first) {
   const SlicePlace* places = places_of(n);
-  const int axis = static_cast<int>(places[0].axis), at = places[0].begin > places[count - 1].begin ? count - 1 : 0;
-  Node* const first = n->input(at);
   const Shape whole = row_major_strides(n->shape);
-  const auto memory = [](Node* part) { return part->base ? static_cast<Node*>(part->base) : part; };
-  for (int i = 0; i < count; ++i) {
-    Node* part = n->input(i);
-    if (part->has(uniform) || part->count <= 1 || memory(part) != memory(first)) return nullptr;
-    if (part->data != first->data + places[i].begin * whole[axis] * item_size(n->dtype)) return nullptr;
+  const auto memory = [](const Node* part) -> const Node* {
+    return part->base ? static_cast<const Node*>(part->base) : part;
+  };
+  for (int i = 0; i < n->inputs - 1; ++i) {
+    const Node* part = n->input(i);
+    if (part->has(uniform) || part->count <= 1 || memory(part) != memory(first)) return false;
+    const Size begin = places[i].begin * whole[static_cast<int>(places[i].axis)];
+    if (part->data != first->data + begin * item_size(n->dtype)) return false;
     const Shape strides = strides_of(part);
     for (int k = 0; k < strides.rank(); ++k)
-      if (part->shape[k] != 1 && strides[k] != whole[k]) return nullptr;
+      if (part->shape[k] != 1 && strides[k] != whole[k]) return false;
   }
-  return first;
+  return true;
 }
 
 }  // namespace
 void compute_slice_add(Node* n) {
-  const bool covered = cover(n);
-  if (Node* first = covered ? first_in_place(n) : nullptr) return bind(n, first, nullptr, 0);
+  const int at = first_of_all(n);
+  if (at >= 0 && in_place(n, n->input(at))) return bind(n, n->input(at), nullptr, 0);
   char* out = allocate(n);
   const int count = n->inputs - 1;
   const SlicePlace* places = places_of(n);
   boost::container::small_vector<Node*, 16> parts;
   for (int i = 0; i < count; ++i) parts.push_back(n->input(i));
-  if (covered) {
+  if (at >= 0) {
     put_parts<Put::set>(out, n, parts.data(), places, count);
   } else {
     std::memset(out, 0, static_cast<std::size_t>(n->count * item_size(n->dtype)));

@@ -46,8 +46,8 @@ struct AttentionMasks {
 
 // Several attentions side by side, each of embed_dim / num_heads numbers of the projected query, key and value, and a projection
 // of what they give. [time, batch, embed_dim], or [batch, time, embed_dim] with batch_first, or [time, embed_dim] without a
-// batch. `weights` are [batch, queries, keys], the heads' mean, or [batch, heads, queries, keys]; nobody who does not look pays
-// for them. Queries that may see no key get weights of 0, and so the bias of the last projection. Starts as PyTorch's: Glorot
+// batch. `weights` are [batch, queries, keys], the heads' mean, or [batch, heads, queries, keys]; who does not need them says so
+// (need_weights). Queries that may see no key get weights of 0, and so the bias of the last projection. Starts as PyTorch's: Glorot
 // uniform, the output's projection as Linear's; biases 0.
 struct MultiheadAttention {
   Parameter in_proj_weight;  // [3 embed_dim, embed_dim]: of query, key and value; or, of other widths,

@@ -68,6 +68,16 @@ void add_attention(Products& p) {
          [causal](const Tensors& in) { return attention(in[0], in[1], in[2], 0.6, causal, Source::here()); },
          {{}, {}, {}},
          shapes});
+  const auto by_heads = [](const Tensor& x) {
+    return permute(x, {0, 2, 1, 3});
+  };  // [batch, time, heads, width], a view
+  p.rows.push_back({"attention of heads",
+                    [by_heads](const Tensors& in) {
+                      return by_heads(
+                          attention(by_heads(in[0]), by_heads(in[1]), by_heads(in[2]), 0.6, false, Source::here()));
+                    },
+                    {{}, {}, {}},
+                    {{{2, 5, 3, 4}, {2, 5, 3, 4}, {2, 5, 3, 4}}, {{2, 5, 2, 3}, {2, 4, 2, 3}, {2, 4, 2, 3}}}});
 }
 
 }  // namespace
